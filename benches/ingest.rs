@@ -1,0 +1,285 @@
+//! `annals ingest` of 100,000 changes over 10,000 records, as a user runs it: the binary, from a
+//! file of JSON lines to a fresh database; and its peak memory.
+//!
+//! Floor: the very rows of the subject's database (events, entities, search index) written by
+//! hand-made prepared statements, in transactions of the same size, to the same schema with the
+//! same durability. Must hold: at least half the floor's rate, in under 150 MB.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use annals_benches::{is_small, pair};
+use anyhow::{Context, Result, ensure};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Statement, params_from_iter};
+use serde_json::json;
+
+/// How many changes `annals ingest` takes in one transaction.
+const BATCH: usize = 512;
+/// How many changes a record has: its creation, then updates.
+const CHANGES: usize = 10;
+
+/// Writes the changes, each round of all records behind the one before.
+fn write_changes(path: &Path, records: usize) -> Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for round in 0..CHANGES {
+        for record in 0..records {
+            serde_json::to_writer(&mut file, &change(round, record))?;
+            file.write_all(b"\n")?;
+        }
+    }
+    Ok(file.flush()?)
+}
+
+fn change(round: usize, record: usize) -> serde_json::Value {
+    let at = 1_767_225_600_000_u64 + (round * 3_600_000 + record) as u64;
+    let iso = "2026-01-01T00:00:00.000Z";
+    let header = |change_type: &str, changed: &[&str]| {
+        json!({
+            "commitNumber": 1_778_192_987_716_501_506_u64 + at, "commitUser": "005000000000001AAA", "sequenceNumber": 1,
+            "entityName": "Account", "changeType": change_type, "changedFields": changed,
+            "changeOrigin": "com/salesforce/api/soap/66.0;client=SfdcInternalAPI/",
+            "transactionKey": format!("0000be70-a756-{round:04x}-9202-{record:012x}"),
+            "commitTimestamp": at, "recordIds": [format!("001{record:012}AAA")]
+        })
+    };
+    let payload = if round == 0 {
+        json!({
+            "ChangeEventHeader": header("CREATE", &[]), "Name": format!("Company number {record}"),
+            "Description": format!("Makes {record} kinds of things in a town by the sea."),
+            "Account_Status__c": "Active", "Account_Priority__c": "High", "CurrencyIsoCode": "EUR",
+            "Business_Type__c": "Publisher;Label", "Orfium_SSO_ID_Comp__c": format!("comp-{record}"),
+            "BillingAddress": {"Street": "14 Tannery Lane", "City": "Athens", "PostalCode": "105 54", "Country": "Greece"},
+            "OwnerId": "005000000000001AAA", "CreatedDate": iso, "LastModifiedDate": iso
+        })
+    } else if round % 5 == 0 {
+        json!({
+            "ChangeEventHeader": header("UPDATE", &["Name", "LastModifiedDate"]),
+            "Name": format!("Company number {record}, renamed in round {round}"), "LastModifiedDate": iso
+        })
+    } else {
+        json!({
+            "ChangeEventHeader": header("UPDATE", &["Account_Priority__c", "BillingAddress.City", "LastModifiedDate"]),
+            "Account_Priority__c": format!("P{round}"), "BillingAddress": {"City": format!("Town {round}")},
+            "LastModifiedDate": iso
+        })
+    };
+    json!({
+        "version": "0", "id": format!("9a32daea-431b-4bea-{round:04x}-{record:012x}"), "detail-type": "AccountChangeEvent",
+        "source": "aws.partner/salesforce.com/00DQz0000004nNlMAI/0YLQz0000000001OAA", "account": "111122223333",
+        "time": "2026-02-03T09:12:42Z", "region": "eu-west-1", "resources": [],
+        "detail": {"schema": "YnzIvRsHNanCNtRoaV0IoA", "payload": payload, "event": {"replayId": at}}
+    })
+}
+
+/// Whether a round of changes touches what searches look into.
+fn is_searchable(round: usize) -> bool {
+    round % 5 == 0
+}
+
+/// Runs `annals ingest` to its end; its time and its peak memory in bytes.
+fn ingest(annals: &Path, changes: &Path, db: &Path, publish: &str) -> Result<(Duration, u64)> {
+    remove(db);
+    let start = Instant::now();
+    let mut child = Command::new(annals)
+        .arg("ingest")
+        .arg(changes)
+        .arg("--db")
+        .arg(db)
+        .args(["--publish", publish])
+        .stdout(Stdio::null())
+        .spawn()
+        .context("annals starts")?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let exit = loop {
+        peak = peak.max(peak_memory(&status));
+        if let Some(exit) = child.try_wait()? {
+            break exit;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let time = start.elapsed();
+    ensure!(exit.success(), "annals ingest ended with {exit}");
+    Ok((time, peak))
+}
+
+/// The highest resident memory that the kernel has seen of a process.
+fn peak_memory(status: &str) -> u64 {
+    let text = fs::read_to_string(status).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|number| number.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}
+
+fn remove(db: &Path) {
+    for suffix in ["", "-wal", "-shm", ".changes.jsonl"] {
+        let _ = fs::remove_file(format!("{}{suffix}", db.display()));
+    }
+}
+
+/// The rows that the subject wrote, as they lie in its database.
+struct Rows {
+    schema: Vec<String>,
+    events: Vec<Vec<Value>>,
+    /// By record number.
+    entities: Vec<Vec<Value>>,
+    search: Vec<(i64, String)>,
+    table: String,
+}
+
+fn rows(db: &Path, records: usize) -> Result<Rows> {
+    let connection = Connection::open(db)?;
+    let table: String = connection.query_row(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'entity_client_[0-9]*' AND sql NOT LIKE '%VIRTUAL%' \
+         AND name NOT LIKE '%fts%' ORDER BY name LIMIT 1",
+        [],
+        |row| row.get(0),
+    )?;
+    let mut statement = connection.prepare(
+        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name NOT GLOB '*fts_*' ORDER BY rowid",
+    )?;
+    let schema = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let events = all(&mut connection.prepare("SELECT * FROM events ORDER BY commit_position")?)?;
+    let entities = all(&mut connection.prepare(&format!("SELECT rowid, * FROM {table} ORDER BY f_id"))?)?;
+    let mut statement = connection.prepare(&format!("SELECT rowid, search_text FROM {table} ORDER BY f_id"))?;
+    let search = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+    ensure!(entities.len() == records && events.len() == records * CHANGES, "the subject wrote every row");
+    Ok(Rows { schema, events, entities, search, table })
+}
+
+fn all(statement: &mut Statement<'_>) -> Result<Vec<Vec<Value>>> {
+    let columns = statement.column_count();
+    let row =
+        |row: &rusqlite::Row<'_>| (0..columns).map(|column| row.get(column)).collect::<rusqlite::Result<Vec<Value>>>();
+    Ok(statement.query_map([], row)?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Writes the rows by hand; the time from the first statement to the last commit.
+fn floor(rows: &Rows, db: &Path, records: usize) -> Result<Duration> {
+    remove(db);
+    let mut connection = Connection::open(db)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    for sql in &rows.schema {
+        connection.execute_batch(sql).with_context(|| sql.clone())?;
+    }
+    let places = |count: usize| vec!["?"; count].join(",");
+    let insert_event = format!("INSERT INTO events VALUES ({})", places(rows.events[0].len()));
+    let columns: Vec<String> = {
+        let statement = connection.prepare(&format!("SELECT * FROM {}", rows.table))?;
+        statement.column_names().iter().map(|name| (*name).to_owned()).collect()
+    };
+    let updates: Vec<String> = columns.iter().map(|name| format!("\"{name}\" = excluded.\"{name}\"")).collect();
+    let names: Vec<String> = columns.iter().map(|name| format!("\"{name}\"")).collect();
+    let has_rowid = columns.iter().any(|name| name == "rowid" || name == "row_id");
+    let (extra, skip) = if has_rowid { ("", 1) } else { ("rowid, ", 0) };
+    let upsert = format!(
+        "INSERT INTO {} ({extra}{}) VALUES ({}) ON CONFLICT (aggregate_id) DO UPDATE SET {}",
+        rows.table,
+        names.join(","),
+        places(rows.entities[0].len() - skip),
+        updates.join(",")
+    );
+    let fts: String = connection.query_row(
+        "SELECT name FROM sqlite_master WHERE sql LIKE '%fts5%' AND name LIKE '%client%'",
+        [],
+        |row| row.get(0),
+    )?;
+    let start = Instant::now();
+    let mut indexed = HashSet::new();
+    for (number, batch) in rows.events.chunks(BATCH).enumerate() {
+        let transaction = connection.transaction()?;
+        {
+            let mut statement = transaction.prepare_cached(&insert_event)?;
+            for event in batch {
+                statement.execute(params_from_iter(event))?;
+            }
+        }
+        transaction.commit()?;
+        let transaction = connection.transaction()?;
+        {
+            let mut entity = transaction.prepare_cached(&upsert)?;
+            let mut forget = transaction.prepare_cached(&format!("DELETE FROM {fts} WHERE rowid = ?"))?;
+            let mut index =
+                transaction.prepare_cached(&format!("INSERT INTO {fts} (rowid, search_text) VALUES (?, ?)"))?;
+            for change in number * BATCH..number * BATCH + batch.len() {
+                let (round, record) = (change / records, change % records);
+                entity.execute(params_from_iter(&rows.entities[record][skip..]))?;
+                if is_searchable(round) {
+                    let (rowid, text) = &rows.search[record];
+                    if !indexed.insert(record) {
+                        forget.execute([rowid])?;
+                    }
+                    index.execute((rowid, text))?;
+                }
+            }
+        }
+        transaction.commit()?;
+    }
+    Ok(start.elapsed())
+}
+
+/// Builds the binary that is measured, with this machine's cargo.
+fn build() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("benches/ has a parent")?;
+    let built =
+        Command::new(env!("CARGO")).args(["build", "--release", "--package", "annals"]).current_dir(root).status()?;
+    ensure!(built.success(), "the annals binary does not build");
+    let target =
+        std::env::current_exe()?.ancestors().nth(3).context("the bench is in target/release/deps")?.to_path_buf();
+    Ok(target.join("release").join("annals"))
+}
+
+fn main() -> Result<()> {
+    let records = if is_small() { 300 } else { 10_000 };
+    let annals = build()?;
+    let folder = tempfile::tempdir()?;
+    let (changes, db, by_hand) =
+        (folder.path().join("changes.jsonl"), folder.path().join("a.db"), folder.path().join("b.db"));
+    write_changes(&changes, records)?;
+    ingest(&annals, &changes, &db, "none")?;
+    let rows = rows(&db, records)?;
+    let mut peaks = Vec::new();
+    let mut failed = None;
+    let mut note = |result: Result<Duration>| {
+        result.unwrap_or_else(|error| {
+            failed.get_or_insert(error);
+            Duration::from_secs(1)
+        })
+    };
+    let (floor_times, subject_times) = {
+        let note = std::cell::RefCell::new(&mut note);
+        pair(
+            &format!(
+                "ingest of {} changes over {records} records (floor: the same rows by prepared statements)",
+                records * CHANGES
+            ),
+            || (note.borrow_mut())(floor(&rows, &by_hand, records)),
+            || {
+                let run = ingest(&annals, &changes, &db, "none");
+                (note.borrow_mut())(run.map(|(time, peak)| {
+                    peaks.push(peak);
+                    time
+                }))
+            },
+        )
+    };
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let rate = |time: Duration| (records * CHANGES) as f64 / time.as_secs_f64();
+    let (of_floor, of_subject) = (rate(floor_times.median()), rate(subject_times.median()));
+    println!(
+        "  {of_subject:.0} changes/s against {of_floor:.0}: {:.2} of the floor's rate (must be 0.5)",
+        of_subject / of_floor
+    );
+    println!("  peak memory {:.0} MB (must be under 150)", peaks.iter().max().copied().unwrap_or(0) as f64 / 1e6);
+    let (announced, _) = ingest(&annals, &changes, &db, &folder.path().join("out.jsonl").display().to_string())?;
+    println!("  with announcements to a file: {:.0} changes/s", rate(announced));
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The benchmarks' runner: a subject and its floor take turns, round by round.
+//!
+//! Promises medians of at least seven rounds with their spread, and ratios of what was measured in
+//! the same minutes. Does not judge: what must hold is written beside each benchmark.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// How many rounds a pair is measured for.
+pub const ROUNDS: usize = 9;
+
+/// Whether the small sizes are asked for: `cargo bench -p annals-benches -- --small`.
+pub fn is_small() -> bool {
+    std::env::args().any(|argument| argument == "--small")
+}
+
+/// One measured side: the rounds' times, sorted.
+#[derive(Debug, Clone)]
+pub struct Times(Vec<Duration>);
+
+impl Times {
+    /// Of those rounds.
+    pub fn new(mut rounds: Vec<Duration>) -> Self {
+        rounds.sort();
+        Self(rounds)
+    }
+
+    /// The median.
+    pub fn median(&self) -> Duration {
+        self.0[self.0.len() / 2]
+    }
+
+    fn spread(&self) -> String {
+        let (least, most) = (self.0[0], self.0[self.0.len() - 1]);
+        format!("{:>10} ({} to {})", show(self.median()), show(least), show(most))
+    }
+}
+
+/// A time with three digits and its unit.
+fn show(time: Duration) -> String {
+    let nanos = time.as_nanos() as f64;
+    match nanos {
+        n if n < 1e3 => format!("{n:.0} ns"),
+        n if n < 1e6 => format!("{:.2} µs", n / 1e3),
+        n if n < 1e9 => format!("{:.2} ms", n / 1e6),
+        n => format!("{:.2} s", n / 1e9),
+    }
+}
+
+/// Measures `floor` and `subject` in turns and prints both, with their ratio. Each call gives the
+/// time that counts.
+pub fn pair(name: &str, mut floor: impl FnMut() -> Duration, mut subject: impl FnMut() -> Duration) -> (Times, Times) {
+    // The first round warms caches and is not counted.
+    let _ = (floor(), subject());
+    let (mut floors, mut subjects) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        floors.push(floor());
+        subjects.push(subject());
+    }
+    let (floor, subject) = (Times::new(floors), Times::new(subjects));
+    println!("{name}");
+    println!("  subject {}", subject.spread());
+    println!("  floor   {}", floor.spread());
+    let (of_subject, of_floor) = (subject.median(), floor.median());
+    println!("  subject/floor {:.2}", of_subject.as_secs_f64() / of_floor.as_secs_f64());
+    (floor, subject)
+}
+
+/// The time of one call, averaged over as many as fill about 20 ms.
+pub fn per_call<T>(mut call: impl FnMut() -> T) -> Duration {
+    let start = Instant::now();
+    let mut calls = 0_u32;
+    while calls == 0 || start.elapsed() < Duration::from_millis(20) {
+        black_box(call());
+        calls += 1;
+    }
+    start.elapsed() / calls
+}

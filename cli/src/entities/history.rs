@@ -1,0 +1,95 @@
+//! `history`: what became of an entity, event by event.
+
+use annals_application::queries::{HistoryEvent, HistoryPage, HistoryRequest};
+use serde_json::{Value, json};
+
+use super::cell::{instant, value};
+use super::pretty;
+use crate::arguments::{History, Shared};
+use crate::exit::{Exit, Failure};
+use crate::opening::open_to_read;
+use crate::output::Out;
+use crate::style::{Paint, plain};
+use crate::table::Table;
+
+/// How much of a value is shown.
+const VALUE: usize = 60;
+
+/// `history`.
+pub(crate) async fn history(shared: &Shared, history: &History) -> Result<Exit, Failure> {
+    let process = open_to_read(shared).await?;
+    let request = HistoryRequest {
+        page: history.page.page,
+        page_size: history.page.page_size,
+        raw: history.raw,
+        ..HistoryRequest::default()
+    };
+    let page = process.queries.history(&history.entity.entity_type, &history.entity.id, &request).await?;
+    let mut out = Out::stdout(shared.no_color);
+    if history.json {
+        write_json(&mut out, &page)?;
+    } else {
+        write(&mut out, &page);
+    }
+    out.finish()?;
+    Ok(Exit::Well)
+}
+
+fn write_json(out: &mut Out, page: &HistoryPage) -> Result<(), Failure> {
+    let unreadable = |error: serde_json::Error| Failure::new(format!("a history cannot be written as JSON: {error}"));
+    let results = serde_json::to_value(&page.results).map_err(unreadable)?;
+    let (count, number, size) = (page.count, page.page, page.page_size);
+    out.line(pretty(&json!({ "count": count, "page": number, "page_size": size, "results": results })));
+    Ok(())
+}
+
+/// A table of the events, each with what it changed below it.
+fn write(out: &mut Out, page: &HistoryPage) {
+    let mut table = Table::new(&["version", "event", "timestamp", "recorded_at", "source", "notes"]);
+    for event in &page.results {
+        table.row(cells(event));
+    }
+    let mut lines = table.lines(out.style()).into_iter();
+    out.line(lines.next().unwrap_or_default());
+    for (line, event) in lines.zip(&page.results) {
+        out.line(line);
+        write_details(out, event);
+    }
+    let count = page.count.map(|count| format!(" of {count}")).unwrap_or_default();
+    out.line(out.paint(Paint::Dim, &format!("page {}, {}{count}", page.page, page.results.len())));
+}
+
+fn cells(event: &HistoryEvent) -> [(Paint, String); 6] {
+    let mut notes = Vec::new();
+    if event.late {
+        notes.push("late".to_owned());
+    }
+    match event.warnings.len() {
+        0 => {}
+        1 => notes.push("1 warning".to_owned()),
+        count => notes.push(format!("{count} warnings")),
+    }
+    let source = serde_json::to_value(event.source).unwrap_or_default();
+    [
+        (Paint::Plain, event.version.to_string()),
+        (Paint::Green, event.event_type.to_string()),
+        (Paint::Plain, instant(event.timestamp)),
+        (Paint::Dim, instant(event.recorded_at)),
+        (Paint::Plain, source.as_str().unwrap_or_default().to_owned()),
+        (Paint::Yellow, notes.join(", ")),
+    ]
+}
+
+fn write_details(out: &mut Out, event: &HistoryEvent) {
+    for (field, change) in &event.changes {
+        let side = |name: &str| value(change.get(name).unwrap_or(&Value::Null), VALUE);
+        out.line(format_args!("    {}: {} → {}", plain(field), side("from"), side("to")));
+    }
+    for warning in &event.warnings {
+        let warning = out.paint(Paint::Yellow, &format!("! {}", plain(&warning.to_string())));
+        out.line(format_args!("    {warning}"));
+    }
+    if let Some(data) = &event.data {
+        out.line(format_args!("    {}", plain(data.get())));
+    }
+}

@@ -1,0 +1,70 @@
+//! `list`: a page of entities.
+
+use annals_application::queries::{Found, ListRequest};
+use annals_domain::definition::Shape;
+use serde_json::{Value, json};
+
+use super::cell::field;
+use super::{pretty, read};
+use crate::arguments::{List, Shared};
+use crate::exit::{Exit, Failure};
+use crate::opening::open_to_read;
+use crate::output::Out;
+use crate::style::Paint;
+use crate::table::Table;
+
+/// How much of a name is shown.
+const NAME: usize = 40;
+
+/// `list`.
+pub(crate) async fn list(shared: &Shared, list: &List) -> Result<Exit, Failure> {
+    let process = open_to_read(shared).await?;
+    let request = ListRequest {
+        search_term: list.search.clone(),
+        equals: list.filters.clone(),
+        include_deleted: list.include_deleted,
+        sort: list.sort.clone(),
+        page: list.page.page,
+        page_size: list.page.page_size,
+    };
+    let found = process.queries.list(&list.entity_type, &request).await?;
+    let entities = found.documents.iter().map(|document| read(document.json.get())).collect::<Result<Vec<_>, _>>()?;
+    let mut out = Out::stdout(shared.no_color);
+    if list.json {
+        let (page, page_size, count) = (found.page, found.page_size, found.count);
+        out.line(pretty(&json!({ "count": count, "page": page, "page_size": page_size, "results": entities })));
+    } else {
+        let shape = process.queries.shape(&list.entity_type).await?;
+        out.table(&table(&shape, &entities));
+        out.line(out.paint(Paint::Dim, &footer(&found)));
+    }
+    out.finish()?;
+    Ok(Exit::Well)
+}
+
+fn footer(found: &Found) -> String {
+    format!("page {}, {} of {}", found.page, found.documents.len(), found.count)
+}
+
+/// Which fields beside the id a shape's table has.
+fn columns(shape: &Shape) -> Vec<&str> {
+    let Some(definition) = shape.definition() else { return Vec::new() };
+    let name = definition.field("name").map(|field| &*field.name);
+    let stage = definition.field("stage").map(|field| &*field.name);
+    let status = definition.status_field.as_deref().or(stage);
+    name.into_iter().chain(status).collect()
+}
+
+fn table(shape: &Shape, entities: &[Value]) -> Table {
+    let fields = columns(shape);
+    let mut names = vec!["id"];
+    names.extend(&fields);
+    names.extend(["version", "updated_at"]);
+    let mut table = Table::new(&names);
+    for entity in entities {
+        let is_deleted = entity.get("is_deleted").and_then(Value::as_bool).unwrap_or(false);
+        let paint = if is_deleted { Paint::Dim } else { Paint::Plain };
+        table.row(names.iter().map(|name| (paint, field(entity, name, NAME))));
+    }
+    table
+}

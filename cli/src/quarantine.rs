@@ -1,0 +1,218 @@
+//! `quarantine`: looks into what was refused, runs it again, or decides against it.
+
+use annals_application::commands::{EventRead, Outcome};
+use annals_application::ports::{PortError, QuarantineEntry};
+use annals_embedded::process::LocalProcess;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::arguments::{Page, Publish, Quarantine, Shared, WhichState};
+use crate::exit::{Exit, Failure};
+use crate::opening::{open_to_read, open_to_write, there_is};
+use crate::output::{Out, notice};
+use crate::style::{Paint, paint_of, plain, short};
+use crate::table::Table;
+
+/// How much of an id is shown in a table, and how much of one has to be given.
+const SHOWN_ID: usize = 16;
+const LEAST_ID: usize = 4;
+/// How long a whole id is.
+const WHOLE_ID: usize = 64;
+/// How many entries are read at once in search of an id, and the largest page.
+const LARGEST_PAGE: u64 = 200;
+/// The page's size where none is asked for.
+const PAGE_SIZE: u64 = 20;
+/// How much of a body is shown with its entry; `--body` gives it whole.
+const SHOWN_BODY: usize = 4 * 1024;
+const SHOWN_BODY_JSON: usize = 1024 * 1024;
+
+/// Runs the command.
+pub(crate) async fn run(shared: &Shared, command: &Quarantine) -> Result<Exit, Failure> {
+    match command {
+        Quarantine::List { state, page, json } => list(shared, *state, page, *json).await,
+        Quarantine::Show { id, body, json } => show(shared, id, *body, *json).await,
+        Quarantine::Redrive { id, json, publish } => redrive(shared, id, *json, publish).await,
+        Quarantine::Dismiss { id, json } => dismiss(shared, id, *json).await,
+    }
+}
+
+async fn list(shared: &Shared, state: WhichState, page: &Page, json: bool) -> Result<Exit, Failure> {
+    let process = open_to_read(shared).await?;
+    let (number, size) = (page.page.unwrap_or(1), page.page_size.unwrap_or(PAGE_SIZE));
+    if number == 0 || !(1..=LARGEST_PAGE).contains(&size) {
+        return Err(Failure::wrong_use(format!("pages are from 1, and have 1 to {LARGEST_PAGE} entries")));
+    }
+    let offset = (number - 1).saturating_mul(size);
+    let (entries, count) = process.handler.quarantine().list(state.state(), offset, size).await?;
+    let mut out = Out::stdout(shared.no_color);
+    if json {
+        let results: Vec<Value> = entries.iter().map(json_of).collect();
+        let page = json!({ "count": count, "page": number, "page_size": size, "results": results });
+        out.line(format_args!("{page:#}"));
+    } else {
+        out.table(&table(&entries));
+        out.line(out.paint(Paint::Dim, &format!("page {number}, {} of {count}", entries.len())));
+    }
+    out.finish()?;
+    Ok(Exit::Well)
+}
+
+fn table(entries: &[QuarantineEntry]) -> Table {
+    let mut table = Table::new(&["id", "provider", "received_at", "bytes", "state", "error"]);
+    for entry in entries {
+        let error = entry.errors.first().map(|error| short(&error.to_string(), 100)).unwrap_or_default();
+        table.row([
+            (Paint::Plain, entry.id.chars().take(SHOWN_ID).collect()),
+            (Paint::Plain, entry.provider.to_string()),
+            (Paint::Plain, entry.received_at.to_string()),
+            (Paint::Plain, entry.size.to_string()),
+            (Paint::Plain, state_of(entry)),
+            (Paint::Red, error),
+        ]);
+    }
+    table
+}
+
+async fn show(shared: &Shared, id: &str, only_body: bool, json: bool) -> Result<Exit, Failure> {
+    let process = open_to_read(shared).await?;
+    let entry = find(&process, id).await?;
+    let most = if only_body {
+        usize::MAX
+    } else if json {
+        SHOWN_BODY_JSON
+    } else {
+        SHOWN_BODY
+    };
+    let body = process.handler.quarantine().body(&entry, most).await?;
+    let mut out = Out::stdout(shared.no_color);
+    if only_body {
+        out.bytes(&body);
+    } else if json {
+        out.line(format_args!("{:#}", json_with_body(&entry, &body)));
+    } else {
+        write_entry(&mut out, &entry, &body);
+    }
+    out.finish()?;
+    Ok(Exit::Well)
+}
+
+fn write_entry(out: &mut Out, entry: &QuarantineEntry, body: &[u8]) {
+    out.line(format_args!("id           {}", entry.id));
+    out.line(format_args!("provider     {}", entry.provider));
+    out.line(format_args!("received at  {}", entry.received_at));
+    out.line(format_args!("state        {}", state_of(entry)));
+    out.line(format_args!("bytes        {}", entry.size));
+    for error in &entry.errors {
+        let error = out.paint(Paint::Red, &plain(&error.to_string()));
+        out.line(format_args!("error        {error}"));
+    }
+    out.line("");
+    let text = String::from_utf8_lossy(body);
+    for line in text.lines() {
+        out.line(plain(line));
+    }
+    if (body.len() as u64) < entry.size {
+        let more = entry.size - body.len() as u64;
+        out.line(out.paint(Paint::Dim, &format!("… and {more} bytes more; --body gives all, byte for byte")));
+    }
+}
+
+async fn redrive(shared: &Shared, id: &str, json: bool, publish: &Publish) -> Result<Exit, Failure> {
+    if publish.takes_stdout() {
+        return Err(Failure::wrong_use("redrive answers on stdout itself").hint("publish to a file, or `none`"));
+    }
+    there_is(shared)?;
+    let process = open_to_write(shared, publish).await?;
+    let entry = find(&process, id).await?;
+    let reads = process.handler.redrive(&entry.id).await?;
+    process.pipeline.catch_up().await?;
+    let mut out = Out::stdout(shared.no_color);
+    for read in &reads {
+        if json { out.line(serde_json::to_value(read).unwrap_or_default()) } else { write_read(&mut out, read) }
+    }
+    out.finish()?;
+    let is_refused = reads.iter().any(|read| read.outcome == Outcome::Quarantined);
+    Ok(if is_refused { Exit::Problems } else { Exit::Well })
+}
+
+fn write_read(out: &mut Out, read: &EventRead) {
+    let entity = read.aggregate_type.as_ref().map_or("-", |name| name.as_str());
+    let id = read.external_id.as_ref().map_or("-", |id| id.as_str());
+    let outcome = out.paint(paint_of(read.outcome), read.outcome.as_str());
+    out.line(format_args!("{outcome}  {}  {}", plain(entity), plain(id)));
+    for error in &read.errors {
+        notice(format_args!("{}", plain(&error.to_string())));
+    }
+}
+
+async fn dismiss(shared: &Shared, id: &str, json: bool) -> Result<Exit, Failure> {
+    let process = open_to_read(shared).await?;
+    let quarantine = process.handler.quarantine();
+    let entry = find(&process, id).await?;
+    quarantine.dismiss(&entry.id).await?;
+    let entry = quarantine.get(&entry.id).await?;
+    let mut out = Out::stdout(shared.no_color);
+    if json {
+        out.line(format_args!("{:#}", json_of(&entry)));
+    } else {
+        out.line(format_args!("dismissed {}", entry.id));
+    }
+    out.finish()?;
+    Ok(Exit::Well)
+}
+
+/// The entry of that id, or the only one whose id begins so.
+async fn find(process: &LocalProcess, id: &str) -> Result<QuarantineEntry, Failure> {
+    let quarantine = process.handler.quarantine();
+    if id.len() >= WHOLE_ID || id.len() < LEAST_ID {
+        return Ok(quarantine.get(id).await?);
+    }
+    let mut found = all_of(process, id).await?;
+    match (found.pop(), found.pop()) {
+        (Some(only), None) => Ok(only),
+        (Some(_), Some(_)) => Err(Failure::wrong_use(format!("`{id}` begins the ids of several quarantined inputs"))),
+        (None, _) => Ok(quarantine.get(id).await?),
+    }
+}
+
+async fn all_of(process: &LocalProcess, beginning: &str) -> Result<Vec<QuarantineEntry>, PortError> {
+    let (mut found, mut offset) = (Vec::new(), 0);
+    loop {
+        let (entries, count) = process.handler.quarantine().list(None, offset, LARGEST_PAGE).await?;
+        offset += entries.len() as u64;
+        let is_last = entries.is_empty() || offset >= count;
+        found.extend(entries.into_iter().filter(|entry| entry.id.starts_with(beginning)));
+        if is_last {
+            return Ok(found);
+        }
+    }
+}
+
+fn state_of(entry: &QuarantineEntry) -> String {
+    json!(entry.state).as_str().unwrap_or_default().to_owned()
+}
+
+/// An entry as the HTTP API answers it.
+fn json_of(entry: &QuarantineEntry) -> Value {
+    json!({
+        "id": entry.id,
+        "provider": entry.provider,
+        "received_at": entry.received_at,
+        "errors": entry.errors,
+        "size": entry.size,
+        "state": entry.state,
+    })
+}
+
+fn json_with_body(entry: &QuarantineEntry, body: &[u8]) -> Value {
+    let mut json = json_of(entry);
+    json["body"] = json!(String::from_utf8_lossy(body));
+    if std::str::from_utf8(body).is_err() {
+        json["body_base64"] = json!(STANDARD.encode(body));
+    }
+    if (body.len() as u64) < entry.size {
+        json["body_truncated"] = json!(true);
+    }
+    json
+}

@@ -1,0 +1,155 @@
+//! `ingest` of what is well: files, folders, stdin, twice, and by two processes at once.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::changes::{change, created, lines, updated};
+use crate::folder::{Folder, Run};
+
+#[test]
+fn a_folder_is_read_in_the_order_of_its_names_at_any_depth_and_others_are_passed_over() {
+    let folder = Folder::new();
+    folder.file("in/b/2.jsonl", lines([updated(1, 5)]));
+    folder.file("in/a/1.json", format!("{:#}", created(1)));
+    folder.file("in/c.ndjson", lines([updated(1, 7)]));
+    folder.file("in/README.md", "no event");
+    let run = folder.annals(&["ingest", "in", "--json"]).exits(0);
+    let places: Vec<Value> =
+        run.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["place"].take()).collect();
+    assert_eq!(places, [json!("in/a/1.json:1"), json!("in/b/2.jsonl:1"), json!("in/c.ndjson:1"), Value::Null]);
+    assert_eq!(run.counted("stored"), 3);
+}
+
+#[test]
+fn the_summary_is_a_table_and_what_is_well_says_nothing_on_stderr() {
+    let folder = Folder::new();
+    folder.file("in.json", format!("[{}, {}]", created(1), created(2)));
+    let run = folder.annals(&["ingest", "in.json"]).exits(0);
+    insta::assert_snapshot!(run.stdout, @r"
+    outcome  records
+    stored   2
+    all      2
+    ");
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn ingesting_twice_gives_duplicates_only() {
+    let folder = Folder::new();
+    folder.file("in.jsonl", lines((1..=50).map(created).chain((1..=50).map(|record| updated(record, 9)))));
+    let first = folder.annals(&["ingest", "in.jsonl", "--json"]).exits(0);
+    assert_eq!((first.counted("stored"), first.counted("duplicate")), (100, 0));
+    let before = folder.json(&["list", "clients", "--page-size", "200", "--json"]);
+    let second = folder.annals(&["ingest", "in.jsonl", "--json"]).exits(0);
+    assert_eq!((second.counted("stored"), second.counted("duplicate")), (0, 100));
+    assert_eq!(folder.json(&["list", "clients", "--page-size", "200", "--json"]), before);
+}
+
+#[test]
+fn every_form_of_a_file_gives_the_same_events_each_with_its_line() {
+    let (first, second) = (created(1), updated(1, 5));
+    let behind_first = format!("pretty.json:{}", 2 + format!("{first:#}").lines().count());
+    for (name, text, places) in [
+        ("pretty.json", format!("[\n{first:#},\n{second:#}\n]"), ["pretty.json:2", behind_first.as_str()]),
+        ("compact.json", format!("[{first},{second}]"), ["compact.json:1", "compact.json:1"]),
+        ("lines.json", lines([first.clone(), second.clone()]), ["lines.json:1", "lines.json:2"]),
+        ("blank.jsonl", format!("\r\n{first}\r\n\n  {second}"), ["blank.jsonl:2", "blank.jsonl:4"]),
+        ("arrays.jsonl", format!("[{first}]\n[{second}]\n[]\n"), ["arrays.jsonl:1", "arrays.jsonl:2"]),
+        ("marked.json", format!("\u{feff}{first}\n{second}\n"), ["marked.json:1", "marked.json:2"]),
+    ] {
+        let folder = Folder::new();
+        folder.file(name, text);
+        let run = folder.annals(&["ingest", name, "--json"]).exits(0);
+        let reads: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let found: Vec<&str> = reads.iter().filter_map(|read| read["place"].as_str()).collect();
+        assert_eq!(found, places, "{name}");
+        assert_eq!(run.counted("stored"), 2, "{name}");
+    }
+}
+
+#[test]
+fn json_lines_from_stdin_are_taken_as_they_come() {
+    let folder = Folder::new();
+    let mut child = folder.spawn(folder.command(&["ingest", "-", "--json"]).stdin(Stdio::piped()));
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+    // Each is answered before the next is sent: nothing waits for a batch to fill.
+    for (number, line) in [created(1), updated(1, 5), updated(1, 5)].into_iter().enumerate() {
+        writeln!(stdin, "{line}").unwrap();
+        let answer: Value = serde_json::from_str(&stdout.next().unwrap().unwrap()).unwrap();
+        assert_eq!(answer["place"], json!(format!("stdin:{}", number + 1)));
+        assert_eq!(answer["outcome"], json!(if number == 2 { "duplicate" } else { "stored" }));
+    }
+    drop(stdin);
+    let summary: Value = serde_json::from_str(&stdout.next().unwrap().unwrap()).unwrap();
+    assert_eq!(summary["summary"]["stored"], json!(2));
+    Run::of(child.wait_with_output().unwrap()).exits(0);
+}
+
+#[test]
+fn two_processes_may_ingest_into_one_database_at_once() {
+    let folder = Folder::new();
+    // The same records, and half of the events in both files.
+    let events =
+        |range: std::ops::Range<u64>| lines((1..=40).flat_map(|record| range.clone().map(move |s| updated(record, s))));
+    folder.file("a.jsonl", lines((1..=40).map(created)) + &events(1..20));
+    folder.file("b.jsonl", lines((1..=40).map(created)) + &events(10..30));
+    let mut children: Vec<_> =
+        ["a.jsonl", "b.jsonl"].map(|file| folder.spawn(&mut folder.command(&["ingest", file, "--json"]))).into();
+    let runs: Vec<Run> = children.drain(..).map(|child| Run::of(child.wait_with_output().unwrap()).exits(0)).collect();
+    let sum = |outcome| runs.iter().map(|run| run.counted(outcome)).sum::<u64>();
+    assert_eq!((sum("stored") + sum("awaiting_base"), sum("duplicate")), (40 * 30, 40 * 11));
+    let list = folder.json(&["list", "clients", "--page-size", "200", "--json"]);
+    let versions: Vec<&Value> = list["results"].as_array().unwrap().iter().map(|entity| &entity["version"]).collect();
+    assert_eq!(versions, vec![&json!(30); 40]);
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_failure() {
+    let folder = Folder::new();
+    folder.file("in.jsonl", lines((1..=3000).map(created)));
+    let mut child = folder.spawn(&mut folder.command(&["ingest", "in.jsonl", "--json"]));
+    drop(child.stdout.take());
+    Run::of(child.wait_with_output().unwrap()).exits(0);
+    let count = folder.json(&["list", "clients", "--json"])["count"].take();
+    assert_eq!(count, json!(3000));
+}
+
+#[test]
+fn ctrl_c_ends_behind_a_whole_batch_and_the_run_can_be_made_again() {
+    let folder = Folder::new();
+    let mut child = folder.spawn(folder.command(&["ingest", "-", "--json"]).stdin(Stdio::piped()));
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+    writeln!(stdin, "{}", created(1)).unwrap();
+    stdout.next().unwrap().unwrap();
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    // Stdin is open still: the command must not wait for it.
+    let summary: Value = serde_json::from_str(&stdout.next().unwrap().unwrap()).unwrap();
+    assert_eq!(summary["summary"]["ended"], json!("interrupted"));
+    assert_eq!(summary["summary"]["stored"], json!(1));
+    Run::of(child.wait_with_output().unwrap()).exits(1);
+    drop(stdin);
+    let again = folder.annals_with_input(&["ingest", "-", "--json"], lines([created(1)]).as_bytes()).exits(0);
+    assert_eq!(again.counted("duplicate"), 1);
+}
+
+#[test]
+fn announcements_go_where_they_are_wanted() {
+    let folder = Folder::new();
+    folder.file("1.json", change(1, 0, "CREATE", &json!({ "Name": "One" })).to_string());
+    folder.file("2.json", change(2, 0, "CREATE", &json!({ "Name": "Two" })).to_string());
+    folder.file("3.json", change(3, 0, "CREATE", &json!({ "Name": "Three" })).to_string());
+    folder.annals(&["ingest", "1.json"]).exits(0);
+    let announced = std::fs::read_to_string(folder.path().join("annals.published.jsonl")).unwrap();
+    assert_eq!(announced.lines().count(), 1);
+    assert_eq!(serde_json::from_str::<Value>(&announced).unwrap()["data"]["name"], json!("One"));
+    let run = folder.annals(&["ingest", "2.json", "--publish", "-"]).exits(0).says(&["stored"]);
+    assert_eq!(serde_json::from_str::<Value>(&run.stdout).unwrap()["data"]["name"], json!("Two"));
+    folder.annals(&["ingest", "3.json", "--publish", "none"]).exits(0);
+    assert_eq!(std::fs::read_to_string(folder.path().join("annals.published.jsonl")).unwrap(), announced);
+    folder.annals(&["ingest", "3.json", "--publish", "-", "--json"]).exits(2).says(&["both want stdout"]);
+}

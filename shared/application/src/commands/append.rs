@@ -1,0 +1,250 @@
+//! Appending decided changes, in rounds, until each has its answer.
+//!
+//! Promises that a lost race or a lost answer never loses or doubles a change: every new head runs
+//! the whole decision again, and an append whose answer was lost is repeated as it was, so that
+//! the store's own word tells whether it was ours.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use annals_domain::event::{DomainEvent, EventType};
+use annals_domain::head::{Admission, Head, LookBack};
+use annals_domain::identity::EntityKey;
+use annals_domain::position::Position;
+use annals_domain::validation::Finding;
+use std::sync::Arc;
+use tokio::time::Instant as Moment;
+
+use super::Command;
+use super::decide::{Circumstances, Pending, event_behind};
+use super::handler::{CommandError, CommandHandler};
+use crate::ports::{AppendError, PortError, PortErrorKind, ReadOptions, StoredEvent};
+
+/// How many events a look back reads at once.
+const LOOK_BACK_PAGE: usize = 50;
+/// The first and the longest wait between two rounds.
+const FIRST_WAIT_MS: u64 = 4;
+const LONGEST_WAIT_MS: u64 = 500;
+
+/// What became of a pending change.
+pub(super) enum Settled {
+    Stored { event: Arc<DomainEvent>, awaits_base: bool },
+    Duplicate,
+    Refused(Vec<Finding>),
+}
+
+/// The rounds of one call.
+pub(super) struct Rounds<'a> {
+    handler: &'a CommandHandler,
+    commands: &'a [Command],
+    /// The heads as far as this call knows them.
+    working: HashMap<EntityKey, Option<Head>>,
+    /// Streams whose conflict's own head was tried already; the next conflict reads.
+    tried: HashSet<EntityKey>,
+    settled: Vec<(Pending, Settled)>,
+}
+
+impl<'a> Rounds<'a> {
+    pub(super) fn new(handler: &'a CommandHandler, commands: &'a [Command]) -> Self {
+        Self { handler, commands, working: HashMap::new(), tried: HashSet::new(), settled: Vec::new() }
+    }
+
+    /// Runs rounds until every change is settled, or the deadline.
+    pub(super) async fn run(mut self, mut pending: Vec<Pending>) -> Result<Vec<(Pending, Settled)>, CommandError> {
+        let deadline = Moment::now() + self.handler.settings.deadline;
+        let mut unanswered: Vec<(Pending, StoredEvent)> = Vec::new();
+        let mut last_error = None;
+        for round in 0_u32.. {
+            self.load_heads(&pending).await?;
+            let mut decided = std::mem::take(&mut unanswered);
+            self.decide(std::mem::take(&mut pending), &mut decided).await?;
+            if decided.is_empty() {
+                break;
+            }
+            let events = decided.iter().map(|(_, stored)| stored.clone()).collect();
+            let answers = self.handler.store.append(events).await;
+            for ((change, stored), answer) in decided.into_iter().zip(answers) {
+                match self.take_answer(&change, &stored, answer, &mut last_error)? {
+                    Next::Settled(settled) => self.settled.push((change, settled)),
+                    Next::Decide => pending.push(change),
+                    Next::Repeat => unanswered.push((Pending { may_be_stored: true, ..change }, stored)),
+                }
+            }
+            if pending.is_empty() && unanswered.is_empty() {
+                break;
+            }
+            self.wait(round, deadline, &mut last_error).await?;
+        }
+        Ok(self.settled)
+    }
+
+    /// Reads the heads that neither this call nor the warm ones know. A creation needs none: where
+    /// its stream is there already, the conflict brings the head.
+    async fn load_heads(&mut self, pending: &[Pending]) -> Result<(), CommandError> {
+        let mut missing = Vec::new();
+        for change in pending {
+            if self.working.contains_key(&change.key) {
+                continue;
+            }
+            let known = self.handler.warm_head(&change.key);
+            let is_creation = change.incoming.event_type == EventType::Created && !self.tried.contains(&change.key);
+            if known.is_none() && !is_creation {
+                missing.push(change.key.clone());
+            }
+            self.working.insert(change.key.clone(), known);
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let heads = self.handler.store.heads(&missing).await.map_err(CommandError::Port)?;
+        self.working.extend(missing.into_iter().zip(heads));
+        Ok(())
+    }
+
+    async fn decide(
+        &mut self,
+        pending: Vec<Pending>,
+        decided: &mut Vec<(Pending, StoredEvent)>,
+    ) -> Result<(), CommandError> {
+        let mut added: HashMap<EntityKey, Vec<(Position, Head)>> = HashMap::new();
+        for (change, stored) in decided.iter() {
+            added.entry(change.key.clone()).or_default().push((stored.event.position, stored.head.clone()));
+        }
+        for change in pending {
+            let head = self.working.get(&change.key).and_then(Option::as_ref);
+            let meets_image = match self.admit(&change, head, added.get(&change.key)).await? {
+                Admission::New { at_image } => at_image,
+                Admission::Duplicate | Admission::LookBack => {
+                    self.settled.push((change, Settled::Duplicate));
+                    continue;
+                }
+            };
+            let command = &self.commands[change.command];
+            let provider = change.incoming.metadata.provider;
+            let with = Circumstances {
+                catalog: &self.handler.catalog,
+                dialect: self.handler.dialect(provider)?,
+                now: self.handler.clock.now(),
+                command_id: command.id,
+                metadata: &command.metadata,
+                meets_image,
+            };
+            match event_behind(head, &change, &with) {
+                Err(errors) => self.settled.push((change, Settled::Refused(errors))),
+                Ok(stored) => {
+                    added.entry(change.key.clone()).or_default().push((stored.event.position, stored.head.clone()));
+                    self.working.insert(change.key.clone(), Some(stored.head.clone()));
+                    decided.push((change, stored));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn admit(
+        &self,
+        change: &Pending,
+        head: Option<&Head>,
+        added: Option<&Vec<(Position, Head)>>,
+    ) -> Result<Admission, CommandError> {
+        let position = change.incoming.change.position;
+        let first = Head::admit(head, &position);
+        if first != Admission::LookBack {
+            return Ok(first);
+        }
+        let mut look_back = LookBack::new(position);
+        for (stored, head) in added.into_iter().flatten().rev() {
+            if let Some(answer) = look_back.meet(stored, head) {
+                return Ok(answer);
+            }
+        }
+        let lowest_added = added.and_then(|added| added.first()).map(|(_, head)| head.version);
+        let mut below = lowest_added.or_else(|| head.map(|head| head.version.next()));
+        while let Some(version) = below.filter(|version| version.get() > 1) {
+            let options = ReadOptions::back_from(Some(version.previous()), LOOK_BACK_PAGE);
+            let events = self.handler.store.read(&change.key, &options).await.map_err(CommandError::Port)?;
+            for stored in &events {
+                if let Some(answer) = look_back.meet(&stored.event.position, &stored.head) {
+                    return Ok(answer);
+                }
+            }
+            below = events.last().filter(|_| events.len() == LOOK_BACK_PAGE).map(|stored| stored.event.version);
+        }
+        Ok(look_back.end())
+    }
+
+    fn take_answer(
+        &mut self,
+        change: &Pending,
+        stored: &StoredEvent,
+        answer: Result<(), AppendError>,
+        last_error: &mut Option<PortError>,
+    ) -> Result<Next, CommandError> {
+        match answer {
+            Ok(()) => Ok(self.stored(change, stored)),
+            Err(AppendError::Conflict { event_id, head }) if event_id == stored.event.event_id() => {
+                // Whatever is decided again stands behind that event, or behind newer ones.
+                self.working.insert(change.key.clone(), Some(*head));
+                let is_ours = change.may_be_stored;
+                Ok(if is_ours { self.stored(change, stored) } else { Next::Settled(Settled::Duplicate) })
+            }
+            Err(AppendError::Conflict { head, .. }) => {
+                self.handler.keep_warm(&change.key, None);
+                if self.tried.insert(change.key.clone()) {
+                    self.working.insert(change.key.clone(), Some(*head));
+                } else {
+                    self.working.remove(&change.key);
+                }
+                Ok(Next::Decide)
+            }
+            Err(AppendError::NotTried) => Ok(Next::Decide),
+            Err(AppendError::NotApplied(error)) if error.is_retryable() => {
+                self.forget(&change.key);
+                *last_error = Some(error);
+                Ok(Next::Decide)
+            }
+            Err(AppendError::OutcomeUnknown(error)) => {
+                self.handler.keep_warm(&change.key, None);
+                self.working.insert(change.key.clone(), Some(stored.head.clone()));
+                *last_error = Some(error);
+                Ok(Next::Repeat)
+            }
+            Err(AppendError::NotApplied(error)) if error.kind == PortErrorKind::Rejected => {
+                self.forget(&change.key);
+                Ok(Next::Settled(Settled::Refused(vec![Finding::new("", error.message)])))
+            }
+            Err(AppendError::NotApplied(error)) => Err(CommandError::Port(error)),
+        }
+    }
+
+    fn stored(&self, change: &Pending, stored: &StoredEvent) -> Next {
+        self.handler.keep_warm(&change.key, Some(&stored.head));
+        self.handler.remember(stored, &change.incoming.change);
+        let awaits_base = stored.head.base.is_none();
+        Next::Settled(Settled::Stored { event: Arc::clone(&stored.event), awaits_base })
+    }
+
+    fn forget(&mut self, key: &EntityKey) {
+        self.handler.keep_warm(key, None);
+        self.working.remove(key);
+    }
+
+    /// Waits, longer from round to round and never as long as another writer would.
+    async fn wait(&self, round: u32, deadline: Moment, last_error: &mut Option<PortError>) -> Result<(), CommandError> {
+        let longest = (FIRST_WAIT_MS << round.min(10)).min(LONGEST_WAIT_MS);
+        let jitter = self.handler.ids.fresh().as_u128() as u64 % longest;
+        let wait = Duration::from_millis(jitter + 1);
+        if Moment::now() + wait >= deadline {
+            return Err(last_error.take().map_or(CommandError::Contended, CommandError::Port));
+        }
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+}
+
+/// What is to be done with a change after an answer.
+enum Next {
+    Settled(Settled),
+    Decide,
+    Repeat,
+}

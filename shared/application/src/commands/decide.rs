@@ -1,0 +1,86 @@
+//! One change against the head of its stream: a new event, a duplicate, or refused.
+//!
+//! Promises that the head decides warnings and duplicates only, never what a change says.
+
+use std::sync::Arc;
+
+use annals_domain::definition::Catalog;
+use annals_domain::dialect::{Dialect, IncomingChange};
+use annals_domain::event::DomainEvent;
+use annals_domain::head::Head;
+use annals_domain::identity::{AggregateId, EntityKey};
+use annals_domain::instant::Instant;
+use annals_domain::position::Version;
+use annals_domain::services::event_type;
+use annals_domain::validation::{Finding, Subject, validate};
+use uuid::Uuid;
+
+use super::CommandMetadata;
+use crate::ports::StoredEvent;
+
+/// A change on its way into the store.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// Which command it came with, by its index in the call.
+    pub(super) command: usize,
+    /// Where its answer belongs, in the order of the call's records.
+    pub(super) slot: usize,
+    pub(super) key: EntityKey,
+    pub(super) incoming: Arc<IncomingChange>,
+    /// Set once an append of it may have been written without an answer.
+    pub(super) may_be_stored: bool,
+}
+
+/// What a new event is made with.
+pub(super) struct Circumstances<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) dialect: &'a dyn Dialect,
+    pub(super) now: Instant,
+    pub(super) command_id: Uuid,
+    pub(super) metadata: &'a CommandMetadata,
+    /// Whether an image of the same instant is stored.
+    pub(super) meets_image: bool,
+}
+
+/// The key of a change's stream.
+pub(super) fn key_of(incoming: &IncomingChange, dialect: &dyn Dialect) -> EntityKey {
+    let metadata = &incoming.metadata;
+    let object = &incoming.entity_name;
+    let aggregate_id = AggregateId::of(metadata.provider, dialect.account(), object, &metadata.external_id);
+    EntityKey { entity_name: object.clone(), aggregate_id }
+}
+
+/// The event to append behind `head`, or why the change is refused.
+pub(super) fn event_behind(
+    head: Option<&Head>,
+    pending: &Pending,
+    with: &Circumstances<'_>,
+) -> Result<StoredEvent, Vec<Finding>> {
+    let incoming = &*pending.incoming;
+    let shape = with.catalog.shape(incoming.metadata.provider, &incoming.entity_name);
+    let subject = Subject { incoming, head, shape: &shape, dialect: with.dialect, now: with.now };
+    let report = validate(&subject);
+    if !report.is_accepted() {
+        return Err(report.errors);
+    }
+    let version = head.map_or(Version::FIRST, |head| head.version.next());
+    let recorded_at = Head::next_recorded_at(head, with.now);
+    let event_type = event_type::label(head, incoming);
+    let mut metadata = incoming.metadata.clone();
+    metadata.causation_id = Some(with.command_id.to_string());
+    metadata.correlation_id = metadata.correlation_id.or_else(|| with.metadata.correlation_id.clone());
+    metadata.meets_image = with.meets_image && !incoming.change.is_image();
+    let event = DomainEvent {
+        aggregate_id: pending.key.aggregate_id,
+        entity_name: incoming.entity_name.clone(),
+        event_type,
+        version,
+        position: incoming.change.position,
+        recorded_at,
+        data: Arc::clone(&incoming.data),
+        metadata,
+        warnings: report.warnings,
+    };
+    let head = Head::after(head, event_type, &incoming.change, version, recorded_at);
+    Ok(StoredEvent { event: Arc::new(event), head })
+}

@@ -1,0 +1,387 @@
+//! The command handler: from commands to stored events.
+//!
+//! Promises the module's promise (`crate::commands`) for any number of commands a call; those of
+//! one record are stored in the order of the call. Projects nothing: a listener is told.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use annals_crm::json;
+use annals_domain::change::Change;
+use annals_domain::definition::Catalog;
+use annals_domain::dialect::{Dialect, Dialects, EntityWideChange, IncomingChange, Intake};
+use annals_domain::head::Head;
+use annals_domain::identity::{EntityKey, Provider};
+use annals_domain::position::EventId;
+use annals_domain::validation::Finding;
+use async_trait::async_trait;
+use lru::LruCache;
+
+use super::append::{Rounds, Settled};
+use super::decide::{Pending, key_of};
+use super::{Action, Command, CommandMetadata, EventRead, FoundRecord, Outcome, Quarantine};
+use crate::ports::{BackfillJob, Clock, EventStore, Ids, JobState, PortError, StateStore, StoredEvent};
+
+/// How a handler works.
+#[derive(Debug, Clone, Copy)]
+pub struct HandlerSettings {
+    /// How long a call may go on trying before it fails as retryable.
+    pub deadline: Duration,
+    /// How many streams' heads are kept warm. A head takes about 200 bytes.
+    pub warm_heads: NonZeroUsize,
+    /// How many changes just stored are kept for a projection in the same process.
+    pub recent_changes: NonZeroUsize,
+}
+
+impl Default for HandlerSettings {
+    fn default() -> Self {
+        let at_least_one = |n| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
+        Self {
+            deadline: Duration::from_secs(10),
+            warm_heads: at_least_one(20_000),
+            recent_changes: at_least_one(4_096),
+        }
+    }
+}
+
+/// Is told when events were appended.
+#[async_trait]
+pub trait AppendListener: Send + Sync {
+    /// Events were appended. What goes wrong here is no failure of the command.
+    async fn appended(&self);
+}
+
+/// Why a call failed as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// This installation does not take that provider's events.
+    #[error("no {0} events are taken here")]
+    UnknownProvider(Provider),
+    /// Other writers were faster until the deadline.
+    #[error("the stream is written by too many at once")]
+    Contended,
+    /// A store failed.
+    #[error("the change could not be stored")]
+    Port(#[source] PortError),
+}
+
+impl CommandError {
+    /// Whether the same call may succeed later without anyone's help.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::UnknownProvider(_) => false,
+            Self::Contended => true,
+            Self::Port(error) => error.is_retryable(),
+        }
+    }
+}
+
+/// Why a body could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeError {
+    /// It is no JSON.
+    #[error("the body is not JSON")]
+    NotJson(#[source] json::JsonFault),
+    /// The call failed.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+}
+
+/// What became of a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// One answer a record changed, in the order of the body.
+    pub results: Vec<EventRead>,
+    /// Whether any form of the provider was recognised in the body.
+    pub is_recognised: bool,
+}
+
+/// Changes just stored, by event: a projection in the same process need not read them again.
+pub type RecentChanges = Mutex<LruCache<EventId, Arc<Change>>>;
+
+/// The command handler.
+pub struct CommandHandler {
+    pub(super) store: Arc<dyn EventStore>,
+    pub(super) state: Arc<dyn StateStore>,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) dialects: Dialects,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ids: Arc<dyn Ids>,
+    pub(super) settings: HandlerSettings,
+    quarantine: Quarantine,
+    warm: Mutex<LruCache<EntityKey, Head>>,
+    recent: Arc<RecentChanges>,
+    listener: Option<Arc<dyn AppendListener>>,
+}
+
+impl CommandHandler {
+    /// A handler over these ports.
+    pub fn new(
+        store: Arc<dyn EventStore>,
+        state: Arc<dyn StateStore>,
+        catalog: Arc<Catalog>,
+        dialects: Dialects,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        settings: HandlerSettings,
+    ) -> Self {
+        let quarantine = Quarantine::new(Arc::clone(&state), Arc::clone(&clock), Arc::clone(&ids));
+        let warm = Mutex::new(LruCache::new(settings.warm_heads));
+        let recent = Arc::new(Mutex::new(LruCache::new(settings.recent_changes)));
+        Self { store, state, catalog, dialects, clock, ids, settings, quarantine, warm, recent, listener: None }
+    }
+
+    /// With a listener that is told of appended events.
+    #[must_use]
+    pub fn told(mut self, listener: Arc<dyn AppendListener>) -> Self {
+        self.listener = Some(listener);
+        self
+    }
+
+    /// The changes that were just stored.
+    pub fn recent(&self) -> Arc<RecentChanges> {
+        Arc::clone(&self.recent)
+    }
+
+    /// The providers whose events are taken.
+    pub fn providers(&self) -> impl Iterator<Item = Provider> + '_ {
+        self.dialects.iter().map(|dialect| dialect.provider())
+    }
+
+    /// The quarantine that refused inputs go to.
+    pub fn quarantine(&self) -> &Quarantine {
+        &self.quarantine
+    }
+
+    /// Takes one body: a change in any of the provider's forms, or an array of them.
+    pub async fn take_body(
+        &self,
+        provider: Provider,
+        body: &str,
+        metadata: CommandMetadata,
+    ) -> Result<Taken, TakeError> {
+        let inputs = json::split(body).map_err(TakeError::NotJson)?;
+        let results = self.handle(self.commands_of(provider, &inputs, &metadata)).await?;
+        let is_unrecognised = |reads: &Vec<EventRead>| reads.iter().any(|read| read.is_unrecognised());
+        let is_recognised = results.is_empty() || !results.iter().all(is_unrecognised);
+        Ok(Taken { results: results.into_iter().flatten().collect(), is_recognised })
+    }
+
+    /// A command's id.
+    pub fn fresh_id(&self) -> uuid::Uuid {
+        self.ids.fresh()
+    }
+
+    /// One command an input.
+    pub fn commands_of(&self, provider: Provider, inputs: &[&str], metadata: &CommandMetadata) -> Vec<Command> {
+        let command = |input: &&str| Command {
+            id: self.ids.fresh(),
+            action: Action::ProcessCrmEvent { provider, raw_event: Arc::from(*input) },
+            metadata: metadata.clone(),
+        };
+        inputs.iter().map(command).collect()
+    }
+
+    /// Carries out commands; one list of answers each, in their order.
+    pub async fn handle(&self, commands: Vec<Command>) -> Result<Vec<Vec<EventRead>>, CommandError> {
+        let mut answers: Vec<Vec<Option<EventRead>>> = Vec::with_capacity(commands.len());
+        let mut pending = Vec::new();
+        for (index, command) in commands.iter().enumerate() {
+            answers.push(self.take_in(index, command, &mut pending).await?);
+        }
+        let has_pending = !pending.is_empty();
+        for (change, settled) in Rounds::new(self, &commands).run(pending).await? {
+            let read = self.answer(&commands[change.command], &change, settled).await?;
+            answers[change.command][change.slot] = Some(read);
+        }
+        if let Some(listener) = self.listener.as_ref().filter(|_| has_pending) {
+            listener.appended().await;
+        }
+        Ok(answers.into_iter().map(|slots| slots.into_iter().flatten().collect()).collect())
+    }
+
+    /// Runs a quarantined input again. It is answered as if it came now; where nothing of it is
+    /// refused any more it is marked as redriven.
+    pub async fn redrive(&self, id: &str) -> Result<Vec<EventRead>, super::QuarantineError> {
+        let entry = self.quarantine.get(id).await?;
+        let body = self.quarantine.body(&entry, usize::MAX).await?;
+        let fault = |message: String| vec![Finding::new("", message)];
+        let inputs = String::from_utf8(body).map_err(|error| fault(error.to_string())).and_then(|text| {
+            json::split(&text)
+                .map(|inputs| self.commands_of(entry.provider, &inputs, &CommandMetadata::default()))
+                .map_err(|fault| vec![Finding::new("", fault.to_string())])
+        });
+        let reads = match inputs {
+            Ok(commands) => {
+                let answers = self.handle(commands).await.map_err(super::QuarantineError::Command)?;
+                answers.into_iter().flatten().collect()
+            }
+            Err(errors) => {
+                let mut read = EventRead::of_input(entry.provider, Outcome::Quarantined, self.clock.now());
+                (read.errors, read.quarantine_id) = (errors, Some(entry.id.clone()));
+                vec![read]
+            }
+        };
+        let errors: Vec<Finding> = reads.iter().flat_map(|read: &EventRead| read.errors.clone()).collect();
+        self.quarantine.settle(id, Some(errors).filter(|errors| !errors.is_empty())).await?;
+        Ok(reads)
+    }
+
+    /// Reads one command's input; what needs no stream is answered at once.
+    async fn take_in(
+        &self,
+        index: usize,
+        command: &Command,
+        pending: &mut Vec<Pending>,
+    ) -> Result<Vec<Option<EventRead>>, CommandError> {
+        match &command.action {
+            Action::ProcessCrmEvent { provider, raw_event } => {
+                let intake = self.dialect(*provider)?.read_input(raw_event);
+                let read = match intake {
+                    Intake::Changes(changes) => return self.queue(index, changes, pending),
+                    Intake::EntityWide(change) => self.request_backfill(*provider, &change, raw_event).await?,
+                    Intake::Ignored(word) => {
+                        let mut read = EventRead::of_input(*provider, Outcome::Ignored, self.clock.now());
+                        read.warnings.push(Finding::new("", word));
+                        read
+                    }
+                    Intake::Malformed(errors) => self.refuse(*provider, raw_event, errors).await?,
+                    Intake::Unrecognised(error) => self.refuse(*provider, raw_event, vec![error]).await?.unrecognised(),
+                };
+                Ok(vec![Some(read)])
+            }
+            Action::CreateEntity(found) | Action::UpdateEntity(found) | Action::DeleteEntity(found) => {
+                self.take_in_image(index, found, pending).await
+            }
+        }
+    }
+
+    async fn take_in_image(
+        &self,
+        index: usize,
+        found: &FoundRecord,
+        pending: &mut Vec<Pending>,
+    ) -> Result<Vec<Option<EventRead>>, CommandError> {
+        let dialect = self.dialect(found.provider)?;
+        match dialect.read_image(&found.entity_name, &found.external_id, &found.image) {
+            Ok(change) => self.queue(index, vec![change], pending),
+            Err(errors) => {
+                let record = found.image.record.as_deref().unwrap_or("null");
+                Ok(vec![Some(self.refuse(found.provider, record, errors).await?)])
+            }
+        }
+    }
+
+    fn queue(
+        &self,
+        command: usize,
+        changes: Vec<IncomingChange>,
+        pending: &mut Vec<Pending>,
+    ) -> Result<Vec<Option<EventRead>>, CommandError> {
+        let slots = vec![None; changes.len()];
+        for (slot, incoming) in changes.into_iter().enumerate() {
+            let key = key_of(&incoming, self.dialect(incoming.metadata.provider)?);
+            pending.push(Pending { command, slot, key, incoming: Arc::new(incoming), may_be_stored: false });
+        }
+        Ok(slots)
+    }
+
+    async fn request_backfill(
+        &self,
+        provider: Provider,
+        change: &EntityWideChange,
+        input: &str,
+    ) -> Result<EventRead, CommandError> {
+        let now = self.clock.now();
+        let job = BackfillJob {
+            id: change.identity.uuid(),
+            provider,
+            entity_name: change.entity_name.clone(),
+            state: JobState::Waiting,
+            reason: format!("no {provider} connection is set up to read from; asked for by: {}", change.reason),
+            input: input.to_owned(),
+            created_at: now,
+        };
+        let (job_id, shape) = (job.id, self.catalog.shape(provider, &change.entity_name));
+        self.state.add_job(job).await.map_err(CommandError::Port)?;
+        let mut read = EventRead::of_input(provider, Outcome::BackfillRequested, now);
+        (read.event_id, read.job_id) = (Some(change.identity), Some(job_id));
+        (read.entity_name, read.aggregate_type) = (Some(change.entity_name.clone()), Some(shape.aggregate_type()));
+        read.warnings.push(Finding::new("ChangeEventHeader.recordIds", change.reason.clone()));
+        Ok(read)
+    }
+
+    async fn refuse(&self, provider: Provider, input: &str, errors: Vec<Finding>) -> Result<EventRead, CommandError> {
+        let entry =
+            self.quarantine.keep(provider, input.as_bytes(), errors.clone()).await.map_err(CommandError::Port)?;
+        let mut read = EventRead::of_input(provider, Outcome::Quarantined, self.clock.now());
+        (read.errors, read.quarantine_id) = (errors, Some(entry.id));
+        Ok(read)
+    }
+
+    async fn answer(&self, command: &Command, change: &Pending, settled: Settled) -> Result<EventRead, CommandError> {
+        let incoming = &*change.incoming;
+        let provider = incoming.metadata.provider;
+        let mut read = match settled {
+            Settled::Stored { event, awaits_base } => {
+                let outcome = if awaits_base { Outcome::AwaitingBase } else { Outcome::Stored };
+                let mut read = EventRead::of_input(provider, outcome, self.clock.now());
+                (read.version, read.event_type) = (Some(event.version), Some(event.event_type));
+                read.warnings.clone_from(&event.warnings);
+                read
+            }
+            Settled::Duplicate => {
+                let mut read = EventRead::of_input(provider, Outcome::Duplicate, self.clock.now());
+                read.event_type = Some(incoming.event_type);
+                read
+            }
+            Settled::Refused(errors) => {
+                let input = match &command.action {
+                    Action::ProcessCrmEvent { raw_event, .. } => raw_event,
+                    Action::CreateEntity(_) | Action::UpdateEntity(_) | Action::DeleteEntity(_) => &incoming.data,
+                };
+                let mut read = self.refuse(provider, input, errors).await?;
+                read.event_type = Some(incoming.event_type);
+                read
+            }
+        };
+        let shape = self.catalog.shape(provider, &incoming.entity_name);
+        read.event_id = Some(incoming.change.position.event_id);
+        read.entity_name = Some(incoming.entity_name.clone());
+        read.external_id = Some(incoming.metadata.external_id.clone());
+        read.aggregate_type = Some(shape.aggregate_type());
+        read.aggregate_id = Some(change.key.aggregate_id);
+        read.timestamp = Some(incoming.change.position.instant);
+        Ok(read)
+    }
+
+    pub(super) fn dialect(&self, provider: Provider) -> Result<&dyn Dialect, CommandError> {
+        self.dialects.get(provider).map(|dialect| &**dialect).ok_or(CommandError::UnknownProvider(provider))
+    }
+
+    pub(super) fn warm_head(&self, key: &EntityKey) -> Option<Head> {
+        lock(&self.warm).get(key).cloned()
+    }
+
+    pub(super) fn keep_warm(&self, key: &EntityKey, head: Option<&Head>) {
+        let mut warm = lock(&self.warm);
+        match head {
+            Some(head) => {
+                warm.put(key.clone(), head.clone());
+            }
+            None => {
+                warm.pop(key);
+            }
+        }
+    }
+
+    pub(super) fn remember(&self, stored: &StoredEvent, change: &Change) {
+        lock(&self.recent).put(stored.event.event_id(), Arc::new(change.clone()));
+    }
+}
+
+/// A cache's lock. A panic elsewhere leaves a cache whole: it holds copies only.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,163 @@
+//! Quarantine: inputs that cannot be stored as events, kept whole until someone decides.
+//!
+//! Promises to keep the bytes as they came, of any length in bounded memory, and one entry for the
+//! same input however often it comes. Does not run them again by itself.
+
+use std::sync::Arc;
+
+use annals_domain::identity::Provider;
+use annals_domain::validation::Finding;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::ports::{Clock, Ids, PortError, QuarantineEntry, QuarantineState, StateStore};
+
+/// The size of a chunk: what a state table's item holds, with room for its key (DynamoDB: 400 KB).
+pub const CHUNK_BYTES: usize = 350_000;
+
+/// The quarantine.
+#[derive(Clone)]
+pub struct Quarantine {
+    state: Arc<dyn StateStore>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+}
+
+/// Why an entry could not be worked on.
+#[derive(Debug, thiserror::Error)]
+pub enum QuarantineError {
+    /// There is none of that id.
+    #[error("there is no quarantined input `{0}`")]
+    NotFound(String),
+    /// The state store failed.
+    #[error("the quarantine cannot be reached")]
+    Port(#[from] PortError),
+    /// Running it again failed; it is as it was.
+    #[error("the input could not be run again")]
+    Command(#[source] super::CommandError),
+}
+
+/// An input on its way into quarantine, chunk by chunk.
+pub struct Quarantining<'a> {
+    quarantine: &'a Quarantine,
+    provider: Provider,
+    body_id: Uuid,
+    pending: Vec<u8>,
+    chunks: u32,
+    size: u64,
+    hash: Sha256,
+}
+
+impl Quarantine {
+    /// A quarantine kept in `state`.
+    pub fn new(state: Arc<dyn StateStore>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
+        Self { state, clock, ids }
+    }
+
+    /// Keeps a whole input.
+    pub async fn keep(
+        &self,
+        provider: Provider,
+        body: &[u8],
+        errors: Vec<Finding>,
+    ) -> Result<QuarantineEntry, PortError> {
+        let mut keeping = self.begin(provider);
+        keeping.push(body).await?;
+        keeping.finish(errors).await
+    }
+
+    /// Starts to keep an input that comes in parts.
+    pub fn begin(&self, provider: Provider) -> Quarantining<'_> {
+        let mut hash = Sha256::new();
+        hash.update(provider.as_str().as_bytes());
+        hash.update([0]);
+        let body_id = self.ids.fresh();
+        Quarantining { quarantine: self, provider, body_id, pending: Vec::new(), chunks: 0, size: 0, hash }
+    }
+
+    /// One entry.
+    pub async fn get(&self, id: &str) -> Result<QuarantineEntry, QuarantineError> {
+        self.state.quarantined(id).await?.ok_or_else(|| QuarantineError::NotFound(id.to_owned()))
+    }
+
+    /// Entries of one state or all, newest first, and how many there are.
+    pub async fn list(
+        &self,
+        state: Option<QuarantineState>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<(Vec<QuarantineEntry>, u64), PortError> {
+        self.state.list_quarantine(state, offset, limit).await
+    }
+
+    /// An entry's input as it came, or its first `most` bytes.
+    pub async fn body(&self, entry: &QuarantineEntry, most: usize) -> Result<Vec<u8>, PortError> {
+        let mut body = Vec::new();
+        for number in 0..entry.chunks {
+            if body.len() >= most {
+                break;
+            }
+            body.extend(self.state.chunk(entry.body_id, number).await?.unwrap_or_default());
+        }
+        body.truncate(most);
+        Ok(body)
+    }
+
+    /// Marks an entry as decided against. Its input stays until it expires.
+    pub async fn dismiss(&self, id: &str) -> Result<(), QuarantineError> {
+        self.get(id).await?;
+        Ok(self.state.set_quarantine(id, QuarantineState::Dismissed, None).await?)
+    }
+
+    /// Marks an entry after it was run again: as redriven, or open still, with its new errors.
+    pub(crate) async fn settle(&self, id: &str, still: Option<Vec<Finding>>) -> Result<(), PortError> {
+        let state = if still.is_some() { QuarantineState::Open } else { QuarantineState::Redriven };
+        self.state.set_quarantine(id, state, still).await
+    }
+}
+
+impl Quarantining<'_> {
+    /// Takes the next part of the input.
+    pub async fn push(&mut self, mut bytes: &[u8]) -> Result<(), PortError> {
+        self.hash.update(bytes);
+        self.size += bytes.len() as u64;
+        while self.pending.len() + bytes.len() >= CHUNK_BYTES {
+            let (fits, rest) = bytes.split_at(CHUNK_BYTES - self.pending.len());
+            self.pending.extend_from_slice(fits);
+            self.flush().await?;
+            bytes = rest;
+        }
+        self.pending.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Keeps the entry, with why its input was refused.
+    pub async fn finish(mut self, errors: Vec<Finding>) -> Result<QuarantineEntry, PortError> {
+        if !self.pending.is_empty() {
+            self.flush().await?;
+        }
+        let digest = std::mem::take(&mut self.hash).finalize();
+        let entry = QuarantineEntry {
+            id: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            provider: self.provider,
+            received_at: self.quarantine.clock.now(),
+            errors,
+            size: self.size,
+            state: QuarantineState::Open,
+            body_id: self.body_id,
+            chunks: self.chunks,
+        };
+        let kept = self.quarantine.state.add_quarantine(entry).await?;
+        if kept.body_id != self.body_id {
+            self.quarantine.state.drop_chunks(self.body_id).await?;
+        }
+        Ok(kept)
+    }
+
+    async fn flush(&mut self) -> Result<(), PortError> {
+        let chunk = std::mem::take(&mut self.pending);
+        self.quarantine.state.put_chunk(self.body_id, self.chunks, chunk).await?;
+        self.chunks += 1;
+        Ok(())
+    }
+}

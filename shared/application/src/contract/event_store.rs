@@ -1,0 +1,272 @@
+//! What every event store must do.
+
+use std::sync::Arc;
+
+use annals_domain::head::Head;
+use annals_domain::identity::EntityKey;
+use annals_domain::position::Version;
+use futures::future::join_all;
+
+use super::samples::{instant, intricate_event, key, key_of, next_event, stream};
+use crate::ports::{AppendError, Direction, EventStore, ReadOptions, StoredEvent};
+
+/// Makes a test of each rule for event stores.
+#[macro_export]
+macro_rules! event_store_contract {
+    ($make:path) => {
+        $crate::contract_tests!(
+            $make,
+            $crate::contract::event_store,
+            [
+                a_taken_version_names_who_took_it,
+                the_same_append_again_conflicts_with_its_own_id,
+                a_failed_event_holds_up_its_own_stream_only,
+                streams_of_one_call_may_be_interleaved,
+                an_append_of_nothing_answers_nothing,
+                events_read_in_either_order,
+                events_read_by_version_range_and_limit,
+                events_read_by_time_range,
+                streams_of_equal_ids_and_other_objects_stand_apart,
+                an_event_comes_back_exactly,
+                heads_come_in_the_order_of_their_keys,
+                a_long_stream_loads_whole,
+                no_writer_among_many_loses_an_event,
+            ]
+        );
+    };
+}
+
+/// Appends events that must all be stored.
+pub async fn append_all(store: &impl EventStore, events: &[StoredEvent]) {
+    for answer in store.append(events.to_vec()).await {
+        answer.expect("the version is free");
+    }
+}
+
+/// The versions that a read gives.
+async fn versions(store: &impl EventStore, key: &EntityKey, options: &ReadOptions) -> Vec<u64> {
+    let events = store.read(key, options).await.expect("the store reads");
+    events.iter().map(|stored| stored.event.version.get()).collect()
+}
+
+/// A conflict is answered with the id and head of the event that has the version, newer or not.
+pub async fn a_taken_version_names_who_took_it(store: &impl EventStore) {
+    let key = key("a");
+    let events = stream(&key, 3);
+    append_all(store, &events).await;
+    for taken in &events {
+        let previous = taken.event.version.get().checked_sub(2).map(|index| {
+            let index = usize::try_from(index).expect("a small version");
+            &events[index].head
+        });
+        let late = next_event(&key, previous, "late");
+        let answers = store.append(vec![late]).await;
+        let [Err(AppendError::Conflict { event_id, head })] = &answers[..] else {
+            panic!("{answers:?} is no conflict")
+        };
+        assert_eq!((*event_id, &**head), (taken.event.event_id(), &taken.head));
+    }
+    let stored = store.read(&key, &ReadOptions::from(Version::FIRST, 9)).await.expect("the store reads");
+    assert_eq!(stored, events, "a refused event must leave no trace");
+}
+
+/// The answer to an append may be lost; the append, made again, finds itself.
+pub async fn the_same_append_again_conflicts_with_its_own_id(store: &impl EventStore) {
+    let events = stream(&key("a"), 1);
+    append_all(store, &events).await;
+    let answers = store.append(events.clone()).await;
+    let [Err(AppendError::Conflict { event_id, .. })] = &answers[..] else { panic!("{answers:?} is no conflict") };
+    assert_eq!(*event_id, events[0].event.event_id());
+}
+
+/// Behind a failed event its stream is not tried; other streams of the call are stored.
+pub async fn a_failed_event_holds_up_its_own_stream_only(store: &impl EventStore) {
+    let (held, free) = (key("held"), key("free"));
+    let stored = stream(&held, 2);
+    append_all(store, &stored).await;
+    let second = next_event(&held, Some(&stored[0].head), "other second");
+    let third = next_event(&held, Some(&second.head), "other third");
+    let fourth = next_event(&held, Some(&third.head), "other fourth");
+    let mut call = vec![second, third, fourth];
+    call.extend(stream(&free, 2));
+    let answers = store.append(call).await;
+    let shown: Vec<_> = answers
+        .iter()
+        .map(|answer| match answer {
+            Ok(()) => "stored",
+            Err(AppendError::Conflict { .. }) => "conflict",
+            Err(AppendError::NotTried) => "not tried",
+            Err(AppendError::NotApplied(_)) => "not applied",
+            Err(AppendError::OutcomeUnknown(_)) => "unknown",
+        })
+        .collect();
+    assert_eq!(shown, ["conflict", "not tried", "not tried", "stored", "stored"]);
+    assert_eq!(versions(store, &held, &ReadOptions::from(Version::FIRST, 9)).await, [1, 2]);
+    assert_eq!(versions(store, &free, &ReadOptions::from(Version::FIRST, 9)).await, [1, 2]);
+}
+
+/// Events of several streams may stand in any order in a call, each stream's in its own.
+pub async fn streams_of_one_call_may_be_interleaved(store: &impl EventStore) {
+    let keys: Vec<_> = (0..30).map(|number| key(&format!("k{number}"))).collect();
+    let streams: Vec<_> = keys.iter().map(|key| stream(key, 4)).collect();
+    let call: Vec<_> = (0..4).flat_map(|version| streams.iter().map(move |s| s[version].clone())).collect();
+    append_all(store, &call).await;
+    for (key, events) in keys.iter().zip(&streams) {
+        let stored = store.read(key, &ReadOptions::from(Version::FIRST, 9)).await.expect("the store reads");
+        assert_eq!(&stored, events);
+    }
+}
+
+/// Nothing in, nothing out.
+pub async fn an_append_of_nothing_answers_nothing(store: &impl EventStore) {
+    assert!(store.append(Vec::new()).await.is_empty());
+    assert!(store.heads(&[]).await.expect("the store reads").is_empty());
+    assert!(versions(store, &key("nobody"), &ReadOptions::from(Version::FIRST, 9)).await.is_empty());
+}
+
+/// A read goes up from its lowest version or down from its highest.
+pub async fn events_read_in_either_order(store: &impl EventStore) {
+    let key = key("a");
+    append_all(store, &stream(&key, 5)).await;
+    let up = ReadOptions::from(Version::FIRST, 9);
+    assert_eq!(versions(store, &key, &up).await, [1, 2, 3, 4, 5]);
+    assert_eq!(versions(store, &key, &ReadOptions::back_from(None, 9)).await, [5, 4, 3, 2, 1]);
+    let down = ReadOptions { direction: Direction::Descending, ..up };
+    assert_eq!(versions(store, &key, &down).await, [5, 4, 3, 2, 1]);
+}
+
+/// Version ranges include both ends; a limit cuts from where the read begins.
+pub async fn events_read_by_version_range_and_limit(store: &impl EventStore) {
+    let key = key("a");
+    append_all(store, &stream(&key, 6)).await;
+    let range =
+        |from, to| ReadOptions { to_version: Some(Version::new(to)), ..ReadOptions::from(Version::new(from), 9) };
+    let back = |from, limit| ReadOptions::back_from(Some(Version::new(from)), limit);
+    let table: [(ReadOptions, &[u64]); 9] = [
+        (range(2, 4), &[2, 3, 4]),
+        (range(3, 3), &[3]),
+        (range(4, 3), &[]),
+        (range(0, 99), &[1, 2, 3, 4, 5, 6]),
+        (ReadOptions::from(Version::new(7), 9), &[]),
+        (ReadOptions::from(Version::new(2), 2), &[2, 3]),
+        (ReadOptions::from(Version::FIRST, 0), &[]),
+        (back(4, 2), &[4, 3]),
+        (back(99, 1), &[6]),
+    ];
+    for (options, expected) in table {
+        assert_eq!(versions(store, &key, &options).await, expected, "{options:?}");
+    }
+}
+
+/// Time ranges are of the CRM's commit instants and include both ends.
+pub async fn events_read_by_time_range(store: &impl EventStore) {
+    let key = key("a");
+    append_all(store, &stream(&key, 5)).await;
+    let range = |from: Option<i64>, to: Option<i64>| ReadOptions {
+        from_time: from.map(instant),
+        to_time: to.map(instant),
+        ..ReadOptions::from(Version::FIRST, 9)
+    };
+    let table: [(ReadOptions, &[u64]); 6] = [
+        (range(Some(2), Some(4)), &[2, 3, 4]),
+        (range(Some(4), None), &[4, 5]),
+        (range(None, Some(1)), &[1]),
+        (range(Some(6), None), &[]),
+        // The limit counts what is given, not what is looked at.
+        (ReadOptions { limit: 1, ..range(Some(3), None) }, &[3]),
+        (ReadOptions { direction: Direction::Descending, limit: 2, ..range(None, Some(3)) }, &[3, 2]),
+    ];
+    for (options, expected) in table {
+        assert_eq!(versions(store, &key, &options).await, expected, "{options:?}");
+    }
+}
+
+/// The object is half of the key: the same id under another object is another stream.
+pub async fn streams_of_equal_ids_and_other_objects_stand_apart(store: &impl EventStore) {
+    let account = key("a");
+    let contact = EntityKey { entity_name: key_of("Contact", "a").entity_name, ..account.clone() };
+    append_all(store, &stream(&account, 2)).await;
+    append_all(store, &stream(&contact, 1)).await;
+    assert_eq!(versions(store, &account, &ReadOptions::from(Version::FIRST, 9)).await, [1, 2]);
+    assert_eq!(versions(store, &contact, &ReadOptions::from(Version::FIRST, 9)).await, [1]);
+}
+
+/// Data to the byte, commit numbers past 2^53, every metadata field, warnings and head.
+pub async fn an_event_comes_back_exactly(store: &impl EventStore) {
+    let (rich, plain) = (intricate_event(&key("rich")), stream(&key("plain"), 1).remove(0));
+    for event in [rich, plain] {
+        append_all(store, std::slice::from_ref(&event)).await;
+        let key = event.event.key();
+        let stored = store.read(&key, &ReadOptions::from(Version::FIRST, 1)).await.expect("the store reads");
+        assert_eq!(stored, std::slice::from_ref(&event));
+        assert_eq!(store.heads(&[key]).await.expect("the store reads"), [Some(event.head)]);
+    }
+}
+
+/// One head a key, in the keys' order; `None` where there is no stream; a key may come twice.
+pub async fn heads_come_in_the_order_of_their_keys(store: &impl EventStore) {
+    let keys: Vec<_> = (0..150).map(|number| key(&format!("k{number}"))).collect();
+    let streams: Vec<_> = keys.iter().step_by(2).map(|key| stream(key, 2)).collect();
+    append_all(store, &streams.concat()).await;
+    let asked: Vec<_> = keys.iter().chain([&keys[0], &keys[1]]).cloned().collect();
+    let heads = store.heads(&asked).await.expect("the store reads");
+    let head = |index: usize| index.is_multiple_of(2).then(|| streams[index / 2][1].head.clone());
+    let expected: Vec<Option<Head>> = (0..150).chain([0, 1]).map(head).collect();
+    assert_eq!(heads, expected);
+}
+
+/// 10,000 events of more than 1 MB come back whole, at once and page by page, and go on.
+pub async fn a_long_stream_loads_whole(store: &impl EventStore) {
+    let key = key("long");
+    let mut events = stream(&key, 10_000);
+    for stored in &mut events {
+        let mut event = (*stored.event).clone();
+        event.data = format!(r#"{{"n":{},"text":"{}"}}"#, event.version, "x".repeat(200)).into();
+        stored.event = Arc::new(event);
+    }
+    for batch in events.chunks(500) {
+        append_all(store, batch).await;
+    }
+    let whole = store.read(&key, &ReadOptions::from(Version::FIRST, 20_000)).await.expect("the store reads");
+    assert!(whole == events, "{} events came back otherwise than stored", whole.len());
+    let mut paged = 0;
+    while let Some(first) = events.get(paged) {
+        let page = store.read(&key, &ReadOptions::from(first.event.version, 700)).await.expect("the store reads");
+        assert!(page[..] == events[paged..(paged + 700).min(events.len())], "the page behind {paged} differs");
+        paged += page.len();
+    }
+    let next = next_event(&key, events.last().map(|last| &last.head), "one more");
+    append_all(store, &[next]).await;
+}
+
+/// 16 writers with 25 events each, on one stream: 400 events, dense, each of them once.
+pub async fn no_writer_among_many_loses_an_event(store: &impl EventStore) {
+    let key = key("hot");
+    join_all((0..16).map(|writer| write_through_conflicts(store, &key, writer))).await;
+    let events = store.read(&key, &ReadOptions::from(Version::FIRST, 1000)).await.expect("the store reads");
+    let versions: Vec<u64> = events.iter().map(|stored| stored.event.version.get()).collect();
+    assert_eq!(versions, (1..=400).collect::<Vec<_>>());
+    let mut ids: Vec<_> = events.iter().map(|stored| stored.event.event_id()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 400);
+}
+
+/// The barest retry loop: what a conflict brings is the head for the next attempt.
+async fn write_through_conflicts(store: &impl EventStore, key: &EntityKey, writer: usize) {
+    let mut head: Option<Head> = None;
+    for number in 0..25 {
+        loop {
+            let event = next_event(key, head.as_ref(), &format!("writer {writer} event {number}"));
+            let stored = event.head.clone();
+            match store.append(vec![event]).await.remove(0) {
+                Ok(()) => {
+                    head = Some(stored);
+                    break;
+                }
+                Err(AppendError::Conflict { head: taken, .. }) => head = Some(*taken),
+                Err(other) => panic!("writer {writer}: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! What every read model must do, with the samples' catalog.
+
+mod filters;
+mod order;
+mod words;
+
+use annals_domain::entity::FieldValue;
+use annals_domain::position::Version;
+use serde_json::Value;
+
+pub use self::filters::{
+    a_filter_finds_by_system_field, a_filter_finds_equal_values_of_every_type,
+    a_long_text_is_compared_by_its_first_thousand_characters, a_null_or_absent_value_equals_nothing,
+    all_filters_must_hold, texts_are_compared_exactly,
+};
+pub use self::order::{
+    a_page_is_cut_by_offset_and_limit, a_sort_by_text_folds_first, a_sort_goes_either_way_with_nulls_last,
+    the_default_sort_is_newest_first_with_nulls_last, ties_go_by_aggregate_id_whatever_the_direction,
+};
+pub use self::words::{
+    a_word_is_found_anywhere_in_the_search_text, all_words_must_be_found, many_and_long_words_are_looked_for_whole,
+    special_characters_in_words_are_literal,
+};
+use super::samples::{document, instant, key_of, shape, text, thing};
+use crate::ports::{Document, EntityQuery, Filter, IndexOutcome, QueryValue, ReadModel, SortKey};
+
+/// Makes a test of each rule for read models. The adapter is made with `samples::catalog()`.
+#[macro_export]
+macro_rules! read_model_contract {
+    ($make:path) => {
+        $crate::contract_tests!(
+            $make,
+            $crate::contract::read_model,
+            [
+                an_entity_is_read_as_it_was_indexed,
+                a_document_never_goes_back_to_an_older_version,
+                versions_of_one_call_are_taken_in_its_order,
+                a_newer_version_replaces_fields_and_search_text,
+                a_value_that_does_not_fit_refuses_its_document_only,
+                deleted_entities_are_left_out_unless_asked,
+                shapes_do_not_mix,
+                objects_without_a_definition_are_kept_and_listed,
+                equal_documents_of_several_records_are_all_found,
+                a_filter_finds_equal_values_of_every_type,
+                a_filter_finds_by_system_field,
+                texts_are_compared_exactly,
+                a_null_or_absent_value_equals_nothing,
+                a_long_text_is_compared_by_its_first_thousand_characters,
+                all_filters_must_hold,
+                a_word_is_found_anywhere_in_the_search_text,
+                all_words_must_be_found,
+                special_characters_in_words_are_literal,
+                many_and_long_words_are_looked_for_whole,
+                the_default_sort_is_newest_first_with_nulls_last,
+                a_sort_goes_either_way_with_nulls_last,
+                a_sort_by_text_folds_first,
+                ties_go_by_aggregate_id_whatever_the_direction,
+                a_page_is_cut_by_offset_and_limit,
+            ]
+        );
+    };
+}
+
+/// Indexes documents that must all be taken.
+async fn index_all(model: &impl ReadModel, documents: Vec<Document>) {
+    let expected = vec![IndexOutcome::Indexed; documents.len()];
+    assert_eq!(model.index(documents).await.expect("the model writes"), expected);
+}
+
+/// The default list of an object's records.
+fn all_of(object: &str) -> EntityQuery {
+    EntityQuery {
+        shape: shape(object),
+        filters: Vec::new(),
+        words: Vec::new(),
+        include_deleted: false,
+        sort: vec![SortKey { field: "created_at".into(), descending: true }],
+        offset: 0,
+        limit: 100,
+    }
+}
+
+fn equals(field: &str, value: QueryValue) -> Filter {
+    Filter { field: field.into(), condition: crate::ports::Condition::Equals(value) }
+}
+
+/// The ids that a query finds, in its order. Its count must be theirs where the page is not cut.
+async fn found(model: &impl ReadModel, query: &EntityQuery) -> Vec<String> {
+    let page = model.search(query).await.expect("the model reads");
+    if query.offset == 0 && page.len() < usize::try_from(query.limit).expect("a small limit") {
+        let count = model.count(query).await.expect("the model reads");
+        assert_eq!(count, page.len() as u64, "the count of {query:?}");
+    }
+    let id = |json: &str| match serde_json::from_str::<Value>(json).expect("a document is JSON").get("id") {
+        Some(Value::String(id)) => id.clone(),
+        other => panic!("{other:?} is no id"),
+    };
+    page.iter().map(|document| id(document.json.get())).collect()
+}
+
+/// The ids that a query finds, sorted by themselves.
+async fn found_sorted(model: &impl ReadModel, query: &EntityQuery) -> Vec<String> {
+    let mut ids = found(model, query).await;
+    ids.sort();
+    ids
+}
+
+/// Every value of the entity's JSON, its numbers' digits among them, and null where not known.
+pub async fn an_entity_is_read_as_it_was_indexed(model: &impl ReadModel) {
+    let number = serde_json::from_str("1778192987716501506").expect("a number");
+    let fields = vec![
+        ("name", text("Crème\r\n\u{0}\"🦀\"")),
+        ("tags", FieldValue::List(vec!["a;b".to_owned(), "é\"".to_owned(), String::new()])),
+        ("starts", FieldValue::Instant(instant(3))),
+        ("day", FieldValue::Date("2024-02-29".parse().expect("a day"))),
+        ("open", FieldValue::Bool(true)),
+        ("weight", FieldValue::Number(number)),
+        ("amount", FieldValue::Decimal("12345678901234567890.10".to_owned())),
+        ("owner_id", FieldValue::Null),
+    ];
+    let document = thing("a", fields);
+    index_all(model, vec![document.clone()]).await;
+    let id = document.entity.aggregate_id;
+    let read = model.get(&document.shape, id).await.expect("the model reads").expect("it was indexed");
+    assert_eq!((read.aggregate_id, read.version), (id, Version::FIRST));
+    let json: Value = serde_json::from_str(read.json.get()).expect("a document is JSON");
+    assert_eq!(json, Value::Object(document.entity.to_json(&document.shape)));
+    let listed = model.search(&all_of("Thing__c")).await.expect("the model reads");
+    assert_eq!(listed[0].json.get(), read.json.get());
+    let nobody = key_of("Thing__c", "nobody").aggregate_id;
+    assert!(model.get(&document.shape, nobody).await.expect("the model reads").is_none());
+}
+
+fn version_of(number: u64, name: &str) -> Document {
+    let mut document = thing("a", vec![("name", text(name))]);
+    document.entity.version = Version::new(number);
+    document
+}
+
+async fn name_of(model: &impl ReadModel, document: &Document) -> String {
+    let id = document.entity.aggregate_id;
+    let read = model.get(&document.shape, id).await.expect("the model reads").expect("it was indexed");
+    let json: Value = serde_json::from_str(read.json.get()).expect("a document is JSON");
+    json["name"].as_str().expect("a name").to_owned()
+}
+
+/// Whatever comes late, older or again, what is there stands, and so does its search text.
+pub async fn a_document_never_goes_back_to_an_older_version(model: &impl ReadModel) {
+    for (version, name, outcome, stands) in [
+        (5, "five", IndexOutcome::Indexed, "five"),
+        (4, "four", IndexOutcome::AlreadyNewer, "five"),
+        (5, "other five", IndexOutcome::AlreadyNewer, "five"),
+        (9, "nine", IndexOutcome::Indexed, "nine"),
+        (1, "one", IndexOutcome::AlreadyNewer, "nine"),
+    ] {
+        let document = version_of(version, name);
+        let outcomes = model.index(vec![document.clone()]).await.expect("the model writes");
+        assert_eq!(outcomes, [outcome], "version {version}");
+        assert_eq!(name_of(model, &document).await, stands);
+        let by_word = |word: &str| EntityQuery { words: vec![word.to_owned()], ..all_of("Thing__c") };
+        assert_eq!(found(model, &by_word(stands)).await, ["a"]);
+        assert_eq!(found(model, &by_word("four")).await.len(), 0);
+    }
+}
+
+/// One call may bring several versions of a record, in any order.
+pub async fn versions_of_one_call_are_taken_in_its_order(model: &impl ReadModel) {
+    let documents = [(2, "two"), (1, "one"), (3, "three"), (3, "three again")];
+    let documents: Vec<_> = documents.into_iter().map(|(version, name)| version_of(version, name)).collect();
+    let outcomes = model.index(documents.clone()).await.expect("the model writes");
+    use IndexOutcome::{AlreadyNewer, Indexed};
+    assert_eq!(outcomes, [Indexed, AlreadyNewer, Indexed, AlreadyNewer]);
+    assert_eq!(name_of(model, &documents[0]).await, "three");
+    assert!(model.index(Vec::new()).await.expect("the model writes").is_empty());
+}
+
+/// Nothing of the older version is found any more, also where its texts are gone for good.
+pub async fn a_newer_version_replaces_fields_and_search_text(model: &impl ReadModel) {
+    let mut old = thing("a", vec![("name", text("Older")), ("order", text("x"))]);
+    let mut new = thing("a", vec![("name", text("Newer")), ("order", text("y"))]);
+    let mut bare = thing("a", Vec::new());
+    let mut back = thing("a", vec![("name", text("Older"))]);
+    let versions = [(&mut old, "older", "x"), (&mut new, "newer", "y"), (&mut bare, "", ""), (&mut back, "older", "")];
+    for (number, (document, word, order)) in (1..).zip(versions) {
+        document.entity.version = Version::new(number);
+        index_all(model, vec![document.clone()]).await;
+        for each in ["older", "newer"] {
+            let query = EntityQuery { words: vec![each.to_owned()], ..all_of("Thing__c") };
+            assert_eq!(found(model, &query).await.len(), usize::from(each == word), "`{each}` at version {number}");
+        }
+        for each in ["x", "y"] {
+            let filters = vec![equals("order", QueryValue::Text(each.to_owned()))];
+            let query = EntityQuery { filters, ..all_of("Thing__c") };
+            assert_eq!(found(model, &query).await.len(), usize::from(each == order), "`{each}` at version {number}");
+        }
+    }
+}
+
+/// A document whose value is not of its field's type is refused by itself.
+pub async fn a_value_that_does_not_fit_refuses_its_document_only(model: &impl ReadModel) {
+    let wrong = thing("wrong", vec![("starts", text("no instant"))]);
+    let documents = vec![thing("a", Vec::new()), wrong, thing("b", Vec::new())];
+    let outcomes = model.index(documents).await.expect("the model writes");
+    assert!(matches!(&outcomes[..], [IndexOutcome::Indexed, IndexOutcome::Refused(_), IndexOutcome::Indexed]));
+    assert_eq!(found_sorted(model, &all_of("Thing__c")).await, ["a", "b"]);
+}
+
+/// A deleted entity is still read by its id, and listed where it is asked for.
+pub async fn deleted_entities_are_left_out_unless_asked(model: &impl ReadModel) {
+    let mut deleted = thing("deleted", vec![("name", text("Acme"))]);
+    deleted.entity.is_deleted = true;
+    index_all(model, vec![deleted.clone(), thing("there", vec![("name", text("Acme"))])]).await;
+    let query = EntityQuery { words: vec!["acme".to_owned()], ..all_of("Thing__c") };
+    assert_eq!(found(model, &query).await, ["there"]);
+    let with_deleted = EntityQuery { include_deleted: true, ..query };
+    assert_eq!(found_sorted(model, &with_deleted).await, ["deleted", "there"]);
+    let only = EntityQuery { filters: vec![equals("is_deleted", QueryValue::Bool(true))], ..with_deleted };
+    assert_eq!(found(model, &only).await, ["deleted"]);
+    let id = deleted.entity.aggregate_id;
+    assert!(model.get(&deleted.shape, id).await.expect("the model reads").is_some());
+}
+
+/// Equal values under several objects: each query sees its own object's records.
+pub async fn shapes_do_not_mix(model: &impl ReadModel) {
+    let objects = ["Thing__c", "Gadget__c", "Open_One__c", "Open_Two__c"];
+    let documents = objects.map(|object| {
+        let mut document = document(object, "same", vec![("name", text("Same name"))]);
+        document.search_text = "same name".to_owned();
+        document
+    });
+    index_all(model, documents.to_vec()).await;
+    for (object, document) in objects.iter().zip(&documents) {
+        for words in [vec![], vec!["name".to_owned()], vec!["sa".to_owned()]] {
+            assert_eq!(found(model, &EntityQuery { words, ..all_of(object) }).await, ["same"], "{object}");
+        }
+        let listed = model.search(&all_of(object)).await.expect("the model reads");
+        assert_eq!(listed[0].aggregate_id, document.entity.aggregate_id);
+        for other in objects.iter().filter(|other| *other != object) {
+            let id = document.entity.aggregate_id;
+            assert!(model.get(&shape(other), id).await.expect("the model reads").is_none(), "{object} as {other}");
+        }
+    }
+}
+
+/// Their raw fields come back; they are filtered by system fields and id; their names are listed.
+pub async fn objects_without_a_definition_are_kept_and_listed(model: &impl ReadModel) {
+    assert!(model.open_objects().await.expect("the model reads").is_empty());
+    let raw: Value = serde_json::from_str(r#"{"n":1778192987716501506,"x":[1.10,null]}"#).expect("plain JSON");
+    let mut deleted = document("Zeta__c", "z", Vec::new());
+    deleted.entity.is_deleted = true;
+    let a = document("Alpha__c", "a", vec![("Anything__c", FieldValue::Raw(raw.clone()))]);
+    index_all(model, vec![deleted, a.clone(), document("Alpha__c", "b", Vec::new()), thing("t", Vec::new())]).await;
+    let mut objects = model.open_objects().await.expect("the model reads");
+    objects.sort();
+    let names: Vec<_> = objects.iter().map(|(provider, name)| format!("{provider} {name}")).collect();
+    assert_eq!(names, ["salesforce Alpha__c", "salesforce Zeta__c"]);
+
+    let read = model.get(&a.shape, a.entity.aggregate_id).await.expect("the model reads").expect("it was indexed");
+    let json: Value = serde_json::from_str(read.json.get()).expect("a document is JSON");
+    assert_eq!(json["Anything__c"], raw);
+    for (field, value) in [("id", "a".to_owned()), ("aggregate_id", a.entity.aggregate_id.to_string())] {
+        let query = EntityQuery { filters: vec![equals(field, QueryValue::Text(value))], ..all_of("Alpha__c") };
+        assert_eq!(found(model, &query).await, ["a"], "by {field}");
+    }
+}
+
+/// Records that differ in their id alone are as many results.
+pub async fn equal_documents_of_several_records_are_all_found(model: &impl ReadModel) {
+    let fields = || vec![("name", text("Twin")), ("order", text("1"))];
+    index_all(model, vec![thing("a", fields()), thing("b", fields()), thing("c", fields())]).await;
+    let filters = vec![equals("name", QueryValue::Text("Twin".to_owned()))];
+    let query = EntityQuery { filters, words: vec!["twin".to_owned()], ..all_of("Thing__c") };
+    assert_eq!(found_sorted(model, &query).await, ["a", "b", "c"]);
+}

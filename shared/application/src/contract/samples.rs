@@ -1,0 +1,299 @@
+//! Events, documents and definitions to hold adapters against: small, and the same in every run.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use annals_domain::change::{Change, Lifecycle};
+use annals_domain::definition::{Catalog, DefinitionFile, Shape};
+use annals_domain::dialect::{Dialect, Dialects, Image, IncomingChange, Intake, UnreadableEvent};
+use annals_domain::entity::{Entity, FieldValue};
+use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
+use annals_domain::head::Head;
+use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
+use annals_domain::instant::Instant;
+use annals_domain::path::Path;
+use annals_domain::position::{EventId, Position, Rank, Version};
+use annals_domain::search_text::search_text;
+use annals_domain::validation::Finding;
+use serde_json::Value;
+
+use crate::ports::{Document, StoredEvent};
+
+/// A commit number past 2^53, as newer orgs have them.
+pub const COMMIT_NUMBER: i64 = 1_778_192_987_716_501_506;
+
+/// The instant that many seconds into the samples' time.
+pub fn instant(seconds: i64) -> Instant {
+    Instant::from_millis(1_712_693_965_123 + seconds * 1000).expect("an instant of this century")
+}
+
+/// The key of an `Account` by that external id.
+pub fn key(external_id: &str) -> EntityKey {
+    key_of("Account", external_id)
+}
+
+/// The key of an object's record.
+pub fn key_of(object: &str, external_id: &str) -> EntityKey {
+    let (entity_name, external_id) = (EntityName::new(object), ExternalId::new(external_id));
+    let account = ProviderAccount::unset();
+    let aggregate_id = AggregateId::of(Provider::Salesforce, &account, &entity_name, &external_id);
+    EntityKey { entity_name, aggregate_id }
+}
+
+/// A position that many seconds into the samples' time, of the event that `tag` names.
+pub fn position(seconds: i64, tag: &str) -> Position {
+    Position {
+        instant: instant(seconds),
+        rank: Rank::Change,
+        commit_number: Some(COMMIT_NUMBER + seconds),
+        sequence_number: Some(1),
+        event_id: EventId::of(&["contract", tag]),
+    }
+}
+
+/// A change at a position, without fields.
+pub fn change(at: Position) -> Change {
+    Change {
+        position: at,
+        lifecycle: Some(Lifecycle::Active),
+        is_base: true,
+        creation: None,
+        writes: Vec::new(),
+        asks_hydration: None,
+    }
+}
+
+/// The least that is known beside an event.
+pub fn metadata() -> Metadata {
+    Metadata {
+        source: Source::Cdc,
+        body_form: BodyForm::Json,
+        provider: Provider::Salesforce,
+        external_id: ExternalId::new("0015f00002J9YYEAA3"),
+        user: None,
+        change_origin: None,
+        transaction_key: None,
+        correlation_id: None,
+        causation_id: None,
+        merged_into: None,
+        meets_image: false,
+    }
+}
+
+/// The event behind `head`, by the id that `tag` names; one second after it.
+pub fn next_event(key: &EntityKey, head: Option<&Head>, tag: &str) -> StoredEvent {
+    let version = head.map_or(Version::FIRST, |head| head.version.next());
+    let seconds = i64::try_from(version.get()).expect("a small version");
+    let at = position(seconds, tag);
+    let event_type = if head.is_none() { EventType::Created } else { EventType::Updated };
+    let event = DomainEvent {
+        aggregate_id: key.aggregate_id,
+        entity_name: key.entity_name.clone(),
+        event_type,
+        version,
+        position: at,
+        recorded_at: instant(seconds + 5),
+        data: format!(r#"{{"Name":"{tag}","version":{version}}}"#).into(),
+        metadata: metadata(),
+        warnings: Vec::new(),
+    };
+    let head = Head::after(head, event_type, &change(at), version, event.recorded_at);
+    StoredEvent { event: Arc::new(event), head }
+}
+
+/// The first `length` events of a record.
+pub fn stream(key: &EntityKey, length: usize) -> Vec<StoredEvent> {
+    let mut events: Vec<StoredEvent> = Vec::with_capacity(length);
+    for number in 1..=length {
+        let event = next_event(key, events.last().map(|last| &last.head), &format!("{key}/{number}"));
+        events.push(event);
+    }
+    events
+}
+
+/// An event with everything in it that could be lost on the way to a store and back.
+pub fn intricate_event(key: &EntityKey) -> StoredEvent {
+    let at = Position {
+        instant: instant(7),
+        rank: Rank::FreshImage,
+        commit_number: Some(i64::MAX),
+        sequence_number: Some(-1),
+        event_id: EventId::of(&["contract", "intricate"]),
+    };
+    let event = DomainEvent {
+        aggregate_id: key.aggregate_id,
+        entity_name: key.entity_name.clone(),
+        event_type: EventType::Gap,
+        version: Version::FIRST,
+        position: at,
+        recorded_at: instant(8),
+        data: "\u{feff}{\r\n\t\"a\": 1778192987716501506,  \"b\":1.10, \"a\":\"é e\u{301} 🦀 \\u0000\"}\n ".into(),
+        metadata: Metadata {
+            source: Source::Backfill,
+            body_form: BodyForm::Image,
+            provider: Provider::Hubspot,
+            external_id: ExternalId::new("hub:🦀/1#2"),
+            user: Some("0055f000005mc66AAA".to_owned()),
+            change_origin: Some("com/salesforce/api/soap/63.0;client=\"x\"".to_owned()),
+            transaction_key: Some("0002343d-9d90-e395-ed20-cf416ba652ad".to_owned()),
+            correlation_id: Some("corr".to_owned()),
+            causation_id: Some("cause".to_owned()),
+            merged_into: Some(ExternalId::new("0015f00002J9YYEAA4")),
+            meets_image: true,
+        },
+        warnings: vec![
+            Finding::new("ChangeEventHeader.commitNumber", "is\r\nmissing"),
+            Finding::new("", "created \"twice\""),
+        ],
+    };
+    StoredEvent { head: crowded_head(&event), event: Arc::new(event) }
+}
+
+/// A head of an event, with more events at its highest instant than a head names.
+fn crowded_head(event: &DomainEvent) -> Head {
+    let mut head = None;
+    for number in 0..40 {
+        let at = Position { event_id: EventId::of(&["crowd", &number.to_string()]), ..event.position };
+        head = Some(Head::after(head.as_ref(), EventType::Created, &change(at), event.version, event.recorded_at));
+    }
+    head.expect("there was at least one event")
+}
+
+/// A definition with a field of every type, and with names that stores have for themselves.
+const THING: &str = r#"
+type = "thing"
+plural = "things"
+objects = { salesforce = "Thing__c" }
+fields = [
+  { name = "id", type = "id", salesforce = { copy = "Id" } },
+  { name = "name", type = "string", searchable = true, salesforce = { copy = "Name" } },
+  { name = "notes", type = "string", searchable = true, salesforce = { copy = "Notes__c" } },
+  { name = "owner_id", type = "reference", salesforce = { copy = "OwnerId" } },
+  { name = "tags", type = "list", salesforce = { split = "Tags__c", on = ";" } },
+  { name = "starts", type = "datetime", salesforce = { datetime = "Starts__c" } },
+  { name = "day", type = "date", salesforce = { date = "Day__c" } },
+  { name = "open", type = "bool", salesforce = { bool = "Open__c" } },
+  { name = "weight", type = "number", salesforce = { number = "Weight__c" } },
+  { name = "amount", type = "decimal", salesforce = { decimal = "Amount__c" } },
+  { name = "order", type = "string", salesforce = { copy = "Order__c" } },
+  { name = "rowid", type = "string", salesforce = { copy = "RowId__c" } },
+  { name = "doc", type = "string", salesforce = { copy = "Doc__c" } },
+  { name = "search_text", type = "string", salesforce = { copy = "SearchText__c" } },
+  { name = "external_id", type = "string", salesforce = { copy = "ExternalId__c" } },
+  { name = "is_deleted", type = "bool", salesforce = { bool = "IsDeleted" } },
+]
+"#;
+
+/// A second definition, with fields of the same names.
+const GADGET: &str = r#"
+type = "gadget"
+plural = "gadgets"
+objects = { salesforce = "Gadget__c" }
+fields = [
+  { name = "id", type = "id", salesforce = { copy = "Id" } },
+  { name = "name", type = "string", searchable = true, salesforce = { copy = "Name" } },
+]
+"#;
+
+/// The definitions that documents here are of: `thing` and `gadget`.
+pub fn catalog() -> Catalog {
+    catalog_of(&[("thing.toml", THING), ("gadget.toml", GADGET)])
+}
+
+/// The same, but `gadget` has one field more.
+pub fn changed_catalog() -> Catalog {
+    let colour = "  { name = \"colour\", type = \"string\", salesforce = { copy = \"Colour__c\" } },\n]";
+    catalog_of(&[("thing.toml", THING), ("gadget.toml", &GADGET.replace("\n]", &format!("\n{colour}")))])
+}
+
+/// Definitions from their texts.
+pub fn catalog_of(files: &[(&str, &str)]) -> Catalog {
+    let dialect: Arc<dyn Dialect> = Arc::new(PlainDialect(ProviderAccount::unset()));
+    let file = |(name, text): &(&str, &str)| DefinitionFile { name: (*name).to_owned(), text: (*text).to_owned() };
+    let files: Vec<_> = files.iter().map(file).collect();
+    Catalog::load(&files, &Dialects::new([dialect])).expect("the samples' definitions load")
+}
+
+/// The shape of an object, by the samples' definitions.
+pub fn shape(object: &str) -> Shape {
+    catalog().shape(Provider::Salesforce, &EntityName::new(object))
+}
+
+/// A `Thing__c` at version 1, created at second 0.
+pub fn thing(id: &str, fields: Vec<(&str, FieldValue)>) -> Document {
+    document("Thing__c", id, fields)
+}
+
+/// A record of an object at version 1, created at second 0, with its id and those fields.
+pub fn document(object: &str, id: &str, fields: Vec<(&str, FieldValue)>) -> Document {
+    let (shape, key) = (shape(object), key_of(object, id));
+    let mut all: Vec<(Arc<str>, FieldValue)> = vec![("id".into(), FieldValue::Text(id.to_owned()))];
+    all.extend(fields.into_iter().map(|(name, value)| (name.into(), value)));
+    let entity = Entity {
+        aggregate_type: shape.aggregate_type(),
+        entity_name: key.entity_name,
+        aggregate_id: key.aggregate_id,
+        provider: Provider::Salesforce,
+        external_id: ExternalId::new(id),
+        version: Version::FIRST,
+        created_at: Some(instant(0)),
+        updated_at: Some(instant(0)),
+        is_deleted: false,
+        fields: all,
+        warnings: Vec::new(),
+        unknown: Vec::new(),
+    };
+    Document { search_text: search_text(&entity, &shape), shape, entity }
+}
+
+/// A text value.
+pub fn text(value: &str) -> FieldValue {
+    FieldValue::Text(value.to_owned())
+}
+
+/// A dialect that knows enough to load definitions, and reads nothing.
+struct PlainDialect(ProviderAccount);
+
+impl Dialect for PlainDialect {
+    fn provider(&self) -> Provider {
+        Provider::Salesforce
+    }
+
+    fn account(&self) -> &ProviderAccount {
+        &self.0
+    }
+
+    fn id_field(&self) -> &'static str {
+        "Id"
+    }
+
+    fn deleted_field(&self) -> Option<&str> {
+        Some("IsDeleted")
+    }
+
+    fn canonical(&self, _object: &EntityName, field: &str) -> Path {
+        Path::new(field)
+    }
+
+    fn canonical_id(&self, id: &str) -> Option<ExternalId> {
+        Some(ExternalId::new(id))
+    }
+
+    fn struct_text(&self, _leaves: &BTreeMap<&str, Cow<'_, Value>>) -> Option<String> {
+        None
+    }
+
+    fn read_input(&self, _input: &str) -> Intake {
+        Intake::Ignored("the samples' dialect reads no input".to_owned())
+    }
+
+    fn read_image(&self, _: &EntityName, _: &ExternalId, _: &Image) -> Result<IncomingChange, Vec<Finding>> {
+        Err(vec![Finding::new("", "the samples' dialect reads no image")])
+    }
+
+    fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent> {
+        let reason = "the samples' dialect reads no event".to_owned();
+        Err(UnreadableEvent { event_id: event.event_id(), reason })
+    }
+}

@@ -1,0 +1,218 @@
+//! What every state store must do.
+
+mod quarantine;
+
+use std::collections::BTreeSet;
+
+use annals_domain::aggregate::Aggregate;
+use annals_domain::change::{Content, Creation, HydrationReason, Lifecycle, Write};
+use annals_domain::identity::{EntityKey, EntityName, ExternalId, Provider};
+use annals_domain::path::Path;
+use annals_domain::position::Version;
+use annals_domain::text_diff::TextDiff;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub use self::quarantine::{
+    a_chunk_comes_back_to_the_byte, an_entry_is_kept_once_and_opened_again, an_entry_takes_states_and_errors,
+    dropped_chunks_are_gone_and_others_stay, entries_are_listed_newest_first_by_state_and_page,
+};
+use super::samples::{change, instant, key, position};
+use crate::ports::{BackfillJob, HydrationTask, JobState, ParkedProjection, StateStore};
+
+/// Makes a test of each rule for state stores.
+#[macro_export]
+macro_rules! state_store_contract {
+    ($make:path) => {
+        $crate::contract_tests!(
+            $make,
+            $crate::contract::state_store,
+            [
+                the_newest_snapshot_at_or_below_a_version_is_found,
+                a_snapshot_comes_back_exactly,
+                a_snapshot_may_be_put_again,
+                hydration_is_asked_once_a_record,
+                hydration_tasks_come_by_due_time,
+                finished_hydration_is_forgotten,
+                a_job_is_kept_once,
+                jobs_come_newest_first,
+                parked_versions_are_joined,
+                parked_records_come_oldest_first_and_can_be_forgotten,
+                a_chunk_comes_back_to_the_byte,
+                dropped_chunks_are_gone_and_others_stay,
+                an_entry_is_kept_once_and_opened_again,
+                an_entry_takes_states_and_errors,
+                entries_are_listed_newest_first_by_state_and_page,
+            ]
+        );
+    };
+}
+
+fn snapshot(key: &EntityKey, version: u64) -> Aggregate {
+    let mut aggregate = Aggregate::new(key.clone(), Provider::Salesforce, ExternalId::new("001"));
+    let seconds = i64::try_from(version).expect("a small version");
+    aggregate.apply(Version::new(version), &change(position(seconds, &format!("event {version}"))));
+    aggregate
+}
+
+async fn snapshot_version(store: &impl StateStore, key: &EntityKey, at_most: u64) -> Option<u64> {
+    let found = store.snapshot(key, Version::new(at_most)).await.expect("the store reads");
+    found.map(|aggregate| aggregate.version().get())
+}
+
+/// The newest that is not above the version asked for, of that record alone.
+pub async fn the_newest_snapshot_at_or_below_a_version_is_found(store: &impl StateStore) {
+    let (a, b) = (key("a"), key("b"));
+    let snapshots = [50, 150, 100].map(|version| snapshot(&a, version));
+    store.put_snapshots(snapshots.to_vec()).await.expect("the store writes");
+    store.put_snapshots(vec![snapshot(&b, 120)]).await.expect("the store writes");
+    let table = [(49, None), (50, Some(50)), (99, Some(50)), (149, Some(100)), (u64::MAX >> 1, Some(150))];
+    for (at_most, expected) in table {
+        assert_eq!(snapshot_version(store, &a, at_most).await, expected, "at most {at_most}");
+    }
+    assert_eq!(snapshot_version(store, &key("c"), 999).await, None);
+}
+
+/// Values, differences, unknown leaves, exact numbers, lifecycle: the whole state.
+pub async fn a_snapshot_comes_back_exactly(store: &impl StateStore) {
+    let key = key("a");
+    let mut aggregate = snapshot(&key, 1);
+    let exact: Value = serde_json::from_str("[1778192987716501506, 1.10, 1e400, null]").expect("plain JSON");
+    let diff = format!("--- \n+++ {}\n@@ -1,1 +1,1 @@\n-old\n+new", "0a".repeat(32));
+    let diff = TextDiff::recognise(&diff).expect("it has a diff's header");
+    let contents = [
+        ("Name", Content::Whole(json!("Crème\r\n\u{0}\"🦀\""))),
+        ("Numbers__c", Content::Whole(exact)),
+        ("BillingAddress.Country", Content::Unknown),
+        ("Description", Content::Diff(diff)),
+    ];
+    let mut rich = change(position(2, "rich"));
+    rich.lifecycle = Some(Lifecycle::Deleted);
+    rich.creation = Some(Creation::Stated(instant(-5)));
+    rich.writes = contents.map(|(path, content)| Write { path: Path::new(path), content }).into();
+    aggregate.apply(Version::new(2), &rich);
+    store.put_snapshots(vec![aggregate.clone()]).await.expect("the store writes");
+    let found = store.snapshot(&key, Version::new(2)).await.expect("the store reads");
+    assert_eq!(found, Some(aggregate));
+}
+
+/// The same snapshot again changes nothing; none at all is fine.
+pub async fn a_snapshot_may_be_put_again(store: &impl StateStore) {
+    let key = key("a");
+    for _ in 0..2 {
+        store.put_snapshots(vec![snapshot(&key, 50)]).await.expect("the store writes");
+    }
+    store.put_snapshots(Vec::new()).await.expect("the store writes");
+    assert_eq!(snapshot_version(store, &key, 50).await, Some(50));
+}
+
+fn task(name: &str, due: i64, reasons: &[HydrationReason]) -> HydrationTask {
+    HydrationTask {
+        key: key(name),
+        provider: Provider::Salesforce,
+        external_id: ExternalId::new(name),
+        reasons: reasons.iter().copied().collect(),
+        due_at: instant(due),
+        attempts: 0,
+    }
+}
+
+async fn tasks(store: &impl StateStore, limit: usize) -> Vec<HydrationTask> {
+    store.hydration_tasks(limit).await.expect("the store reads")
+}
+
+/// A second request joins the first: all reasons, the earlier time.
+pub async fn hydration_is_asked_once_a_record(store: &impl StateStore) {
+    use HydrationReason::{Gap, MissingBase, NotCarried};
+    let call = vec![task("a", 50, &[Gap]), task("b", 70, &[Gap]), task("a", 60, &[NotCarried])];
+    store.ask_hydration(call).await.expect("the store writes");
+    store.ask_hydration(vec![task("b", 30, &[MissingBase])]).await.expect("the store writes");
+    let expected = [task("b", 30, &[MissingBase, Gap]), task("a", 50, &[NotCarried, Gap])];
+    assert_eq!(tasks(store, 9).await, expected);
+}
+
+/// What is due first comes first, up to the limit.
+pub async fn hydration_tasks_come_by_due_time(store: &impl StateStore) {
+    let due = [40, 10, 30, 20, 50];
+    let all = due.map(|due| task(&format!("due {due}"), due, &[HydrationReason::Gap]));
+    store.ask_hydration(all.to_vec()).await.expect("the store writes");
+    let found: Vec<_> = tasks(store, 3).await.into_iter().map(|task| task.due_at).collect();
+    assert_eq!(found, [10, 20, 30].map(instant));
+    assert!(tasks(store, 0).await.is_empty());
+}
+
+/// Finished tasks are gone; finishing what is not there is no error; later requests start afresh.
+pub async fn finished_hydration_is_forgotten(store: &impl StateStore) {
+    let all = vec![task("a", 1, &[HydrationReason::Gap]), task("b", 2, &[HydrationReason::Gap])];
+    store.ask_hydration(all).await.expect("the store writes");
+    store.finish_hydration(&[key("a"), key("nobody")]).await.expect("the store writes");
+    store.finish_hydration(&[]).await.expect("the store writes");
+    assert_eq!(tasks(store, 9).await, [task("b", 2, &[HydrationReason::Gap])]);
+    let again = task("a", 90, &[HydrationReason::MergeSurvivor]);
+    store.ask_hydration(vec![again.clone()]).await.expect("the store writes");
+    assert_eq!(tasks(store, 9).await, [task("b", 2, &[HydrationReason::Gap]), again]);
+}
+
+fn job(number: u128, created: i64, state: JobState) -> BackfillJob {
+    BackfillJob {
+        id: Uuid::from_u128(number),
+        provider: Provider::Salesforce,
+        entity_name: EntityName::new("Account"),
+        state,
+        reason: "a wildcard names no record".to_owned(),
+        input: format!("{{\"n\": {number}, \"commitNumber\": 1778192987716501506}}\r\n"),
+        created_at: instant(created),
+    }
+}
+
+/// A job of an id that is there is not kept again, and the first one stands.
+pub async fn a_job_is_kept_once(store: &impl StateStore) {
+    let first = job(1, 10, JobState::Waiting);
+    assert!(store.add_job(first.clone()).await.expect("the store writes"));
+    assert!(!store.add_job(job(1, 20, JobState::Queued)).await.expect("the store writes"));
+    assert_eq!(store.jobs().await.expect("the store reads"), [first]);
+}
+
+/// Jobs come by when they were asked for, the newest first.
+pub async fn jobs_come_newest_first(store: &impl StateStore) {
+    let [a, b, c] = [(1, 20), (2, 30), (3, 10)].map(|(number, created)| job(number, created, JobState::Queued));
+    for job in [&a, &b, &c] {
+        assert!(store.add_job(job.clone()).await.expect("the store writes"));
+    }
+    assert_eq!(store.jobs().await.expect("the store reads"), [b, a, c]);
+}
+
+fn park(name: &str, versions: (u64, u64), at: i64) -> ParkedProjection {
+    ParkedProjection {
+        key: key(name),
+        from_version: Version::new(versions.0),
+        to_version: Version::new(versions.1),
+        reason: format!("parked at {at}"),
+        parked_at: instant(at),
+    }
+}
+
+/// What is parked of a record is one run of versions, parked since the first time.
+pub async fn parked_versions_are_joined(store: &impl StateStore) {
+    for parked in [park("a", (5, 7), 10), park("a", (9, 9), 20), park("a", (3, 4), 30)] {
+        store.park(parked).await.expect("the store writes");
+    }
+    let found = store.parked(9).await.expect("the store reads");
+    let [one] = &found[..] else { panic!("{found:?} is not one record") };
+    assert_eq!((one.from_version.get(), one.to_version.get(), one.parked_at), (3, 9, instant(10)));
+    assert_eq!(one.reason, "parked at 30", "the newest reason stands");
+}
+
+/// Oldest first, up to the limit; an unparked record is gone, and unparking nothing is no error.
+pub async fn parked_records_come_oldest_first_and_can_be_forgotten(store: &impl StateStore) {
+    let [a, b, c] = [("a", 20), ("b", 10), ("c", 30)].map(|(name, at)| park(name, (1, 2), at));
+    for parked in [&a, &b, &c] {
+        store.park(parked.clone()).await.expect("the store writes");
+    }
+    assert_eq!(store.parked(2).await.expect("the store reads"), [b, a.clone()]);
+    let forgotten: BTreeSet<_> = ["b", "nobody"].map(key).into();
+    for key in &forgotten {
+        store.unpark(key).await.expect("the store writes");
+    }
+    assert_eq!(store.parked(9).await.expect("the store reads"), [a, c]);
+}

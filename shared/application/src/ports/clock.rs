@@ -1,0 +1,16 @@
+//! Time and fresh ids, passed in so that every run can be repeated exactly.
+
+use annals_domain::instant::Instant;
+use uuid::Uuid;
+
+/// The present.
+pub trait Clock: Send + Sync {
+    /// Now. May step back: nothing relies on its order.
+    fn now(&self) -> Instant;
+}
+
+/// Fresh ids for what has no identity of its own: commands, jobs, and the jitter of retries.
+pub trait Ids: Send + Sync {
+    /// An id that no other call gives.
+    fn fresh(&self) -> Uuid;
+}

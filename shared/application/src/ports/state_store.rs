@@ -1,0 +1,179 @@
+//! The state store: all that is kept beside the events and may change.
+//!
+//! Promises that what is put is there for the next reader. Everything but quarantine and jobs'
+//! inputs can be lost without loss of data: it is derived, or asked for again.
+
+use std::collections::BTreeSet;
+
+use annals_domain::aggregate::Aggregate;
+use annals_domain::change::HydrationReason;
+use annals_domain::identity::{EntityKey, EntityName, ExternalId, Provider};
+use annals_domain::instant::Instant;
+use annals_domain::position::Version;
+use annals_domain::validation::Finding;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::PortError;
+
+/// A record that is to be read from its CRM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HydrationTask {
+    /// The record.
+    pub key: EntityKey,
+    /// The CRM.
+    pub provider: Provider,
+    /// Its id there.
+    pub external_id: ExternalId,
+    /// Why.
+    pub reasons: BTreeSet<HydrationReason>,
+    /// When it is due.
+    pub due_at: Instant,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// The state of a backfill job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobState {
+    /// It can start.
+    Queued,
+    /// It waits for what its reason names.
+    Waiting,
+}
+
+/// A read of all records of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackfillJob {
+    /// Its id: made of the change that asked for it, so that a redelivery asks for the same.
+    pub id: Uuid,
+    /// The CRM.
+    pub provider: Provider,
+    /// The object.
+    pub entity_name: EntityName,
+    /// Its state.
+    pub state: JobState,
+    /// Why it is in that state.
+    pub reason: String,
+    /// The input that asked for it, as it came.
+    pub input: String,
+    /// When it was asked for.
+    pub created_at: Instant,
+}
+
+/// A record whose projection failed by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedProjection {
+    /// The record.
+    pub key: EntityKey,
+    /// The lowest version that is not projected.
+    pub from_version: Version,
+    /// The highest.
+    pub to_version: Version,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub parked_at: Instant,
+}
+
+/// The state of a quarantined input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QuarantineState {
+    /// It waits for someone.
+    Open,
+    /// It was run again and is no longer refused.
+    Redriven,
+    /// Someone decided against it.
+    Dismissed,
+}
+
+/// An input that could not be stored as an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantineEntry {
+    /// The SHA-256 of provider and body, in hexadecimal: the same input is one entry.
+    pub id: String,
+    /// The provider it was handed in for.
+    pub provider: Provider,
+    /// When it first came.
+    pub received_at: Instant,
+    /// Why it was refused.
+    pub errors: Vec<Finding>,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its state.
+    pub state: QuarantineState,
+    /// Where its chunks are.
+    pub body_id: Uuid,
+    /// How many chunks it has.
+    pub chunks: u32,
+}
+
+/// The state table.
+#[async_trait]
+pub trait StateStore: Send + Sync {
+    /// Keeps a snapshot, one a record and version.
+    async fn put_snapshots(&self, snapshots: Vec<Aggregate>) -> Result<(), PortError>;
+
+    /// The newest snapshot of a record at or below a version, of this code's fold version.
+    async fn snapshot(&self, key: &EntityKey, at_most: Version) -> Result<Option<Aggregate>, PortError>;
+
+    /// Keeps tasks, one a record: the reasons are joined with those of a task that is there, and
+    /// the earlier due time stands.
+    async fn ask_hydration(&self, tasks: Vec<HydrationTask>) -> Result<(), PortError>;
+
+    /// Tasks by due time, up to `limit`.
+    async fn hydration_tasks(&self, limit: usize) -> Result<Vec<HydrationTask>, PortError>;
+
+    /// Removes the tasks of those records, where there are any.
+    async fn finish_hydration(&self, keys: &[EntityKey]) -> Result<(), PortError>;
+
+    /// Keeps a job where none of its id is there; whether it was kept.
+    async fn add_job(&self, job: BackfillJob) -> Result<bool, PortError>;
+
+    /// All jobs, newest first.
+    async fn jobs(&self) -> Result<Vec<BackfillJob>, PortError>;
+
+    /// Parks a projection; versions are joined with what is parked of the record already.
+    async fn park(&self, parked: ParkedProjection) -> Result<(), PortError>;
+
+    /// What is parked, oldest first, up to `limit`.
+    async fn parked(&self, limit: usize) -> Result<Vec<ParkedProjection>, PortError>;
+
+    /// Forgets what is parked of a record.
+    async fn unpark(&self, key: &EntityKey) -> Result<(), PortError>;
+
+    /// Keeps one chunk of a body that is being put into quarantine (at most 350 KB).
+    async fn put_chunk(&self, body: Uuid, number: u32, bytes: Vec<u8>) -> Result<(), PortError>;
+
+    /// One chunk of a body.
+    async fn chunk(&self, body: Uuid, number: u32) -> Result<Option<Vec<u8>>, PortError>;
+
+    /// Forgets a body's chunks, all from 0 on.
+    async fn drop_chunks(&self, body: Uuid) -> Result<(), PortError>;
+
+    /// Keeps an entry, its chunks being there. Where its id is there already, the stored one stands
+    /// (but is open again, with the new errors) and is given back.
+    async fn add_quarantine(&self, entry: QuarantineEntry) -> Result<QuarantineEntry, PortError>;
+
+    /// One entry.
+    async fn quarantined(&self, id: &str) -> Result<Option<QuarantineEntry>, PortError>;
+
+    /// Entries, newest first (then by id), and how many there are. Of one state, or of all.
+    async fn list_quarantine(
+        &self,
+        state: Option<QuarantineState>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<(Vec<QuarantineEntry>, u64), PortError>;
+
+    /// Sets an entry's state, and its errors where they are given.
+    async fn set_quarantine(
+        &self,
+        id: &str,
+        state: QuarantineState,
+        errors: Option<Vec<Finding>>,
+    ) -> Result<(), PortError>;
+}

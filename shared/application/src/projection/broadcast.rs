@@ -1,0 +1,101 @@
+//! The broadcast projection: tells other systems what changed, where the definition says so.
+//!
+//! Promises one announcement per record and batch, covering exactly the batch's versions. At least
+//! once: after an outage the same versions may be announced again.
+
+use std::sync::Arc;
+
+use annals_domain::entity::Entity;
+use annals_domain::services::broadcast::{BroadcastDecision, decide};
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+
+use super::{Progress, Projection, ProjectionFailure, Work};
+use crate::ports::{EventPublisher, JobOutcome, NormalizedEntityEvent};
+
+/// Announces changes.
+pub struct BroadcastProjection {
+    publisher: Arc<dyn EventPublisher>,
+}
+
+impl BroadcastProjection {
+    /// Over that publisher.
+    pub fn new(publisher: Arc<dyn EventPublisher>) -> Self {
+        Self { publisher }
+    }
+}
+
+/// Per field that differs, `{from, to}`; `None` stands for an entity that did not show.
+pub(crate) fn changes(
+    shape: &annals_domain::definition::Shape,
+    before: Option<&Entity>,
+    after: &Entity,
+) -> Map<String, Value> {
+    let was = before.map(|entity| entity.data(shape)).unwrap_or_default();
+    let is = after.data(shape);
+    let names = is.keys().chain(was.keys().filter(|name| !is.contains_key(*name)));
+    let mut changes = Map::new();
+    for name in names {
+        let (from, to) = (was.get(name).unwrap_or(&Value::Null), is.get(name).unwrap_or(&Value::Null));
+        if from != to {
+            changes.insert(name.clone(), json!({ "from": from, "to": to }));
+        }
+    }
+    changes
+}
+
+fn announcement(work: &Work<'_>) -> Option<NormalizedEntityEvent> {
+    let Progress { shape, before, entity, events, .. } = work.progress;
+    let newest = &events.last()?.event;
+    Some(NormalizedEntityEvent {
+        event_id: newest.event_id(),
+        aggregate_type: entity.aggregate_type.clone(),
+        aggregate_id: entity.aggregate_id,
+        external_id: entity.external_id.clone(),
+        provider: entity.provider,
+        event_type: newest.event_type,
+        timestamp: newest.timestamp(),
+        data: entity.data(shape),
+        changes: changes(shape, before.as_ref(), entity),
+        from_version: work.job.from_version,
+        version: work.job.to_version,
+        validation_info: events.iter().flat_map(|read| read.event.warnings.iter().cloned()).collect(),
+        correlation_id: newest.metadata.correlation_id.clone(),
+    })
+}
+
+#[async_trait]
+impl Projection for BroadcastProjection {
+    fn name(&self) -> &'static str {
+        "broadcast"
+    }
+
+    async fn run(&self, works: &[Work<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
+        let mut outcomes = Vec::with_capacity(works.len());
+        let mut announcements = Vec::new();
+        for work in works {
+            let progress = work.progress;
+            if !progress.after.has_base() {
+                outcomes.push(Ok(JobOutcome::AwaitsBase));
+                continue;
+            }
+            let decision = decide(&progress.shape, progress.before.as_ref(), &progress.entity);
+            if decision == BroadcastDecision::Announced
+                && let Some(announcement) = announcement(work)
+            {
+                announcements.push((outcomes.len(), announcement));
+            }
+            outcomes.push(Ok(JobOutcome::Broadcast { decision }));
+        }
+        if announcements.is_empty() {
+            return outcomes;
+        }
+        let (indices, events): (Vec<_>, Vec<_>) = announcements.into_iter().unzip();
+        for (index, answer) in indices.into_iter().zip(self.publisher.publish(events).await) {
+            if let Err(error) = answer {
+                outcomes[index] = Err(error.into());
+            }
+        }
+        outcomes
+    }
+}

@@ -1,0 +1,73 @@
+//! The hydration projection: asks for records that the events alone do not make whole.
+//!
+//! Promises one task a record. Reading the CRM is not its matter: tasks wait until backfill, where
+//! one is connected, drains them.
+
+use std::sync::Arc;
+
+use annals_domain::identity::EntityKey;
+use annals_domain::services::hydration::{is_satisfied, reasons};
+use async_trait::async_trait;
+
+use super::read_model::repeated;
+use super::{Projection, ProjectionFailure, Work};
+use crate::ports::{Clock, HydrationTask, JobOutcome, PortError, StateStore};
+
+/// How long a task waits before it is due, so that a creation that is only late needs no call.
+pub const HYDRATION_DELAY_MS: i64 = 30_000;
+
+/// Asks for hydration.
+pub struct HydrationProjection {
+    state: Arc<dyn StateStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl HydrationProjection {
+    /// With tasks kept in `state`.
+    pub fn new(state: Arc<dyn StateStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { state, clock }
+    }
+
+    fn task(&self, work: &Work<'_>) -> Option<HydrationTask> {
+        let progress = work.progress;
+        let reasons = reasons(progress.was_deleted, &progress.after, &progress.judged());
+        (!reasons.is_empty()).then(|| HydrationTask {
+            key: work.job.key.clone(),
+            provider: progress.entity.provider,
+            external_id: progress.entity.external_id.clone(),
+            reasons,
+            due_at: self.clock.now().plus_millis(HYDRATION_DELAY_MS),
+            attempts: 0,
+        })
+    }
+
+    async fn keep(&self, tasks: Vec<HydrationTask>, finished: &[EntityKey]) -> Result<(), PortError> {
+        if !tasks.is_empty() {
+            self.state.ask_hydration(tasks).await?;
+        }
+        if !finished.is_empty() {
+            self.state.finish_hydration(finished).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Projection for HydrationProjection {
+    fn name(&self) -> &'static str {
+        "hydration"
+    }
+
+    async fn run(&self, works: &[Work<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
+        let tasks: Vec<Option<HydrationTask>> = works.iter().map(|work| self.task(work)).collect();
+        let asked: Vec<bool> = tasks.iter().map(Option::is_some).collect();
+        let is_done = |work: &&Work<'_>| is_satisfied(&work.progress.after, &work.progress.judged());
+        let finished: Vec<EntityKey> = works.iter().filter(is_done).map(|work| work.job.key.clone()).collect();
+        let kept = self.keep(tasks.into_iter().flatten().collect(), &finished).await;
+        let answer = |asked| match &kept {
+            Ok(()) => Ok(JobOutcome::Hydration { asked }),
+            Err(error) => Err(repeated(error).into()),
+        };
+        asked.into_iter().map(answer).collect()
+    }
+}

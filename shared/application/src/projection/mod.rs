@@ -1,0 +1,116 @@
+//! Projections: from stored events to the read model, to other systems, to hydration tasks.
+//!
+//! Promises that every record in a batch is brought to at least its highest version there, that a
+//! record which fails by itself is parked and does not hold up others, and that no output depends
+//! on what is cached. The order between records is nobody's promise.
+
+mod bring_up;
+mod broadcast;
+mod hydration;
+mod local;
+mod projector;
+mod read_model;
+mod rebuild;
+mod registry;
+
+use std::sync::Arc;
+
+use annals_domain::aggregate::Aggregate;
+use annals_domain::change::Change;
+use annals_domain::definition::Shape;
+use annals_domain::dialect::Dialect;
+use annals_domain::entity::Entity;
+use annals_domain::event::DomainEvent;
+use annals_domain::mapping;
+use annals_domain::services::hydration::Judged;
+use async_trait::async_trait;
+
+pub use self::broadcast::BroadcastProjection;
+pub(crate) use self::broadcast::changes;
+pub use self::hydration::{HYDRATION_DELAY_MS, HydrationProjection};
+pub use self::local::{LocalPipeline, PipelineError};
+pub use self::projector::{BatchReport, Projector, ProjectorPorts, ProjectorSettings, SNAPSHOT_INTERVAL};
+pub use self::read_model::{ReadModelProjection, document_of};
+pub use self::rebuild::{RebuildReport, StreamRebuilder};
+pub use self::registry::{InvalidPattern, Pattern, ProjectionRegistry};
+use crate::ports::{JobOutcome, PortError, ProjectionJob};
+
+/// One event of a batch, with what it says.
+#[derive(Debug, Clone)]
+pub struct ReadEvent {
+    /// The event.
+    pub event: Arc<DomainEvent>,
+    /// What it says.
+    pub change: Arc<Change>,
+}
+
+/// One record's way through a batch.
+#[derive(Debug)]
+pub struct Progress {
+    /// Its shape.
+    pub shape: Shape,
+    /// Its entity before the batch; `None` where it did not show.
+    pub before: Option<Entity>,
+    /// Whether its deletion was the newest word before the batch.
+    pub was_deleted: bool,
+    /// Its state behind the batch.
+    pub after: Aggregate,
+    /// Its entity behind the batch.
+    pub entity: Entity,
+    /// The events that led there, in version order.
+    pub events: Vec<ReadEvent>,
+}
+
+impl Progress {
+    /// The run of events, as the hydration rules judge it.
+    pub(crate) fn judged(&self) -> Vec<Judged<'_>> {
+        let run = self.events.iter().map(|read| Judged {
+            event_type: read.event.event_type,
+            change: &read.change,
+            meets_image: read.event.metadata.meets_image,
+        });
+        run.collect()
+    }
+}
+
+/// A projection's work on one record.
+#[derive(Debug)]
+pub struct Work<'a> {
+    /// The job.
+    pub job: ProjectionJob,
+    /// The record's way.
+    pub progress: &'a Progress,
+}
+
+/// Why a projection did not do its work on a record.
+#[derive(Debug)]
+pub enum ProjectionFailure {
+    /// The world failed: the same work may succeed later.
+    Outage(PortError),
+    /// The record fails by itself, and would again.
+    Poison(String),
+}
+
+impl From<PortError> for ProjectionFailure {
+    fn from(error: PortError) -> Self {
+        match error.kind {
+            crate::ports::PortErrorKind::Rejected => Self::Poison(error.to_string()),
+            _ => Self::Outage(error),
+        }
+    }
+}
+
+/// A projection.
+#[async_trait]
+pub trait Projection: Send + Sync {
+    /// Its name in jobs and patterns.
+    fn name(&self) -> &'static str;
+
+    /// Does the work; one answer each, in their order.
+    async fn run(&self, works: &[Work<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>>;
+}
+
+/// The entity of a state, where it shows: one that waits for its base does not.
+pub(crate) fn shown(aggregate: &Aggregate, shape: &Shape, dialect: &dyn Dialect) -> Option<Entity> {
+    aggregate.has_base().then(|| mapping::map(aggregate, shape, dialect))
+}

@@ -1,0 +1,244 @@
+//! The projector: one batch of stored events through all registered projections.
+//!
+//! Promises what the module promises (`crate::projection`). Answers which records must be tried
+//! again because of an outage; the caller keeps their place in the stream.
+
+use std::collections::BTreeMap;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::sync::{Arc, Mutex};
+
+use annals_domain::aggregate::Aggregate;
+use annals_domain::definition::Catalog;
+use annals_domain::dialect::Dialects;
+use annals_domain::event::DomainEvent;
+use annals_domain::identity::EntityKey;
+use annals_domain::position::Version;
+use lru::LruCache;
+
+use super::bring_up::{BringUp, Cached};
+use super::{Progress, ProjectionFailure, ProjectionRegistry, Work};
+use crate::commands::{RecentChanges, lock};
+use crate::ports::{
+    Clock, EventStore, Ids, JobOutcome, JobReport, ParkedProjection, PortError, ProjectionJob, ProjectionJobs,
+    StateStore,
+};
+
+/// A snapshot is kept each time a record passes a multiple of this version.
+pub const SNAPSHOT_INTERVAL: NonZeroU64 = NonZeroU64::new(50).expect("not zero");
+
+/// What a projector works over.
+#[derive(Clone)]
+pub struct ProjectorPorts {
+    /// Where events are.
+    pub store: Arc<dyn EventStore>,
+    /// Where snapshots and parked projections are.
+    pub state: Arc<dyn StateStore>,
+    /// Where jobs' outcomes are recorded.
+    pub jobs: Arc<dyn ProjectionJobs>,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// Ids of jobs.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// How a projector works.
+#[derive(Debug, Clone, Copy)]
+pub struct ProjectorSettings {
+    /// How many records' states are cached; 0 turns the cache off. A state takes a few kilobytes.
+    pub cached_states: usize,
+    /// How many versions lie between two snapshots of a record.
+    pub snapshot_interval: NonZeroU64,
+}
+
+impl Default for ProjectorSettings {
+    fn default() -> Self {
+        Self { cached_states: 20_000, snapshot_interval: SNAPSHOT_INTERVAL }
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub struct BatchReport {
+    /// Records that an outage kept from being projected, with the lowest version that is not.
+    pub failed: Vec<(EntityKey, Version, PortError)>,
+    /// How many records are parked.
+    pub parked: usize,
+    /// How many records were projected.
+    pub projected: usize,
+}
+
+/// The projector.
+pub struct Projector {
+    ports: ProjectorPorts,
+    catalog: Arc<Catalog>,
+    dialects: Dialects,
+    registry: ProjectionRegistry,
+    recent: Option<Arc<RecentChanges>>,
+    snapshot_interval: NonZeroU64,
+    cache: Option<Mutex<LruCache<EntityKey, Cached>>>,
+}
+
+/// One record in a batch.
+struct Lane {
+    key: EntityKey,
+    lowest: Version,
+    highest: Version,
+    progress: Result<Progress, ProjectionFailure>,
+}
+
+impl Projector {
+    /// A projector over these ports.
+    pub fn new(
+        ports: ProjectorPorts,
+        catalog: Arc<Catalog>,
+        dialects: Dialects,
+        registry: ProjectionRegistry,
+        settings: ProjectorSettings,
+    ) -> Self {
+        let cache = NonZeroUsize::new(settings.cached_states).map(|capacity| Mutex::new(LruCache::new(capacity)));
+        Self { ports, catalog, dialects, registry, recent: None, snapshot_interval: settings.snapshot_interval, cache }
+    }
+
+    /// With the changes that a command handler of the same process has just stored.
+    #[must_use]
+    pub fn with_recent(mut self, recent: Arc<RecentChanges>) -> Self {
+        self.recent = Some(recent);
+        self
+    }
+
+    /// Projects a batch, in any order and with repetitions.
+    pub async fn project(&self, batch: Vec<Arc<DomainEvent>>) -> BatchReport {
+        let mut lanes = self.bring_up(batch).await;
+        let mut reports = Vec::new();
+        for (pattern, projection) in self.registry.iter() {
+            let is_wanted = |progress: &Progress| {
+                let aggregate_type = &progress.entity.aggregate_type;
+                progress.events.iter().any(|read| pattern.matches(aggregate_type, read.event.event_type))
+            };
+            let wanted: Vec<usize> =
+                (0..lanes.len()).filter(|index| lanes[*index].progress.as_ref().is_ok_and(is_wanted)).collect();
+            let works: Vec<Work<'_>> = wanted
+                .iter()
+                .filter_map(|index| lanes[*index].progress.as_ref().ok())
+                .map(|progress| self.work(projection.name(), progress))
+                .collect();
+            let outcomes = projection.run(&works).await;
+            let jobs: Vec<ProjectionJob> = works.into_iter().map(|work| work.job).collect();
+            for ((index, outcome), job) in wanted.into_iter().zip(outcomes).zip(jobs) {
+                match outcome {
+                    Ok(outcome) => reports.push(JobReport { job, outcome }),
+                    Err(failure) => lanes[index].progress = Err(failure),
+                }
+            }
+        }
+        self.settle(lanes, reports).await
+    }
+
+    /// Projects again what is parked of a record; whether anything was.
+    pub async fn redrive(&self, parked: &ParkedProjection) -> Result<BatchReport, PortError> {
+        let options = crate::ports::ReadOptions {
+            to_version: Some(parked.to_version),
+            ..crate::ports::ReadOptions::from(parked.from_version, usize::MAX)
+        };
+        let events = self.ports.store.read(&parked.key, &options).await?;
+        let report = self.project(events.into_iter().map(|stored| stored.event).collect()).await;
+        if report.failed.is_empty() && report.parked == 0 {
+            self.ports.state.unpark(&parked.key).await?;
+        }
+        Ok(report)
+    }
+
+    async fn bring_up(&self, batch: Vec<Arc<DomainEvent>>) -> Vec<Lane> {
+        let mut by_key: BTreeMap<EntityKey, BTreeMap<Version, Arc<DomainEvent>>> = BTreeMap::new();
+        for event in batch {
+            by_key.entry(event.key()).or_default().insert(event.version, event);
+        }
+        let bring_up = BringUp {
+            store: &*self.ports.store,
+            state: &*self.ports.state,
+            catalog: &self.catalog,
+            dialects: &self.dialects,
+            recent: self.recent.as_deref(),
+        };
+        let mut lanes = Vec::with_capacity(by_key.len());
+        for (key, events) in by_key {
+            let lowest = events.keys().next().copied().unwrap_or(Version::FIRST);
+            let highest = events.keys().last().copied().unwrap_or(Version::FIRST);
+            // Taken out: it goes back only once everything behind it succeeded.
+            let cached = self.cache.as_ref().and_then(|cache| lock(cache).pop(&key));
+            let progress = bring_up.run(&key, events, cached).await;
+            lanes.push(Lane { key, lowest, highest, progress });
+        }
+        lanes
+    }
+
+    fn work<'a>(&self, projection: &'static str, progress: &'a Progress) -> Work<'a> {
+        let versions = progress.events.iter().map(|read| read.event.version);
+        let job = ProjectionJob {
+            job_id: self.ports.ids.fresh(),
+            projection,
+            key: progress.after.key().clone(),
+            from_version: versions.clone().min().unwrap_or(Version::FIRST),
+            to_version: versions.max().unwrap_or(Version::FIRST),
+            created_at: self.ports.clock.now(),
+        };
+        Work { job, progress }
+    }
+
+    async fn settle(&self, lanes: Vec<Lane>, reports: Vec<JobReport>) -> BatchReport {
+        let mut report = BatchReport::default();
+        let mut done = Vec::new();
+        for Lane { key, lowest, highest, progress } in lanes {
+            match progress {
+                Ok(progress) => done.push(progress),
+                Err(ProjectionFailure::Outage(error)) => report.failed.push((key, lowest, error)),
+                Err(ProjectionFailure::Poison(reason)) => match self.park(&key, (lowest, highest), reason).await {
+                    Ok(()) => report.parked += 1,
+                    Err(error) => report.failed.push((key, lowest, error)),
+                },
+            }
+        }
+        report.projected = done.len();
+        self.ports.jobs.record(&reports).await;
+        let snapshots: Vec<Aggregate> =
+            done.iter().filter(|p| self.passes_interval(p)).map(|p| p.after.clone()).collect();
+        if !snapshots.is_empty()
+            && let Err(error) = self.ports.state.put_snapshots(snapshots).await
+        {
+            // A snapshot only saves reads: the next interval has another.
+            tracing::warn!(%error, "snapshots were not kept");
+        }
+        if let Some(cache) = &self.cache {
+            let mut cache = lock(cache);
+            for progress in done {
+                let entity = progress.after.has_base().then_some(progress.entity);
+                cache.put(progress.after.key().clone(), Cached { aggregate: progress.after, entity });
+            }
+        }
+        report
+    }
+
+    async fn park(&self, key: &EntityKey, versions: (Version, Version), reason: String) -> Result<(), PortError> {
+        let (from_version, to_version) = versions;
+        tracing::error!(stream.id = %key, event.version = %from_version, reason, "projection parked");
+        let now = self.ports.clock.now();
+        let parked =
+            ParkedProjection { key: key.clone(), from_version, to_version, reason: reason.clone(), parked_at: now };
+        self.ports.state.park(parked).await?;
+        let job = ProjectionJob {
+            job_id: self.ports.ids.fresh(),
+            projection: "all",
+            key: key.clone(),
+            from_version,
+            to_version,
+            created_at: now,
+        };
+        self.ports.jobs.record(&[JobReport { job, outcome: JobOutcome::Parked { reason } }]).await;
+        Ok(())
+    }
+
+    fn passes_interval(&self, progress: &Progress) -> bool {
+        let first = progress.events.first().map_or(0, |read| read.event.version.previous().get());
+        first / self.snapshot_interval < progress.after.version().get() / self.snapshot_interval
+    }
+}

@@ -1,0 +1,252 @@
+//! GetEntity, SearchEntities, CountEntities.
+//!
+//! Promises one way to name an entity type and an entity everywhere: plural, singular or the
+//! provider's object; internal id or external id.
+
+use std::sync::Arc;
+
+use annals_domain::definition::{Catalog, Shape};
+use annals_domain::dialect::Dialects;
+use annals_domain::identity::{AggregateId, EntityKey, EntityName, Provider};
+use annals_domain::search_text::query_words;
+use uuid::Uuid;
+
+use super::filter::{Rejected, filter_by, sort_by};
+use crate::ports::{EntityQuery, EventStore, PortError, ReadDocument, ReadModel, StateStore};
+
+/// The sort where none is asked for.
+const DEFAULT_SORT: &str = "-created_at";
+/// The size of a page where none is asked for, and the largest.
+const PAGE_SIZE: u64 = 20;
+const LARGEST_PAGE: u64 = 200;
+/// How many results pages reach.
+pub const PAGES_REACH: u64 = 10_000;
+
+/// What queries read.
+#[derive(Clone)]
+pub struct QueryPorts {
+    /// Where events are.
+    pub store: Arc<dyn EventStore>,
+    /// Where snapshots are.
+    pub state: Arc<dyn StateStore>,
+    /// Where entities are.
+    pub read_model: Arc<dyn ReadModel>,
+}
+
+/// Why a query has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// No entity type has that name.
+    #[error("there is no entity type `{0}`")]
+    UnknownType(String),
+    /// No entity has that id.
+    #[error("there is no {aggregate_type} `{id}`")]
+    NotFound {
+        /// The type's name.
+        aggregate_type: String,
+        /// The id as it was asked for.
+        id: String,
+    },
+    /// The entity waits for its base; its history answers.
+    #[error("the {aggregate_type} `{id}` waits for its creation; its history is there")]
+    AwaitingBase {
+        /// The type's name.
+        aggregate_type: String,
+        /// The id as it was asked for.
+        id: String,
+    },
+    /// Words of the query do not fit.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Rejected(Vec<Rejected>),
+    /// A stored event cannot be read.
+    #[error("a stored event cannot be read")]
+    Unreadable(#[source] annals_domain::dialect::UnreadableEvent),
+    /// A store failed.
+    #[error("the query could not be answered")]
+    Port(#[from] PortError),
+}
+
+/// A list as asked for. What is `None` has its default.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListRequest {
+    /// Words to search for.
+    pub search_term: Option<String>,
+    /// `(field, value)`: all must be equal.
+    pub equals: Vec<(String, String)>,
+    /// Whether deleted entities count.
+    pub include_deleted: bool,
+    /// Fields by comma, `-` for descending.
+    pub sort: Option<String>,
+    /// The page, from 1.
+    pub page: Option<u64>,
+    /// How many a page.
+    pub page_size: Option<u64>,
+}
+
+/// A page of entities.
+#[derive(Debug)]
+pub struct Found {
+    /// The entities.
+    pub documents: Vec<ReadDocument>,
+    /// How many there are on all pages.
+    pub count: u64,
+    /// This page's number.
+    pub page: u64,
+    /// How many a page.
+    pub page_size: u64,
+}
+
+/// An id as a request gives it, resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// The shape of its type.
+    pub shape: Shape,
+    /// The stream it may have, one a provider's object of the type.
+    pub keys: Vec<EntityKey>,
+}
+
+/// The queries over entities.
+#[derive(Clone)]
+pub struct EntityQueries {
+    pub(super) ports: QueryPorts,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) dialects: Dialects,
+}
+
+impl EntityQueries {
+    /// Over these ports.
+    pub fn new(ports: QueryPorts, catalog: Arc<Catalog>, dialects: Dialects) -> Self {
+        Self { ports, catalog, dialects }
+    }
+
+    /// The definitions.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// One entity.
+    pub async fn get(&self, entity_type: &str, id: &str) -> Result<ReadDocument, QueryError> {
+        let lookup = self.lookup(entity_type, id).await?;
+        for key in &lookup.keys {
+            if let Some(document) = self.ports.read_model.get(&lookup.shape, key.aggregate_id).await? {
+                return Ok(document);
+            }
+        }
+        let aggregate_type = lookup.shape.aggregate_type().to_string();
+        let heads = self.ports.store.heads(&lookup.keys).await?;
+        if heads.into_iter().flatten().any(|head| head.base.is_none()) {
+            return Err(QueryError::AwaitingBase { aggregate_type, id: id.to_owned() });
+        }
+        Err(QueryError::NotFound { aggregate_type, id: id.to_owned() })
+    }
+
+    /// A page of entities.
+    pub async fn list(&self, entity_type: &str, request: &ListRequest) -> Result<Found, QueryError> {
+        let (query, page) = self.query(entity_type, request).await?;
+        let documents = self.ports.read_model.search(&query).await?;
+        let count = self.ports.read_model.count(&query).await?;
+        Ok(Found { documents, count, page, page_size: query.limit })
+    }
+
+    /// How many entities a list has.
+    pub async fn count(&self, entity_type: &str, request: &ListRequest) -> Result<u64, QueryError> {
+        let (query, _) = self.query(entity_type, request).await?;
+        Ok(self.ports.read_model.count(&query).await?)
+    }
+
+    /// The shape that a name stands for: a definition's, or an object's of which there are records.
+    pub async fn shape(&self, name: &str) -> Result<Shape, QueryError> {
+        if let Some(definition) = self.catalog.named(name) {
+            return Ok(Shape::Defined(Arc::clone(definition)));
+        }
+        let objects = self.ports.read_model.open_objects().await?;
+        let is_named = |object: &EntityName| object.as_str() == name || object.as_str().to_lowercase() == name;
+        let found = objects.into_iter().find(|(_, object)| is_named(object));
+        found.map(|(_, object)| Shape::Open(object)).ok_or_else(|| QueryError::UnknownType(name.to_owned()))
+    }
+
+    /// The streams that an id may mean.
+    pub async fn lookup(&self, entity_type: &str, id: &str) -> Result<Lookup, QueryError> {
+        let shape = self.shape(entity_type).await?;
+        let objects = self.objects(&shape);
+        let keys = match Uuid::parse_str(id) {
+            Ok(uuid) => objects.into_iter().map(|(_, object)| key(object, AggregateId::from_uuid(uuid))).collect(),
+            Err(_) => self.keys_of_external(&objects, id),
+        };
+        if keys.is_empty() {
+            return Err(QueryError::NotFound { aggregate_type: shape.aggregate_type().to_string(), id: id.to_owned() });
+        }
+        Ok(Lookup { shape, keys })
+    }
+
+    /// The objects of a shape: a definition's, or its own for every provider there is.
+    fn objects(&self, shape: &Shape) -> Vec<(Provider, EntityName)> {
+        match shape {
+            Shape::Defined(definition) => definition.objects.iter().map(|(p, object)| (*p, object.clone())).collect(),
+            Shape::Open(object) => self.dialects.iter().map(|dialect| (dialect.provider(), object.clone())).collect(),
+        }
+    }
+
+    /// `001…` is asked of every provider whose ids look so; `hubspot:123` of that one.
+    fn keys_of_external(&self, objects: &[(Provider, EntityName)], id: &str) -> Vec<EntityKey> {
+        let named = id.split_once(':').and_then(|(name, id)| Some((name.parse::<Provider>().ok()?, id)));
+        let (only, id) = named.map_or((None, id), |(provider, id)| (Some(provider), id));
+        let of = |(provider, object): &(Provider, EntityName)| {
+            let dialect = self.dialects.get(*provider).filter(|_| only.is_none_or(|only| only == *provider))?;
+            let external = dialect.canonical_id(id)?;
+            let aggregate_id = AggregateId::of(*provider, dialect.account(), object, &external);
+            Some(key(object.clone(), aggregate_id))
+        };
+        objects.iter().filter_map(of).collect()
+    }
+
+    async fn query(&self, entity_type: &str, request: &ListRequest) -> Result<(EntityQuery, u64), QueryError> {
+        let shape = self.shape(entity_type).await?;
+        let mut rejected = Vec::new();
+        let mut filters = Vec::new();
+        for (field, value) in &request.equals {
+            filter_by(&shape, field, value).map_or_else(|no| rejected.push(no), |filter| filters.push(filter));
+        }
+        let sort = sort_by(&shape, request.sort.as_deref().unwrap_or(DEFAULT_SORT));
+        let sort = sort.unwrap_or_else(|no| {
+            rejected.push(no);
+            Vec::new()
+        });
+        let page = within("page", request.page, 1, 1, u64::MAX, &mut rejected);
+        let limit = within("page_size", request.page_size, PAGE_SIZE, 1, LARGEST_PAGE, &mut rejected);
+        let offset = (page - 1).saturating_mul(limit);
+        if rejected.is_empty() && offset >= PAGES_REACH {
+            rejected
+                .push(Rejected::new("page", format!("pages reach {PAGES_REACH} results; narrow the list by a filter")));
+        }
+        if !rejected.is_empty() {
+            return Err(QueryError::Rejected(rejected));
+        }
+        let asks_deleted = filters.iter().any(|filter| &*filter.field == "is_deleted");
+        let words = request.search_term.as_deref().map(query_words).unwrap_or_default();
+        let include_deleted = request.include_deleted || asks_deleted;
+        Ok((EntityQuery { shape, filters, words, include_deleted, sort, offset, limit }, page))
+    }
+}
+
+fn key(entity_name: EntityName, aggregate_id: AggregateId) -> EntityKey {
+    EntityKey { entity_name, aggregate_id }
+}
+
+/// A number between two others, or a refusal and the least.
+pub(super) fn within(
+    name: &str,
+    given: Option<u64>,
+    default: u64,
+    least: u64,
+    most: u64,
+    rejected: &mut Vec<Rejected>,
+) -> u64 {
+    let value = given.unwrap_or(default);
+    if (least..=most).contains(&value) {
+        return value;
+    }
+    let upper = if most == u64::MAX { String::new() } else { format!(" to {most}") };
+    rejected.push(Rejected::new(name, format!("{value} does not fit; {least}{upper} would")));
+    least
+}

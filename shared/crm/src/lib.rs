@@ -1,0 +1,8 @@
+//! CRM providers: what their inputs, records and stored events say, in the domain's terms.
+//!
+//! Promises that nothing half-read goes inward: an input is a strict change, or it is named as
+//! what else it is. Does not store, map or talk to anyone.
+
+mod canonical_json;
+pub mod json;
+pub mod salesforce;

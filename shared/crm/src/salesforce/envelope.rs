@@ -1,0 +1,211 @@
+//! Envelopes: where in an input the change event is, and what an input without one is.
+//!
+//! Promises to find the payload of every form seen, and to call broken what claims to be a change
+//! event and has no header. Does not read the header.
+
+use annals_domain::validation::Finding;
+use serde_json::{Map, Value};
+
+/// The payload's field that makes it a change event.
+pub(super) const HEADER: &str = "ChangeEventHeader";
+
+/// What EventBridge calls the source of relayed events, before the org's id.
+const PARTNER_SOURCE: &str = "aws.partner/salesforce.com/";
+
+/// A change event and what its envelope says of it.
+pub(super) struct Delivery {
+    /// The header, whatever its type.
+    pub(super) header: Value,
+    /// The fields in their order; the header's place is kept, with null in it.
+    pub(super) payload: Map<String, Value>,
+    /// The org that EventBridge's source names.
+    pub(super) org: Option<String>,
+    /// EventBridge's id of this delivery.
+    pub(super) envelope_id: Option<String>,
+}
+
+/// What an input is.
+pub(super) enum Opened {
+    /// A change event.
+    Change(Delivery),
+    /// An envelope of something else.
+    Other(String),
+    /// Something that claims to be a change event and is none.
+    Broken(Finding),
+    /// No form of this provider.
+    Unrecognised(Finding),
+}
+
+/// Opens any of the forms.
+pub(super) fn open(input: Value) -> Opened {
+    let Value::Object(mut outer) = input else { return unrecognised() };
+    if outer.contains_key(HEADER) {
+        return change(outer);
+    }
+    if outer.contains_key("detail") || outer.contains_key("detail-type") {
+        return open_event_bridge(outer);
+    }
+    if outer.contains_key("channel") || outer.contains_key("data") {
+        return open_comet_d(outer);
+    }
+    open_streamed(&mut outer)
+}
+
+fn open_event_bridge(mut outer: Map<String, Value>) -> Opened {
+    let text = |key: &str| outer.get(key).and_then(Value::as_str).map(str::to_owned);
+    let (detail_type, source, envelope_id) = (text("detail-type"), text("source"), text("id"));
+    let payload = match outer.remove("detail") {
+        // AppFlow puts the header and the fields directly into `detail`.
+        Some(Value::Object(detail)) if detail.contains_key(HEADER) => Some(detail),
+        Some(Value::Object(mut detail)) => payload_of(&mut detail),
+        _ => None,
+    };
+    if let Some(payload) = payload {
+        let org = source
+            .as_deref()
+            .and_then(|source| source.strip_prefix(PARTNER_SOURCE))
+            .and_then(|rest| rest.split('/').next());
+        let org = org.filter(|org| !org.is_empty()).map(str::to_owned);
+        return delivery(payload, org, envelope_id);
+    }
+    match (detail_type, source) {
+        (Some(name), _) if name.ends_with("ChangeEvent") => {
+            Opened::Broken(header_missing(&format!("the event is a `{name}`")))
+        }
+        (Some(name), Some(source)) => Opened::Other(format!("not a change event: the event `{name}` of `{source}`")),
+        (Some(name), None) => Opened::Other(format!("not a change event: the event `{name}`")),
+        (None, Some(source)) => Opened::Other(format!("not a change event: an event of `{source}`")),
+        (None, None) => unrecognised(),
+    }
+}
+
+fn open_comet_d(mut outer: Map<String, Value>) -> Opened {
+    let channel = outer.get("channel").and_then(Value::as_str).filter(|name| name.starts_with('/')).map(str::to_owned);
+    let mut data = match outer.remove("data") {
+        Some(Value::Object(data)) => data,
+        _ => Map::new(),
+    };
+    if let Some(payload) = payload_of(&mut data) {
+        return change(payload);
+    }
+    match channel {
+        Some(name) if name.starts_with("/data/") => Opened::Broken(header_missing(&format!("the channel is `{name}`"))),
+        Some(name) => Opened::Other(format!("not a change event: a message on `{name}`")),
+        None => open_streamed(&mut data),
+    }
+}
+
+/// `{schema, payload, event}`, and the decoded form of Pub/Sub clients.
+fn open_streamed(outer: &mut Map<String, Value>) -> Opened {
+    if let Some(payload) = payload_of(outer) {
+        return change(payload);
+    }
+    let is_streamed = ["schema", "schemaId", "event", "replayId"].iter().any(|key| outer.contains_key(*key));
+    if is_streamed && outer.get("payload").is_some_and(Value::is_object) {
+        return Opened::Other("not a change event: a platform event".to_owned());
+    }
+    unrecognised()
+}
+
+/// The payload of an envelope, where it has a header.
+fn payload_of(envelope: &mut Map<String, Value>) -> Option<Map<String, Value>> {
+    match envelope.get_mut("payload") {
+        Some(Value::Object(payload)) if payload.contains_key(HEADER) => Some(std::mem::take(payload)),
+        _ => None,
+    }
+}
+
+fn change(payload: Map<String, Value>) -> Opened {
+    delivery(payload, None, None)
+}
+
+fn delivery(mut payload: Map<String, Value>, org: Option<String>, envelope_id: Option<String>) -> Opened {
+    let header = payload.get_mut(HEADER).map_or(Value::Null, Value::take);
+    Opened::Change(Delivery { header, payload, org, envelope_id })
+}
+
+fn header_missing(claim: &str) -> Finding {
+    Finding::new(HEADER, format!("missing, though {claim}; a change event has a header"))
+}
+
+fn unrecognised() -> Opened {
+    let forms = "an EventBridge event, a CometD message, `schema`, `payload` and `event`, or a payload with a ChangeEventHeader";
+    Opened::Unrecognised(Finding::new("", format!("no form of a Salesforce change event; {forms} would fit")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json;
+
+    #[track_caller]
+    fn check(input: &str, expected: &str) {
+        let what = match open(json::read(input).expect(input)) {
+            Opened::Change(found) => {
+                assert!(found.payload[HEADER].is_null());
+                format!("change {} {:?} {:?}", found.header, found.org, found.envelope_id)
+            }
+            Opened::Other(what) => what,
+            Opened::Broken(finding) => format!("broken: {finding}"),
+            Opened::Unrecognised(_) => "unrecognised".to_owned(),
+        };
+        assert_eq!(what, expected, "{input}");
+    }
+
+    #[test]
+    fn every_form_opens_to_its_payload() {
+        check(r#"{"ChangeEventHeader":1}"#, "change 1 None None");
+        check(r#"{"schema":"s","payload":{"ChangeEventHeader":2},"event":{}}"#, "change 2 None None");
+        check(r#"{"id":"i","schemaId":"s","replayId":1,"payload":{"ChangeEventHeader":3}}"#, "change 3 None None");
+        check(r#"{"data":{"payload":{"ChangeEventHeader":4}},"channel":"/data/X"}"#, "change 4 None None");
+        check(r#"{"data":{"payload":{"ChangeEventHeader":5}}}"#, "change 5 None None");
+        let source = r#""source":"aws.partner/salesforce.com/00D/0YL""#;
+        check(
+            &format!(r#"{{"id":"e",{source},"detail":{{"payload":{{"ChangeEventHeader":6}}}}}}"#),
+            r#"change 6 Some("00D") Some("e")"#,
+        );
+        check(&format!(r#"{{"id":7,{source},"detail":{{"ChangeEventHeader":7}}}}"#), r#"change 7 Some("00D") None"#);
+        check(r#"{"source":"aws.partner/salesforce.com","detail":{"ChangeEventHeader":8}}"#, "change 8 None None");
+        check(r#"{"detail":{"payload":{"ChangeEventHeader":null}}}"#, "change null None None");
+    }
+
+    #[test]
+    fn an_envelope_of_something_else_is_named() {
+        let scheduled = r#"{"detail-type":"Scheduled Event","source":"aws.events","detail":{}}"#;
+        check(scheduled, "not a change event: the event `Scheduled Event` of `aws.events`");
+        check(r#"{"detail-type":"Ping","detail":"text"}"#, "not a change event: the event `Ping`");
+        check(r#"{"source":"x","detail":{"payload":{}}}"#, "not a change event: an event of `x`");
+        check(
+            r#"{"data":{"payload":{"A__c":1}},"channel":"/event/A__e"}"#,
+            "not a change event: a message on `/event/A__e`",
+        );
+        check(r#"{"channel":"/meta/connect","successful":true}"#, "not a change event: a message on `/meta/connect`");
+        check(r#"{"schema":"s","payload":{"A__c":1},"event":{}}"#, "not a change event: a platform event");
+        check(r#"{"data":{"schema":"s","payload":{"A__c":1},"event":{}}}"#, "not a change event: a platform event");
+    }
+
+    #[test]
+    fn a_claim_to_be_a_change_event_without_a_header_is_broken() {
+        let expected = "broken: ChangeEventHeader: missing, though the event is a `AccountChangeEvent`; a change event has a header";
+        check(r#"{"detail-type":"AccountChangeEvent","detail":{"payload":{"Name":"x"}}}"#, expected);
+        check(r#"{"detail-type":"AccountChangeEvent"}"#, expected);
+        let expected = "broken: ChangeEventHeader: missing, though the channel is `/data/ChangeEvents`; a change event has a header";
+        check(r#"{"data":{"payload":{"Name":"x"}},"channel":"/data/ChangeEvents"}"#, expected);
+    }
+
+    #[test]
+    fn any_other_value_is_no_form() {
+        for input in [
+            "1",
+            "null",
+            "[]",
+            "{}",
+            r#""x""#,
+            r#"{"detail":"x","status":404}"#,
+            r#"{"payload":{}}"#,
+            r#"{"data":{},"meta":{}}"#,
+        ] {
+            check(input, "unrecognised");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Whole numbers and instants as Salesforce writes them.
+//!
+//! Promises exactness: no number passes through a float on its way.
+
+use annals_domain::instant::Instant;
+use serde_json::{Number, Value};
+
+/// The digits that any `i64` fits in.
+const MOST_DIGITS: i64 = 19;
+
+/// A number whose value is whole, however written: `1`, `1.0` and `1e3` are.
+pub(super) fn whole(number: &Number) -> Option<i64> {
+    let text = number.as_str();
+    text.parse().ok().or_else(|| whole_of_decimal(text))
+}
+
+fn whole_of_decimal(text: &str) -> Option<i64> {
+    let (sign, unsigned) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{before}{after}");
+    let from_first = digits.trim_start_matches('0');
+    let significant = from_first.trim_end_matches('0');
+    if significant.is_empty() {
+        return Some(0);
+    }
+    let leading = i64::try_from(digits.len() - from_first.len()).ok()?;
+    let point = i64::try_from(before.len()).ok()?.checked_add(exponent.parse().ok()?)?.checked_sub(leading)?;
+    let missing = point.checked_sub(i64::try_from(significant.len()).ok()?)?;
+    if missing < 0 || point > MOST_DIGITS {
+        return None;
+    }
+    format!("{sign}{significant}{}", "0".repeat(usize::try_from(missing).ok()?)).parse().ok()
+}
+
+/// An instant as epoch milliseconds or as text in any of the forms seen.
+pub(super) fn instant(value: &Value) -> Option<Instant> {
+    match value {
+        Value::Number(number) => Instant::from_millis(whole(number)?).ok(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<i64>) {
+        let Value::Number(number) = json::read(text).unwrap() else { panic!("{text} is a number") };
+        assert_eq!(whole(&number), expected, "{text}");
+    }
+
+    #[test]
+    fn a_number_of_whole_value_is_whole_however_written() {
+        for (text, value) in
+            [("7", 7), ("-7", -7), ("1.0", 1), ("1e3", 1000), ("12.50E1", 125), ("0.001e3", 1), ("-0", 0), ("0.0", 0)]
+        {
+            check(text, Some(value));
+        }
+        check("0e99999999999999999999", Some(0));
+        check("1000e-3", Some(1));
+        check("-9.223372036854775808e18", Some(i64::MIN));
+    }
+
+    #[test]
+    fn numbers_past_two_to_the_53_are_exact() {
+        check("1778192987716501506", Some(1_778_192_987_716_501_506));
+        check("1778192987716501506.0", Some(1_778_192_987_716_501_506));
+        check("9223372036854775807", Some(i64::MAX));
+    }
+
+    #[test]
+    fn a_fraction_or_what_no_integer_holds_is_none() {
+        for text in [
+            "1.5",
+            "1e-1",
+            "9223372036854775808",
+            "1e19",
+            "1e999999999",
+            "1e99999999999999999999",
+            "1e-99999999999999999999",
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn instants_come_as_milliseconds_or_text() {
+        let at = |text: &str| instant(&json::read(text).unwrap()).map(Instant::millis);
+        assert_eq!(at("1714172795000"), Some(1_714_172_795_000));
+        assert_eq!(at("\"2024-01-15T10:30:00.000+0000\""), Some(1_705_314_600_000));
+        assert_eq!(at("\"2019-05-02T11:29:00Z\""), Some(1_556_796_540_000));
+        assert_eq!(at("\"soon\""), None);
+        assert_eq!(at("null"), None);
+        assert_eq!(at("1e300"), None);
+    }
+}

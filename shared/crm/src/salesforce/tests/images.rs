@@ -1,0 +1,149 @@
+//! Records as REST gives them.
+
+use annals_domain::change::{Creation, Lifecycle};
+use annals_domain::dialect::{Dialect, Image, IncomingChange};
+use annals_domain::event::{BodyForm, EventType, Source};
+use annals_domain::identity::{EntityName, ExternalId};
+use annals_domain::instant::Instant;
+use annals_domain::position::{EventId, Rank};
+
+use super::{ID, salesforce, show, stored};
+
+const STAMP: &str = r#""SystemModstamp":"2024-01-15T10:30:00.000+0000""#;
+const STAMP_MS: i64 = 1_705_314_600_000;
+
+fn at(millis: i64) -> Instant {
+    Instant::from_millis(millis).unwrap()
+}
+
+fn image(record: Option<&str>) -> Image {
+    Image { record: record.map(Into::into), fetched_at: at(STAMP_MS + 9000), still_fresh: false }
+}
+
+fn read(image: &Image) -> Result<IncomingChange, Vec<String>> {
+    let read = salesforce().read_image(&EntityName::new("Lead"), &ExternalId::new(ID), image);
+    read.map_err(|findings| findings.iter().map(ToString::to_string).collect())
+}
+
+fn record(fields: &str) -> IncomingChange {
+    read(&image(Some(&format!("{{{STAMP},{fields}}}")))).unwrap()
+}
+
+fn event_id(fields: &str) -> EventId {
+    record(fields).change.position.event_id
+}
+
+#[track_caller]
+fn refused(record: &str, expected: &[&str]) {
+    assert_eq!(read(&image(Some(record))).expect_err("refused"), expected, "{record}");
+}
+
+#[test]
+fn an_image_writes_every_field_under_its_canonical_path() {
+    let incoming = record(
+        r#""attributes":{"type":"Lead"},"Id":"0014H00002LbR7Q","Name":"B M","FirstName":"B","Phone":null,
+           "Address":{"city":"T","postalCode":null},"Street":"s","Owner":{"attributes":{},"Name":"O"},
+           "Tasks":{"totalSize":1,"done":true,"records":[{}]},"IsDeleted":false"#,
+    );
+    assert_eq!(
+        show(&incoming.change),
+        [
+            r#"SystemModstamp="2024-01-15T10:30:00.000+0000""#,
+            r#"Id="0014H00002LbR7Q""#,
+            r#"Name="B M""#,
+            r#"Name.FirstName="B""#,
+            "Phone=null",
+            r#"Address.City="T""#,
+            "Address.PostalCode=null",
+            r#"Address.Street="s""#,
+            r#"Owner.Name="O""#,
+            "IsDeleted=false",
+        ]
+    );
+    assert_eq!((incoming.event_type, incoming.change.lifecycle), (EventType::Updated, Some(Lifecycle::Active)));
+    assert!(incoming.change.is_base && incoming.change.asks_hydration.is_none());
+    assert_eq!((incoming.metadata.source, incoming.metadata.body_form), (Source::Backfill, BodyForm::Image));
+}
+
+#[test]
+fn an_image_stands_behind_the_changes_of_its_stamp_and_a_fresh_one_before_them() {
+    let position = record(r#""A":1"#).change.position;
+    assert_eq!((position.instant, position.rank), (at(STAMP_MS), Rank::Image));
+    assert_eq!((position.commit_number, position.sequence_number), (Some(STAMP_MS + 9000), None));
+    let fresh = Image { still_fresh: true, ..image(Some(&format!("{{{STAMP}}}"))) };
+    assert_eq!(read(&fresh).unwrap().change.position.rank, Rank::FreshImage);
+    let modified = read(&image(Some(r#"{"SystemModstamp":null,"LastModifiedDate":"2024-01-15T10:30:00Z"}"#))).unwrap();
+    assert_eq!(modified.change.position.instant, at(STAMP_MS));
+}
+
+#[test]
+fn equal_contents_of_one_stamp_are_one_event_whenever_fetched() {
+    let base = event_id(r#""A":1,"B":2"#);
+    assert_eq!(event_id(r#""B":2, "A":1,"attributes":{"url":"x"}"#), base);
+    assert_ne!(event_id(r#""A":1,"B":3"#), base);
+    let text = format!(r#"{{{STAMP},"A":1,"B":2}}"#);
+    let later = Image { fetched_at: at(STAMP_MS + 99_000), ..image(Some(&text)) };
+    assert_eq!(read(&later).unwrap().change.position.event_id, base);
+    let fresh = Image { still_fresh: true, ..image(Some(&text)) };
+    assert_ne!(read(&fresh).unwrap().change.position.event_id, base);
+    insta::assert_snapshot!(base, @"4d8bfa49-4844-59a6-aaee-41fa98c08ece");
+}
+
+#[test]
+fn a_deleted_record_says_so_and_into_which_it_was_merged() {
+    let deleted = record(r#""IsDeleted":true,"MasterRecordId":"0014H00002LbR7R""#);
+    assert_eq!((deleted.event_type, deleted.change.lifecycle), (EventType::Deleted, Some(Lifecycle::Deleted)));
+    assert_eq!(deleted.metadata.merged_into, Some(ExternalId::new("0014H00002LbR7RQAV")));
+    assert_eq!(record(r#""IsDeleted":true,"MasterRecordId":null"#).metadata.merged_into, None);
+    assert_eq!(record(r#""IsDeleted":false,"MasterRecordId":"0014H00002LbR7R""#).metadata.merged_into, None);
+}
+
+#[test]
+fn a_confirmed_absence_is_a_deletion_when_it_was_seen() {
+    let absent = read(&image(None)).unwrap();
+    assert_eq!((absent.event_type, absent.change.lifecycle), (EventType::Deleted, Some(Lifecycle::Deleted)));
+    assert_eq!((absent.change.position.instant, &*absent.data), (at(STAMP_MS + 9000), "null"));
+    assert!(absent.change.is_base && absent.change.writes.is_empty());
+}
+
+#[test]
+fn the_creation_is_what_the_record_states() {
+    let created = record(r#""CreatedDate":"1970-01-01T00:00:05.000+0000""#).change.creation;
+    assert_eq!(created, Some(Creation::Stated(at(5000))));
+    assert_eq!(record(r#""A":1"#).change.creation, None);
+}
+
+#[test]
+fn what_is_not_the_record_asked_for_is_refused() {
+    refused("{}", &["SystemModstamp: missing, as is LastModifiedDate; an image needs one of them"]);
+    refused(r#"{"SystemModstamp":"soon"}"#, &["SystemModstamp: `\"soon\"` does not fit; an instant would"]);
+    refused("[]", &["the record is no object; a record as REST gives it would fit"]);
+    refused("null", &["the record is no object; a record as REST gives it would fit"]);
+    refused("{", &["the record cannot be read: line 1, column 1: ends too early: EOF while parsing an object"]);
+    refused(
+        r#"{"Id":"0014H00002LbR7RQAV"}"#,
+        &[
+            "Id: `\"0014H00002LbR7RQAV\"` does not fit; `0014H00002LbR7QQAV` would, the record that was asked for",
+            "SystemModstamp: missing, as is LastModifiedDate; an image needs one of them",
+        ],
+    );
+    refused(
+        &format!(r#"{{{STAMP},"Id":null}}"#),
+        &["Id: `null` does not fit; `0014H00002LbR7QQAV` would, the record that was asked for"],
+    );
+}
+
+#[test]
+fn a_stored_image_reads_as_it_came_in() {
+    for record in [
+        None,
+        Some(format!(r#"{{{STAMP},"A":1,"Address":{{"city":"x"}}}}"#)),
+        Some(format!(r#"{{{STAMP},"IsDeleted":true}}"#)),
+    ] {
+        for still_fresh in [false, true] {
+            let image = Image { still_fresh, ..image(record.as_deref()) };
+            let incoming = read(&image).unwrap();
+            assert_eq!(salesforce().read_event(&stored(&salesforce(), &incoming)), Ok(incoming.change));
+        }
+    }
+}

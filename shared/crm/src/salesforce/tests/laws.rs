@@ -1,0 +1,175 @@
+//! Laws that hold for any input.
+
+use annals_domain::dialect::{Dialect, Image, Intake};
+use annals_domain::identity::{EntityName, ExternalId};
+use annals_domain::instant::Instant;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::{ID, changes, header, one, payload, salesforce, stored};
+
+/// Any JSON value, with keys and texts that mean something here among them.
+fn any_json() -> impl Strategy<Value = Value> {
+    let word = prop_oneof![
+        prop::sample::select(vec![
+            "Name",
+            "BillingAddress",
+            "BillingAddress.City",
+            "BillingStreet",
+            "City",
+            "LastModifiedDate",
+            "CreatedDate",
+            "string",
+            "diff",
+            "0x06",
+            "0x02",
+            "3-0x1",
+            "ChangeEventHeader",
+            "payload",
+            "detail",
+            "data",
+            "channel",
+            "/data/x",
+            "001*",
+            ID,
+            "",
+            "a..b",
+        ])
+        .prop_map(str::to_owned),
+        ".{0,6}",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        word.clone().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::vec((word.clone(), inner), 0..5)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect::<Map<_, _>>())),
+        ]
+    })
+}
+
+/// A change event with any body and any values in some of its header's fields.
+fn any_change(wild: impl Strategy<Value = Vec<(&'static str, Value)>>) -> impl Strategy<Value = String> {
+    let change_types = ["CREATE", "UPDATE", "DELETE", "UNDELETE", "GAP_UPDATE", "GAP_OVERFLOW"];
+    (prop::sample::select(change_types.to_vec()), wild, any_json(), any::<bool>()).prop_map(
+        |(change_type, wild, body, is_first)| {
+            let mut header = header(change_type);
+            for (field, value) in wild {
+                header[field] = value;
+            }
+            let body =
+                body.as_object().cloned().unwrap_or_default().into_iter().filter(|(key, _)| key != "ChangeEventHeader");
+            let header = ("ChangeEventHeader".to_owned(), header);
+            let fields: Map<_, _> =
+                if is_first { [header].into_iter().chain(body).collect() } else { body.chain([header]).collect() };
+            Value::Object(fields).to_string()
+        },
+    )
+}
+
+fn wild_lists() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
+    let list = prop::collection::vec(
+        prop::sample::select(vec![
+            "Name",
+            "BillingAddress",
+            "BillingAddress.City",
+            "LastModifiedDate",
+            "0x02",
+            "0x06",
+            "0x0C",
+            "1-0x1",
+            "2-0x3",
+            "",
+        ]),
+        0..4,
+    );
+    let field = prop::sample::select(vec!["changedFields", "nulledFields", "diffFields"]);
+    prop::collection::vec((field, list.prop_map(|names| json!(names))), 0..4)
+}
+
+fn wild_headers() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
+    let field = prop::sample::select(vec![
+        "entityName",
+        "recordIds",
+        "changeType",
+        "commitTimestamp",
+        "commitNumber",
+        "sequenceNumber",
+        "transactionKey",
+        "commitUser",
+        "changeOrigin",
+        "changedFields",
+        "nulledFields",
+        "diffFields",
+    ]);
+    prop::collection::vec((field, any_json()), 1..4)
+}
+
+fn check_reread(input: &str) -> Result<(), TestCaseError> {
+    if let Intake::Changes(all) = salesforce().read_input(input) {
+        for incoming in all {
+            prop_assert_eq!(salesforce().read_event(&stored(&salesforce(), &incoming)), Ok(incoming.change));
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn no_value_makes_it_panic(value in any_json()) {
+        let text = value.to_string();
+        check_reread(&text)?;
+        let image = Image { record: Some(text.into()), fetched_at: Instant::from_millis(5).unwrap(), still_fresh: false };
+        let _ = salesforce().read_image(&EntityName::new("Account"), &ExternalId::new(ID), &image);
+    }
+
+    #[test]
+    fn no_header_makes_it_panic_and_what_is_stored_reads_as_it_came_in(input in any_change(wild_headers())) {
+        check_reread(&input)?;
+    }
+
+    #[test]
+    fn a_sound_header_is_always_taken_whatever_the_body(input in any_change(wild_lists())) {
+        let intake = salesforce().read_input(&input);
+        prop_assert!(matches!(intake, Intake::Changes(_) | Intake::EntityWide(_)), "{intake:?}");
+        check_reread(&input)?;
+    }
+}
+
+#[test]
+fn each_record_of_a_merged_change_reads_as_it_came_in() {
+    let input =
+        payload("UPDATE", &json!({"recordIds": [ID, "0014H00002LbR7R"], "changedFields": ["Name"]}), r#"{"Name":"n"}"#);
+    for incoming in changes(&salesforce(), &input) {
+        assert_eq!(salesforce().read_event(&stored(&salesforce(), &incoming)), Ok(incoming.change));
+    }
+}
+
+#[test]
+fn an_event_that_cannot_be_read_says_which_and_why() {
+    let incoming = one(&payload("UPDATE", &json!({}), r#"{"Name":"n"}"#));
+    let reason = |change: &dyn Fn(&mut annals_domain::event::DomainEvent)| {
+        let mut event = stored(&salesforce(), &incoming);
+        change(&mut event);
+        let error = salesforce().read_event(&event).expect_err("unreadable");
+        assert_eq!(error.event_id, event.event_id());
+        error.reason
+    };
+    let other = reason(&|event| event.metadata.external_id = ExternalId::new("0014H00002LbR7RQAV"));
+    assert_eq!(other, "ChangeEventHeader.recordIds: `0014H00002LbR7RQAV` is not among them");
+    assert_eq!(
+        reason(&|event| event.data = "{".into()),
+        "cannot be read as JSON: line 1, column 1: ends too early: EOF while parsing an object"
+    );
+    assert!(reason(&|event| event.data = "[]".into()).starts_with("no form of a Salesforce change event"));
+    assert_eq!(
+        reason(&|event| event.data = r#"{"ChangeEventHeader":1}"#.into()),
+        "ChangeEventHeader: `1` does not fit; an object would"
+    );
+}

@@ -1,0 +1,99 @@
+//! All entity definitions together, and what stands in for a definition where there is none.
+//!
+//! Promises that every object has a shape: a definition's, or an open one under its lowercase name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{DefinitionError, DefinitionFile, EntityDefinition};
+use crate::dialect::Dialects;
+use crate::identity::{AggregateType, EntityName, Provider};
+
+/// The definition files that ship with the code, by name: all of `entities/`.
+const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/built_in_entities.rs"));
+
+/// Every entity type there is a definition for.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    definitions: Vec<Arc<EntityDefinition>>,
+}
+
+/// What an object's records look like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shape {
+    /// As a definition has it.
+    Defined(Arc<EntityDefinition>),
+    /// As they come, under the object's lowercase name.
+    Open(EntityName),
+}
+
+impl Shape {
+    /// The entity type's name.
+    pub fn aggregate_type(&self) -> AggregateType {
+        match self {
+            Self::Defined(definition) => definition.aggregate_type.clone(),
+            Self::Open(object) => AggregateType::new(object.as_str().to_lowercase()),
+        }
+    }
+
+    /// The definition, where there is one.
+    pub fn definition(&self) -> Option<&Arc<EntityDefinition>> {
+        match self {
+            Self::Defined(definition) => Some(definition),
+            Self::Open(_) => None,
+        }
+    }
+}
+
+impl Catalog {
+    /// The definitions that ship with the code.
+    pub fn built_in(dialects: &Dialects) -> Result<Self, DefinitionError> {
+        let file = |(name, text): &(&str, &str)| DefinitionFile { name: (*name).to_owned(), text: (*text).to_owned() };
+        Self::load(&BUILT_IN.iter().map(file).collect::<Vec<_>>(), dialects)
+    }
+
+    /// Reads all files; a name or object that two of them claim is refused.
+    pub fn load(files: &[DefinitionFile], dialects: &Dialects) -> Result<Self, DefinitionError> {
+        let mut claimed: BTreeMap<String, &str> = BTreeMap::new();
+        let mut definitions = Vec::new();
+        for file in files {
+            let definition = file.load(dialects)?;
+            for name in claims(&definition) {
+                if let Some(other) = claimed.insert(name.clone(), &file.name) {
+                    return Err(file.error(0, format!("`{name}` is claimed by {other} already")));
+                }
+            }
+            definitions.push(Arc::new(definition));
+        }
+        Ok(Self { definitions })
+    }
+
+    /// All definitions, in the order of their files.
+    pub fn definitions(&self) -> &[Arc<EntityDefinition>] {
+        &self.definitions
+    }
+
+    /// The shape of a provider's object.
+    pub fn shape(&self, provider: Provider, object: &EntityName) -> Shape {
+        let found = self.definitions.iter().find(|d| d.objects.get(&provider) == Some(object));
+        found.map_or_else(|| Shape::Open(object.clone()), |definition| Shape::Defined(Arc::clone(definition)))
+    }
+
+    /// The definition that a path or option names: by plural, singular, or a provider's object.
+    pub fn named(&self, name: &str) -> Option<&Arc<EntityDefinition>> {
+        self.definitions.iter().find(|definition| {
+            definition.plural == name
+                || definition.aggregate_type.as_str() == name
+                || definition.objects.values().any(|object| object.as_str() == name)
+        })
+    }
+}
+
+/// The names by which requests reach a definition, and no other may have.
+fn claims(definition: &EntityDefinition) -> Vec<String> {
+    let mut names = vec![definition.aggregate_type.as_str().to_owned(), definition.plural.clone()];
+    names.extend(definition.objects.values().map(|object| object.as_str().to_owned()));
+    names.sort();
+    names.dedup();
+    names
+}

@@ -1,0 +1,214 @@
+//! Conversion of one raw value to a field's type.
+//!
+//! Promises exactness: decimals keep their digits, whole numbers never pass through a float, and
+//! what does not convert is said, never guessed.
+
+use jiff::civil::Date;
+use serde_json::{Number, Value};
+
+use crate::definition::{FieldType, Operation};
+use crate::entity::FieldValue;
+use crate::instant::Instant;
+
+/// How many digits a decimal's exponent may add. CRM amounts have 18 digits; `1e999` is no amount.
+const LONGEST_EXPANSION: i64 = 64;
+
+/// The longest text that a message quotes.
+const LONGEST_QUOTE: usize = 60;
+
+/// The value as the field's type has it, or a message that says what is there instead.
+pub(super) fn convert(value: &Value, field_type: FieldType, operation: &Operation) -> Result<FieldValue, String> {
+    if value.is_null() {
+        return Ok(FieldValue::Null);
+    }
+    let converted = match field_type {
+        FieldType::Id | FieldType::Reference | FieldType::String => text(value).map(FieldValue::Text),
+        FieldType::List => list(value, operation).map(FieldValue::List),
+        FieldType::Datetime => instant(value).map(FieldValue::Instant),
+        FieldType::Date => date(value).map(FieldValue::Date),
+        FieldType::Bool => boolean(value).map(FieldValue::Bool),
+        FieldType::Number => number(value).map(FieldValue::Number),
+        FieldType::Decimal => decimal(value).map(FieldValue::Decimal),
+    };
+    // Some providers write an empty value as an empty text, whatever the type.
+    match converted {
+        None if value.as_str().is_some_and(|text| text.trim().is_empty()) => Ok(FieldValue::Null),
+        converted => converted.ok_or_else(|| format!("{} is not a {}", quote(value), field_type.as_str())),
+    }
+}
+
+fn quote(value: &Value) -> String {
+    let json = value.to_string();
+    if json.len() <= LONGEST_QUOTE {
+        return format!("`{json}`");
+    }
+    format!("`{}…` ({} bytes)", json.chars().take(LONGEST_QUOTE).collect::<String>(), json.len())
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn list(value: &Value, operation: &Operation) -> Option<Vec<String>> {
+    match (value, operation) {
+        (Value::String(joined), Operation::Split(_, separator)) => {
+            let parts = joined.split(separator.as_str()).map(str::trim).filter(|part| !part.is_empty());
+            Some(parts.map(str::to_owned).collect())
+        }
+        (Value::Array(items), _) => items.iter().map(text).collect(),
+        _ => None,
+    }
+}
+
+fn instant(value: &Value) -> Option<Instant> {
+    match value {
+        Value::String(text) => text.parse().ok().or_else(|| millis(text.parse().ok()?)),
+        Value::Number(number) => millis(whole(number)?),
+        _ => None,
+    }
+}
+
+fn date(value: &Value) -> Option<Date> {
+    match value {
+        Value::String(text) if text.len() == 10 => text.parse().ok(),
+        other => instant(other).map(Instant::date),
+    }
+}
+
+fn millis(millis: i64) -> Option<Instant> {
+    Instant::from_millis(millis).ok()
+}
+
+/// A whole number, also when written `1.0` or `1e3`.
+fn whole(number: &Number) -> Option<i64> {
+    plain_decimal(number.as_str()).and_then(|plain| match plain.split_once('.') {
+        None => plain.parse().ok(),
+        Some((whole, fraction)) => fraction.bytes().all(|b| b == b'0').then(|| whole.parse().ok())?,
+    })
+}
+
+fn boolean(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(value) => Some(*value),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+fn number(value: &Value) -> Option<Number> {
+    let number = match value {
+        Value::Number(number) => number.clone(),
+        Value::String(text) => text.trim().parse::<Number>().ok()?,
+        _ => return None,
+    };
+    // A number that no float can hold has no order to sort it by.
+    number.as_f64().filter(|float| float.is_finite())?;
+    Some(number)
+}
+
+fn decimal(value: &Value) -> Option<String> {
+    match value {
+        Value::Number(number) => plain_decimal(number.as_str()),
+        Value::String(text) => plain_decimal(text.trim().parse::<Number>().ok()?.as_str()),
+        _ => None,
+    }
+}
+
+/// A JSON number's digits without an exponent, every digit kept: `4.50E+2` is `450`, `1.20` is `1.20`.
+fn plain_decimal(number: &str) -> Option<String> {
+    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
+    let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent: i64 = exponent.parse().ok()?;
+    if exponent.abs() > LONGEST_EXPANSION {
+        return None;
+    }
+    let point = i64::try_from(whole.len()).ok()? + exponent;
+    let all = format!("{whole}{fraction}");
+    let length = i64::try_from(all.len()).ok()?;
+    let padded = format!("{}{all}{}", "0".repeat(zeros(-point + 1)), "0".repeat(zeros(point - length)));
+    let cut = usize::try_from(point.max(1)).ok()?;
+    let (whole, fraction) = padded.split_at(cut);
+    let whole = whole.trim_start_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    let plain = if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") };
+    Some(plain)
+}
+
+fn zeros(count: i64) -> usize {
+    usize::try_from(count).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::definition::Leaf;
+
+    #[track_caller]
+    fn check(field_type: FieldType, json: &str, expected: Result<Value, &str>) {
+        let value: Value = serde_json::from_str(json).expect("a JSON value");
+        let operation = Operation::Split(Leaf::ExternalId, ";".to_owned());
+        let converted = convert(&value, field_type, &operation).map(|value| value.to_json());
+        assert_eq!(converted.as_ref().map_err(String::as_str), expected.as_ref().map_err(|e| *e), "{json}");
+    }
+
+    #[test]
+    fn decimals_keep_every_digit_and_lose_the_exponent() {
+        for (json, plain) in [
+            ("40000", "40000"),
+            ("1.20", "1.20"),
+            ("-0.5", "-0.5"),
+            ("4.50E+2", "450"),
+            ("12E-3", "0.012"),
+            ("1.5e3", "1500"),
+            ("\"99.95\"", "99.95"),
+            ("123456789012345678.90", "123456789012345678.90"),
+            ("0", "0"),
+        ] {
+            check(FieldType::Decimal, json, Ok(json!(plain)));
+        }
+        check(FieldType::Decimal, "\"NaN\"", Err("`\"NaN\"` is not a decimal"));
+        check(FieldType::Decimal, "1e999", Err("`1e+999` is not a decimal"));
+        check(FieldType::Decimal, "true", Err("`true` is not a decimal"));
+    }
+
+    #[test]
+    fn instants_and_days_read_from_text_and_milliseconds() {
+        check(FieldType::Datetime, "1653955200000", Ok(json!("2022-05-31T00:00:00Z")));
+        check(FieldType::Datetime, "\"2024-01-15T10:30:00.000+0000\"", Ok(json!("2024-01-15T10:30:00Z")));
+        check(FieldType::Datetime, "\"1653955200000\"", Ok(json!("2022-05-31T00:00:00Z")));
+        check(FieldType::Datetime, "\"soon\"", Err("`\"soon\"` is not a datetime"));
+        check(FieldType::Date, "1653955200000", Ok(json!("2022-05-31")));
+        check(FieldType::Date, "\"2022-05-31\"", Ok(json!("2022-05-31")));
+        check(FieldType::Date, "\"2022-05-31T23:59:59Z\"", Ok(json!("2022-05-31")));
+        check(FieldType::Date, "\"2022-02-31\"", Err("`\"2022-02-31\"` is not a date"));
+    }
+
+    #[test]
+    fn whole_numbers_past_two_to_the_53_are_texts() {
+        check(FieldType::Number, "9007199254740992", Ok(json!(9_007_199_254_740_992_u64)));
+        check(FieldType::Number, "9007199254740993", Ok(json!("9007199254740993")));
+        check(FieldType::Number, "\"12\"", Ok(json!(12)));
+        check(FieldType::Number, "1e999", Err("`1e+999` is not a number"));
+    }
+
+    #[test]
+    fn lists_are_cut_and_trimmed() {
+        check(FieldType::List, "\"a; b;;c;\"", Ok(json!(["a", "b", "c"])));
+        check(FieldType::List, "[\"a\",\"b\"]", Ok(json!(["a", "b"])));
+        check(FieldType::List, "{}", Err("`{}` is not a list"));
+    }
+
+    #[test]
+    fn an_empty_text_is_null_where_no_text_is_wanted() {
+        check(FieldType::Number, "\"\"", Ok(Value::Null));
+        check(FieldType::String, "\"\"", Ok(json!("")));
+        check(FieldType::Bool, "\"true\"", Ok(json!(true)));
+    }
+}

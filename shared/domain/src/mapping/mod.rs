@@ -1,0 +1,110 @@
+//! From raw state to mapped entity, as the definition says.
+//!
+//! Promises that the entity depends on the state and the shape alone. A value that does not
+//! convert is left out and reported; a source that is absent is left out; one that is unknown is
+//! named as such. Nothing here fails.
+
+mod convert;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use self::convert::convert;
+use crate::aggregate::{Aggregate, Reading};
+use crate::definition::{EntityDefinition, Field, FieldType, Leaf, Operation, Shape};
+use crate::dialect::Dialect;
+use crate::entity::{Entity, FieldValue, MappingWarning};
+
+/// A field's value as mapped.
+#[derive(Debug, Clone, PartialEq)]
+enum Mapped {
+    Absent,
+    Unknown,
+    Value(FieldValue),
+    Unconvertible(String),
+}
+
+/// Maps a record's state to its entity.
+pub fn map(aggregate: &Aggregate, shape: &Shape, dialect: &dyn Dialect) -> Entity {
+    let mut entity = Entity {
+        aggregate_type: shape.aggregate_type(),
+        entity_name: aggregate.key().entity_name.clone(),
+        aggregate_id: aggregate.key().aggregate_id,
+        provider: aggregate.provider(),
+        external_id: aggregate.external_id().clone(),
+        version: aggregate.version(),
+        created_at: aggregate.created_at(),
+        updated_at: aggregate.newest().map(|position| position.instant),
+        is_deleted: aggregate.is_deleted(),
+        fields: Vec::new(),
+        warnings: Vec::new(),
+        unknown: Vec::new(),
+    };
+    match shape {
+        Shape::Defined(definition) => map_defined(&mut entity, aggregate, definition, dialect),
+        Shape::Open(_) => map_open(&mut entity, aggregate),
+    }
+    entity
+}
+
+fn map_defined(entity: &mut Entity, aggregate: &Aggregate, definition: &EntityDefinition, dialect: &dyn Dialect) {
+    for field in &definition.fields {
+        let Some(operation) = field.sources.get(&aggregate.provider()) else { continue };
+        let name = Arc::clone(&field.name);
+        match map_field(aggregate, field, operation, dialect) {
+            Mapped::Absent => {}
+            Mapped::Unknown => entity.unknown.push(name),
+            Mapped::Value(value) => entity.fields.push((name, value)),
+            Mapped::Unconvertible(message) => entity.warnings.push(MappingWarning { field: name, message }),
+        }
+    }
+}
+
+fn map_open(entity: &mut Entity, aggregate: &Aggregate) {
+    entity.fields.push(("id".into(), FieldValue::Text(aggregate.external_id().as_str().to_owned())));
+    entity.fields.push(("is_deleted".into(), FieldValue::Bool(aggregate.is_deleted())));
+    entity.fields.extend(aggregate.raw().into_iter().map(|(name, value)| (name.into(), FieldValue::Raw(value))));
+    entity.unknown.extend(aggregate.unknown_paths().map(|path| path.as_str().into()));
+}
+
+fn map_field(aggregate: &Aggregate, field: &Field, operation: &Operation, dialect: &dyn Dialect) -> Mapped {
+    let mut mapped = Mapped::Absent;
+    for leaf in operation.leaves() {
+        mapped = map_leaf(aggregate, leaf, field.field_type, operation, dialect);
+        let is_empty = match &mapped {
+            Mapped::Absent | Mapped::Value(FieldValue::Null) => true,
+            Mapped::Value(FieldValue::Text(text)) => text.is_empty(),
+            // A first choice that is not known leaves the answer unknown: a later one may not be it.
+            Mapped::Unknown | Mapped::Value(_) | Mapped::Unconvertible(_) => false,
+        };
+        if !is_empty {
+            break;
+        }
+    }
+    mapped
+}
+
+fn map_leaf(
+    aggregate: &Aggregate,
+    leaf: &Leaf,
+    field_type: FieldType,
+    operation: &Operation,
+    dialect: &dyn Dialect,
+) -> Mapped {
+    let path = match leaf {
+        Leaf::ExternalId => return Mapped::Value(FieldValue::Text(aggregate.external_id().as_str().to_owned())),
+        Leaf::IsDeleted => return Mapped::Value(FieldValue::Bool(aggregate.is_deleted())),
+        Leaf::At(path) => path,
+    };
+    let converted = match aggregate.read(path) {
+        Reading::Absent => return Mapped::Absent,
+        Reading::Unknown => return Mapped::Unknown,
+        Reading::Known(value) => convert(&value, field_type, operation),
+        Reading::Struct(leaves) => match dialect.struct_text(&leaves).filter(|_| field_type.is_text()) {
+            Some(text) => convert(&Value::String(text), field_type, operation),
+            None => Err(format!("a struct of {} does not fit", field_type.as_str())),
+        },
+    };
+    converted.map_or_else(|message| Mapped::Unconvertible(format!("{path}: {message}")), Mapped::Value)
+}

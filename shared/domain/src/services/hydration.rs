@@ -1,0 +1,53 @@
+//! When a record has to be read from its CRM.
+//!
+//! Promises that what backfill itself stored never asks for more. Asks only: when it is done, and
+//! by whom, is the hydration task's matter.
+
+use std::collections::BTreeSet;
+
+use crate::aggregate::Aggregate;
+use crate::change::{Change, HydrationReason, Lifecycle};
+use crate::event::EventType;
+
+/// One event of the run that is judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Judged<'a> {
+    /// Its type.
+    pub event_type: EventType,
+    /// What it says.
+    pub change: &'a Change,
+    /// Whether an image of its instant was stored before it.
+    pub meets_image: bool,
+}
+
+/// Why a run of events that led to `after` asks for the record; empty where it does not.
+/// `was_deleted`: the record's deletion was the newest word before the run.
+pub fn reasons(was_deleted: bool, after: &Aggregate, run: &[Judged<'_>]) -> BTreeSet<HydrationReason> {
+    let mut reasons = BTreeSet::new();
+    let own: Vec<_> = run.iter().filter(|judged| !judged.change.is_image()).collect();
+    if own.is_empty() {
+        return reasons;
+    }
+    reasons.extend(own.iter().filter_map(|judged| judged.change.asks_hydration));
+    if !after.has_base() {
+        reasons.insert(HydrationReason::MissingBase);
+    }
+    if after.unknown_paths().next().is_some() && !reasons.contains(&HydrationReason::NotCarried) {
+        reasons.insert(HydrationReason::BrokenText);
+    }
+    let rises = was_deleted && after.lifecycle() == Some(Lifecycle::Active);
+    if rises && own.iter().any(|judged| judged.event_type == EventType::Updated) {
+        reasons.insert(HydrationReason::AliveAfterDeletion);
+    }
+    if own.iter().any(|judged| judged.meets_image) {
+        reasons.insert(HydrationReason::AtAnImagesInstant);
+    }
+    reasons
+}
+
+/// Whether an image that came in has brought what a task was waiting for.
+pub fn is_satisfied(after: &Aggregate, run: &[Judged<'_>]) -> bool {
+    let image_is_newest =
+        run.iter().any(|judged| after.newest() == Some(judged.change.position) && judged.change.is_image());
+    image_is_newest && after.has_base() && after.unknown_paths().next().is_none()
+}

@@ -1,0 +1,10 @@
+//! Domain services: the decisions that are no single aggregate's.
+//!
+//! Promises pure functions over what is passed in; each file is one decision.
+
+pub mod broadcast;
+pub mod event_type;
+pub mod hydration;
+pub mod missing_create;
+pub mod sequence;
+pub mod status;

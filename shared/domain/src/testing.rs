@@ -1,0 +1,320 @@
+//! Test support: a plain dialect, builders of changes, and the given/when/then harness.
+//!
+//! Promises nothing to production code: the `testing` feature is on in tests only.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::aggregate::Aggregate;
+use crate::change::{Change, Content, Creation, HydrationReason, Lifecycle, Write};
+use crate::definition::{Catalog, DefinitionFile, Shape};
+use crate::dialect::{Dialect, Dialects, Image, IncomingChange, Intake, UnreadableEvent};
+use crate::entity::Entity;
+use crate::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
+use crate::head::{Admission, Head};
+use crate::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
+use crate::instant::Instant;
+use crate::mapping;
+use crate::path::Path;
+use crate::position::{EventId, Position, Rank, Version};
+use crate::services::hydration::{Judged, reasons};
+use crate::text_diff::TextDiff;
+use crate::validation::{Finding, Report, Subject, validate};
+
+/// A dialect that takes fields as they are spelt, and reads nothing.
+#[derive(Debug)]
+pub struct PlainDialect {
+    account: ProviderAccount,
+}
+
+impl PlainDialect {
+    /// As the only dialect.
+    pub fn alone() -> Dialects {
+        Dialects::new([Arc::new(Self { account: ProviderAccount::unset() }) as Arc<dyn Dialect>])
+    }
+}
+
+impl Dialect for PlainDialect {
+    fn provider(&self) -> Provider {
+        Provider::Salesforce
+    }
+
+    fn account(&self) -> &ProviderAccount {
+        &self.account
+    }
+
+    fn id_field(&self) -> &'static str {
+        "Id"
+    }
+
+    fn deleted_field(&self) -> Option<&str> {
+        Some("IsDeleted")
+    }
+
+    fn canonical(&self, _: &EntityName, field: &str) -> Path {
+        Path::new(field)
+    }
+
+    fn canonical_id(&self, id: &str) -> Option<ExternalId> {
+        (!id.is_empty()).then(|| ExternalId::new(id))
+    }
+
+    fn struct_text(&self, _: &BTreeMap<&str, Cow<'_, Value>>) -> Option<String> {
+        None
+    }
+
+    fn read_input(&self, _: &str) -> Intake {
+        Intake::Unrecognised(Finding::new("", "the plain dialect reads nothing"))
+    }
+
+    fn read_image(&self, _: &EntityName, _: &ExternalId, _: &Image) -> Result<IncomingChange, Vec<Finding>> {
+        Err(vec![Finding::new("", "the plain dialect reads nothing")])
+    }
+
+    fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent> {
+        Err(UnreadableEvent { event_id: event.event_id(), reason: "the plain dialect reads nothing".to_owned() })
+    }
+}
+
+/// A change being put together.
+#[derive(Debug, Clone)]
+pub struct ChangeBuilder {
+    event_type: EventType,
+    change: Change,
+}
+
+/// The instant `seconds` into 2026.
+pub fn at(seconds: i64) -> Instant {
+    Instant::from_millis(1_767_225_600_000 + seconds * 1_000).expect("a second of 2026")
+}
+
+fn builder(event_type: EventType, seconds: i64, rank: Rank, lifecycle: Lifecycle, is_base: bool) -> ChangeBuilder {
+    let event_id = EventId::of(&[event_type.as_str(), &seconds.to_string(), &format!("{rank:?}")]);
+    let instant = at(seconds);
+    let position = Position { instant, rank, commit_number: None, sequence_number: None, event_id };
+    let creation = (event_type == EventType::Created).then_some(Creation::Committed(instant));
+    let lifecycle = Some(lifecycle);
+    let change = Change { position, lifecycle, is_base, creation, writes: Vec::new(), asks_hydration: None };
+    ChangeBuilder { event_type, change }
+}
+
+/// A creation, `seconds` into 2026.
+pub fn created(seconds: i64) -> ChangeBuilder {
+    builder(EventType::Created, seconds, Rank::Change, Lifecycle::Active, true)
+}
+
+/// An update.
+pub fn updated(seconds: i64) -> ChangeBuilder {
+    builder(EventType::Updated, seconds, Rank::Change, Lifecycle::Active, false)
+}
+
+/// A deletion.
+pub fn deleted(seconds: i64) -> ChangeBuilder {
+    builder(EventType::Deleted, seconds, Rank::Change, Lifecycle::Deleted, false)
+}
+
+/// A restoring with all fields.
+pub fn restored_whole(seconds: i64) -> ChangeBuilder {
+    builder(EventType::Restored, seconds, Rank::Change, Lifecycle::Active, true)
+}
+
+/// A restoring that leaves empty fields out.
+pub fn restored_in_part(seconds: i64) -> ChangeBuilder {
+    let mut builder = builder(EventType::Restored, seconds, Rank::Change, Lifecycle::Active, false);
+    builder.change.asks_hydration = Some(HydrationReason::RestoredInPart);
+    builder
+}
+
+/// A gap.
+pub fn gap(seconds: i64) -> ChangeBuilder {
+    let mut builder = builder(EventType::Gap, seconds, Rank::Change, Lifecycle::Active, false);
+    builder.change.asks_hydration = Some(HydrationReason::Gap);
+    builder
+}
+
+/// An image.
+pub fn image(seconds: i64) -> ChangeBuilder {
+    builder(EventType::Updated, seconds, Rank::Image, Lifecycle::Active, true)
+}
+
+impl ChangeBuilder {
+    /// Writes a value at a path.
+    #[must_use]
+    pub fn with(mut self, path: &str, value: impl Into<Value>) -> Self {
+        self.change.writes.push(Write::whole(Path::new(path), value.into()));
+        self
+    }
+
+    /// Names a path without carrying its value.
+    #[must_use]
+    pub fn naming(mut self, path: &str) -> Self {
+        self.change.writes.push(Write { path: Path::new(path), content: Content::Unknown });
+        self.change.asks_hydration = Some(HydrationReason::NotCarried);
+        self
+    }
+
+    /// Writes a text's difference at a path.
+    #[must_use]
+    pub fn diffing(mut self, path: &str, diff: &str) -> Self {
+        let diff = TextDiff::recognise(diff).expect("a diff with its header");
+        self.change.writes.push(Write { path: Path::new(path), content: Content::Diff(diff) });
+        self
+    }
+
+    /// Another change of the same instant and type.
+    #[must_use]
+    pub fn numbered(mut self, sequence: i64) -> Self {
+        self.change.position.sequence_number = Some(sequence);
+        self.change.position.event_id =
+            EventId::of(&[&self.change.position.event_id.to_string(), &sequence.to_string()]);
+        self
+    }
+
+    /// The change.
+    pub fn change(self) -> Change {
+        self.change
+    }
+
+    /// The change as it comes in.
+    pub fn incoming(self) -> IncomingChange {
+        let metadata = Metadata {
+            source: Source::Cdc,
+            body_form: BodyForm::Json,
+            provider: Provider::Salesforce,
+            external_id: ExternalId::new("001A"),
+            user: None,
+            change_origin: None,
+            transaction_key: None,
+            correlation_id: None,
+            causation_id: None,
+            merged_into: None,
+            meets_image: false,
+        };
+        IncomingChange {
+            entity_name: EntityName::new("Account"),
+            event_type: self.event_type,
+            change: self.change,
+            data: Arc::from("{}"),
+            metadata,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// A record's state and head, as events leave them.
+#[derive(Debug)]
+pub struct Scenario {
+    state: Aggregate,
+    head: Option<Head>,
+    catalog: Catalog,
+    dialects: Dialects,
+    last: Option<(Report, Vec<HydrationReason>)>,
+    was_stored: bool,
+}
+
+/// A record of `Account` with those changes stored, in that order.
+pub fn given(changes: impl IntoIterator<Item = ChangeBuilder>) -> Scenario {
+    given_as(include_str!("../entities/client.toml"), changes)
+}
+
+/// The same, with a definition of one's own.
+pub fn given_as(definition: &str, changes: impl IntoIterator<Item = ChangeBuilder>) -> Scenario {
+    let dialects = PlainDialect::alone();
+    let file = DefinitionFile { name: "test.toml".to_owned(), text: definition.to_owned() };
+    let catalog = Catalog::load(&[file], &dialects).expect("a definition that fits");
+    let (name, id) = (EntityName::new("Account"), ExternalId::new("001A"));
+    let aggregate_id = AggregateId::of(Provider::Salesforce, &ProviderAccount::unset(), &name, &id);
+    let state = Aggregate::new(EntityKey { entity_name: name, aggregate_id }, Provider::Salesforce, id);
+    let start = Scenario { state, head: None, catalog, dialects, last: None, was_stored: false };
+    changes.into_iter().fold(start, Scenario::when)
+}
+
+impl Scenario {
+    /// The next change arrives.
+    #[must_use]
+    pub fn when(mut self, change: ChangeBuilder) -> Self {
+        let incoming = change.incoming();
+        let shape = self.shape();
+        let dialect = self.dialects.get(Provider::Salesforce).expect("the plain dialect");
+        let head = self.head.as_ref();
+        self.was_stored = matches!(Head::admit(head, &incoming.change.position), Admission::New { .. });
+        let now = at(86_400 * 300);
+        let report = validate(&Subject { incoming: &incoming, head, shape: &shape, dialect: &**dialect, now });
+        let version = head.map_or(Version::FIRST, |head| head.version.next());
+        let was_deleted = self.state.is_deleted();
+        self.state.apply(version, &incoming.change);
+        self.head = Some(Head::after(head, incoming.event_type, &incoming.change, version, now));
+        let judged = Judged { event_type: incoming.event_type, change: &incoming.change, meets_image: false };
+        let asked = reasons(was_deleted, &self.state, &[judged]).into_iter().collect();
+        self.last = Some((report, asked));
+        self
+    }
+
+    fn shape(&self) -> Shape {
+        self.catalog.shape(Provider::Salesforce, &EntityName::new("Account"))
+    }
+
+    /// The entity now.
+    pub fn entity(&self) -> Entity {
+        let dialect = self.dialects.get(Provider::Salesforce).expect("the plain dialect");
+        mapping::map(&self.state, &self.shape(), &**dialect)
+    }
+
+    /// The field has that JSON value; null also where it is not known.
+    #[track_caller]
+    #[must_use]
+    pub fn then_field(self, name: &str, expected: impl Into<Value>) -> Self {
+        let data = self.entity().data(&self.shape());
+        assert_eq!(data.get(name), Some(&expected.into()), "field `{name}`");
+        self
+    }
+
+    /// Exactly those fields wait for hydration.
+    #[track_caller]
+    #[must_use]
+    pub fn then_unknown(self, names: &[&str]) -> Self {
+        let entity = self.entity();
+        let unknown: Vec<&str> = entity.unknown.iter().map(|name| &**name).collect();
+        assert_eq!(unknown, names);
+        self
+    }
+
+    /// The entity shows, or waits for its base.
+    #[track_caller]
+    #[must_use]
+    pub fn then_shows(self, shows: bool) -> Self {
+        assert_eq!(self.state.has_base(), shows);
+        self
+    }
+
+    /// The record is deleted, or not.
+    #[track_caller]
+    #[must_use]
+    pub fn then_deleted(self, deleted: bool) -> Self {
+        assert_eq!(self.state.is_deleted(), deleted);
+        self
+    }
+
+    /// The last change was given exactly those warnings, each named by how it starts.
+    #[track_caller]
+    #[must_use]
+    pub fn then_warned(self, starts: &[&str]) -> Self {
+        let (report, _) = self.last.as_ref().expect("a change has arrived");
+        let messages: Vec<&str> = report.warnings.iter().map(|finding| finding.message.as_str()).collect();
+        let fit = messages.len() == starts.len() && messages.iter().zip(starts).all(|(m, s)| m.starts_with(s));
+        assert!(fit, "warnings {messages:?}, expected {starts:?}");
+        self
+    }
+
+    /// The last change asked for hydration for exactly those reasons.
+    #[track_caller]
+    #[must_use]
+    pub fn then_asks(self, expected: &[HydrationReason]) -> Self {
+        let (_, asked) = self.last.as_ref().expect("a change has arrived");
+        assert_eq!(asked, expected);
+        self
+    }
+}

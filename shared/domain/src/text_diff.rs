@@ -1,0 +1,143 @@
+//! Long texts that come as a unified diff with the SHA-256 of the value they lead to.
+//!
+//! Promises never to give a text whose hash is not the promised one. Line ends are not in the
+//! diff: the base's are tried first, then the other kind.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// A difference as it came: `--- `, `+++ <sha256>`, hunks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextDiff(String);
+
+/// One line of a hunk.
+enum Line<'a> {
+    Kept(&'a str),
+    Removed(&'a str),
+    Added(&'a str),
+}
+
+impl TextDiff {
+    /// Takes a text that has a diff's header, `--- ` then `+++ ` and 64 hexadecimal digits.
+    pub fn recognise(text: &str) -> Option<Self> {
+        Self::hash_of(text)?;
+        Some(Self(text.to_owned()))
+    }
+
+    /// The text after this difference; `None` where `base` is not what it was made from.
+    pub fn apply(&self, base: &str) -> Option<String> {
+        let promised = Self::hash_of(&self.0)?;
+        let lines: Vec<&str> = base.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
+        let patched = self.patch(&lines)?;
+        let ends = if base.contains("\r\n") { ["\r\n", "\n"] } else { ["\n", "\r\n"] };
+        ends.iter().map(|end| patched.join(end)).find(|text| sha256_hex(text).eq_ignore_ascii_case(promised))
+    }
+
+    fn hash_of(text: &str) -> Option<&str> {
+        let mut lines = text.lines();
+        lines.next()?.strip_prefix("---")?;
+        let hash = lines.next()?.strip_prefix("+++ ")?.trim();
+        (hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit())).then_some(hash)
+    }
+
+    fn patch<'a>(&'a self, base: &[&'a str]) -> Option<Vec<&'a str>> {
+        let mut patched = Vec::with_capacity(base.len());
+        let mut taken = 0;
+        for line in self.0.split('\n').skip(2).map(|line| line.strip_suffix('\r').unwrap_or(line)) {
+            if let Some(header) = line.strip_prefix("@@ -") {
+                let start = hunk_start(header)?;
+                patched.extend_from_slice(base.get(taken..start)?);
+                taken = start;
+                continue;
+            }
+            match read_line(line) {
+                None => {}
+                Some(Line::Added(text)) => patched.push(text),
+                Some(Line::Kept(text)) => {
+                    patched.push(*base.get(taken).filter(|have| **have == text)?);
+                    taken += 1;
+                }
+                Some(Line::Removed(text)) => {
+                    base.get(taken).filter(|have| **have == text)?;
+                    taken += 1;
+                }
+            }
+        }
+        patched.extend_from_slice(base.get(taken..)?);
+        Some(patched)
+    }
+}
+
+fn read_line(line: &str) -> Option<Line<'_>> {
+    let (kind, text) = line.split_at_checked(1)?;
+    match kind {
+        "+" => Some(Line::Added(text)),
+        "-" => Some(Line::Removed(text)),
+        " " => Some(Line::Kept(text)),
+        _ => None,
+    }
+}
+
+/// The index of the first base line that a hunk header such as `2,1 +2,1 @@` speaks of.
+fn hunk_start(header: &str) -> Option<usize> {
+    let range = header.split(' ').next()?;
+    let (start, length) = range.split_once(',').unwrap_or((range, "1"));
+    let start: usize = start.parse().ok()?;
+    // A hunk that takes no line names the line it comes after.
+    if length == "0" { Some(start) } else { start.checked_sub(1) }
+}
+
+fn sha256_hex(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(base: &str, hunks: &str, after: &str) {
+        let text = format!("--- \n+++ {}\n{hunks}", sha256_hex(after));
+        let diff = TextDiff::recognise(&text).expect("a diff");
+        assert_eq!(diff.apply(base).as_deref(), Some(after));
+    }
+
+    #[test]
+    fn a_hunk_replaces_adds_and_removes_lines() {
+        check("a\nb\nc", "@@ -2,1 +2,1 @@\n-b\n+B", "a\nB\nc");
+        check("a\nb\nc", "@@ -1,0 +2,2 @@\n+x\n+y", "a\nx\ny\nb\nc");
+        check("a\nb\nc", "@@ -1,2 +0,0 @@\n-a\n-b", "c");
+        check("a\nb\nc\nd", "@@ -1,2 +1,2 @@\n a\n-b\n+B\n@@ -4 +4 @@\n-d\n+D", "a\nB\nc\nD");
+    }
+
+    #[test]
+    fn line_ends_are_the_bases_whatever_the_diff_has() {
+        check("a\r\nb\r\nc", "@@ -2,1 +2,1 @@\n-b\n+B", "a\r\nB\r\nc");
+    }
+
+    #[test]
+    fn another_base_or_hash_gives_nothing() {
+        let text = format!("--- \n+++ {}\n@@ -1,1 +1,1 @@\n-a\n+b", sha256_hex("b"));
+        let diff = TextDiff::recognise(&text).expect("a diff");
+        assert_eq!(diff.apply("a").as_deref(), Some("b"));
+        assert_eq!(diff.apply("z"), None);
+        let wrong = text.replace(&sha256_hex("b"), &sha256_hex("c"));
+        assert_eq!(TextDiff::recognise(&wrong).expect("a diff").apply("a"), None);
+    }
+
+    #[test]
+    fn hunks_out_of_order_or_range_give_nothing() {
+        for hunks in
+            ["@@ -9,1 +9,1 @@\n-a", "@@ -2,1 +2,1 @@\n-b\n@@ -1,1 +1,1 @@\n-a", "@@ -x +y @@", "@@ -0,1 +0,1 @@"]
+        {
+            let text = format!("--- \n+++ {}\n{hunks}", sha256_hex(""));
+            assert_eq!(TextDiff::recognise(&text).expect("a diff").apply("a\nb"), None, "{hunks}");
+        }
+    }
+
+    #[test]
+    fn only_a_text_with_the_header_is_a_diff() {
+        assert!(TextDiff::recognise("--- a dash\nlist").is_none());
+        assert!(TextDiff::recognise("--- \n+++ 1234\n").is_none());
+    }
+}

@@ -1,0 +1,74 @@
+//! Duplicates: what the head knows, and where the look back stops.
+
+use annals_domain::event::EventType;
+use annals_domain::head::{Admission, Head, LookBack};
+use annals_domain::position::Version;
+use annals_domain::testing::{ChangeBuilder, at, created, image, updated};
+
+const NEW: Admission = Admission::New { at_image: false };
+
+/// The stream's positions and heads after those changes.
+fn stream(changes: impl IntoIterator<Item = ChangeBuilder>) -> Vec<(annals_domain::position::Position, Head)> {
+    let mut stored: Vec<(_, Head)> = Vec::new();
+    for change in changes {
+        let change = change.change();
+        let head = stored.last().map(|(_, head)| head);
+        let version = head.map_or(Version::FIRST, |head| head.version.next());
+        let after = Head::after(head, EventType::Updated, &change, version, at(0));
+        stored.push((change.position, after));
+    }
+    stored
+}
+
+#[track_caller]
+fn check(stored: &[ChangeBuilder], arrives: ChangeBuilder, expected: Admission, events_met: usize) {
+    let stream = stream(stored.iter().cloned());
+    let position = arrives.change().position;
+    let mut admission = Head::admit(stream.last().map(|(_, head)| head), &position);
+    let mut met = 0;
+    if admission == Admission::LookBack {
+        let mut look_back = LookBack::new(position);
+        let answer = stream.iter().rev().find_map(|(stored, head)| {
+            met += 1;
+            look_back.meet(stored, head)
+        });
+        admission = answer.unwrap_or_else(|| look_back.end());
+    }
+    assert_eq!((admission, met), (expected, events_met));
+}
+
+#[test]
+fn a_later_instant_is_new_without_a_look_back() {
+    check(&[], created(1), NEW, 0);
+    check(&[created(1)], updated(2), NEW, 0);
+}
+
+#[test]
+fn at_the_heads_instant_the_head_itself_tells() {
+    check(&[created(1), updated(2)], updated(2), Admission::Duplicate, 0);
+    check(&[created(1), updated(2)], updated(2).numbered(9), NEW, 0);
+    check(&[created(1), image(2)], updated(2), Admission::New { at_image: true }, 0);
+}
+
+#[test]
+fn a_look_back_stops_at_the_changes_own_instant() {
+    let stored: Vec<_> = std::iter::once(created(1)).chain((2..40).map(updated)).collect();
+    check(&stored, updated(38), Admission::Duplicate, 2);
+    check(&stored, updated(38).numbered(1), NEW, 3);
+    check(&stored, created(1), Admission::Duplicate, 39);
+}
+
+#[test]
+fn a_look_back_finds_a_duplicate_that_itself_came_late() {
+    let stored = [created(1), updated(9), updated(3), updated(10)];
+    check(&stored, updated(3), Admission::Duplicate, 2);
+    check(&stored, image(9), NEW, 4);
+}
+
+#[test]
+fn more_changes_of_one_instant_than_a_head_names_are_looked_up() {
+    let stored: Vec<_> = (0..40).map(|sequence| updated(5).numbered(sequence)).collect();
+    check(&stored, updated(5).numbered(39), Admission::Duplicate, 1);
+    check(&stored, updated(5).numbered(0), Admission::Duplicate, 0);
+    check(&stored, updated(5).numbered(77), NEW, 40);
+}

@@ -1,0 +1,80 @@
+//! The laws of the fold: any order, any repetition, any grouping give the same state.
+
+use annals_domain::aggregate::Aggregate;
+use annals_domain::change::{Change, Content, Lifecycle, Write};
+use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
+use annals_domain::path::Path;
+use annals_domain::position::{EventId, Position, Rank, Version};
+use annals_domain::testing::at;
+use proptest::prelude::*;
+use serde_json::Value;
+
+const PATHS: [&str; 5] = ["Name", "Name.First", "Address", "Address.City", "Address.Country"];
+
+fn content() -> impl Strategy<Value = Content> {
+    prop_oneof![
+        6 => (0..4_u8).prop_map(|n| Content::Whole(Value::from(format!("v{n}")))),
+        2 => Just(Content::Whole(Value::Null)),
+        1 => Just(Content::Unknown),
+    ]
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let rank = prop_oneof![Just(Rank::FreshImage), Just(Rank::Change), Just(Rank::Image)];
+    let lifecycle = prop_oneof![Just(None), Just(Some(Lifecycle::Active)), Just(Some(Lifecycle::Deleted))];
+    let writes = proptest::collection::btree_map(0..PATHS.len(), content(), 0..4);
+    (0..6_i64, rank, 0..3_i64, lifecycle, any::<bool>(), writes).prop_map(
+        |(seconds, rank, sequence, lifecycle, is_base, writes)| {
+            let writes: Vec<Write> =
+                writes.into_iter().map(|(path, content)| Write { path: Path::new(PATHS[path]), content }).collect();
+            // Like a real one, the id follows from what the change says.
+            let event_id = EventId::of(&[&format!("{seconds} {rank:?} {sequence} {lifecycle:?} {is_base} {writes:?}")]);
+            let position =
+                Position { instant: at(seconds), rank, commit_number: None, sequence_number: Some(sequence), event_id };
+            Change { position, lifecycle, is_base, creation: None, writes, asks_hydration: None }
+        },
+    )
+}
+
+fn fold<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Aggregate {
+    let (name, id) = (EntityName::new("Account"), ExternalId::new("1"));
+    let aggregate_id = AggregateId::of(Provider::Salesforce, &ProviderAccount::unset(), &name, &id);
+    let mut state = Aggregate::new(EntityKey { entity_name: name, aggregate_id }, Provider::Salesforce, id);
+    for change in changes {
+        state.apply(Version::FIRST, change);
+    }
+    state
+}
+
+proptest! {
+    #[test]
+    fn any_order_and_repetition_gives_the_same_state(
+        (changes, shuffled) in proptest::collection::vec(change(), 1..12)
+            .prop_flat_map(|changes| {
+                let twice: Vec<Change> = changes.iter().chain(&changes).cloned().collect();
+                (Just(changes), Just(twice).prop_shuffle())
+            })
+    ) {
+        prop_assert_eq!(fold(&changes), fold(&shuffled));
+    }
+
+    #[test]
+    fn a_snapshot_is_just_a_state(changes in proptest::collection::vec(change(), 1..12), cut in 0..12_usize) {
+        let cut = cut.min(changes.len());
+        let stored = serde_json::to_string(&fold(&changes[..cut])).expect("a state is JSON");
+        let mut state: Aggregate = serde_json::from_str(&stored).expect("what was written reads back");
+        for change in &changes[cut..] {
+            state.apply(Version::FIRST, change);
+        }
+        prop_assert_eq!(state, fold(&changes));
+    }
+
+    #[test]
+    fn reading_any_state_never_panics_and_raw_shows_no_unknown(changes in proptest::collection::vec(change(), 0..12)) {
+        let state = fold(&changes);
+        let _ = state.raw();
+        for path in PATHS {
+            let _ = state.read(&Path::new(path));
+        }
+    }
+}

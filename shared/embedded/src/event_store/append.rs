@@ -1,0 +1,136 @@
+//! Appending: one insert an event, all of a call in one transaction.
+
+use std::collections::HashSet;
+
+use annals_application::ports::{AppendError, PortError, PortErrorKind, StoredEvent};
+use annals_domain::identity::{AggregateId, EntityName};
+use annals_domain::position::EventId;
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
+
+use super::{RESOURCE, number, row};
+use crate::database::{Failure, begin_write};
+
+type Answer = Result<(), AppendError>;
+
+/// Inserts nothing where the version is taken, and nothing where its predecessor is missing.
+const INSERT: &str = concat!(
+    "INSERT INTO events (",
+    row::columns!(),
+    ") \
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 WHERE ?3 = 1 OR EXISTS \
+     (SELECT 1 FROM events WHERE entity_name = ?1 AND aggregate_id = ?2 AND version = ?3 - 1) \
+     ON CONFLICT (entity_name, aggregate_id, version) DO NOTHING"
+);
+
+/// Appends all events that can be, and answers for each.
+pub(super) fn append(connection: &mut Connection, events: &[StoredEvent]) -> Vec<Answer> {
+    let transaction = match begin_write(connection) {
+        Ok(transaction) => transaction,
+        Err(error) => return answer_all(events.len(), &Failure::from(error).at(RESOURCE), AppendError::NotApplied),
+    };
+    let answers = match insert_all(&transaction, events) {
+        Ok(answers) => answers,
+        // The transaction is dropped here, and with it all that was inserted.
+        Err(failure) => return answer_all(events.len(), &failure.at(RESOURCE), AppendError::NotApplied),
+    };
+    if let Err(error) = transaction.commit() {
+        let error = Failure::Commit(error).at(RESOURCE);
+        return answers.into_iter().map(|answer| answer.and_then(|()| Err(unknown(&error)))).collect();
+    }
+    answers
+}
+
+/// The same answer for every event.
+pub(super) fn answer_all(count: usize, error: &PortError, answer: fn(PortError) -> AppendError) -> Vec<Answer> {
+    (0..count).map(|_| Err(answer(copy(error)))).collect()
+}
+
+fn unknown(error: &PortError) -> AppendError {
+    AppendError::OutcomeUnknown(copy(error))
+}
+
+/// An error of its own for each event: the cause has one owner, so it is kept as its words.
+fn copy(error: &PortError) -> PortError {
+    let copy = PortError::new(error.kind, error.resource.clone(), error.message.clone());
+    match &error.source {
+        Some(source) => copy.caused_by(source.to_string()),
+        None => copy,
+    }
+}
+
+/// An error means that the database failed, not that an event did not fit.
+fn insert_all(transaction: &Transaction<'_>, events: &[StoredEvent]) -> Result<Vec<Answer>, Failure> {
+    let mut statement = transaction.prepare_cached(INSERT)?;
+    let mut failed: HashSet<(&EntityName, AggregateId)> = HashSet::new();
+    let mut answers = Vec::with_capacity(events.len());
+    for stored in events {
+        let stream = (&stored.event.entity_name, stored.event.aggregate_id);
+        let answer = if !failed.is_empty() && failed.contains(&stream) {
+            Err(AppendError::NotTried)
+        } else {
+            insert(transaction, &mut statement, stored)?
+        };
+        if answer.is_err() {
+            failed.insert(stream);
+        }
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+fn insert(
+    transaction: &Transaction<'_>,
+    statement: &mut CachedStatement<'_>,
+    stored: &StoredEvent,
+) -> Result<Answer, Failure> {
+    let inserted = match execute(statement, stored) {
+        Ok(rows) => rows == 1,
+        // This event alone does not fit: the statement left nothing behind, the others go on.
+        Err(failure) if failure.kind() == PortErrorKind::Rejected => {
+            return Ok(Err(AppendError::NotApplied(failure.at(RESOURCE))));
+        }
+        Err(failure) => return Err(failure),
+    };
+    if inserted { Ok(Ok(())) } else { why_not(transaction, stored).map(Err) }
+}
+
+fn execute(statement: &mut CachedStatement<'_>, stored: &StoredEvent) -> Result<usize, Failure> {
+    let event = &*stored.event;
+    let encode = |error: serde_json::Error| Failure::rejected(error.to_string());
+    let warnings = (!event.warnings.is_empty()).then(|| serde_json::to_string(&event.warnings));
+    let rows = statement.execute(params![
+        event.entity_name.as_str(),
+        event.aggregate_id.uuid().as_bytes(),
+        number(event.version),
+        event.event_id().uuid().as_bytes(),
+        event.event_type.as_str(),
+        event.timestamp().millis(),
+        row::rank_number(event.position.rank),
+        event.position.commit_number,
+        event.position.sequence_number,
+        event.recorded_at.millis(),
+        serde_json::to_string(&event.metadata).map_err(encode)?,
+        warnings.transpose().map_err(encode)?,
+        serde_json::to_string(&stored.head).map_err(encode)?,
+        &*event.data,
+    ])?;
+    Ok(rows)
+}
+
+/// Why nothing was inserted: who took the version, or that its predecessor is missing.
+fn why_not(transaction: &Transaction<'_>, stored: &StoredEvent) -> Result<AppendError, Failure> {
+    let event = &*stored.event;
+    let mut statement = transaction.prepare_cached(
+        "SELECT event_id, head FROM events WHERE entity_name = ? AND aggregate_id = ? AND version = ?",
+    )?;
+    let id = event.aggregate_id.uuid();
+    let place = params![event.entity_name.as_str(), id.as_bytes(), number(event.version)];
+    let taken = statement.query_row(place, |found| Ok((row::uuid(found, 0), row::json(found, 1)))).optional()?;
+    match taken {
+        Some((event_id, head)) => Ok(AppendError::Conflict { event_id: EventId::from_uuid(event_id?), head: head? }),
+        None => {
+            let hole = format!("version {} would leave a hole: the one before it is not stored", event.version);
+            Ok(AppendError::NotApplied(Failure::rejected(hole).at(RESOURCE)))
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! All events in the order of their commits, and how far the projections have come.
+//!
+//! Positions are given under the write lock, so none ever appears before a lower one.
+
+use annals_application::ports::{CommitPosition, EventFeed, PortError, StoredEvent};
+use annals_domain::instant::Instant;
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{RESOURCE, SqliteEventStore, row};
+use crate::database::Failure;
+
+const AFTER: &str = concat!(
+    "SELECT ",
+    row::columns!(),
+    ", commit_position FROM events \
+     WHERE commit_position > ? ORDER BY commit_position LIMIT ?"
+);
+
+#[async_trait]
+impl EventFeed for SqliteEventStore {
+    async fn after(
+        &self,
+        after: CommitPosition,
+        limit: usize,
+    ) -> Result<Vec<(CommitPosition, StoredEvent)>, PortError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let read = self.database.read(RESOURCE, move |transaction| {
+            let mut statement = transaction.prepare_cached(AFTER)?;
+            let mut rows = statement.query([stored(after), limit])?;
+            let mut events = Vec::new();
+            while let Some(row) = rows.next()? {
+                events.push((position(row.get(row::COLUMNS)?)?, row::event(row)?));
+            }
+            Ok(events)
+        });
+        read.await
+    }
+
+    async fn checkpoint(&self) -> Result<CommitPosition, PortError> {
+        self.database.read("checkpoint", |transaction| checkpoint(transaction)).await
+    }
+
+    async fn advance(&self, to: CommitPosition) -> Result<(), PortError> {
+        let advanced = self.database.write("checkpoint", move |transaction| {
+            let mut statement = transaction.prepare_cached(
+                "INSERT INTO checkpoint (name, position) VALUES ('projections', ?) \
+                 ON CONFLICT (name) DO UPDATE SET position = max(position, excluded.position)",
+            )?;
+            statement.execute([stored(to)])?;
+            Ok(())
+        });
+        advanced.await
+    }
+
+    async fn last_commit(&self) -> Result<Option<(CommitPosition, Instant)>, PortError> {
+        let read = self.database.read(RESOURCE, |transaction| {
+            let mut statement = transaction.prepare_cached(
+                "SELECT commit_position, recorded_at FROM events ORDER BY commit_position DESC LIMIT 1",
+            )?;
+            let last = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            last.map(|(at, recorded_at)| Ok((position(at)?, row::instant(recorded_at)?))).transpose()
+        });
+        read.await
+    }
+}
+
+/// How far the projections have come.
+pub(crate) fn checkpoint(connection: &Connection) -> Result<CommitPosition, Failure> {
+    let mut statement = connection.prepare_cached("SELECT position FROM checkpoint WHERE name = 'projections'")?;
+    let found = statement.query_row([], |row| row.get(0)).optional()?;
+    position(found.unwrap_or(0))
+}
+
+/// The last position that was given; 0 before any.
+pub(crate) fn last_position(connection: &Connection) -> Result<CommitPosition, Failure> {
+    let mut statement = connection.prepare_cached("SELECT coalesce(max(commit_position), 0) FROM events")?;
+    position(statement.query_row([], |row| row.get(0))?)
+}
+
+/// A position as SQLite holds it.
+pub(super) fn stored(position: CommitPosition) -> i64 {
+    i64::try_from(position.0).unwrap_or(i64::MAX)
+}
+
+pub(super) fn position(number: i64) -> Result<CommitPosition, Failure> {
+    u64::try_from(number).map(CommitPosition).map_err(Failure::unreadable)
+}

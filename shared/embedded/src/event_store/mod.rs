@@ -1,0 +1,111 @@
+//! Events in SQLite: the only code that writes the events table, and it only inserts.
+//!
+//! Promises what the ports promise, and two things more: all events of one call are one
+//! transaction, and no stream ever has a hole.
+
+mod append;
+pub(crate) mod feed;
+mod row;
+mod streams;
+
+use annals_application::ports::{AppendError, Direction, EventStore, PortError, ReadOptions, StoredEvent};
+use annals_domain::head::Head;
+use annals_domain::identity::EntityKey;
+use annals_domain::position::Version;
+use async_trait::async_trait;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+pub use self::streams::ChangedStreams;
+use crate::database::{Database, Failure};
+
+/// What errors name.
+const RESOURCE: &str = "events";
+
+/// The events table.
+#[derive(Clone)]
+pub struct SqliteEventStore {
+    database: Database,
+}
+
+impl SqliteEventStore {
+    /// The events of that database.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl EventStore for SqliteEventStore {
+    async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
+        if events.is_empty() {
+            return Vec::new();
+        }
+        let count = events.len();
+        let appended = self.database.with_writer(RESOURCE, move |connection| append::append(connection, &events));
+        // Only a call that broke off gives no answers of its own.
+        appended.await.unwrap_or_else(|error| append::answer_all(count, &error, AppendError::OutcomeUnknown))
+    }
+
+    async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<Head>>, PortError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = keys.to_vec();
+        self.database.read(RESOURCE, move |transaction| keys.iter().map(|key| head(transaction, key)).collect()).await
+    }
+
+    async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {
+        let (key, options) = (key.clone(), options.clone());
+        self.database.read(RESOURCE, move |transaction| read(transaction, &key, &options)).await
+    }
+}
+
+fn head(transaction: &Transaction<'_>, key: &EntityKey) -> Result<Option<Head>, Failure> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT head FROM events WHERE entity_name = ? AND aggregate_id = ? ORDER BY version DESC LIMIT 1",
+    )?;
+    let id = key.aggregate_id.uuid();
+    let key = params![key.entity_name.as_str(), id.as_bytes()];
+    let head = statement.query_row(key, |row| Ok(row::json(row, 0))).optional()?;
+    head.transpose()
+}
+
+const ASCENDING: &str = concat!(
+    "SELECT ",
+    row::columns!(),
+    " FROM events WHERE entity_name = ? AND aggregate_id = ? \
+     AND version BETWEEN ? AND ? AND timestamp BETWEEN ? AND ? ORDER BY version LIMIT ?"
+);
+
+const DESCENDING: &str = concat!(
+    "SELECT ",
+    row::columns!(),
+    " FROM events WHERE entity_name = ? AND aggregate_id = ? \
+     AND version BETWEEN ? AND ? AND timestamp BETWEEN ? AND ? ORDER BY version DESC LIMIT ?"
+);
+
+fn read(transaction: &Transaction<'_>, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, Failure> {
+    let mut statement = transaction.prepare_cached(match options.direction {
+        Direction::Ascending => ASCENDING,
+        Direction::Descending => DESCENDING,
+    })?;
+    let mut rows = statement.query(params![
+        key.entity_name.as_str(),
+        key.aggregate_id.uuid().as_bytes(),
+        number(options.from_version),
+        options.to_version.map_or(i64::MAX, number),
+        options.from_time.map_or(i64::MIN, |time| time.millis()),
+        options.to_time.map_or(i64::MAX, |time| time.millis()),
+        i64::try_from(options.limit).unwrap_or(i64::MAX),
+    ])?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        events.push(row::event(row)?);
+    }
+    Ok(events)
+}
+
+/// A version as SQLite holds it; none that is stored is above `i64::MAX`.
+fn number(version: Version) -> i64 {
+    i64::try_from(version.get()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,76 @@
+//! What an operator sets, and what follows from it: dialects and definitions.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use annals_crm::salesforce::Salesforce;
+use annals_domain::definition::{Catalog, DefinitionFile};
+use annals_domain::dialect::{Dialect, Dialects};
+use annals_domain::identity::ProviderAccount;
+
+use super::ProcessError;
+
+/// Where announcements go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublishTo {
+    /// Nowhere: nothing is announced.
+    Nowhere,
+    /// To standard output, a JSON line each.
+    Stdout,
+    /// To the end of a file, a JSON line each.
+    File(PathBuf),
+}
+
+/// The settings of a local process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessSettings {
+    /// The database file.
+    pub db: PathBuf,
+    /// A folder of definitions that stand for those that ship.
+    pub entities: Option<PathBuf>,
+    /// The Salesforce org whose events are taken; `None`: any, and none is checked.
+    pub salesforce_org: Option<String>,
+    /// Where announcements go.
+    pub publish: PublishTo,
+}
+
+impl ProcessSettings {
+    /// The dialects, for the accounts that are set.
+    pub(crate) fn dialects(&self) -> Result<Dialects, ProcessError> {
+        let org = self.salesforce_org.as_ref().map(|org| {
+            let is_org_id = matches!(org.len(), 15 | 18) && org.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            if is_org_id {
+                Ok(ProviderAccount::new(org.as_str()))
+            } else {
+                Err(ProcessError::SalesforceOrg(org.clone()))
+            }
+        });
+        let salesforce: Arc<dyn Dialect> = Arc::new(Salesforce::new(org.transpose()?));
+        Ok(Dialects::new([salesforce]))
+    }
+
+    /// The definitions: the folder's, or those that ship.
+    pub(crate) fn catalog(&self, dialects: &Dialects) -> Result<Catalog, ProcessError> {
+        let Some(folder) = &self.entities else { return Ok(Catalog::built_in(dialects)?) };
+        let files = definition_files(folder)?;
+        Ok(Catalog::load(&files, dialects)?)
+    }
+}
+
+fn definition_files(folder: &Path) -> Result<Vec<DefinitionFile>, ProcessError> {
+    let unreadable = |path: &Path, source| ProcessError::Entities { path: path.to_path_buf(), source };
+    let listed = fs::read_dir(folder).and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect());
+    let mut paths: Vec<PathBuf> = listed.map_err(|source| unreadable(folder, source))?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    if paths.is_empty() {
+        return Err(unreadable(folder, io::Error::new(io::ErrorKind::NotFound, "it holds no .toml file")));
+    }
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).map_err(|source| unreadable(&path, source))?;
+        Ok(DefinitionFile { name: path.display().to_string(), text })
+    };
+    paths.into_iter().map(read).collect()
+}

@@ -1,0 +1,25 @@
+//! Projection jobs as debug lines: one a job, with its record, projection and outcome.
+
+use annals_application::ports::{JobReport, ProjectionJobs};
+use async_trait::async_trait;
+
+/// Writes what became of jobs to the log, at debug level.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TracedJobs;
+
+#[async_trait]
+impl ProjectionJobs for TracedJobs {
+    async fn record(&self, reports: &[JobReport]) {
+        for JobReport { job, outcome } in reports {
+            tracing::debug!(
+                job.id = %job.job_id,
+                stream.key = %job.key,
+                projection = job.projection,
+                from_version = job.from_version.get(),
+                to_version = job.to_version.get(),
+                ?outcome,
+                "projected"
+            );
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! State in SQLite: snapshots, hydration tasks, backfill jobs, parked projections, quarantine.
+
+mod pending;
+mod quarantine;
+mod row;
+mod snapshots;
+
+use annals_application::ports::{
+    BackfillJob, HydrationTask, ParkedProjection, PortError, QuarantineEntry, QuarantineState, StateStore,
+};
+use annals_domain::aggregate::Aggregate;
+use annals_domain::identity::EntityKey;
+use annals_domain::position::Version;
+use annals_domain::validation::Finding;
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::database::Database;
+
+/// The state tables. What is kept where, and how it is joined, is in the modules below.
+#[derive(Clone)]
+pub struct SqliteStateStore {
+    database: Database,
+}
+
+impl SqliteStateStore {
+    /// The state of that database.
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl StateStore for SqliteStateStore {
+    async fn put_snapshots(&self, snapshots: Vec<Aggregate>) -> Result<(), PortError> {
+        if snapshots.is_empty() {
+            return Ok(());
+        }
+        self.database.write("snapshot", move |transaction| snapshots::put(transaction, &snapshots)).await
+    }
+
+    async fn snapshot(&self, key: &EntityKey, at_most: Version) -> Result<Option<Aggregate>, PortError> {
+        let key = key.clone();
+        self.database.read("snapshot", move |transaction| snapshots::newest(transaction, &key, at_most)).await
+    }
+
+    async fn ask_hydration(&self, tasks: Vec<HydrationTask>) -> Result<(), PortError> {
+        if tasks.is_empty() {
+            return Ok(());
+        }
+        self.database.write("hydration_task", move |transaction| pending::ask_hydration(transaction, tasks)).await
+    }
+
+    async fn hydration_tasks(&self, limit: usize) -> Result<Vec<HydrationTask>, PortError> {
+        self.database.read("hydration_task", move |transaction| pending::hydration_tasks(transaction, limit)).await
+    }
+
+    async fn finish_hydration(&self, keys: &[EntityKey]) -> Result<(), PortError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let keys = keys.to_vec();
+        self.database.write("hydration_task", move |transaction| pending::finish_hydration(transaction, &keys)).await
+    }
+
+    async fn add_job(&self, job: BackfillJob) -> Result<bool, PortError> {
+        self.database.write("backfill_job", move |transaction| pending::add_job(transaction, &job)).await
+    }
+
+    async fn jobs(&self) -> Result<Vec<BackfillJob>, PortError> {
+        self.database.read("backfill_job", pending::jobs).await
+    }
+
+    async fn park(&self, parked: ParkedProjection) -> Result<(), PortError> {
+        self.database.write("parked", move |transaction| pending::park(transaction, &parked)).await
+    }
+
+    async fn parked(&self, limit: usize) -> Result<Vec<ParkedProjection>, PortError> {
+        self.database.read("parked", move |transaction| pending::parked(transaction, limit)).await
+    }
+
+    async fn unpark(&self, key: &EntityKey) -> Result<(), PortError> {
+        let key = key.clone();
+        self.database.write("parked", move |transaction| pending::unpark(transaction, &key)).await
+    }
+
+    async fn put_chunk(&self, body: Uuid, number: u32, bytes: Vec<u8>) -> Result<(), PortError> {
+        let put =
+            move |transaction: &rusqlite::Transaction<'_>| quarantine::put_chunk(transaction, body, number, &bytes);
+        self.database.write("quarantine_chunk", put).await
+    }
+
+    async fn chunk(&self, body: Uuid, number: u32) -> Result<Option<Vec<u8>>, PortError> {
+        self.database.read("quarantine_chunk", move |transaction| quarantine::chunk(transaction, body, number)).await
+    }
+
+    async fn drop_chunks(&self, body: Uuid) -> Result<(), PortError> {
+        self.database.write("quarantine_chunk", move |transaction| quarantine::drop_chunks(transaction, body)).await
+    }
+
+    async fn add_quarantine(&self, entry: QuarantineEntry) -> Result<QuarantineEntry, PortError> {
+        self.database.write("quarantine", move |transaction| quarantine::add(transaction, &entry)).await
+    }
+
+    async fn quarantined(&self, id: &str) -> Result<Option<QuarantineEntry>, PortError> {
+        let id = id.to_owned();
+        self.database.read("quarantine", move |transaction| quarantine::entry(transaction, &id)).await
+    }
+
+    async fn list_quarantine(
+        &self,
+        state: Option<QuarantineState>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<(Vec<QuarantineEntry>, u64), PortError> {
+        self.database.read("quarantine", move |transaction| quarantine::list(transaction, state, offset, limit)).await
+    }
+
+    async fn set_quarantine(
+        &self,
+        id: &str,
+        state: QuarantineState,
+        errors: Option<Vec<Finding>>,
+    ) -> Result<(), PortError> {
+        let id = id.to_owned();
+        self.database
+            .write("quarantine", move |transaction| quarantine::set(transaction, &id, state, errors.as_deref()))
+            .await
+    }
+}

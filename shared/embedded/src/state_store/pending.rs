@@ -1,0 +1,156 @@
+//! What waits for someone: hydration tasks, backfill jobs, parked projections.
+
+use annals_application::ports::{BackfillJob, HydrationTask, ParkedProjection};
+use annals_domain::identity::{EntityKey, EntityName, ExternalId};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use super::row::{instant, json, key, name_of, named, number, provider, text, to_json, unsigned, uuid, version};
+use crate::database::Failure;
+
+pub(super) fn ask_hydration(transaction: &Transaction<'_>, tasks: Vec<HydrationTask>) -> Result<(), Failure> {
+    let mut find = transaction.prepare_cached(
+        "SELECT entity_name, aggregate_id, provider, external_id, reasons, due_at, attempts FROM hydration_task \
+         WHERE entity_name = ? AND aggregate_id = ?",
+    )?;
+    let mut put = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO hydration_task \
+         (entity_name, aggregate_id, provider, external_id, reasons, due_at, attempts) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )?;
+    for mut task in tasks {
+        let (name, id) = (task.key.entity_name.clone(), task.key.aggregate_id.uuid());
+        let there = find.query_row(params![name.as_str(), id.as_bytes()], |row| Ok(hydration_task(row))).optional()?;
+        if let Some(there) = there.transpose()? {
+            task.reasons.extend(there.reasons);
+            task.due_at = task.due_at.min(there.due_at);
+            task.attempts = task.attempts.max(there.attempts);
+        }
+        put.execute(params![
+            name.as_str(),
+            id.as_bytes(),
+            task.provider.as_str(),
+            task.external_id.as_str(),
+            to_json(&task.reasons)?,
+            task.due_at.millis(),
+            task.attempts,
+        ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn hydration_tasks(transaction: &Transaction<'_>, limit: usize) -> Result<Vec<HydrationTask>, Failure> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT entity_name, aggregate_id, provider, external_id, reasons, due_at, attempts FROM hydration_task \
+         ORDER BY due_at, entity_name, aggregate_id LIMIT ?",
+    )?;
+    statement.query_map([number(limit)], |row| Ok(hydration_task(row)))?.flatten_failures()
+}
+
+fn hydration_task(row: &Row<'_>) -> Result<HydrationTask, Failure> {
+    Ok(HydrationTask {
+        key: key(row, 0)?,
+        provider: provider(row, 2)?,
+        external_id: ExternalId::new(text(row, 3)?),
+        reasons: json(row, 4)?,
+        due_at: instant(row, 5)?,
+        attempts: unsigned(row, 6)?,
+    })
+}
+
+pub(super) fn finish_hydration(transaction: &Transaction<'_>, keys: &[EntityKey]) -> Result<(), Failure> {
+    let mut statement =
+        transaction.prepare_cached("DELETE FROM hydration_task WHERE entity_name = ? AND aggregate_id = ?")?;
+    for key in keys {
+        statement.execute(params![key.entity_name.as_str(), key.aggregate_id.uuid().as_bytes()])?;
+    }
+    Ok(())
+}
+
+pub(super) fn add_job(transaction: &Transaction<'_>, job: &BackfillJob) -> Result<bool, Failure> {
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO backfill_job (id, provider, entity_name, state, reason, input, created_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+    )?;
+    let added = statement.execute(params![
+        job.id.as_bytes(),
+        job.provider.as_str(),
+        job.entity_name.as_str(),
+        name_of(&job.state)?,
+        job.reason,
+        job.input,
+        job.created_at.millis(),
+    ])?;
+    Ok(added == 1)
+}
+
+pub(super) fn jobs(transaction: &Transaction<'_>) -> Result<Vec<BackfillJob>, Failure> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT id, provider, entity_name, state, reason, input, created_at FROM backfill_job \
+         ORDER BY created_at DESC, id",
+    )?;
+    let job = |row: &Row<'_>| {
+        Ok(BackfillJob {
+            id: uuid(row, 0)?,
+            provider: provider(row, 1)?,
+            entity_name: EntityName::new(text(row, 2)?),
+            state: named(row, 3)?,
+            reason: text(row, 4)?.to_owned(),
+            input: text(row, 5)?.to_owned(),
+            created_at: instant(row, 6)?,
+        })
+    };
+    statement.query_map([], |row| Ok(job(row)))?.flatten_failures()
+}
+
+pub(super) fn park(transaction: &Transaction<'_>, parked: &ParkedProjection) -> Result<(), Failure> {
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO parked (entity_name, aggregate_id, from_version, to_version, reason, parked_at) \
+         VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (entity_name, aggregate_id) DO UPDATE SET \
+         from_version = min(from_version, excluded.from_version), \
+         to_version = max(to_version, excluded.to_version), \
+         reason = excluded.reason, parked_at = min(parked_at, excluded.parked_at)",
+    )?;
+    statement.execute(params![
+        parked.key.entity_name.as_str(),
+        parked.key.aggregate_id.uuid().as_bytes(),
+        number(parked.from_version.get()),
+        number(parked.to_version.get()),
+        parked.reason,
+        parked.parked_at.millis(),
+    ])?;
+    Ok(())
+}
+
+pub(super) fn parked(transaction: &Transaction<'_>, limit: usize) -> Result<Vec<ParkedProjection>, Failure> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT entity_name, aggregate_id, from_version, to_version, reason, parked_at FROM parked \
+         ORDER BY parked_at, entity_name, aggregate_id LIMIT ?",
+    )?;
+    let parked = |row: &Row<'_>| {
+        Ok(ParkedProjection {
+            key: key(row, 0)?,
+            from_version: version(row, 2)?,
+            to_version: version(row, 3)?,
+            reason: text(row, 4)?.to_owned(),
+            parked_at: instant(row, 5)?,
+        })
+    };
+    statement.query_map([number(limit)], |row| Ok(parked(row)))?.flatten_failures()
+}
+
+pub(super) fn unpark(transaction: &Transaction<'_>, key: &EntityKey) -> Result<(), Failure> {
+    let mut statement = transaction.prepare_cached("DELETE FROM parked WHERE entity_name = ? AND aggregate_id = ?")?;
+    statement.execute(params![key.entity_name.as_str(), key.aggregate_id.uuid().as_bytes()])?;
+    Ok(())
+}
+
+/// Rows of which each may be unreadable by itself.
+pub(super) trait FlattenFailures<T> {
+    /// All of them, or the first failure.
+    fn flatten_failures(self) -> Result<Vec<T>, Failure>;
+}
+
+impl<T, I: Iterator<Item = rusqlite::Result<Result<T, Failure>>>> FlattenFailures<T> for I {
+    fn flatten_failures(self) -> Result<Vec<T>, Failure> {
+        self.map(|row| row?).collect()
+    }
+}

@@ -1,0 +1,136 @@
+//! Entities out: a list, a count, and one.
+//!
+//! Promises that a type is named by its plural, singular or provider's object, with or without
+//! `/entities` before it, and that the names of fixed routes are never types without it. Documents
+//! go out as the read model holds them.
+
+use std::sync::Arc;
+
+use annals_application::queries::{EntityQueries, PAGES_REACH};
+use annals_domain::position::Version;
+use axum::Router;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+
+use crate::QueryApi;
+use crate::answer::{json, json_bytes};
+use crate::history::history;
+use crate::list_query::{PAGING, count_request, list_request, no_parameters, own_parameters};
+use crate::page::{Page, Place};
+use crate::parameters::Parameters;
+use crate::problem::{Problem, no_such_route, wrong_method};
+use crate::segment::Segment;
+
+/// First segments of fixed routes.
+const FIXED: [&str; 5] = ["entities", "events", "health", "openapi.json", "quarantine"];
+/// How much of a definition's digest an entity tag shows.
+const DIGEST_SHOWN: usize = 16;
+
+/// `GET /{type}`, its count, one entity and its history; the same below `/entities`.
+pub(crate) fn routes(api: Arc<QueryApi>) -> Router {
+    let short = of_type("").method_not_allowed_fallback(wrong_method).layer(from_fn(refuse_fixed));
+    short.merge(of_type("/entities")).with_state(api)
+}
+
+fn of_type(prefix: &str) -> Router<Arc<QueryApi>> {
+    Router::new()
+        .route(&format!("{prefix}/{{type}}"), get(list))
+        .route(&format!("{prefix}/{{type}}/count"), get(count))
+        .route(&format!("{prefix}/{{type}}/{{id}}"), get(one))
+        .route(&format!("{prefix}/{{type}}/{{id}}/history"), get(history))
+}
+
+async fn refuse_fixed(uri: Uri, request: Request, next: Next) -> Response {
+    let first = uri.path().split('/').nth(1).unwrap_or_default();
+    if FIXED.contains(&first) { no_such_route(uri).await.into_response() } else { next.run(request).await }
+}
+
+async fn list(
+    State(api): State<Arc<QueryApi>>,
+    Segment(entity_type): Segment<String>,
+    uri: Uri,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let parameters = Parameters::read(query.as_deref())?;
+    let found = api.queries.list(&entity_type, &list_request(&parameters)?).await;
+    let found = found.map_err(|error| Problem::from(error).with_hint(own_parameters(&parameters, &PAGING)))?;
+    let place = Place::among(found.count, PAGES_REACH, found.page, found.page_size);
+    let documents = found.documents.iter().map(|document| &*document.json).collect();
+    json(&Page::new(documents, Some(found.count), place, &uri, &parameters))
+}
+
+#[derive(Serialize)]
+struct Count {
+    count: u64,
+}
+
+async fn count(
+    State(api): State<Arc<QueryApi>>,
+    Segment(entity_type): Segment<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let parameters = Parameters::read(query.as_deref())?;
+    let count = api.queries.count(&entity_type, &count_request(&parameters)?).await;
+    let count = count.map_err(|error| Problem::from(error).with_hint(own_parameters(&parameters, &[])))?;
+    json(&Count { count })
+}
+
+async fn one(
+    State(api): State<Arc<QueryApi>>,
+    Segment((entity_type, id)): Segment<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    no_parameters(&Parameters::read(query.as_deref())?)?;
+    let document = api.queries.get(&entity_type, &id).await?;
+    let tag = entity_tag(&api.queries, &entity_type, document.version);
+    let mut response = if is_known(&headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        json_bytes(Box::<str>::from(document.json).into_string())
+    };
+    let tag = HeaderValue::try_from(tag).map_err(|error| Problem::internal(&error))?;
+    response.headers_mut().insert(header::ETAG, tag);
+    Ok(response)
+}
+
+/// What an entity looks like follows from its version and its definition.
+fn entity_tag(queries: &EntityQueries, entity_type: &str, version: Version) -> String {
+    let definition = queries.catalog().named(entity_type);
+    let digest = definition.map_or("open", |definition| &*definition.digest);
+    format!("\"{version}-{}\"", digest.get(..DIGEST_SHOWN).unwrap_or(digest))
+}
+
+/// Whether `If-None-Match` names that tag, or any.
+fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
+    tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(header: &'static str, expected: bool) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(header));
+        assert_eq!(is_known(&headers, "\"12-ab\""), expected, "{header}");
+    }
+
+    #[test]
+    fn a_tag_is_known_however_it_is_listed() {
+        check("\"12-ab\"", true);
+        check("W/\"12-ab\"", true);
+        check("\"1-ab\" , \"12-ab\"", true);
+        check("*", true);
+        check("\"13-ab\"", false);
+        check("12-ab", false);
+        assert!(!is_known(&HeaderMap::new(), "\"12-ab\""));
+    }
+}

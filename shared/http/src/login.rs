@@ -1,0 +1,140 @@
+//! The login: whether a request may be answered at all, and which scopes it has.
+//!
+//! Promises that nothing but `/health` is answered to a caller without a token where tokens are
+//! asked for, and that what a route needs beyond that is written at the route. Does not read
+//! tokens: `crate::token_file` does.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::problem::{Kind, Problem};
+use crate::token_file::TokenSet;
+
+/// What a token allows beyond reading entities and sending events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The quarantine, redrive and dismissal, and inputs as they came (`raw=true`).
+    Admin,
+}
+
+impl Scope {
+    /// The scope of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        (name == "admin").then_some(Self::Admin)
+    }
+}
+
+/// How callers show who they are.
+#[derive(Debug, Clone)]
+pub enum Login {
+    /// Not at all: everyone who reaches the socket may do everything. For loopback, and behind
+    /// an authorizer.
+    None,
+    /// By a bearer token out of this set.
+    Tokens(TokenSet),
+}
+
+/// What this request's caller may do; set on every request that passed the login.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller {
+    is_admin: bool,
+}
+
+impl Caller {
+    /// Refuses a caller without the admin scope.
+    pub(crate) fn need_admin(self, what: &str) -> Result<(), Problem> {
+        if self.is_admin {
+            return Ok(());
+        }
+        let challenge = "Bearer realm=\"annals\", error=\"insufficient_scope\", scope=\"admin\"";
+        let problem = Problem::new(Kind::Forbidden, format!("{what} needs a token with the scope admin"));
+        Err(problem.with_header(header::WWW_AUTHENTICATE, challenge))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // A request that came by no login may read, and nothing more.
+        Ok(parts.extensions.get().copied().unwrap_or(Self { is_admin: false }))
+    }
+}
+
+/// A caller with the admin scope.
+#[derive(Debug)]
+pub(crate) struct Admin;
+
+impl<S: Send + Sync> FromRequestParts<S> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Caller::from_request_parts(parts, state).await?.need_admin("this route").map(|()| Self)
+    }
+}
+
+/// Lets a request through, or answers 401.
+pub(crate) async fn check(State(login): State<Login>, mut request: Request, next: Next) -> Response {
+    let is_open = request.uri().path() == "/health";
+    match login.caller(request.headers()) {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(_) if is_open => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+impl Login {
+    fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let Self::Tokens(tokens) = self else { return Ok(Caller { is_admin: true }) };
+        let Some(presented) = bearer(headers) else {
+            let problem = Problem::new(Kind::Unauthorized, "a token is needed: `Authorization: Bearer <token>`");
+            return Err(problem.with_header(header::WWW_AUTHENTICATE, "Bearer realm=\"annals\""));
+        };
+        let Some(scopes) = tokens.scopes_of(presented) else {
+            let challenge = "Bearer realm=\"annals\", error=\"invalid_token\"";
+            let problem = Problem::new(Kind::Unauthorized, "the token is not known here");
+            return Err(problem.with_header(header::WWW_AUTHENTICATE, challenge));
+        };
+        Ok(Caller { is_admin: scopes.contains(&Scope::Admin) })
+    }
+}
+
+/// The token of the one `Authorization: Bearer` header. The scheme's name has no case.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, another) = (values.next()?, values.next());
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    (another.is_none() && scheme.eq_ignore_ascii_case("bearer")).then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(values: &[&'static str], expected: Option<&str>) {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        assert_eq!(bearer(&headers), expected, "{values:?}");
+    }
+
+    #[test]
+    fn a_bearer_token_is_read_from_one_header() {
+        check(&["Bearer abc"], Some("abc"));
+        check(&["bearer  abc "], Some("abc"));
+        check(&["Basic abc"], None);
+        check(&["Bearer"], None);
+        check(&["Bearer abc", "Bearer abc"], None);
+        check(&[], None);
+    }
+}

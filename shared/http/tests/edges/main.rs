@@ -1,0 +1,235 @@
+//! The router's edges: paths, methods, logins, bodies, and stores that do not answer.
+
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
+mod unreachable;
+
+use annals_http::{Login, MAX_BODY_BYTES, TokenSet};
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+const READER: &str = "0123456789abcdef";
+const ADMIN: &str = "fedcba9876543210";
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn problem(&self) -> (u16, String) {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.body);
+        let body: Value = serde_json::from_str(&self.body).unwrap();
+        assert_eq!(body["status"].as_u64(), Some(u64::from(self.status.as_u16())), "{}", self.body);
+        (self.status.as_u16(), body["type"].as_str().unwrap().to_owned())
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+async fn ask(login: Login, request: Request<Body>) -> Answer {
+    let response = unreachable::router(login).oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+}
+
+fn request(method: &str, path: &str, token: Option<&str>, body: impl Into<Body>) -> Request<Body> {
+    let builder = Request::builder().method(method).uri(path);
+    let builder = token.into_iter().fold(builder, |b, token| b.header("authorization", format!("Bearer {token}")));
+    builder.body(body.into()).unwrap()
+}
+
+async fn problem(method: &str, path: &str) -> (u16, String) {
+    ask(Login::None, request(method, path, None, Body::empty())).await.problem()
+}
+
+fn tokens() -> Login {
+    Login::Tokens(TokenSet::parse(&format!("{READER}\n{ADMIN} admin")).unwrap())
+}
+
+#[tokio::test]
+async fn what_is_no_route_is_a_404_problem() {
+    let paths = ["/", "//", "/openapi.json", "/entities", "/a/b/c", "/a/b/c/d", "/health/count", "/events/a/history"];
+    for path in paths {
+        assert_eq!(problem("GET", path).await, (404, "/problems/not-found".to_owned()), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn names_of_fixed_routes_are_types_below_entities_only() {
+    for (path, expected) in [
+        ("/events", "/problems/not-found"),
+        ("/health/1", "/problems/not-found"),
+        ("/entities/events", "/problems/unknown-entity-type"),
+        ("/entities/health/1", "/problems/unknown-entity-type"),
+        ("/unheard_of", "/problems/unknown-entity-type"),
+    ] {
+        assert_eq!(problem("GET", path).await, (404, expected.to_owned()), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_a_405_problem_that_names_the_right_ones() {
+    for (method, path, allowed) in [
+        ("POST", "/clients", "GET,HEAD"),
+        ("DELETE", "/clients/1/", "GET,HEAD"),
+        ("PUT", "/entities/clients/count", "GET,HEAD"),
+        ("GET", "/events/salesforce", "POST"),
+        ("GET", "/quarantine/1/redrive", "POST"),
+        ("POST", "/health/", "GET,HEAD"),
+    ] {
+        let answer = ask(Login::None, request(method, path, None, Body::empty())).await;
+        assert_eq!(answer.problem(), (405, "/problems/wrong-method".to_owned()), "{method} {path}");
+        assert_eq!(answer.header("allow"), Some(allowed), "{method} {path}");
+    }
+    let answer = ask(Login::None, request("PATCH", "/quarantine/1", None, Body::empty())).await;
+    let allowed: std::collections::BTreeSet<_> = answer.header("allow").unwrap().split(',').collect();
+    assert_eq!(allowed.into_iter().collect::<Vec<_>>(), ["DELETE", "GET", "HEAD"]);
+}
+
+#[tokio::test]
+async fn every_route_takes_a_trailing_slash() {
+    let routes = [
+        ("GET", "/clients"),
+        ("GET", "/clients/count"),
+        ("GET", "/clients/0015f00002J9YYEAA3"),
+        ("GET", "/clients/0015f00002J9YYEAA3/history"),
+        ("GET", "/entities/Account"),
+        ("GET", "/entities/client/count"),
+        ("GET", "/entities/clients/0015f00002J9YYEAA3"),
+        ("GET", "/entities/clients/0015f00002J9YYEAA3/history"),
+        ("GET", "/quarantine"),
+        ("GET", "/quarantine/1"),
+        ("POST", "/quarantine/1/redrive"),
+        ("DELETE", "/quarantine/1"),
+    ];
+    for (method, path) in routes {
+        for path in [path.to_owned(), format!("{path}/")] {
+            assert_eq!(problem(method, &path).await, (503, "/problems/unavailable".to_owned()), "{method} {path}");
+        }
+        let doubled = format!("{path}//");
+        assert_eq!(problem(method, &doubled).await.0, 404, "{method} {doubled}");
+    }
+    for path in ["/health", "/health/"] {
+        assert_eq!(ask(Login::None, request("GET", path, None, Body::empty())).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_503_and_not_named() {
+    let answer = ask(Login::None, request("GET", "/clients", None, Body::empty())).await;
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert!(!answer.body.contains("store-7") && !answer.body.contains("refused"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn health_says_what_is_degraded_and_is_200() {
+    let answer = ask(tokens(), request("GET", "/health", None, Body::empty())).await;
+    assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, Some("application/json")));
+    insta::assert_snapshot!(answer.body, @r#"{"status":"degraded","dependencies":[{"name":"store","status":"degraded","detail":"does not answer"}],"lag_events":null,"lag_ms":null}"#);
+}
+
+#[tokio::test]
+async fn a_request_without_a_known_token_is_401() {
+    for token in [None, Some("0123456789abcdeg"), Some("")] {
+        for path in ["/clients", "/quarantine", "/nowhere/at/all"] {
+            let answer = ask(tokens(), request("GET", path, token, Body::empty())).await;
+            assert_eq!(answer.problem(), (401, "/problems/unauthorized".to_owned()), "{token:?} {path}");
+            assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer "));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_only_admins_may_is_403_to_others() {
+    for (method, path) in [
+        ("GET", "/quarantine"),
+        ("GET", "/quarantine/1"),
+        ("POST", "/quarantine/1/redrive/"),
+        ("DELETE", "/quarantine/1"),
+        ("GET", "/clients/0015f00002J9YYEAA3/history?raw=true"),
+    ] {
+        let refused = ask(tokens(), request(method, path, Some(READER), Body::empty())).await;
+        assert_eq!(refused.problem(), (403, "/problems/forbidden".to_owned()), "{method} {path}");
+        let allowed = ask(tokens(), request(method, path, Some(ADMIN), Body::empty())).await;
+        assert_eq!(allowed.problem().0, 503, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_may_read_and_send_events() {
+    for (method, path, status) in [
+        ("GET", "/clients", 503),
+        ("GET", "/clients/0015f00002J9YYEAA3/history?raw=false", 503),
+        ("POST", "/events/salesforce", 400),
+    ] {
+        let answer = ask(tokens(), request(method, path, Some(READER), Body::empty())).await;
+        assert_eq!(answer.problem().0, status, "{method} {path}");
+    }
+}
+
+async fn sent(path: &str, body: impl Into<Body>) -> (u16, String) {
+    ask(Login::None, request("POST", path, None, body)).await.problem()
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_json_is_400() {
+    for body in [&b""[..], b" ", b"{", b"nope", b"[1,]", b"{} {}", b"\xff\xfe", b"{\"a\":\"\xff\"}"] {
+        assert_eq!(sent("/events/salesforce", body).await, (400, "/problems/invalid-body".to_owned()), "{body:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_a_mebibyte_is_413_and_one_of_a_mebibyte_is_not() {
+    let body = |size: usize| format!("\"{}\"", "x".repeat(size - 2));
+    let largest = sent("/events/salesforce", body(MAX_BODY_BYTES)).await;
+    assert_eq!(largest, (503, "/problems/unavailable".to_owned()));
+    let larger = sent("/events/salesforce/", body(MAX_BODY_BYTES + 1)).await;
+    assert_eq!(larger, (413, "/problems/too-large".to_owned()));
+}
+
+#[tokio::test]
+async fn a_provider_that_is_not_taken_is_404_and_says_which_are() {
+    for name in ["hubspot", "Salesforce", "sap"] {
+        let answer = ask(Login::None, request("POST", &format!("/events/{name}"), None, "{}")).await;
+        assert_eq!(answer.problem(), (404, "/problems/unknown-provider".to_owned()), "{name}");
+        assert!(answer.body.contains("; salesforce would fit"), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_400_before_any_store_is_asked() {
+    for path in [
+        "/clients?page=0",
+        "/clients?page_size=201",
+        "/clients?sort=nonsense",
+        "/clients?nonsense=1",
+        "/clients?is_deleted=maybe",
+        "/clients?cursor=",
+        "/clients?search_term=%FF",
+        "/clients/count?page=1",
+        "/clients/1?as_of=2024-04-09",
+        "/clients/1/history?page=0",
+        "/clients/1/history?from_date=soon",
+        "/clients/%FF",
+        "/quarantine?state=closed",
+        "/quarantine/1?full=true",
+    ] {
+        assert_eq!(problem("GET", path).await, (400, "/problems/invalid-request".to_owned()), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_mistaken_parameter_is_answered_with_fields_and_parameters() {
+    let answer = ask(Login::None, request("GET", "/clients/count?pagesize=5", None, Body::empty())).await;
+    let body: Value = serde_json::from_str(&answer.body).unwrap();
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.contains("billing_country"), "{detail}");
+    assert!(detail.ends_with("; beside fields there are search_term, include_deleted, filter"), "{detail}");
+}

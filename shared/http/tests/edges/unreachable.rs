@@ -1,0 +1,158 @@
+//! An installation none of whose stores can be reached: what is answered before any store is asked
+//! is answered all the same, and the rest says so.
+
+use std::sync::Arc;
+
+use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
+use annals_application::ports::{
+    AppendError, BackfillJob, Clock, Document, EntityQuery, EventStore, HydrationTask, Ids, IndexOutcome,
+    ParkedProjection, PortError, PortErrorKind, QuarantineEntry, QuarantineState, ReadDocument, ReadModel, ReadOptions,
+    StateStore, StoredEvent,
+};
+use annals_application::queries::{DependencyState, EntityQueries, Health, HealthCheck, HealthReport, QueryPorts};
+use annals_crm::salesforce::Salesforce;
+use annals_domain::aggregate::Aggregate;
+use annals_domain::definition::{Catalog, Shape};
+use annals_domain::dialect::{Dialect, Dialects};
+use annals_domain::head::Head;
+use annals_domain::identity::{AggregateId, EntityKey, EntityName, Provider};
+use annals_domain::instant::Instant;
+use annals_domain::position::Version;
+use annals_domain::validation::Finding;
+use annals_http::{Login, QueryApi, local_router};
+use async_trait::async_trait;
+use axum::Router;
+use uuid::Uuid;
+
+/// The router of such an installation.
+pub(crate) fn router(login: Login) -> Router {
+    let all = Arc::new(Unreachable);
+    let dialects = Dialects::new([Arc::new(Salesforce::new(None)) as Arc<dyn Dialect>]);
+    let catalog = Arc::new(Catalog::built_in(&dialects).unwrap());
+    let settings = HandlerSettings::default();
+    let (store, state, read_model) = (all.clone(), all.clone(), all.clone());
+    let ports = QueryPorts { store, state, read_model };
+    let queries = EntityQueries::new(ports, catalog.clone(), dialects.clone());
+    let quarantine = Quarantine::new(all.clone(), all.clone(), all.clone());
+    let handler = CommandHandler::new(all.clone(), all.clone(), catalog, dialects, all.clone(), all.clone(), settings);
+    local_router(Arc::new(handler), QueryApi { queries, quarantine, health: all }, login)
+}
+
+struct Unreachable;
+
+fn unreachable<T>() -> Result<T, PortError> {
+    Err(PortError::new(PortErrorKind::Unavailable, "store-7.internal", "connection refused"))
+}
+
+impl Clock for Unreachable {
+    fn now(&self) -> Instant {
+        "2024-04-09T20:19:25Z".parse().unwrap()
+    }
+}
+
+impl Ids for Unreachable {
+    fn fresh(&self) -> Uuid {
+        Uuid::from_u128(7)
+    }
+}
+
+#[async_trait]
+impl HealthCheck for Unreachable {
+    async fn check(&self) -> HealthReport {
+        let detail = "does not answer".to_owned();
+        let store = DependencyState { name: "store".to_owned(), status: Health::Degraded, detail };
+        HealthReport { status: Health::Degraded, dependencies: vec![store], lag_events: None, lag_ms: None }
+    }
+}
+
+#[async_trait]
+impl EventStore for Unreachable {
+    async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
+        events.iter().map(|_| unreachable().map_err(AppendError::NotApplied)).collect()
+    }
+    async fn heads(&self, _: &[EntityKey]) -> Result<Vec<Option<Head>>, PortError> {
+        unreachable()
+    }
+    async fn read(&self, _: &EntityKey, _: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {
+        unreachable()
+    }
+}
+
+#[async_trait]
+impl ReadModel for Unreachable {
+    async fn index(&self, _: Vec<Document>) -> Result<Vec<IndexOutcome>, PortError> {
+        unreachable()
+    }
+    async fn get(&self, _: &Shape, _: AggregateId) -> Result<Option<ReadDocument>, PortError> {
+        unreachable()
+    }
+    async fn search(&self, _: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
+        unreachable()
+    }
+    async fn count(&self, _: &EntityQuery) -> Result<u64, PortError> {
+        unreachable()
+    }
+    async fn open_objects(&self) -> Result<Vec<(Provider, EntityName)>, PortError> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl StateStore for Unreachable {
+    async fn put_snapshots(&self, _: Vec<Aggregate>) -> Result<(), PortError> {
+        unreachable()
+    }
+    async fn snapshot(&self, _: &EntityKey, _: Version) -> Result<Option<Aggregate>, PortError> {
+        unreachable()
+    }
+    async fn ask_hydration(&self, _: Vec<HydrationTask>) -> Result<(), PortError> {
+        unreachable()
+    }
+    async fn hydration_tasks(&self, _: usize) -> Result<Vec<HydrationTask>, PortError> {
+        unreachable()
+    }
+    async fn finish_hydration(&self, _: &[EntityKey]) -> Result<(), PortError> {
+        unreachable()
+    }
+    async fn add_job(&self, _: BackfillJob) -> Result<bool, PortError> {
+        unreachable()
+    }
+    async fn jobs(&self) -> Result<Vec<BackfillJob>, PortError> {
+        unreachable()
+    }
+    async fn park(&self, _: ParkedProjection) -> Result<(), PortError> {
+        unreachable()
+    }
+    async fn parked(&self, _: usize) -> Result<Vec<ParkedProjection>, PortError> {
+        unreachable()
+    }
+    async fn unpark(&self, _: &EntityKey) -> Result<(), PortError> {
+        unreachable()
+    }
+    async fn put_chunk(&self, _: Uuid, _: u32, _: Vec<u8>) -> Result<(), PortError> {
+        unreachable()
+    }
+    async fn chunk(&self, _: Uuid, _: u32) -> Result<Option<Vec<u8>>, PortError> {
+        unreachable()
+    }
+    async fn drop_chunks(&self, _: Uuid) -> Result<(), PortError> {
+        unreachable()
+    }
+    async fn add_quarantine(&self, _: QuarantineEntry) -> Result<QuarantineEntry, PortError> {
+        unreachable()
+    }
+    async fn quarantined(&self, _: &str) -> Result<Option<QuarantineEntry>, PortError> {
+        unreachable()
+    }
+    async fn list_quarantine(
+        &self,
+        _: Option<QuarantineState>,
+        _: u64,
+        _: u64,
+    ) -> Result<(Vec<QuarantineEntry>, u64), PortError> {
+        unreachable()
+    }
+    async fn set_quarantine(&self, _: &str, _: QuarantineState, _: Option<Vec<Finding>>) -> Result<(), PortError> {
+        unreachable()
+    }
+}

@@ -1,0 +1,290 @@
+//! A small Salesforce of one account: it changes, and says so in all the forms the real one has.
+//!
+//! Promises inputs a Salesforce could send. What it is silent about (unknown leaves) it is silent
+//! about on purpose.
+
+use std::sync::Arc;
+
+use annals_application::commands::FoundRecord;
+use annals_domain::dialect::Image;
+use annals_domain::identity::{EntityName, ExternalId, Provider};
+use annals_domain::instant::Instant;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::random::Random;
+
+/// Long enough to come as a diff.
+const LINES: usize = 12;
+
+/// Plain text fields.
+const FIELDS: [&str; 5] =
+    ["Name", "Account_Status__c", "Account_Priority__c", "CurrencyIsoCode", "Orfium_SSO_ID_SR__c"];
+/// Parts of the address.
+const PARTS: [&str; 3] = ["City", "Country", "Street"];
+
+/// One delivery: a change event as text, or a record that backfill read.
+#[derive(Debug, Clone)]
+pub enum Delivery {
+    /// A change event.
+    Event(Arc<str>),
+    /// An image.
+    Image(FoundRecord),
+}
+
+/// The form that a change event comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Json,
+    PubSub,
+}
+
+/// The record, as the CRM has it.
+#[derive(Debug)]
+pub struct Account {
+    id: String,
+    now: i64,
+    commit: i64,
+    transaction: u32,
+    fields: Map<String, Value>,
+    address: Option<Map<String, Value>>,
+    description: Option<Vec<String>>,
+    is_deleted: bool,
+    last_read: i64,
+}
+
+impl Account {
+    /// A record of that id that is not there yet.
+    pub fn new(id: &str) -> Self {
+        let fields = FIELDS.iter().map(|field| ((*field).to_owned(), Value::Null)).collect();
+        Self {
+            id: id.to_owned(),
+            now: 1_767_225_600_000,
+            commit: 1_778_192_987_716_501_506,
+            transaction: 0,
+            fields,
+            address: None,
+            description: None,
+            is_deleted: false,
+            last_read: 0,
+        }
+    }
+
+    /// Time passes: often none, so that changes share an instant.
+    fn tick(&mut self, random: &mut Random) {
+        self.now += i64::try_from(random.below(3)).expect("small") * 1_000;
+        self.commit += 1 + i64::try_from(random.below(5)).expect("small");
+        self.transaction += 1;
+    }
+
+    /// The record is created, with some fields set. A second creation is a CRM's mistake that happens.
+    pub fn create(&mut self, random: &mut Random) -> Delivery {
+        self.tick(random);
+        for field in FIELDS {
+            self.fields.insert(field.to_owned(), some_text(random));
+        }
+        self.address = (!random.one_in(3)).then(|| some_address(random));
+        self.description = Some((0..LINES).map(|line| format!("line {line} {}", random.below(9))).collect());
+        self.is_deleted = false;
+        let form = some_form(random);
+        self.whole_event("CREATE", form)
+    }
+
+    /// Some fields change.
+    pub fn update(&mut self, random: &mut Random) -> Delivery {
+        self.tick(random);
+        let form = some_form(random);
+        let (mut body, mut changed) = (Map::new(), vec!["LastModifiedDate".to_owned()]);
+        for _ in 0..=random.below(3) {
+            let field = *random.pick(&FIELDS);
+            let value = some_text(random);
+            self.fields.insert(field.to_owned(), value.clone());
+            changed.push(field.to_owned());
+            body.insert(field.to_owned(), value);
+        }
+        match random.below(5) {
+            0 => {
+                self.address = None;
+                changed.push("BillingAddress".to_owned());
+                body.insert("BillingAddress".to_owned(), Value::Null);
+            }
+            1 | 2 => {
+                let part = *random.pick(&PARTS);
+                let value = some_text(random);
+                self.address.get_or_insert_default().insert(part.to_owned(), value.clone());
+                changed.push(format!("BillingAddress.{part}"));
+                let mut parts = if form == Form::PubSub { no_address() } else { Map::new() };
+                parts.insert(part.to_owned(), value);
+                body.insert("BillingAddress".to_owned(), Value::Object(parts));
+            }
+            _ => {}
+        }
+        if random.one_in(5) {
+            // Named, and not carried.
+            let silent = *random.pick(&["ParentId", "BillingAddress.Country", "Name", "BillingAddress"]);
+            if !changed.iter().any(|name| name.starts_with(silent) || silent.starts_with(name.as_str())) {
+                changed.push(silent.to_owned());
+            }
+        }
+        self.event("UPDATE", body, Some(changed), form, &[])
+    }
+
+    /// The long description changes by a line, and comes as a difference.
+    pub fn redescribe(&mut self, random: &mut Random) -> Delivery {
+        self.tick(random);
+        let Some(mut lines) = self.description.take() else { return self.update(random) };
+        let at = random.below(lines.len());
+        let old = std::mem::replace(&mut lines[at], format!("edited {}", random.below(1_000)));
+        let text = lines.join("\r\n");
+        let hash: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let line = at + 1;
+        let diff = format!("--- \n+++ {hash}\n@@ -{line},1 +{line},1 @@\n-{old}\n+{}", lines[at]);
+        self.description = Some(lines);
+        let form = some_form(random);
+        let value = if form == Form::Json { json!({ "diff": diff }) } else { json!(diff) };
+        let body = Map::from_iter([("Description".to_owned(), value)]);
+        let changed = vec!["Description".to_owned(), "LastModifiedDate".to_owned()];
+        self.event("UPDATE", body, Some(changed), form, &["Description"])
+    }
+
+    /// The record is deleted.
+    pub fn delete(&mut self, random: &mut Random) -> Delivery {
+        self.tick(random);
+        self.is_deleted = true;
+        self.event("DELETE", Map::new(), None, Form::Json, &[])
+    }
+
+    /// It is brought back.
+    pub fn undelete(&mut self, random: &mut Random) -> Delivery {
+        self.tick(random);
+        self.is_deleted = false;
+        let form = some_form(random);
+        self.whole_event("UNDELETE", form)
+    }
+
+    /// Something happened that only its header tells.
+    pub fn gap(&mut self, random: &mut Random) -> Delivery {
+        self.tick(random);
+        let change_type = *random.pick(&["GAP_UPDATE", "GAP_CREATE", "GAP_DELETE", "GAP_UNDELETE"]);
+        self.event(change_type, Map::new(), None, Form::PubSub, &[])
+    }
+
+    /// The record is read, seldom so soon that it may miss changes of its instant.
+    pub fn image(&mut self, random: &mut Random) -> Delivery {
+        let mut record = self.fields.clone();
+        record.insert("attributes".to_owned(), json!({ "type": "Account" }));
+        record.insert("Id".to_owned(), json!(self.id));
+        let address = self.address.clone().map(|parts| {
+            parts.into_iter().map(|(part, value)| (part.to_lowercase(), value)).collect::<Map<String, Value>>()
+        });
+        for part in PARTS {
+            let value = self.address.as_ref().and_then(|address| address.get(part)).cloned().unwrap_or_default();
+            record.insert(format!("Billing{part}"), value);
+        }
+        record.insert("BillingAddress".to_owned(), address.map_or(Value::Null, Value::Object));
+        record.insert("Description".to_owned(), json!(self.description.as_ref().map(|lines| lines.join("\r\n"))));
+        record.insert("ParentId".to_owned(), Value::Null);
+        record.insert("IsDeleted".to_owned(), json!(self.is_deleted));
+        record.insert("CreatedDate".to_owned(), json!("2026-01-01T00:00:00.000+0000"));
+        record.insert("SystemModstamp".to_owned(), json!(self.instant().to_string()));
+        // Reads come one after the other, whatever the record's stamp.
+        self.last_read = self.last_read.max(self.now) + 1 + i64::try_from(random.below(2_000)).expect("small");
+        let fetched_at = Instant::from_millis(self.last_read).expect("in range");
+        let image =
+            Image { record: Some(Value::Object(record).to_string().into()), fetched_at, still_fresh: random.one_in(4) };
+        self.found(image)
+    }
+
+    /// Its absence is confirmed.
+    pub fn absence(&mut self, random: &mut Random) -> Delivery {
+        self.tick(random);
+        self.is_deleted = true;
+        let image = Image { record: None, fetched_at: self.instant(), still_fresh: false };
+        self.found(image)
+    }
+
+    fn found(&self, image: Image) -> Delivery {
+        Delivery::Image(FoundRecord {
+            provider: Provider::Salesforce,
+            entity_name: EntityName::new("Account"),
+            external_id: ExternalId::new(self.id.as_str()),
+            image,
+        })
+    }
+
+    fn instant(&self) -> Instant {
+        Instant::from_millis(self.now).expect("in range")
+    }
+
+    fn whole_event(&self, change_type: &str, form: Form) -> Delivery {
+        let mut body = self.fields.clone();
+        let description = self.description.as_ref().map(|lines| lines.join("\r\n"));
+        body.insert("Description".to_owned(), json!(description));
+        let mut address = no_address();
+        address.extend(self.address.clone().unwrap_or_default());
+        let address = if self.address.is_some() { Value::Object(address) } else { Value::Null };
+        body.insert("BillingAddress".to_owned(), address);
+        if form == Form::Json {
+            body.retain(|_, value| !value.is_null());
+            for value in body.values_mut().filter_map(Value::as_object_mut) {
+                value.retain(|_, part| !part.is_null());
+            }
+        }
+        self.event(change_type, body, None, form, &[])
+    }
+
+    fn event(
+        &self,
+        change_type: &str,
+        body: Map<String, Value>,
+        changed: Option<Vec<String>>,
+        form: Form,
+        diffs: &[&str],
+    ) -> Delivery {
+        let mut header = json!({
+            "entityName": "Account",
+            "recordIds": [self.id],
+            "changeType": change_type,
+            "changeOrigin": "com/salesforce/api/soap/60.0;client=tests",
+            "transactionKey": format!("00007e6d-1720-70a0-4379-{:012x}", self.transaction),
+            "sequenceNumber": 1,
+            "commitTimestamp": self.now,
+            "commitNumber": self.commit,
+            "commitUser": "005000000000001AAA",
+            "changedFields": changed.clone().unwrap_or_default(),
+        });
+        if form == Form::PubSub {
+            header["nulledFields"] = json!([]);
+            header["diffFields"] = json!(diffs);
+        }
+        let mut payload = Map::from_iter([("ChangeEventHeader".to_owned(), header)]);
+        if form == Form::PubSub {
+            let not_carried = changed.iter().flatten().map(|name| name.split('.').next().unwrap_or_default());
+            let not_carried: Vec<&str> = not_carried.filter(|name| !body.contains_key(*name)).collect();
+            let unchanged = FIELDS.iter().chain(&["Description", "BillingAddress"]);
+            payload.extend(unchanged.filter(|f| !not_carried.contains(*f)).map(|f| ((*f).to_owned(), Value::Null)));
+        }
+        payload.extend(body);
+        if change_type == "UPDATE" {
+            let stamp = if form == Form::PubSub { json!(self.now) } else { json!(self.instant().to_string()) };
+            payload.insert("LastModifiedDate".to_owned(), stamp);
+        }
+        Delivery::Event(Value::Object(payload).to_string().into())
+    }
+}
+
+fn some_form(random: &mut Random) -> Form {
+    if random.one_in(2) { Form::Json } else { Form::PubSub }
+}
+
+fn some_text(random: &mut Random) -> Value {
+    if random.one_in(4) { Value::Null } else { json!(format!("text {}", random.below(50))) }
+}
+
+fn some_address(random: &mut Random) -> Map<String, Value> {
+    PARTS.iter().map(|part| ((*part).to_owned(), some_text(random))).collect()
+}
+
+fn no_address() -> Map<String, Value> {
+    PARTS.iter().map(|part| ((*part).to_owned(), Value::Null)).collect()
+}

@@ -1,0 +1,10 @@
+//! Support for the end-to-end tests: random histories of one record, and ways to run them.
+//!
+//! Promises that a seed gives the same history on every machine. Nothing here asserts: the tests do.
+
+pub mod crm;
+pub mod history;
+pub mod process;
+pub mod random;
+pub mod samples;
+pub mod view;

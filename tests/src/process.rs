@@ -1,0 +1,96 @@
+//! A local process on a file of its own, for one test.
+
+use std::path::{Path, PathBuf};
+
+use annals_application::commands::{Action, Command, CommandMetadata, EventRead};
+use annals_application::ports::{EventStore, ReadOptions, StateStore};
+use annals_domain::aggregate::Aggregate;
+use annals_domain::identity::{EntityKey, Provider};
+use annals_domain::position::Version;
+use annals_embedded::process::{LocalProcess, ProcessSettings, PublishTo, Tuning};
+use annals_embedded::{Database, SqliteEventStore, SqliteStateStore};
+use tempfile::TempDir;
+
+use crate::crm::Delivery;
+
+/// A process and the folder that goes with it.
+pub struct TestProcess {
+    /// The process.
+    pub process: LocalProcess,
+    /// Its settings.
+    pub settings: ProcessSettings,
+    folder: TempDir,
+}
+
+impl TestProcess {
+    /// On an empty file, with the definitions that ship.
+    pub async fn new() -> Self {
+        Self::tuned(Tuning::default()).await
+    }
+
+    /// The same, tuned.
+    pub async fn tuned(tuning: Tuning) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let settings = ProcessSettings {
+            db: folder.path().join("annals.db"),
+            entities: None,
+            salesforce_org: None,
+            publish: PublishTo::File(folder.path().join("changes.jsonl")),
+        };
+        let process = LocalProcess::open_tuned(&settings, tuning).await.expect("an empty file opens");
+        Self { process, settings, folder }
+    }
+
+    /// The folder of its files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The file of its announcements.
+    pub fn announcements(&self) -> PathBuf {
+        self.folder.path().join("changes.jsonl")
+    }
+
+    /// Opens the same file once more, as after a restart or beside it.
+    pub async fn reopen(&self, tuning: Tuning) -> LocalProcess {
+        LocalProcess::open_tuned(&self.settings, tuning).await.expect("its own file opens")
+    }
+
+    /// Hands deliveries in, in one call; one list of answers each.
+    pub async fn deliver(&self, deliveries: impl IntoIterator<Item = Delivery>) -> Vec<Vec<EventRead>> {
+        deliver(&self.process, deliveries).await
+    }
+
+    /// A record's state from its newest snapshot and the tail, and how many events it has.
+    pub async fn load(&self, key: &EntityKey) -> Aggregate {
+        let database = Database::open(&self.settings.db).expect("its own file opens");
+        let state = SqliteStateStore::new(database.clone());
+        let store = SqliteEventStore::new(database);
+        let tail_from = |version: Version| ReadOptions::from(version.next(), usize::MAX);
+        let snapshot = state.snapshot(key, Version::new(u64::MAX >> 1)).await.expect("it answers");
+        let from = snapshot.as_ref().map_or(Version::new(0), Aggregate::version);
+        let tail = store.read(key, &tail_from(from)).await.expect("it answers");
+        let mut aggregate = snapshot.unwrap_or_else(|| {
+            let first = &tail.first().expect("a stream with events").event;
+            Aggregate::new(key.clone(), first.metadata.provider, first.metadata.external_id.clone())
+        });
+        for stored in tail {
+            let change = self.process.dialects.read_event(&stored.event).expect("a stored event is read");
+            aggregate.apply(stored.event.version, &change);
+        }
+        aggregate
+    }
+}
+
+/// Hands deliveries to a process, in one call.
+pub async fn deliver(process: &LocalProcess, deliveries: impl IntoIterator<Item = Delivery>) -> Vec<Vec<EventRead>> {
+    let command = |delivery| {
+        let action = match delivery {
+            Delivery::Event(raw_event) => Action::ProcessCrmEvent { provider: Provider::Salesforce, raw_event },
+            Delivery::Image(found) => Action::UpdateEntity(found),
+        };
+        Command { id: process.handler.fresh_id(), action, metadata: CommandMetadata::default() }
+    };
+    let commands = deliveries.into_iter().map(command).collect();
+    process.handler.handle(commands).await.expect("the store answers")
+}

@@ -1,0 +1,186 @@
+//! Samples: files of change events, run through a process of their own in the order of their names.
+//!
+//! Promises that a run keeps all that its files came to, and that its entities and its states can
+//! be told apart from those of another run of the same files. Judges nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use annals_application::commands::{CommandMetadata, EventRead};
+use annals_application::ports::{BackfillJob, HydrationTask, QuarantineEntry, StateStore};
+use annals_application::queries::QueryError;
+use annals_domain::identity::{EntityKey, Provider};
+use annals_domain::position::EventId;
+use annals_embedded::process::LocalProcess;
+use annals_embedded::{Database, SqliteStateStore};
+use serde_json::{Map, Value, json};
+
+use crate::process::TestProcess;
+use crate::view::View;
+
+/// How many of a kind a run can have at most.
+const ALL: u64 = 10_000;
+
+/// One file.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// Its name.
+    pub name: String,
+    /// Whose events it has.
+    pub provider: Provider,
+    /// What is in it.
+    pub text: String,
+}
+
+impl Sample {
+    /// The name without what stands behind its first dot.
+    pub fn stem(&self) -> &str {
+        self.name.split('.').next().unwrap_or_default()
+    }
+}
+
+/// The samples of a folder that ends in `.json`, in the order of their names.
+pub fn samples(folder: &Path, provider: Provider) -> Vec<Sample> {
+    let names = names(folder).into_iter().filter(|name| name.ends_with(".json"));
+    let read = |name: String| {
+        let text = fs::read_to_string(folder.join(&name)).unwrap_or_else(|error| panic!("`{name}`: {error}"));
+        Sample { name, provider, text }
+    };
+    names.map(read).collect()
+}
+
+/// The names of what a folder holds, in their order.
+pub fn names(folder: &Path) -> BTreeSet<String> {
+    let listed = fs::read_dir(folder).unwrap_or_else(|error| panic!("`{}`: {error}", folder.display()));
+    let name = |entry: std::io::Result<fs::DirEntry>| {
+        entry.expect("an entry that can be read").file_name().to_str().expect("a name in UTF-8").to_owned()
+    };
+    listed.map(name).collect()
+}
+
+/// All files below a folder, as paths from it.
+pub fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
+    let below = |name: String| -> Vec<PathBuf> {
+        if folder.join(&name).is_dir() {
+            files_below(&folder.join(&name)).into_iter().map(|path| Path::new(&name).join(path)).collect()
+        } else {
+            vec![name.into()]
+        }
+    };
+    names(folder).into_iter().flat_map(below).collect()
+}
+
+/// What became of samples on one process.
+pub struct Run {
+    /// The process.
+    pub test: TestProcess,
+    /// Per record, by object and external id, its key and the type that its readers call it by.
+    pub records: BTreeMap<String, (EntityKey, String)>,
+}
+
+impl Run {
+    /// Of no sample yet, on an empty file.
+    pub async fn new() -> Self {
+        Self { test: TestProcess::new().await, records: BTreeMap::new() }
+    }
+
+    /// Hands a text in.
+    pub async fn take(&mut self, provider: Provider, text: &str) -> Vec<EventRead> {
+        let taken = self.test.process.handler.take_body(provider, text, CommandMetadata::default()).await;
+        let reads = taken.expect("a sample is JSON, and the store answers").results;
+        for read in &reads {
+            if let (Some(name), Some(id), Some(aggregate_id), Some(aggregate_type)) =
+                (&read.entity_name, &read.external_id, read.aggregate_id, &read.aggregate_type)
+            {
+                let key = EntityKey { entity_name: name.clone(), aggregate_id };
+                self.records.insert(format!("{name} {id}"), (key, aggregate_type.to_string()));
+            }
+        }
+        reads
+    }
+
+    /// Hands samples in, one call each; the answers of each.
+    pub async fn take_all<'a>(&mut self, samples: impl IntoIterator<Item = &'a Sample>) -> Vec<Vec<EventRead>> {
+        let mut answers = Vec::new();
+        for sample in samples {
+            answers.push(self.take(sample.provider, &sample.text).await);
+        }
+        answers
+    }
+
+    /// What readers get of each record.
+    pub async fn entities(&self) -> BTreeMap<String, Value> {
+        let mut entities = BTreeMap::new();
+        for (record, (key, aggregate_type)) in &self.records {
+            entities
+                .insert(record.clone(), seen(&self.test.process, aggregate_type, &key.aggregate_id.to_string()).await);
+        }
+        entities
+    }
+
+    /// Each record's state: its fields, and which of the numbered events set them.
+    pub async fn views(&self, events: &HashMap<EventId, usize>) -> BTreeMap<String, View> {
+        let mut views = BTreeMap::new();
+        for (record, (key, _)) in &self.records {
+            let state = self.test.load(key).await;
+            let process = &self.test.process;
+            views.insert(record.clone(), View::of(&state, &process.catalog, &process.dialects, events));
+        }
+        views
+    }
+
+    /// What is kept beside the events.
+    pub fn state_store(&self) -> SqliteStateStore {
+        SqliteStateStore::new(Database::open(&self.test.settings.db).expect("its own file opens"))
+    }
+
+    /// The hydration tasks, by record.
+    pub async fn hydration(&self) -> BTreeMap<EntityKey, HydrationTask> {
+        let tasks = self.state_store().hydration_tasks(usize::MAX >> 1).await.expect("the store answers");
+        tasks.into_iter().map(|task| (task.key.clone(), task)).collect()
+    }
+
+    /// The backfill jobs.
+    pub async fn jobs(&self) -> Vec<BackfillJob> {
+        self.state_store().jobs().await.expect("the store answers")
+    }
+
+    /// What is in quarantine, in whatever state.
+    pub async fn quarantine(&self) -> Vec<QuarantineEntry> {
+        self.test.process.handler.quarantine().list(None, 0, ALL).await.expect("the store answers").0
+    }
+
+    /// The lines that were announced.
+    pub fn announced(&self) -> Vec<Map<String, Value>> {
+        let text = fs::read_to_string(self.test.announcements()).expect("the announcements' file");
+        text.lines().map(|line| serde_json::from_str(line).expect("a line is a JSON object")).collect()
+    }
+}
+
+/// What readers get: the entity, or why there is none.
+pub async fn seen(process: &LocalProcess, aggregate_type: &str, id: &str) -> Value {
+    match process.queries.get(aggregate_type, id).await {
+        Ok(document) => serde_json::from_str(document.json.get()).expect("an entity is JSON"),
+        Err(QueryError::AwaitingBase { .. }) => json!("awaiting base"),
+        Err(error) => json!(error.to_string()),
+    }
+}
+
+/// The events of answers, numbered in their order.
+pub fn numbered(answers: &[Vec<EventRead>]) -> HashMap<EventId, usize> {
+    let ids = answers.iter().flatten().filter_map(|read| read.event_id).collect::<Vec<_>>();
+    let mut numbers = HashMap::new();
+    for (number, id) in ids.into_iter().enumerate() {
+        numbers.entry(id).or_insert(number);
+    }
+    numbers
+}
+
+/// An entity without its version, which is about arrival.
+pub fn without_version(mut entity: Value) -> Value {
+    if let Some(object) = entity.as_object_mut() {
+        object.remove("version");
+    }
+    entity
+}

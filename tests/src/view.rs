@@ -1,0 +1,52 @@
+//! What the promise of any order and repetition compares: the entity, and who set each leaf.
+//!
+//! Leaves out what is about arrival: versions, recorded times, ordering warnings.
+
+use std::collections::{BTreeMap, HashMap};
+
+use annals_domain::aggregate::Aggregate;
+use annals_domain::definition::{Catalog, Shape};
+use annals_domain::dialect::Dialects;
+use annals_domain::entity::Entity;
+use annals_domain::mapping;
+use annals_domain::position::EventId;
+use serde_json::{Map, Value, json};
+
+/// A record as its readers see it, without its own ids.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// Whether it shows at all.
+    pub shows: bool,
+    /// The mapped fields, mapping warnings, unknown fields, and instants.
+    pub entity: Map<String, Value>,
+    /// The raw fields but its id.
+    pub raw: Map<String, Value>,
+    /// Per path, which delivery of the history set it.
+    pub set_by: BTreeMap<String, usize>,
+}
+
+impl View {
+    /// The view of a state. `deliveries` numbers the history's events.
+    pub fn of(state: &Aggregate, catalog: &Catalog, dialects: &Dialects, deliveries: &HashMap<EventId, usize>) -> Self {
+        let shape = catalog.shape(state.provider(), &state.key().entity_name);
+        let dialect = dialects.get(state.provider()).expect("the dialect that read it");
+        let set_by = state.paths().filter_map(|path| {
+            let event_id = state.set_by(path.as_str())?.event_id;
+            Some((path.to_string(), *deliveries.get(&event_id).expect("an event of the history")))
+        });
+        let entity = mapping::map(state, &shape, &**dialect);
+        let mut raw = state.raw();
+        raw.remove(dialect.id_field());
+        Self { shows: state.has_base(), entity: visible(&entity, &shape), raw, set_by: set_by.collect() }
+    }
+}
+
+/// An entity's JSON without its ids and version.
+pub fn visible(entity: &Entity, shape: &Shape) -> Map<String, Value> {
+    let mut json = entity.to_json(shape);
+    for own in ["id", "aggregate_id", "version"] {
+        json.remove(own);
+    }
+    json.insert("is_deleted".to_owned(), json!(entity.is_deleted));
+    json
+}

@@ -1,0 +1,91 @@
+//! Any bytes at all: each input has an answer, what is refused is kept to the byte, nothing panics.
+
+use std::fs;
+use std::path::Path;
+
+use annals_application::commands::{CommandMetadata, Outcome, TakeError};
+use annals_domain::identity::Provider;
+use annals_tests::process::TestProcess;
+use annals_tests::random::Random;
+
+/// How many damaged inputs are tried.
+const INPUTS: usize = 2_000;
+
+fn samples() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events/ingest/salesforce");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.into_iter().map(|file| fs::read_to_string(file).unwrap()).collect()
+}
+
+/// Damages a text in one of the ways that transports and people do.
+fn damaged(text: &str, random: &mut Random) -> String {
+    const PIECES: [&str; 12] = [
+        "null",
+        "{}",
+        "[]",
+        "\"\"",
+        "-1",
+        "1e999",
+        "NaN",
+        "true",
+        "\u{0}",
+        "\"\\ud800\"",
+        ",",
+        "{\"ChangeEventHeader\":1}",
+    ];
+    let mut chars: Vec<char> = text.chars().collect();
+    match random.below(5) {
+        0 => chars.truncate(random.below(chars.len())),
+        1 => {
+            let at = random.below(chars.len());
+            chars.remove(at);
+        }
+        2 => {
+            let (from, at) = (random.below(chars.len()), random.below(chars.len()));
+            let to = (from + 1 + random.below(80)).min(chars.len());
+            let copied: Vec<char> = chars[from..to].to_vec();
+            chars.splice(at..at, copied);
+        }
+        _ => {
+            // A value, from its colon to the end of its line, becomes another one.
+            let colons: Vec<usize> = (0..chars.len()).filter(|at| chars[*at] == ':').collect();
+            let start = random.pick(&colons) + 1;
+            let end = (start..chars.len()).find(|at| matches!(chars[*at], ',' | '\n')).unwrap_or(chars.len());
+            chars.splice(start..end, random.pick(&PIECES).chars());
+        }
+    }
+    chars.into_iter().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_damaged_input_has_an_answer_and_what_is_refused_is_kept() {
+    let test = TestProcess::new().await;
+    let (samples, mut random) = (samples(), Random::new(2026));
+    let mut quarantined = 0;
+    for _ in 0..INPUTS {
+        let text = {
+            let sample = &samples[random.below(samples.len())];
+            damaged(sample, &mut random)
+        };
+        let taken = test.process.handler.take_body(Provider::Salesforce, &text, CommandMetadata::default()).await;
+        let taken = match taken {
+            Ok(taken) => taken,
+            Err(TakeError::NotJson(fault)) => {
+                assert!(serde_json::from_str::<&serde_json::value::RawValue>(&text).is_err(), "{fault}: {text}");
+                continue;
+            }
+            Err(error) => panic!("{error}: {text}"),
+        };
+        for read in &taken.results {
+            assert_eq!(read.outcome == Outcome::Quarantined, !read.errors.is_empty(), "{read:?}");
+            let Some(id) = &read.quarantine_id else { continue };
+            quarantined += 1;
+            let quarantine = test.process.handler.quarantine();
+            let entry = quarantine.get(id).await.expect("it is there");
+            let body = String::from_utf8(quarantine.body(&entry, usize::MAX).await.unwrap()).unwrap();
+            assert!(text.contains(&body), "{body}\nis not of\n{text}");
+        }
+    }
+    assert!(quarantined > INPUTS / 20, "only {quarantined} were quarantined");
+}

@@ -1,0 +1,73 @@
+//! Any order, any repetition, through the aggregate alone: 1,000 random histories of one record.
+
+use annals_crm::salesforce::Salesforce;
+use annals_domain::aggregate::Aggregate;
+use annals_domain::change::Change;
+use annals_domain::dialect::{Dialect, Intake};
+use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
+use annals_domain::position::Version;
+use annals_tests::crm::Delivery;
+use annals_tests::history::History;
+
+const RECORD: &str = "001000000000001AAA";
+
+fn read(dialect: &Salesforce, delivery: &Delivery) -> Change {
+    match delivery {
+        Delivery::Event(text) => match dialect.read_input(text) {
+            Intake::Changes(mut changes) => changes.remove(0).change,
+            other => panic!("{other:?}\n{text}"),
+        },
+        Delivery::Image(found) => {
+            let read = dialect.read_image(&found.entity_name, &found.external_id, &found.image);
+            read.expect("a record that fits").change
+        }
+    }
+}
+
+fn fold<'a>(changes: impl Iterator<Item = &'a Change>) -> Aggregate {
+    let (name, id) = (EntityName::new("Account"), ExternalId::new(RECORD));
+    let aggregate_id = AggregateId::of(Provider::Salesforce, &ProviderAccount::unset(), &name, &id);
+    let mut state = Aggregate::new(EntityKey { entity_name: name, aggregate_id }, Provider::Salesforce, id);
+    for change in changes {
+        // Versions are about arrival, and stand aside.
+        state.apply(Version::FIRST, change);
+    }
+    state
+}
+
+#[test]
+fn every_order_of_1000_histories_gives_the_state_of_the_commit_order() {
+    let dialect = Salesforce::new(None);
+    let mut orders = 0;
+    for seed in 0..1_000 {
+        let history = History { seed };
+        let changes: Vec<Change> = history.deliveries(RECORD).iter().map(|d| read(&dialect, d)).collect();
+        let mut by_position: Vec<&Change> = changes.iter().collect();
+        by_position.sort_by_key(|change| change.position);
+        let expected = fold(by_position.into_iter());
+        for arrival in history.all_arrivals(changes.len()) {
+            assert_eq!(fold(arrival.iter().map(|i| &changes[*i])), expected, "history {seed}, arrival {arrival:?}");
+            orders += 1;
+        }
+    }
+    assert!(orders > 20_000, "only {orders} orders were tried");
+}
+
+#[test]
+fn the_histories_meet_every_oddity() {
+    let dialect = Salesforce::new(None);
+    let states: Vec<Aggregate> = (0..1_000)
+        .map(|seed| {
+            let changes: Vec<Change> = History { seed }.deliveries(RECORD).iter().map(|d| read(&dialect, d)).collect();
+            fold(changes.iter())
+        })
+        .collect();
+    let count = |holds: &dyn Fn(&Aggregate) -> bool| states.iter().filter(|state| holds(state)).count();
+    assert!(count(&|state| !state.has_base()) > 20, "histories that wait for their base");
+    assert!(count(&|state| state.is_deleted()) > 50, "histories that end deleted");
+    assert!(count(&|state| state.unknown_paths().next().is_some()) > 50, "histories that end with unknown leaves");
+    let is_edited = |state: &Aggregate| {
+        state.raw().get("Description").and_then(|text| text.as_str()).is_some_and(|text| text.contains("edited"))
+    };
+    assert!(count(&is_edited) > 50, "histories whose differences lead to a text");
+}

@@ -1,0 +1,270 @@
+//! Checks a file against its row.
+//!
+//! Promises to go on behind a fault, so that a run tells all that is not as the table says.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use annals_application::commands::{EventRead, Outcome};
+use annals_application::ports::QuarantineState;
+use annals_application::queries::{HistoryEvent, HistoryRequest, ListRequest};
+use annals_domain::aggregate::{Aggregate, Reading};
+use annals_domain::change::HydrationReason;
+use annals_domain::identity::{EntityKey, EntityName, ExternalId};
+use annals_domain::path::Path;
+use annals_tests::samples::{Run, Sample, seen};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::table::{Row, Says};
+
+/// How many of each outcome there are.
+pub(crate) fn outcomes(reads: &[EventRead]) -> BTreeMap<Outcome, usize> {
+    let mut counts = BTreeMap::new();
+    for read in reads {
+        *counts.entry(read.outcome).or_default() += 1;
+    }
+    counts
+}
+
+/// A run of the files against the table.
+pub(crate) struct Checker {
+    pub(crate) run: Run,
+    /// All answers so far.
+    pub(crate) reads: Vec<EventRead>,
+    /// What is not as the table says.
+    pub(crate) faults: Vec<String>,
+    /// The transaction of each file that is stored.
+    transactions: HashMap<&'static str, Option<String>>,
+}
+
+/// A stored change and its record behind it.
+struct Behind<'a> {
+    row: &'a Row,
+    read: &'a EventRead,
+    key: EntityKey,
+    entity: Value,
+    state: Aggregate,
+    /// Its newest event; `None`, and a fault, where the history does not answer.
+    event: Option<HistoryEvent>,
+}
+
+impl Checker {
+    /// Of no file yet.
+    pub(crate) async fn new() -> Self {
+        Self { run: Run::new().await, reads: Vec::new(), faults: Vec::new(), transactions: HashMap::new() }
+    }
+
+    fn expect(&mut self, row: &Row, what: &str, is: impl Into<Value>, should: impl Into<Value>) {
+        let (is, should) = (is.into(), should.into());
+        if is != should {
+            self.faults.push(format!("{}: {what}: {is}, not {should}", row.file));
+        }
+    }
+
+    /// Runs a file and holds what comes of it against its row.
+    pub(crate) async fn check(&mut self, sample: &Sample, row: &Row) {
+        let reads = self.run.take(sample.provider, &sample.text).await;
+        self.expect(row, "answers", reads.len(), 1);
+        let read = reads[0].clone();
+        self.expect(row, "outcome", json!(read.outcome), json!(row.outcome));
+        self.expect(row, "aggregate_type", json!(read.aggregate_type), json!(row.aggregate_type));
+        self.expect(row, "event_type", json!(read.event_type), json!(row.event_type));
+        self.expect(row, "version", json!(read.version), json!(row.version));
+        match row.outcome {
+            Outcome::Stored | Outcome::AwaitingBase => self.check_stored(sample, row, &read).await,
+            Outcome::Quarantined => self.check_quarantined(sample, row, &read).await,
+            Outcome::BackfillRequested => self.check_job(sample, row, &read).await,
+            Outcome::Ignored => {
+                self.expect(
+                    row,
+                    "kept",
+                    json!([read.errors, read.event_id, read.quarantine_id]),
+                    json!([[], null, null]),
+                );
+                self.expect(row, "words", read.warnings.len(), 1);
+            }
+            Outcome::Duplicate => self.faults.push(format!("{}: no row expects a duplicate", row.file)),
+        }
+        self.reads.extend(reads);
+    }
+
+    async fn check_quarantined(&mut self, sample: &Sample, row: &Row, read: &EventRead) {
+        self.expect(row, "job", json!(read.job_id), Value::Null);
+        for says in row.says {
+            let Says::Errors(errors) = says else { panic!("{}: a refused input has no {says:?}", row.file) };
+            let fields = |mut fields: Vec<String>| {
+                fields.sort();
+                fields
+            };
+            let at = fields(read.errors.iter().map(|error| error.field.clone()).collect());
+            self.expect(row, "errors", at, fields(errors.iter().map(|(field, _)| (*field).to_owned()).collect()));
+            for (field, words) in *errors {
+                let says_so = read.errors.iter().any(|error| error.field == *field && error.message.contains(words));
+                self.expect(row, &format!("`{words}` in {:?}", read.errors), says_so, true);
+            }
+        }
+        let quarantine = self.run.test.process.handler.quarantine();
+        let entry = quarantine.get(read.quarantine_id.as_deref().unwrap_or_default()).await.expect("the entry");
+        let body = quarantine.body(&entry, usize::MAX).await.expect("its body");
+        self.expect(row, "input", String::from_utf8(body).expect("UTF-8"), sample.text.trim_end());
+        self.expect(row, "state", json!(entry.state), json!(QuarantineState::Open));
+        self.expect(row, "errors kept", json!(entry.errors), json!(read.errors));
+    }
+
+    async fn check_job(&mut self, sample: &Sample, row: &Row, read: &EventRead) {
+        assert!(matches!(row.says, [Says::JobKeepsInput]), "{}", row.file);
+        let jobs = self.run.jobs().await;
+        let job = jobs.iter().find(|job| Some(job.id) == read.job_id).expect("the job that the answer names");
+        self.expect(row, "input", job.input.clone(), sample.text.trim_end());
+        self.expect(row, "object", job.entity_name.as_str(), "Account");
+        self.expect(row, "entity_name", json!(read.entity_name), "Account");
+        self.expect(row, "external_id", json!(read.external_id), Value::Null);
+        let empty = seen(&self.run.test.process, "client", "000000000000000AAA").await;
+        self.expect(row, "the empty id", empty, "there is no client `000000000000000AAA`");
+    }
+
+    async fn check_stored(&mut self, sample: &Sample, row: &Row, read: &EventRead) {
+        let Some(behind) = self.behind(row, read).await else { return };
+        let waits = row.outcome == Outcome::AwaitingBase;
+        self.expect(row, "errors", json!(read.errors), json!([]));
+        let event_type = read.event_type.expect("a stored change has one");
+        let message = format!("{event_type} before its creation: the entity waits for it");
+        let warning = json!([{ "field": "event_type", "message": message }]);
+        self.expect(row, "warnings", json!(read.warnings), if waits { warning } else { json!([]) });
+        if let Some(event) = &behind.event {
+            self.expect(row, "version in the history", json!(event.version), json!(row.version));
+            self.expect(row, "event_type in the history", json!(event.event_type), json!(row.event_type));
+            let data = event.data.as_ref().expect("asked for").get();
+            self.expect(row, "input in the history", data, sample.text.trim_end());
+            self.expect(row, "warnings in the history", json!(event.warnings), json!(read.warnings));
+            self.transactions.insert(row.file, event.transaction_key.clone());
+        }
+        if waits {
+            self.expect(row, "entity", behind.entity.clone(), "awaiting base");
+        } else {
+            self.expect(row, "entity's version", behind.entity["version"].clone(), json!(row.version));
+            self.expect(row, "mapping warnings", behind.entity["warnings"].clone(), json!([]));
+            self.expect(row, "unknown fields", behind.entity["unknown"].clone(), json!([]));
+        }
+        let unknown: Vec<&str> = behind.state.unknown_paths().map(Path::as_str).collect();
+        let named = row.says.iter().find_map(|says| if let Says::Unknown(names) = says { Some(*names) } else { None });
+        self.expect(row, "unknown leaves", unknown, named.unwrap_or_default());
+        self.check_hydration(&behind, waits).await;
+        for says in row.says {
+            self.check_says(&behind, says).await;
+        }
+    }
+
+    /// What a change left behind; `None`, with a fault, where the answer names no record.
+    async fn behind<'a>(&mut self, row: &'a Row, read: &'a EventRead) -> Option<Behind<'a>> {
+        let (Some(name), Some(id), Some(aggregate_id)) = (&read.entity_name, &read.external_id, read.aggregate_id)
+        else {
+            self.faults.push(format!("{}: the answer names no record", row.file));
+            return None;
+        };
+        let key = EntityKey { entity_name: EntityName::new(name.as_str()), aggregate_id };
+        let aggregate_type = row.aggregate_type.expect("a row of a record has a type");
+        let entity = seen(&self.run.test.process, aggregate_type, id.as_str()).await;
+        let state = self.run.test.load(&key).await;
+        let request = HistoryRequest { raw: true, ..HistoryRequest::default() };
+        let page = self.run.test.process.queries.history(aggregate_type, id.as_str(), &request).await;
+        let event = match page {
+            Ok(mut page) => page.results.pop(),
+            Err(error) => {
+                self.faults.push(format!("{}: its history does not answer: {error}", row.file));
+                None
+            }
+        };
+        Some(Behind { row, read, key, entity, state, event })
+    }
+
+    async fn check_hydration(&mut self, behind: &Behind<'_>, waits: bool) {
+        let mut expected = BTreeSet::new();
+        expected.extend(waits.then_some(HydrationReason::MissingBase));
+        expected.extend(behind.row.says.iter().filter_map(|says| match says {
+            Says::Asks(reason) => Some(*reason),
+            _ => None,
+        }));
+        let task = self.run.hydration().await.remove(&behind.key);
+        let reasons = task.map(|task| task.reasons).unwrap_or_default();
+        self.expect(behind.row, "hydration", json!(reasons), json!(expected));
+    }
+
+    async fn check_says(&mut self, behind: &Behind<'_>, says: &Says) {
+        let Behind { row, read, entity, state, .. } = behind;
+        let what = format!("{says:?}");
+        let field = |path: &str| entity.pointer(&format!("/{}", path.replace('.', "/"))).cloned();
+        let text = |path: &str| field(path).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+        let parsed = |json: &str| serde_json::from_str::<Value>(json).expect("the table has JSON");
+        match says {
+            Says::Id(id) => self.expect(row, &what, json!(read.external_id), json!(ExternalId::new(*id))),
+            Says::At(at) => self.expect(row, &what, json!(read.timestamp), *at),
+            Says::Text(path, text) => self.expect(row, &what, json!(field(path)), *text),
+            // In a list, so that null is not the same as not there.
+            Says::Field(path, json) => {
+                self.expect(row, &what, json!(field(path).map(|value| [value])), json!([parsed(json)]));
+            }
+            Says::Length(path, length) => self.expect(row, &what, text(path).chars().count(), *length),
+            Says::Sha256(path, hash) => {
+                let is: String = Sha256::digest(text(path)).iter().map(|byte| format!("{byte:02x}")).collect();
+                self.expect(row, &what, is, *hash);
+            }
+            Says::Raw(path, json) => {
+                let reading = state.read(&Path::new(*path));
+                let shown = if let Reading::Known(value) = reading { value.into_owned() } else { json!("not known") };
+                self.expect(row, &what, shown, parsed(json));
+            }
+            Says::Writes(paths) => {
+                self.expect(row, &what, state.paths().map(Path::as_str).collect::<Vec<_>>(), *paths);
+            }
+            Says::Leaves(above, count) => {
+                self.expect(row, &what, state.paths().filter(|path| path.below(above).is_some()).count(), *count);
+            }
+            Says::Life(life) => self.expect(row, &what, json!(state.lifecycle()), json!(life)),
+            Says::OutOfLists => self.check_lists(behind).await,
+            // With the row as a whole.
+            Says::Unknown(_) | Says::Asks(_) => {}
+            Says::Errors(_) | Says::JobKeepsInput => panic!("{}: a stored change has no {says:?}", row.file),
+            of_the_event => self.check_event(behind, of_the_event),
+        }
+    }
+
+    /// What a row says of the event itself, by the history.
+    fn check_event(&mut self, behind: &Behind<'_>, says: &Says) {
+        let Behind { row, event: Some(event), .. } = behind else { return };
+        let what = format!("{says:?}");
+        match says {
+            Says::Commit(number) => self.expect(row, &what, json!(event.position.commit_number), *number),
+            Says::Sequence(number) => self.expect(row, &what, json!(event.position.sequence_number), *number),
+            Says::Changes(fields) => {
+                let changed: BTreeSet<&str> = event.changes.keys().map(String::as_str).collect();
+                self.expect(row, &what, json!(changed), json!(fields.iter().collect::<BTreeSet<_>>()));
+            }
+            Says::Origin(origin) => {
+                self.expect(row, &what, event.change_origin.clone().unwrap_or_default(), *origin);
+            }
+            Says::Transaction(key) => self.expect(row, &what, json!(event.transaction_key), *key),
+            Says::TransactionOf(file) => {
+                let other = self.transactions.get(file).cloned().flatten().unwrap_or_else(|| format!("none of {file}"));
+                self.expect(row, &what, json!(event.transaction_key), other);
+            }
+            Says::Data(text) => {
+                let data = event.data.as_ref().expect("asked for").get();
+                self.expect(row, &what, data.contains(text), true);
+            }
+            other => panic!("{}: {other:?} is not said of an event", row.file),
+        }
+    }
+
+    async fn check_lists(&mut self, behind: &Behind<'_>) {
+        let row = behind.row;
+        for include_deleted in [false, true] {
+            let request = ListRequest { include_deleted, ..ListRequest::default() };
+            let aggregate_type = row.aggregate_type.expect("a row of a record has a type");
+            let queries = &self.run.test.process.queries;
+            let found = queries.list(aggregate_type, &request).await.expect("a list answers");
+            let is_listed = found.documents.iter().any(|document| document.aggregate_id == behind.key.aggregate_id);
+            self.expect(row, &format!("listed, include_deleted={include_deleted}"), is_listed, include_deleted);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The sample events, run in the order of their names on an empty database: what each comes to is a
+//! snapshot, none is left out, and neither repetition nor order changes what the entities are.
+//!
+//! The snapshots leave out what differs from run to run: times of this machine, and ids of commands.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use annals_application::commands::{EventRead, Outcome};
+use annals_application::queries::{HistoryPage, HistoryRequest};
+use annals_domain::identity::Provider;
+use annals_domain::validation::Finding;
+use annals_tests::samples::{Run, Sample, files_below, names, numbered, samples, seen, without_version};
+use serde_json::{Map, Value, json};
+
+/// The client with the most to tell: files 01, 04, 11, 12 and 39.
+const HALCYON: &str = "001Qz00000Hal1cIAB";
+/// The client whose creation comes behind its first update: files 02, 03, 05 and 06.
+const BLUE_LANTERN: &str = "001Qz00000BlLn2IAF";
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests' folder lies in the repository").to_path_buf()
+}
+
+fn snapshots() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/sample_events")
+}
+
+/// All of them: one folder a provider.
+fn sample_events() -> Vec<Sample> {
+    let ingest = repository().join("events/ingest");
+    let folders = names(&ingest).into_iter().filter(|name| name != "README.md");
+    let provider = |folder: &str| folder.parse::<Provider>().expect("a folder has a provider's name");
+    folders.flat_map(|folder| samples(&ingest.join(&folder), provider(&folder))).collect()
+}
+
+/// Asserts that a value is the snapshot of that name.
+#[track_caller]
+fn check(folder: &Path, name: &str, value: &Value) {
+    check_text(folder, name, &serde_json::to_string_pretty(value).expect("a value is JSON"));
+}
+
+/// The same of a text.
+#[track_caller]
+fn check_text(folder: &Path, name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(folder);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+/// A finding about this machine's clock, which may be behind the samples'.
+fn is_about_the_clock(finding: &Finding) -> bool {
+    finding.field == "timestamp" && finding.message.contains("is in the future")
+}
+
+fn findings(findings: &[Finding]) -> Vec<String> {
+    findings.iter().filter(|finding| !is_about_the_clock(finding)).map(ToString::to_string).collect()
+}
+
+/// An answer, without the instant at which it was given.
+fn answer(read: &EventRead) -> Value {
+    json!({
+        "outcome": read.outcome,
+        "entity_name": read.entity_name,
+        "external_id": read.external_id,
+        "aggregate_type": read.aggregate_type,
+        "event_type": read.event_type,
+        "version": read.version,
+        "timestamp": read.timestamp,
+        "errors": findings(&read.errors),
+        "warnings": findings(&read.warnings),
+        "has_job": read.job_id.is_some(),
+        "is_in_quarantine": read.quarantine_id.is_some(),
+    })
+}
+
+/// What a file came to: its answers, and the records that it spoke of as they are behind it, mapped
+/// and raw.
+async fn came_to(run: &Run, reads: &[EventRead]) -> Value {
+    let mut records = Map::new();
+    for read in reads {
+        if let (Some(aggregate_type), Some(id)) = (&read.aggregate_type, &read.external_id) {
+            let entity = seen(&run.test.process, aggregate_type.as_str(), id.as_str()).await;
+            let (key, _) = &run.records[&format!("{} {id}", read.entity_name.as_ref().expect("a record's object"))];
+            let raw = run.test.load(key).await.raw();
+            records.insert(format!("{aggregate_type} {id}"), json!({ "entity": entity, "raw": raw }));
+        }
+    }
+    json!({ "results": reads.iter().map(answer).collect::<Vec<_>>(), "records": records })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_file_comes_to_its_snapshot() {
+    let mut run = Run::new().await;
+    let mut outcomes = Vec::new();
+    for sample in sample_events() {
+        let reads = run.take(sample.provider, &sample.text).await;
+        outcomes.push((came_to(&run, &reads).await, sample));
+    }
+    for (outcome, sample) in &outcomes {
+        check(&snapshots().join(sample.provider.as_str()), sample.stem(), outcome);
+    }
+}
+
+#[test]
+fn every_file_is_run_and_has_its_snapshot_and_no_snapshot_is_without_a_file() {
+    let file = |sample: &Sample| format!("ingest/{}/{}", sample.provider, sample.name).into();
+    let run: BTreeSet<PathBuf> = sample_events().iter().map(file).collect();
+    let mut there = files_below(&repository().join("events"));
+    there.retain(|path| path.file_name().is_some_and(|name| name != "README.md"));
+    assert!(run.len() > 40, "only {} samples", run.len());
+    assert_eq!(run, there, "each file below events/ is a sample that is run");
+
+    let snapshot = |sample: &Sample| format!("{}/{}.snap", sample.provider, sample.stem()).into();
+    let mut expected: BTreeSet<PathBuf> = sample_events().iter().map(snapshot).collect();
+    expected.extend(
+        ["announcements.snap", "history.snap", "history_with_a_late_creation.snap", "kept_beside_the_events.snap"]
+            .map(PathBuf::from),
+    );
+    let mut there = files_below(&snapshots());
+    // What a failed check proposes is no snapshot.
+    there.retain(|path| path.extension().is_some_and(|extension| extension == "snap"));
+    assert_eq!(expected, there, "snapshots and samples go together");
+}
+
+#[test]
+fn the_readme_has_a_line_for_every_file_and_for_no_other() {
+    let readme = std::fs::read_to_string(repository().join("events/ingest/README.md")).expect("the README");
+    let named = readme.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let named: Vec<String> = named.map(|(name, _)| name.to_owned()).collect();
+    let files: Vec<String> = sample_events().into_iter().map(|sample| sample.name).collect();
+    assert_eq!(named, files);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_delivery_of_all_files_changes_nothing() {
+    let samples = sample_events();
+    let mut run = Run::new().await;
+    let first = run.take_all(&samples).await;
+    let before = (run.entities().await, run.hydration().await, run.jobs().await, run.announced());
+    let quarantined = run.quarantine().await.len();
+    let second = run.take_all(&samples).await;
+    for ((sample, first), second) in samples.iter().zip(first).zip(second) {
+        assert_eq!(first.len(), second.len(), "{}", sample.name);
+        for (first, second) in first.iter().zip(&second) {
+            let expected = match first.outcome {
+                Outcome::Stored | Outcome::AwaitingBase => Outcome::Duplicate,
+                kept => kept,
+            };
+            assert_eq!(second.outcome, expected, "{}", sample.name);
+            assert_eq!(second.version, None, "{}: nothing is stored", sample.name);
+            let same = |read: &EventRead| (read.event_id, read.job_id, read.quarantine_id.clone(), read.errors.clone());
+            assert_eq!(same(first), same(second), "{}", sample.name);
+        }
+    }
+    assert_eq!(before, (run.entities().await, run.hydration().await, run.jobs().await, run.announced()));
+    assert_eq!(run.quarantine().await.len(), quarantined);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_in_reverse_order_come_to_the_same_entities() {
+    let samples = sample_events();
+    let (mut run, mut reverse) = (Run::new().await, Run::new().await);
+    let events = numbered(&run.take_all(&samples).await);
+    reverse.take_all(samples.iter().rev()).await;
+    let (entities, reversed) = (run.entities().await, reverse.entities().await);
+    assert_eq!(entities.keys().collect::<Vec<_>>(), reversed.keys().collect::<Vec<_>>());
+    for (record, entity) in entities {
+        assert_eq!(without_version(entity), without_version(reversed[&record].clone()), "{record}");
+    }
+    let (views, reversed) = (run.views(&events).await, reverse.views(&events).await);
+    for (record, view) in views {
+        assert_eq!(view, reversed[&record], "{record}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_announced_is_the_snapshot() {
+    let mut run = Run::new().await;
+    run.take_all(&sample_events()).await;
+    let short = |line: Map<String, Value>| {
+        let mut short = Map::new();
+        for name in ["aggregate_type", "external_id", "event_type", "from_version", "version"] {
+            short.insert(name.to_owned(), line[name].clone());
+        }
+        let changed = line["changes"].as_object().expect("changes by field").keys().cloned().collect::<Vec<_>>();
+        short.insert("changed".to_owned(), json!(changed));
+        Value::Object(short).to_string()
+    };
+    let lines: Vec<String> = run.announced().into_iter().map(short).collect();
+    check_text(&snapshots(), "announcements", &lines.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_beside_the_events_is_the_snapshot() {
+    let mut run = Run::new().await;
+    run.take_all(&sample_events()).await;
+    let tasks = run.hydration().await;
+    let hydration = run.records.iter().filter_map(|(record, (key, _))| Some((record, json!(tasks.get(key)?.reasons))));
+    let hydration: Map<String, Value> = hydration.map(|(record, reasons)| (record.clone(), reasons)).collect();
+    assert_eq!(hydration.len(), tasks.len(), "a task belongs to a record of the samples");
+    let jobs = run.jobs().await.into_iter().map(|job| {
+        let input: Value = serde_json::from_str(&job.input).expect("an input is kept as it came");
+        let header = ["/ChangeEventHeader", "/payload/ChangeEventHeader"].iter().find_map(|at| input.pointer(at));
+        let record_ids = header.map(|header| header["recordIds"].clone());
+        json!({ "entity_name": job.entity_name, "state": job.state, "reason": job.reason, "record_ids": record_ids })
+    });
+    let mut jobs: Vec<Value> = jobs.collect();
+    jobs.sort_by_key(ToString::to_string);
+    let quarantined = run.quarantine().await.into_iter().map(|entry| {
+        json!({ "provider": entry.provider, "state": entry.state, "errors": findings(&entry.errors), "size": entry.size })
+    });
+    let mut quarantined: Vec<Value> = quarantined.collect();
+    quarantined.sort_by_key(ToString::to_string);
+    let kept = json!({ "hydration": hydration, "jobs": jobs, "quarantine": quarantined });
+    check(&snapshots(), "kept_beside_the_events", &kept);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_the_snapshot_with_numbers_and_inputs_exactly_as_they_came() {
+    let samples = sample_events();
+    let mut run = Run::new().await;
+    run.take_all(&samples).await;
+    let request = HistoryRequest { raw: true, ..HistoryRequest::default() };
+    let page = run.test.process.queries.history("client", HALCYON, &request).await.expect("it has a history");
+
+    let past_2_53 = &page.results[1];
+    assert_eq!(past_2_53.position.commit_number.as_deref(), Some("1778192987716501506"));
+    let raw = past_2_53.data.as_ref().expect("asked for").get();
+    assert!(raw.contains(r#""commitNumber": 1778192987716501506,"#), "{raw}");
+    for (event, file) in page.results.iter().zip(["01", "04", "11", "12"]) {
+        let sample = samples.iter().find(|sample| sample.name.starts_with(file)).expect("a sample of that number");
+        assert_eq!(event.data.as_ref().expect("asked for").get(), sample.text.trim_end(), "{file}");
+    }
+
+    check(&snapshots(), "history", &of_any_run(&page));
+    let page = run.test.process.queries.history("client", BLUE_LANTERN, &request).await.expect("it has a history");
+    check(&snapshots(), "history_with_a_late_creation", &of_any_run(&page));
+}
+
+/// A history without what is of one run only, and without the inputs, which the samples are.
+fn of_any_run(page: &HistoryPage) -> Value {
+    let mut json = serde_json::to_value(page).expect("a page is JSON");
+    for event in json["results"].as_array_mut().expect("events") {
+        let event = event.as_object_mut().expect("an event");
+        for of_one_run in ["recorded_at", "causation_id", "data"] {
+            assert!(event.shift_remove(of_one_run).is_some(), "{of_one_run}");
+        }
+        let warnings = event["warnings"].as_array_mut().expect("warnings");
+        warnings.retain(|warning| warning["field"] != "timestamp");
+    }
+    json
+}

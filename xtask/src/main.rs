@@ -1,0 +1,61 @@
+//! `cargo xtask`: the house's own commands.
+//!
+//! Promises that `test` on a machine with only Rust and a C compiler installs what it needs and
+//! then checks everything, one step after the other, naming the step that fails. It starts no
+//! services and changes no source file.
+
+mod command;
+mod runner;
+mod steps;
+mod tidy;
+mod tools;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::runner::{OnFailure, Step};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Set-up and checks of the Annals workspace")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install the tools that are missing, then check everything.
+    Test {
+        /// Run the remaining steps after one has failed.
+        #[arg(long)]
+        keep_going: bool,
+    },
+    /// Check the house rules that neither compiler nor clippy knows.
+    Tidy,
+    /// Install the tools that are missing, and nothing else.
+    Tools,
+}
+
+fn main() -> ExitCode {
+    let (steps, on_failure) = match Arguments::parse().task {
+        Task::Test { keep_going: true } => (steps::everything(root()), OnFailure::Continue),
+        Task::Test { keep_going: false } => (steps::everything(root()), OnFailure::Stop),
+        Task::Tidy => (vec![steps::tidy(root())], OnFailure::Stop),
+        Task::Tools => (tools::steps(root()), OnFailure::Continue),
+    };
+    run(&steps, on_failure)
+}
+
+fn run(steps: &[Step], on_failure: OnFailure) -> ExitCode {
+    let report = runner::run(steps, on_failure);
+    print!("\n{report}");
+    if report.all_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The workspace's folder: this crate's parent.
+fn root() -> &'static Path {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("this crate is a member folder of the workspace")
+}

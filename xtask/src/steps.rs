@@ -1,0 +1,81 @@
+//! What `cargo xtask test` checks, in its order: what is quick and local first.
+//!
+//! Promises that every check names its command, and that the environment of the tests is the
+//! caller's (`ANNALS_SAMPLES` among it), but for what would let a check rewrite its expectations.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+
+use crate::command::Cargo;
+use crate::runner::{Outcome, Step};
+use crate::{tidy, tools};
+
+/// Set-up, then all checks.
+pub(crate) fn everything(root: &'static Path) -> Vec<Step> {
+    let mut steps = tools::steps(root);
+    steps.push(tidy(root));
+    steps.extend(code(root));
+    steps.extend(dependencies(root));
+    steps.extend(benchmarks(root));
+    steps
+}
+
+/// The house rules.
+pub(crate) fn tidy(root: &'static Path) -> Step {
+    Step::new("tidy", move || {
+        let report = tidy::check(root)?;
+        for finding in &report.findings {
+            println!("{finding}");
+        }
+        ensure!(report.findings.is_empty(), "house rules broken: {}", report.findings.len());
+        Ok(Outcome::DoneWith(format!("{} files", report.files)))
+    })
+}
+
+fn code(root: &'static Path) -> Vec<Step> {
+    // All with the same features, so that each dependency is compiled once for checking and once for running.
+    vec![
+        cargo(root, "format", "fmt --all --check"),
+        cargo(root, "clippy", "clippy --workspace --all-targets --all-features -- -D warnings"),
+        Step::new("tests", move || {
+            let command = Cargo::new(root, "nextest run --workspace --all-features");
+            done(command.env("INSTA_UPDATE", "no").without_env("INSTA_FORCE_PASS").run())
+        }),
+        cargo(root, "doc tests", "test --doc --workspace --all-features"),
+        Step::new("docs", move || {
+            let command = Cargo::new(root, "doc --no-deps --workspace --all-features");
+            done(command.env("RUSTDOCFLAGS", "-D warnings").run())
+        }),
+    ]
+}
+
+fn dependencies(root: &'static Path) -> Vec<Step> {
+    vec![
+        cargo(root, "licences, bans, sources", "deny check licenses bans sources"),
+        Step::new("advisories", move || advisories(root)),
+        cargo(root, "unused dependencies", "machete"),
+    ]
+}
+
+/// The benchmarks compile; a small run of them belongs here too, once they have a small mode.
+fn benchmarks(root: &'static Path) -> Vec<Step> {
+    vec![cargo(root, "benchmarks compile", "check --workspace --benches --all-features")]
+}
+
+/// Checks against the advisory database, which is fetched first: only a machine that cannot reach
+/// it is excused, an advisory never is.
+fn advisories(root: &Path) -> Result<Outcome> {
+    if let Err(error) = Cargo::new(root, "deny fetch db").run() {
+        return Ok(Outcome::NotChecked(format!("the advisory database cannot be fetched ({error})")));
+    }
+    done(Cargo::new(root, "deny check advisories").run())
+}
+
+fn cargo(root: &'static Path, name: &str, arguments: &'static str) -> Step {
+    Step::new(name, move || done(Cargo::new(root, arguments).run()))
+}
+
+fn done(result: Result<()>) -> Result<Outcome> {
+    result.map(|()| Outcome::Done)
+}

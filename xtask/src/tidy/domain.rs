@@ -1,0 +1,171 @@
+//! The domain crate is a function of its arguments.
+//!
+//! Promises that its manifest names no crate that does I/O or async, and that its code names no
+//! module of std that does. Clippy's bans (clock, environment, random ids) come on top.
+
+use toml::{Table, Value};
+
+use super::Finding;
+use super::tree::SourceFile;
+
+/// The manifest that every tree of ours has.
+pub(super) const MANIFEST: &str = "shared/domain/Cargo.toml";
+
+const CODE: &str = "shared/domain/src/";
+
+/// Beginnings of the names of crates that do I/O or async.
+const IO_CRATES: [&str; 14] = [
+    "async",
+    "aws",
+    "axum",
+    "futures",
+    "http",
+    "hyper",
+    "lambda",
+    "mio",
+    "rand",
+    "reqwest",
+    "rusqlite",
+    "tokio",
+    "tower",
+    "tracing-subscriber",
+];
+
+/// Modules of std that reach outside.
+const IO_MODULES: [&str; 6] = ["env", "fs", "io", "net", "process", "thread"];
+
+/// The domain's manifest depends on no crate that does I/O.
+pub(super) fn has_no_means_for_io(file: &SourceFile) -> Vec<Finding> {
+    if file.path != MANIFEST {
+        return Vec::new();
+    }
+    let manifest: Table = match file.text.parse() {
+        Ok(manifest) => manifest,
+        Err(error) => return vec![Finding::new(file, 0, format!("not readable: {}", error.message()))],
+    };
+    dependencies(&manifest)
+        .into_iter()
+        .filter(|name| IO_CRATES.iter().any(|begin| name.starts_with(begin)))
+        .map(|name| Finding::new(file, 0, format!("the domain does no I/O: `{name}` belongs outside of it")))
+        .collect()
+}
+
+/// The domain's code names nothing of std that reaches outside, and is not async.
+pub(super) fn does_no_io(file: &SourceFile) -> Vec<Finding> {
+    if !file.is_rust() || !file.path.starts_with(CODE) {
+        return Vec::new();
+    }
+    let code = file.text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
+    code.filter_map(|(index, line)| Some((index + 1, io_in(line)?)))
+        .map(|(line, what)| Finding::new(file, line, format!("the domain does no I/O: `{what}` belongs outside of it")))
+        .collect()
+}
+
+/// The crates that a manifest depends on, in whatever table, by their real names.
+fn dependencies(manifest: &Table) -> Vec<String> {
+    let mut names = Vec::new();
+    for (key, value) in manifest {
+        let Value::Table(table) = value else { continue };
+        if key.ends_with("dependencies") {
+            names.extend(table.iter().map(|(name, how)| real_name(name, how)));
+        } else if key == "target" {
+            names.extend(table.values().filter_map(Value::as_table).flat_map(dependencies));
+        }
+    }
+    names
+}
+
+fn real_name(name: &str, how: &Value) -> String {
+    how.get("package").and_then(Value::as_str).unwrap_or(name).to_owned()
+}
+
+fn io_in(line: &str) -> Option<String> {
+    if line.contains("async fn") || line.contains("async move") || line.contains(".await") {
+        return Some("async".to_owned());
+    }
+    line.match_indices("std::").find_map(|(at, found)| {
+        let named = first_names(&line[at + found.len()..]);
+        let module = named.into_iter().find(|name| IO_MODULES.contains(name))?;
+        Some(format!("std::{module}"))
+    })
+}
+
+/// The names that a path goes on with: one, or those of a group in braces.
+fn first_names(rest: &str) -> Vec<&str> {
+    match rest.strip_prefix('{') {
+        Some(inner) => inner.split('}').next().unwrap_or(inner).split(',').map(first_name).collect(),
+        None => vec![first_name(rest)],
+    }
+}
+
+fn first_name(path: &str) -> &str {
+    let path = path.trim_start();
+    path.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, text: &str) -> SourceFile {
+        SourceFile { path: path.to_owned(), text: text.to_owned() }
+    }
+
+    #[track_caller]
+    fn check_manifest(text: &str, reasons: &[&str]) {
+        let found = has_no_means_for_io(&file(MANIFEST, text));
+        assert_eq!(found.len(), reasons.len(), "{text}: {found:?}");
+        for (finding, reason) in found.iter().zip(reasons) {
+            assert!(finding.reason.contains(reason), "{finding}");
+        }
+    }
+
+    #[test]
+    fn the_manifest_names_no_crate_that_does_io() {
+        check_manifest("[dependencies]\nserde = \"1\"\ntoml = \"1\"", &[]);
+        check_manifest("[dependencies]\ntokio.workspace = true", &["`tokio`"]);
+        check_manifest(
+            "[dependencies]\naws-sdk-dynamodb = \"1\"\nrusqlite = \"1\"",
+            &["`aws-sdk-dynamodb`", "`rusqlite`"],
+        );
+        check_manifest("[dev-dependencies]\nreqwest = \"1\"", &["`reqwest`"]);
+        check_manifest("[build-dependencies]\nasync-trait = \"1\"", &["`async-trait`"]);
+        check_manifest("[target.'cfg(unix)'.dependencies]\ntokio = \"1\"", &["`tokio`"]);
+        check_manifest("[dependencies]\nquiet = { package = \"tokio\", version = \"1\" }", &["`tokio`"]);
+        check_manifest("[dependencies", &["not readable"]);
+    }
+
+    #[test]
+    fn other_manifests_may() {
+        let other = file("shared/embedded/Cargo.toml", "[dependencies]\ntokio = \"1\"");
+        assert_eq!(has_no_means_for_io(&other), []);
+    }
+
+    #[track_caller]
+    fn check_line(line: &str, found: Option<&str>) {
+        let found = found.map(|what| format!("the domain does no I/O: `{what}` belongs outside of it"));
+        let reasons: Vec<String> =
+            does_no_io(&file("shared/domain/src/event.rs", line)).into_iter().map(|finding| finding.reason).collect();
+        assert_eq!(reasons, Vec::from_iter(found), "{line}");
+    }
+
+    #[test]
+    fn the_code_names_nothing_that_reaches_outside() {
+        check_line("use std::fmt;", None);
+        check_line("use std::iter;", None);
+        check_line("use std::{collections::BTreeMap, fmt};", None);
+        check_line("use std::fs;", Some("std::fs"));
+        check_line("use std::{fmt, fs};", Some("std::fs"));
+        check_line("use std::{fmt, net::IpAddr};", Some("std::net"));
+        check_line("let text = std::fs::read_to_string(path)?;", Some("std::fs"));
+        check_line("std::fmt::write(a, b); std::io::stdout();", Some("std::io"));
+        check_line("pub async fn fold() {}", Some("async"));
+        check_line("store.append(event).await?;", Some("async"));
+        check_line("// std::fs is not for here", None);
+    }
+
+    #[test]
+    fn other_code_may() {
+        assert_eq!(does_no_io(&file("shared/embedded/src/lib.rs", "use std::fs;")), []);
+    }
+}

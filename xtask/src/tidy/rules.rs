@@ -1,0 +1,130 @@
+//! The rules that hold for every file.
+//!
+//! Each is a function from a file to its findings, and looks at nothing else.
+
+use super::Finding;
+use super::tree::SourceFile;
+
+/// More lines than this and a file is about more than one thing.
+const LONGEST_FILE: usize = 500;
+
+/// Names under which anything can be put.
+const NAMES_WITHOUT_IDEA: [&str; 6] = ["util", "utils", "helper", "helpers", "manager", "common"];
+
+/// Where somebody's files lie on somebody's machine. Written in two halves, as this file is checked too.
+const MACHINE_PATHS: [&str; 4] =
+    [concat!("/", "home/"), concat!("/", "root/"), concat!("/", "work/"), concat!("/", "Users/")];
+
+/// A file or folder is named for what is in it.
+pub(super) fn name_says_an_idea(file: &SourceFile) -> Vec<Finding> {
+    let stems = file.path.split('/').map(|part| part.split('.').next().unwrap_or(part));
+    stems
+        .filter(|stem| NAMES_WITHOUT_IDEA.contains(&stem.to_lowercase().as_str()))
+        .map(|stem| Finding::new(file, 0, format!("`{stem}` says nothing of what is in it: name the idea")))
+        .collect()
+}
+
+/// A Rust module begins with what it promises.
+pub(super) fn module_says_what_it_promises(file: &SourceFile) -> Vec<Finding> {
+    let says_it = file.text.lines().map(str::trim_start).find(|line| !line.is_empty() && !line.starts_with("#!["));
+    if !file.is_rust() || says_it.is_some_and(|line| line.starts_with("//!")) {
+        return Vec::new();
+    }
+    vec![Finding::new(file, 1, "begin the module with `//!`: what it promises, and what it does not")]
+}
+
+/// Nothing in the tree knows whose machine it was written on.
+pub(super) fn no_machine_paths(file: &SourceFile) -> Vec<Finding> {
+    let lines = file.text.lines().enumerate();
+    lines
+        .filter_map(|(index, line)| Some((index + 1, machine_path_in(line)?)))
+        .map(|(line, path)| Finding::new(file, line, format!("`{path}` is a path on one machine")))
+        .collect()
+}
+
+/// A file is about one thing.
+pub(super) fn not_too_long(file: &SourceFile) -> Vec<Finding> {
+    let lines = file.text.lines().count();
+    if !file.is_rust() || file.is_test() || lines <= LONGEST_FILE {
+        return Vec::new();
+    }
+    vec![Finding::new(file, 0, format!("{lines} lines, {LONGEST_FILE} is the most: split it by idea"))]
+}
+
+/// The machine path that stands in a line at the beginning of a path, not within one.
+fn machine_path_in(line: &str) -> Option<&'static str> {
+    let begins_a_path = |(at, _): (usize, &str)| {
+        !line[..at].ends_with(|c: char| c.is_alphanumeric() || ['_', '-', '.', '~', '}', ')', '*', '>'].contains(&c))
+    };
+    MACHINE_PATHS.into_iter().find(|path| line.match_indices(path).any(begins_a_path))
+}
+
+impl SourceFile {
+    pub(super) fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+
+    /// Whether it holds tests alone, by its folder or its name.
+    fn is_test(&self) -> bool {
+        let mut parts = self.path.rsplit('/');
+        let stem = parts.next().unwrap_or_default().trim_end_matches(".rs");
+        stem == "tests" || stem.ends_with("_tests") || parts.any(|folder| folder == "tests")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(rule: fn(&SourceFile) -> Vec<Finding>, path: &str, text: &str, lines: &[usize]) {
+        let file = SourceFile { path: path.to_owned(), text: text.to_owned() };
+        let found: Vec<usize> = rule(&file).iter().map(|finding| finding.line).collect();
+        assert_eq!(found, lines, "{path}: {text}");
+    }
+
+    #[test]
+    fn names_without_an_idea_are_found_in_files_and_folders() {
+        check(name_says_an_idea, "shared/domain/src/path.rs", "", &[]);
+        check(name_says_an_idea, "shared/domain/src/utils.rs", "", &[0]);
+        check(name_says_an_idea, "docs/Common.md", "", &[0]);
+        check(name_says_an_idea, "shared/helpers/src/lib.rs", "", &[0]);
+        check(name_says_an_idea, "shared/common/manager.rs", "", &[0, 0]);
+        check(name_says_an_idea, "shared/src/utility_bills.rs", "", &[]);
+        check(name_says_an_idea, "shared/src/common_ancestor.rs", "", &[]);
+    }
+
+    #[test]
+    fn a_module_begins_with_its_promise() {
+        check(module_says_what_it_promises, "a.rs", "//! Promises much.\n", &[]);
+        check(module_says_what_it_promises, "a.rs", "\n#![allow(dead_code)]\n//! Promises much.\n", &[]);
+        check(module_says_what_it_promises, "a.rs", "use std::fmt;\n//! Too late.\n", &[1]);
+        check(module_says_what_it_promises, "a.rs", "// A note.\nuse std::fmt;\n", &[1]);
+        check(module_says_what_it_promises, "a.rs", "", &[1]);
+        check(module_says_what_it_promises, "a.toml", "", &[]);
+    }
+
+    #[test]
+    fn a_path_on_one_machine_is_found_where_a_path_begins() {
+        let [home, root, work, users] = MACHINE_PATHS;
+        check(no_machine_paths, "a.md", &format!("one\ntwo {home}me\n{root}x and {home}x"), &[2, 3]);
+        check(no_machine_paths, "a.json", &format!(r#"{{"path": "{work}x"}}"#), &[1]);
+        check(no_machine_paths, "a.rs", &format!("file://{users}me"), &[1]);
+        check(no_machine_paths, "a.rs", &format!("see `{root}.cargo`"), &[1]);
+        check(no_machine_paths, "a.md", &format!("https://example.com{home}page"), &[]);
+        check(no_machine_paths, "a.sh", &format!("ls src{work}x ..{work} ~{home} ${{x}}{root}"), &[]);
+        check(no_machine_paths, "a.md", &home[..home.len() - 1], &[]);
+    }
+
+    #[test]
+    fn only_code_that_is_no_test_has_a_longest_length() {
+        let (longest, longer) = ("\n".repeat(LONGEST_FILE), "\n".repeat(LONGEST_FILE + 1));
+        check(not_too_long, "src/fold.rs", &longest, &[]);
+        check(not_too_long, "src/fold.rs", &longer, &[0]);
+        check(not_too_long, "src/contests.rs", &longer, &[0]);
+        check(not_too_long, "src/fold/tests.rs", &longer, &[]);
+        check(not_too_long, "src/fold_tests.rs", &longer, &[]);
+        check(not_too_long, "tests/src/pipeline.rs", &longer, &[]);
+        check(not_too_long, "Cargo.lock", &longer, &[]);
+    }
+}

@@ -1,0 +1,111 @@
+//! The tools that the checks need, and how each gets onto a machine that lacks it.
+//!
+//! Promises to install only what is missing: a tool that answers is used as it is, also in another
+//! version. Rust itself and the C compiler are expected to be there.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::Cargo;
+use crate::runner::{Outcome, Step};
+
+/// A tool that `cargo NAME` runs.
+struct Tool {
+    name: &'static str,
+    source: Source,
+}
+
+/// Where a tool comes from.
+enum Source {
+    /// A component of the Rust toolchain.
+    Component(&'static str),
+    /// A crate to compile; its features are the few that the checks need.
+    Crate { version: &'static str, features: &'static str },
+}
+
+const TOOLS: [Tool; 5] = [
+    Tool { name: "fmt", source: Source::Component("rustfmt") },
+    Tool { name: "clippy", source: Source::Component("clippy") },
+    Tool {
+        name: "nextest",
+        source: Source::Crate { version: "0.9.151", features: "--no-default-features --features default-no-update" },
+    },
+    Tool { name: "deny", source: Source::Crate { version: "0.20.2", features: "--no-default-features" } },
+    Tool { name: "machete", source: Source::Crate { version: "0.9.1", features: "" } },
+];
+
+/// One step a tool, which ends with the tool in place.
+pub(crate) fn steps(root: &'static Path) -> Vec<Step> {
+    TOOLS.iter().map(|tool| Step::new(format!("tool: cargo {}", tool.name), move || tool.provide(root))).collect()
+}
+
+impl Tool {
+    fn provide(&self, root: &Path) -> Result<Outcome> {
+        if let Some(version) = self.version(root) {
+            return Ok(Outcome::DoneWith(format!("{version} is here{}", self.remark(&version))));
+        }
+        self.install_command(root).run().with_context(|| format!("`cargo {}` could not be installed", self.name))?;
+        match self.version(root) {
+            Some(version) => Ok(Outcome::DoneWith(format!("{version} installed"))),
+            None => bail!("`cargo {}` was installed but does not run", self.name),
+        }
+    }
+
+    fn version(&self, root: &Path) -> Option<String> {
+        let answer = Cargo::new(root, &format!("{} --version", self.name)).ask()?;
+        Some(version_in(&answer).unwrap_or("an unnamed version").to_owned())
+    }
+
+    fn install_command(&self, root: &Path) -> Cargo {
+        match &self.source {
+            Source::Component(component) => Cargo::program("rustup", root, &format!("component add {component}")),
+            Source::Crate { version, features } => {
+                Cargo::new(root, &format!("install --locked cargo-{}@{version} {features}", self.name))
+            }
+        }
+    }
+
+    /// What to say of a version that is not the one the checks were written with.
+    fn remark(&self, version: &str) -> String {
+        match &self.source {
+            Source::Crate { version: ours, .. } if *ours != version => format!(" ({ours} is what we check with)"),
+            _ => String::new(),
+        }
+    }
+}
+
+/// The version in an answer to `--version`: its first word that begins with a digit.
+fn version_in(answer: &str) -> Option<&str> {
+    answer.split_whitespace().find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEXTEST: Tool = Tool { name: "nextest", source: Source::Crate { version: "0.9.151", features: "--minimal" } };
+
+    #[test]
+    fn the_version_is_read_from_each_tools_way_of_saying_it() {
+        let check = |answer, version| assert_eq!(version_in(answer), version, "{answer}");
+        check("0.9.1\n", Some("0.9.1"));
+        check("cargo-deny 0.20.2\n", Some("0.20.2"));
+        check("cargo-nextest 0.9.151 (6b3f99457 2026-11-02)\nrelease: 0.9.151\n", Some("0.9.151"));
+        check("rustfmt 1.9.0-stable (59807616e1 2026-04-14)\n", Some("1.9.0-stable"));
+        check("", None);
+    }
+
+    #[test]
+    fn another_version_than_ours_is_remarked_on() {
+        assert_eq!(NEXTEST.remark("0.9.151"), "");
+        assert_eq!(NEXTEST.remark("0.9.98"), " (0.9.151 is what we check with)");
+    }
+
+    #[test]
+    fn what_is_installed_is_pinned_locked_and_as_small_as_the_checks_need() {
+        let check = |tool: &Tool, line: &str| assert_eq!(tool.install_command(Path::new(".")).line(), line);
+        check(&NEXTEST, "cargo install --locked cargo-nextest@0.9.151 --minimal");
+        check(&TOOLS[0], "rustup component add rustfmt");
+    }
+}
