@@ -56,7 +56,7 @@ fn change(round: usize, record: usize) -> serde_json::Value {
             "BillingAddress": {"Street": "14 Tannery Lane", "City": "Athens", "PostalCode": "105 54", "Country": "Greece"},
             "OwnerId": "005000000000001AAA", "CreatedDate": iso, "LastModifiedDate": iso
         })
-    } else if round % 5 == 0 {
+    } else if round.is_multiple_of(5) {
         json!({
             "ChangeEventHeader": header("UPDATE", &["Name", "LastModifiedDate"]),
             "Name": format!("Company number {record}, renamed in round {round}"), "LastModifiedDate": iso
@@ -78,7 +78,7 @@ fn change(round: usize, record: usize) -> serde_json::Value {
 
 /// Whether a round of changes touches what searches look into.
 fn is_searchable(round: usize) -> bool {
-    round % 5 == 0
+    round.is_multiple_of(5)
 }
 
 /// Runs `annals ingest` to its end; its time and its peak memory in bytes.
@@ -135,17 +135,17 @@ struct Rows {
 fn rows(db: &Path, records: usize) -> Result<Rows> {
     let connection = Connection::open(db)?;
     let table: String = connection.query_row(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'entity_client_[0-9]*' AND sql NOT LIKE '%VIRTUAL%' \
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'entity_client_[0-9]*' AND sql NOT LIKE '%VIRTUAL%'
          AND name NOT LIKE '%fts%' ORDER BY name LIMIT 1",
         [],
         |row| row.get(0),
     )?;
     let mut statement = connection.prepare(
-        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name NOT GLOB '*fts_*' ORDER BY rowid",
+        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name NOT GLOB 'words_*_*_*' ORDER BY rowid",
     )?;
     let schema = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     let events = all(&mut connection.prepare("SELECT * FROM events ORDER BY commit_position")?)?;
-    let entities = all(&mut connection.prepare(&format!("SELECT rowid, * FROM {table} ORDER BY f_id"))?)?;
+    let entities = all(&mut connection.prepare(&format!("SELECT * FROM {table} ORDER BY f_id"))?)?;
     let mut statement = connection.prepare(&format!("SELECT rowid, search_text FROM {table} ORDER BY f_id"))?;
     let search = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
     ensure!(entities.len() == records && events.len() == records * CHANGES, "the subject wrote every row");
@@ -159,64 +159,76 @@ fn all(statement: &mut Statement<'_>) -> Result<Vec<Vec<Value>>> {
     Ok(statement.query_map([], row)?.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Writes the rows by hand; the time from the first statement to the last commit.
-fn floor(rows: &Rows, db: &Path, records: usize) -> Result<Duration> {
+/// A fresh file with the subject's schema and durability.
+fn by_hand(rows: &Rows, db: &Path) -> Result<Connection> {
     remove(db);
-    let mut connection = Connection::open(db)?;
+    let connection = Connection::open(db)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.set_prepared_statement_cache_capacity(64);
     for sql in &rows.schema {
         connection.execute_batch(sql).with_context(|| sql.clone())?;
     }
-    let places = |count: usize| vec!["?"; count].join(",");
-    let insert_event = format!("INSERT INTO events VALUES ({})", places(rows.events[0].len()));
-    let columns: Vec<String> = {
+    Ok(connection)
+}
+
+/// The statements that write a row of each kind.
+struct Statements {
+    event: String,
+    entity: String,
+    forget_words: String,
+    words: String,
+}
+
+impl Statements {
+    fn new(connection: &Connection, rows: &Rows) -> Result<Self> {
         let statement = connection.prepare(&format!("SELECT * FROM {}", rows.table))?;
-        statement.column_names().iter().map(|name| (*name).to_owned()).collect()
-    };
-    let updates: Vec<String> = columns.iter().map(|name| format!("\"{name}\" = excluded.\"{name}\"")).collect();
-    let names: Vec<String> = columns.iter().map(|name| format!("\"{name}\"")).collect();
-    let has_rowid = columns.iter().any(|name| name == "rowid" || name == "row_id");
-    let (extra, skip) = if has_rowid { ("", 1) } else { ("rowid, ", 0) };
-    let upsert = format!(
-        "INSERT INTO {} ({extra}{}) VALUES ({}) ON CONFLICT (aggregate_id) DO UPDATE SET {}",
-        rows.table,
-        names.join(","),
-        places(rows.entities[0].len() - skip),
-        updates.join(",")
-    );
-    let fts: String = connection.query_row(
-        "SELECT name FROM sqlite_master WHERE sql LIKE '%fts5%' AND name LIKE '%client%'",
-        [],
-        |row| row.get(0),
-    )?;
-    let start = Instant::now();
+        let columns: Vec<String> = statement.column_names().map(|name| format!("\"{name}\"")).collect();
+        let updates: Vec<String> = columns.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+        let places = |count: usize| vec!["?"; count].join(",");
+        let (table, names) = (&rows.table, columns.join(","));
+        let fts: String = connection.query_row(
+            "SELECT name FROM sqlite_master WHERE sql LIKE '%fts5%' AND name LIKE '%client%'",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(Self {
+            event: format!("INSERT INTO events VALUES ({})", places(rows.events[0].len())),
+            entity: format!(
+                "INSERT INTO {table} ({names}) VALUES ({}) ON CONFLICT (aggregate_id) DO UPDATE SET {}",
+                places(columns.len()),
+                updates.join(",")
+            ),
+            forget_words: format!("DELETE FROM {fts} WHERE rowid = ?"),
+            words: format!("INSERT INTO {fts} (rowid, search_text) VALUES (?, ?)"),
+        })
+    }
+}
+
+/// Writes the rows by hand; the time from the first statement to the last commit.
+fn floor(rows: &Rows, db: &Path, records: usize) -> Result<Duration> {
+    let mut connection = by_hand(rows, db)?;
+    let sql = Statements::new(&connection, rows)?;
     let mut indexed = HashSet::new();
+    let start = Instant::now();
     for (number, batch) in rows.events.chunks(BATCH).enumerate() {
         let transaction = connection.transaction()?;
-        {
-            let mut statement = transaction.prepare_cached(&insert_event)?;
-            for event in batch {
-                statement.execute(params_from_iter(event))?;
-            }
+        let mut statement = transaction.prepare_cached(&sql.event)?;
+        for event in batch {
+            statement.execute(params_from_iter(event))?;
         }
+        drop(statement);
         transaction.commit()?;
         let transaction = connection.transaction()?;
-        {
-            let mut entity = transaction.prepare_cached(&upsert)?;
-            let mut forget = transaction.prepare_cached(&format!("DELETE FROM {fts} WHERE rowid = ?"))?;
-            let mut index =
-                transaction.prepare_cached(&format!("INSERT INTO {fts} (rowid, search_text) VALUES (?, ?)"))?;
-            for change in number * BATCH..number * BATCH + batch.len() {
-                let (round, record) = (change / records, change % records);
-                entity.execute(params_from_iter(&rows.entities[record][skip..]))?;
-                if is_searchable(round) {
-                    let (rowid, text) = &rows.search[record];
-                    if !indexed.insert(record) {
-                        forget.execute([rowid])?;
-                    }
-                    index.execute((rowid, text))?;
+        for change in number * BATCH..number * BATCH + batch.len() {
+            let (round, record) = (change / records, change % records);
+            transaction.prepare_cached(&sql.entity)?.execute(params_from_iter(&rows.entities[record]))?;
+            if is_searchable(round) {
+                let (rowid, text) = &rows.search[record];
+                if !indexed.insert(record) {
+                    transaction.prepare_cached(&sql.forget_words)?.execute([rowid])?;
                 }
+                transaction.prepare_cached(&sql.words)?.execute((rowid, text))?;
             }
         }
         transaction.commit()?;

@@ -1,5 +1,7 @@
 //! Faults of the event store: nothing lost, nothing doubled, no endless loop.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -131,17 +133,14 @@ fn outcomes(reads: &[EventRead]) -> Vec<Outcome> {
     reads.iter().map(|read| read.outcome).collect()
 }
 
-#[track_caller]
-fn check(faults: &'static [Fault]) -> impl Future<Output = ()> {
-    async move {
-        let bench = bench(LONG);
-        bench.failing(faults.iter().copied());
-        let reads = bench.take(&inputs(6)).await.expect("it ends well");
-        assert_eq!(outcomes(&reads), [Outcome::Stored; 6], "{faults:?}");
-        assert_eq!(bench.versions(&reads[0]).await, [1, 2, 3, 4, 5, 6], "{faults:?}");
-        let again = bench.take(&inputs(6)).await.expect("it ends well");
-        assert_eq!(outcomes(&again), [Outcome::Duplicate; 6], "{faults:?}");
-    }
+async fn check(faults: &[Fault]) {
+    let bench = bench(LONG);
+    bench.failing(faults.iter().copied());
+    let reads = bench.take(&inputs(6)).await.expect("it ends well");
+    assert_eq!(outcomes(&reads), [Outcome::Stored; 6], "{faults:?}");
+    assert_eq!(bench.versions(&reads[0]).await, [1, 2, 3, 4, 5, 6], "{faults:?}");
+    let again = bench.take(&inputs(6)).await.expect("it ends well");
+    assert_eq!(outcomes(&again), [Outcome::Duplicate; 6], "{faults:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Projections under faults: poison is parked, outages keep their place, order and cuts do not matter.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::collections::HashSet;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +17,7 @@ use annals_application::projection::{
 };
 use annals_domain::definition::Shape;
 use annals_domain::event::DomainEvent;
-use annals_domain::identity::{AggregateId, EntityName, Provider};
+use annals_domain::identity::AggregateId;
 use annals_domain::position::Version;
 use annals_embedded::{
     Database, RandomIds, SqliteEventStore, SqliteReadModel, SqliteStateStore, SystemClock, TracedJobs,
@@ -60,10 +62,6 @@ impl ReadModel for Scripted {
 
     async fn count(&self, query: &EntityQuery) -> Result<u64, PortError> {
         self.inner.count(query).await
-    }
-
-    async fn open_objects(&self) -> Result<Vec<(Provider, EntityName)>, PortError> {
-        self.inner.open_objects().await
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use annals_domain::definition::Shape;
 use annals_domain::entity::Entity;
-use annals_domain::identity::{AggregateId, EntityName, Provider};
+use annals_domain::identity::AggregateId;
 use annals_domain::instant::Instant;
 use annals_domain::position::Version;
 use async_trait::async_trait;
@@ -122,7 +122,4 @@ pub trait ReadModel: Send + Sync {
 
     /// How many entities a query finds, whatever its page.
     async fn count(&self, query: &EntityQuery) -> Result<u64, PortError>;
-
-    /// The objects without a definition of which there are entities.
-    async fn open_objects(&self) -> Result<Vec<(Provider, EntityName)>, PortError>;
 }

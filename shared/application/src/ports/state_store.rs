@@ -130,6 +130,15 @@ pub trait StateStore: Send + Sync {
     /// Removes the tasks of those records, where there are any.
     async fn finish_hydration(&self, keys: &[EntityKey]) -> Result<(), PortError>;
 
+    /// Takes one reason from the tasks of those records; a task without any left is gone.
+    async fn drop_hydration_reason(&self, keys: &[EntityKey], reason: HydrationReason) -> Result<(), PortError>;
+
+    /// Remembers objects of which there are records.
+    async fn note_objects(&self, objects: &[(Provider, EntityName)]) -> Result<(), PortError>;
+
+    /// The objects that were noted, in any order.
+    async fn noted_objects(&self) -> Result<Vec<(Provider, EntityName)>, PortError>;
+
     /// Keeps a job where none of its id is there; whether it was kept.
     async fn add_job(&self, job: BackfillJob) -> Result<bool, PortError>;
 

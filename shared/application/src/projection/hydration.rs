@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
+use annals_domain::change::HydrationReason;
 use annals_domain::identity::EntityKey;
+use annals_domain::position::Version;
 use annals_domain::services::hydration::{is_satisfied, reasons};
 use async_trait::async_trait;
 
@@ -41,12 +43,20 @@ impl HydrationProjection {
         })
     }
 
-    async fn keep(&self, tasks: Vec<HydrationTask>, finished: &[EntityKey]) -> Result<(), PortError> {
+    async fn keep(
+        &self,
+        tasks: Vec<HydrationTask>,
+        finished: &[EntityKey],
+        based: &[EntityKey],
+    ) -> Result<(), PortError> {
         if !tasks.is_empty() {
             self.state.ask_hydration(tasks).await?;
         }
         if !finished.is_empty() {
             self.state.finish_hydration(finished).await?;
+        }
+        if !based.is_empty() {
+            self.state.drop_hydration_reason(based, HydrationReason::MissingBase).await?;
         }
         Ok(())
     }
@@ -63,7 +73,13 @@ impl Projection for HydrationProjection {
         let asked: Vec<bool> = tasks.iter().map(Option::is_some).collect();
         let is_done = |work: &&Work<'_>| is_satisfied(&work.progress.after, &work.progress.judged());
         let finished: Vec<EntityKey> = works.iter().filter(is_done).map(|work| work.job.key.clone()).collect();
-        let kept = self.keep(tasks.into_iter().flatten().collect(), &finished).await;
+        // A creation that was only late needs no call.
+        let got_base = |work: &&Work<'_>| {
+            let waited = work.job.from_version > Version::FIRST && work.progress.before.is_none();
+            waited && work.progress.after.has_base()
+        };
+        let based: Vec<EntityKey> = works.iter().filter(got_base).map(|work| work.job.key.clone()).collect();
+        let kept = self.keep(tasks.into_iter().flatten().collect(), &finished, &based).await;
         let answer = |asked| match &kept {
             Ok(()) => Ok(JobOutcome::Hydration { asked }),
             Err(error) => Err(repeated(error).into()),

@@ -3,7 +3,7 @@
 //! Promises what the module promises (`crate::projection`). Answers which records must be tried
 //! again because of an outage; the caller keeps their place in the stream.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::{Arc, Mutex};
 
@@ -11,11 +11,12 @@ use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::Catalog;
 use annals_domain::dialect::Dialects;
 use annals_domain::event::DomainEvent;
-use annals_domain::identity::EntityKey;
+use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_domain::position::Version;
 use lru::LruCache;
 
 use super::bring_up::{BringUp, Cached};
+use super::read_model::repeated;
 use super::{Progress, ProjectionFailure, ProjectionRegistry, Work};
 use crate::commands::{RecentChanges, lock};
 use crate::ports::{
@@ -75,6 +76,8 @@ pub struct Projector {
     registry: ProjectionRegistry,
     recent: Option<Arc<RecentChanges>>,
     snapshot_interval: NonZeroU64,
+    /// Objects that are noted already.
+    noted: Mutex<HashSet<(Provider, EntityName)>>,
     cache: Option<Mutex<LruCache<EntityKey, Cached>>>,
 }
 
@@ -96,7 +99,16 @@ impl Projector {
         settings: ProjectorSettings,
     ) -> Self {
         let cache = NonZeroUsize::new(settings.cached_states).map(|capacity| Mutex::new(LruCache::new(capacity)));
-        Self { ports, catalog, dialects, registry, recent: None, snapshot_interval: settings.snapshot_interval, cache }
+        Self {
+            ports,
+            catalog,
+            dialects,
+            registry,
+            recent: None,
+            snapshot_interval: settings.snapshot_interval,
+            noted: Mutex::default(),
+            cache,
+        }
     }
 
     /// With the changes that a command handler of the same process has just stored.
@@ -109,6 +121,7 @@ impl Projector {
     /// Projects a batch, in any order and with repetitions.
     pub async fn project(&self, batch: Vec<Arc<DomainEvent>>) -> BatchReport {
         let mut lanes = self.bring_up(batch).await;
+        self.note_objects(&mut lanes).await;
         let mut reports = Vec::new();
         for (pattern, projection) in self.registry.iter() {
             let is_wanted = |progress: &Progress| {
@@ -170,6 +183,27 @@ impl Projector {
             lanes.push(Lane { key, lowest, highest, progress });
         }
         lanes
+    }
+
+    /// Remembers which objects there are records of, those that wait for their base included.
+    async fn note_objects(&self, lanes: &mut [Lane]) {
+        let object = |lane: &Lane| {
+            let progress = lane.progress.as_ref().ok()?;
+            Some((progress.after.provider(), lane.key.entity_name.clone()))
+        };
+        let found: HashSet<(Provider, EntityName)> = lanes.iter().filter_map(object).collect();
+        let new: Vec<(Provider, EntityName)> = found.difference(&lock(&self.noted)).cloned().collect();
+        if new.is_empty() {
+            return;
+        }
+        match self.ports.state.note_objects(&new).await {
+            Ok(()) => lock(&self.noted).extend(new),
+            Err(error) => {
+                for lane in lanes.iter_mut().filter(|lane| object(lane).is_some_and(|object| new.contains(&object))) {
+                    lane.progress = Err(repeated(&error).into());
+                }
+            }
+        }
     }
 
     fn work<'a>(&self, projection: &'static str, progress: &'a Progress) -> Work<'a> {

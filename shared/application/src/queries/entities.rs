@@ -159,7 +159,7 @@ impl EntityQueries {
         if let Some(definition) = self.catalog.named(name) {
             return Ok(Shape::Defined(Arc::clone(definition)));
         }
-        let objects = self.ports.read_model.open_objects().await?;
+        let objects = self.ports.state.noted_objects().await?;
         let is_named = |object: &EntityName| object.as_str() == name || object.as_str().to_lowercase() == name;
         let found = objects.into_iter().find(|(_, object)| is_named(object));
         found.map(|(_, object)| Shape::Open(object)).ok_or_else(|| QueryError::UnknownType(name.to_owned()))

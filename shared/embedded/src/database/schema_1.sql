@@ -46,6 +46,12 @@ CREATE TABLE snapshot (
     PRIMARY KEY (entity_name, aggregate_id, fold_version, version)
 ) STRICT;
 
+CREATE TABLE object (
+    provider TEXT NOT NULL,
+    entity_name TEXT NOT NULL,
+    PRIMARY KEY (provider, entity_name)
+) STRICT;
+
 CREATE TABLE hydration_task (
     entity_name TEXT NOT NULL,
     aggregate_id BLOB NOT NULL,

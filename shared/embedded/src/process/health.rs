@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use annals_application::ports::{Clock, CommitPosition, EventFeed, PortError, QuarantineState, ReadModel, StateStore};
 use annals_application::queries::{DependencyState, Health, HealthCheck, HealthReport};
+use annals_domain::definition::{Catalog, Shape};
+use annals_domain::identity::{AggregateId, EntityName};
 use async_trait::async_trait;
 
 /// How many of what waits is counted; beyond, "or more" is said.
@@ -15,6 +17,8 @@ pub(super) struct LocalHealth {
     state: Arc<dyn StateStore>,
     read_model: Arc<dyn ReadModel>,
     clock: Arc<dyn Clock>,
+    /// A shape to ask the read model for.
+    shape: Shape,
 }
 
 impl LocalHealth {
@@ -23,8 +27,11 @@ impl LocalHealth {
         state: Arc<dyn StateStore>,
         read_model: Arc<dyn ReadModel>,
         clock: Arc<dyn Clock>,
+        catalog: &Catalog,
     ) -> Self {
-        Self { feed, state, read_model, clock }
+        let shape = catalog.definitions().first().map(|definition| Shape::Defined(Arc::clone(definition)));
+        let shape = shape.unwrap_or_else(|| Shape::Open(EntityName::new("none")));
+        Self { feed, state, read_model, clock, shape }
     }
 
     /// Commits not projected, and the age of the oldest of them in milliseconds.
@@ -59,11 +66,8 @@ impl HealthCheck for LocalHealth {
         let events =
             dependency("event_store", lag.map(|(events, _)| (format!("{events} events not projected"), Health::Ok)));
         let state = dependency("state_store", self.waiting().await);
-        let objects = self.read_model.open_objects().await;
-        let read_model = dependency(
-            "read_model",
-            objects.map(|objects| (format!("{} objects without a definition", objects.len()), Health::Ok)),
-        );
+        let probe = self.read_model.get(&self.shape, AggregateId::from_uuid(uuid::Uuid::nil())).await;
+        let read_model = dependency("read_model", probe.map(|_| ("it answers".to_owned(), Health::Ok)));
         let dependencies = vec![events, state, read_model];
         let all_ok = dependencies.iter().all(|dependency| dependency.status == Health::Ok);
         HealthReport {

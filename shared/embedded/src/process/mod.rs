@@ -140,7 +140,8 @@ impl LocalProcess {
             .with_recent(handler.recent());
         let pipeline = Arc::new(LocalPipeline::new(Arc::clone(&feed), projector));
         let handler = Arc::new(handler.told(Arc::clone(&pipeline) as Arc<dyn AppendListener>));
-        let health = Arc::new(LocalHealth::new(feed, Arc::clone(&state), Arc::clone(&read_model), Arc::clone(&clock)));
+        let health =
+            Arc::new(LocalHealth::new(feed, Arc::clone(&state), Arc::clone(&read_model), Arc::clone(&clock), &catalog));
         let ports = QueryPorts { store, state, read_model };
         let queries = EntityQueries::new(ports, Arc::clone(&catalog), dialects.clone());
         Ok(Self { handler, queries, pipeline, health, catalog, dialects, clock })

@@ -13,7 +13,7 @@ use annals_application::ports::{
     Document, EntityQuery, IndexOutcome, PortError, PortErrorKind, ReadDocument, ReadModel,
 };
 use annals_domain::definition::{Catalog, Shape};
-use annals_domain::identity::{AggregateId, EntityName, Provider};
+use annals_domain::identity::AggregateId;
 use async_trait::async_trait;
 
 pub use self::rebuild::{Finish, Rebuild};
@@ -93,9 +93,5 @@ impl ReadModel for SqliteReadModel {
     async fn count(&self, query: &EntityQuery) -> Result<u64, PortError> {
         let query = query.clone();
         self.database.read(RESOURCE, move |transaction| query::count(transaction, &query)).await
-    }
-
-    async fn open_objects(&self) -> Result<Vec<(Provider, EntityName)>, PortError> {
-        self.database.read(RESOURCE, query::open_objects).await
     }
 }

@@ -2,16 +2,16 @@
 
 use annals_application::ports::{Condition, EntityQuery, Filter, QueryValue, ReadDocument};
 use annals_domain::definition::{FieldType, Shape};
-use annals_domain::identity::{AggregateId, EntityName, Provider};
+use annals_domain::identity::AggregateId;
 use annals_domain::position::Version;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, Transaction, params, params_from_iter};
+use rusqlite::{OptionalExtension, Row, Transaction, params_from_iter};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::index::compared;
 use super::serving;
-use super::table::{OPEN, Table, column, current};
+use super::table::{Table, column};
 use crate::database::Failure;
 
 /// The shortest word that trigrams find.
@@ -63,26 +63,6 @@ pub(super) fn count(transaction: &Transaction<'_>, query: &EntityQuery) -> Resul
     let mut statement = transaction.prepare_cached(&format!("SELECT count(*) FROM {} WHERE {sql}", table.entities))?;
     let count: i64 = statement.query_row(params_from_iter(values), |row| row.get(0))?;
     u64::try_from(count).map_err(Failure::unreadable)
-}
-
-pub(super) fn open_objects(transaction: &Transaction<'_>) -> Result<Vec<(Provider, EntityName)>, Failure> {
-    let Some((table, _)) = current(transaction, OPEN)? else { return Ok(Vec::new()) };
-    // From one object to the next by the index, however many entities each has.
-    let sql = format!(
-        "SELECT entity_name, provider FROM {} WHERE (entity_name, provider) > (?, ?) \
-         ORDER BY entity_name, provider LIMIT 1",
-        table.entities
-    );
-    let mut statement = transaction.prepare_cached(&sql)?;
-    let mut last = (String::new(), String::new());
-    let mut objects = Vec::new();
-    while let Some(next) =
-        statement.query_row(params![last.0, last.1], |row| Ok((row.get(0)?, row.get(1)?))).optional()?
-    {
-        last = next;
-        objects.push((last.1.parse().map_err(Failure::unreadable)?, EntityName::new(last.0.as_str())));
-    }
-    Ok(objects)
 }
 
 fn document(row: &Row<'_>) -> Result<ReadDocument, Failure> {

@@ -9,7 +9,7 @@ use annals_application::ports::{
     CommitPosition, Document, EntityQuery, IndexOutcome, PortError, PortErrorKind, ReadDocument, ReadModel,
 };
 use annals_domain::definition::{Catalog, Shape};
-use annals_domain::identity::{AggregateId, EntityName, Provider};
+use annals_domain::identity::AggregateId;
 use async_trait::async_trait;
 use rusqlite::{Transaction, params};
 
@@ -122,10 +122,6 @@ impl ReadModel for Rebuild {
     }
 
     async fn count(&self, _: &EntityQuery) -> Result<u64, PortError> {
-        Err(only_written())
-    }
-
-    async fn open_objects(&self) -> Result<Vec<(Provider, EntityName)>, PortError> {
         Err(only_written())
     }
 }

@@ -1,5 +1,6 @@
 //! State in SQLite: snapshots, hydration tasks, backfill jobs, parked projections, quarantine.
 
+mod objects;
 mod pending;
 mod quarantine;
 mod row;
@@ -9,7 +10,8 @@ use annals_application::ports::{
     BackfillJob, HydrationTask, ParkedProjection, PortError, QuarantineEntry, QuarantineState, StateStore,
 };
 use annals_domain::aggregate::Aggregate;
-use annals_domain::identity::EntityKey;
+use annals_domain::change::HydrationReason;
+use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_domain::position::Version;
 use annals_domain::validation::Finding;
 use async_trait::async_trait;
@@ -61,6 +63,24 @@ impl StateStore for SqliteStateStore {
         }
         let keys = keys.to_vec();
         self.database.write("hydration_task", move |transaction| pending::finish_hydration(transaction, &keys)).await
+    }
+
+    async fn drop_hydration_reason(&self, keys: &[EntityKey], reason: HydrationReason) -> Result<(), PortError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let keys = keys.to_vec();
+        let drop = move |transaction: &rusqlite::Transaction<'_>| pending::drop_reason(transaction, &keys, reason);
+        self.database.write("hydration_task", drop).await
+    }
+
+    async fn note_objects(&self, objects: &[(Provider, EntityName)]) -> Result<(), PortError> {
+        let objects = objects.to_vec();
+        self.database.write("object", move |transaction| objects::note(transaction, &objects)).await
+    }
+
+    async fn noted_objects(&self) -> Result<Vec<(Provider, EntityName)>, PortError> {
+        self.database.read("object", objects::noted).await
     }
 
     async fn add_job(&self, job: BackfillJob) -> Result<bool, PortError> {

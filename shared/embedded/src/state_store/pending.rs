@@ -1,6 +1,7 @@
 //! What waits for someone: hydration tasks, backfill jobs, parked projections.
 
 use annals_application::ports::{BackfillJob, HydrationTask, ParkedProjection};
+use annals_domain::change::HydrationReason;
 use annals_domain::identity::{EntityKey, EntityName, ExternalId};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
@@ -61,6 +62,31 @@ pub(super) fn finish_hydration(transaction: &Transaction<'_>, keys: &[EntityKey]
         transaction.prepare_cached("DELETE FROM hydration_task WHERE entity_name = ? AND aggregate_id = ?")?;
     for key in keys {
         statement.execute(params![key.entity_name.as_str(), key.aggregate_id.uuid().as_bytes()])?;
+    }
+    Ok(())
+}
+
+pub(super) fn drop_reason(
+    transaction: &Transaction<'_>,
+    keys: &[EntityKey],
+    reason: HydrationReason,
+) -> Result<(), Failure> {
+    let mut find = transaction.prepare_cached(
+        "SELECT entity_name, aggregate_id, provider, external_id, reasons, due_at, attempts FROM hydration_task \
+         WHERE entity_name = ? AND aggregate_id = ?",
+    )?;
+    let mut put = transaction
+        .prepare_cached("UPDATE hydration_task SET reasons = ? WHERE entity_name = ? AND aggregate_id = ?")?;
+    for key in keys {
+        let (name, id) = (key.entity_name.as_str(), key.aggregate_id.uuid());
+        let there = find.query_row(params![name, id.as_bytes()], |row| Ok(hydration_task(row))).optional()?;
+        let Some(mut task) = there.transpose()? else { continue };
+        task.reasons.remove(&reason);
+        if task.reasons.is_empty() {
+            finish_hydration(transaction, std::slice::from_ref(key))?;
+        } else {
+            put.execute(params![to_json(&task.reasons)?, name, id.as_bytes()])?;
+        }
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use annals_application::ports::{
 use annals_application::queries::{DependencyState, EntityQueries, Health, HealthCheck, HealthReport, QueryPorts};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::aggregate::Aggregate;
+use annals_domain::change::HydrationReason;
 use annals_domain::definition::{Catalog, Shape};
 use annals_domain::dialect::{Dialect, Dialects};
 use annals_domain::head::Head;
@@ -92,9 +93,6 @@ impl ReadModel for Unreachable {
     async fn count(&self, _: &EntityQuery) -> Result<u64, PortError> {
         unreachable()
     }
-    async fn open_objects(&self) -> Result<Vec<(Provider, EntityName)>, PortError> {
-        Ok(Vec::new())
-    }
 }
 
 #[async_trait]
@@ -113,6 +111,15 @@ impl StateStore for Unreachable {
     }
     async fn finish_hydration(&self, _: &[EntityKey]) -> Result<(), PortError> {
         unreachable()
+    }
+    async fn drop_hydration_reason(&self, _: &[EntityKey], _: HydrationReason) -> Result<(), PortError> {
+        unreachable()
+    }
+    async fn note_objects(&self, _: &[(Provider, EntityName)]) -> Result<(), PortError> {
+        unreachable()
+    }
+    async fn noted_objects(&self) -> Result<Vec<(Provider, EntityName)>, PortError> {
+        Ok(Vec::new())
     }
     async fn add_job(&self, _: BackfillJob) -> Result<bool, PortError> {
         unreachable()

@@ -34,6 +34,8 @@ macro_rules! state_store_contract {
                 hydration_is_asked_once_a_record,
                 hydration_tasks_come_by_due_time,
                 finished_hydration_is_forgotten,
+                a_dropped_reason_leaves_the_others,
+                noted_objects_are_remembered_once,
                 a_job_is_kept_once,
                 jobs_come_newest_first,
                 parked_versions_are_joined,
@@ -151,6 +153,28 @@ pub async fn finished_hydration_is_forgotten(store: &impl StateStore) {
     let again = task("a", 90, &[HydrationReason::MergeSurvivor]);
     store.ask_hydration(vec![again.clone()]).await.expect("the store writes");
     assert_eq!(tasks(store, 9).await, [task("b", 2, &[HydrationReason::Gap]), again]);
+}
+
+/// One reason goes; a task that has others stays with them, one that has none is gone.
+pub async fn a_dropped_reason_leaves_the_others(store: &impl StateStore) {
+    use HydrationReason::{Gap, MissingBase};
+    let all = vec![task("a", 1, &[MissingBase]), task("b", 2, &[MissingBase, Gap]), task("c", 3, &[MissingBase])];
+    store.ask_hydration(all).await.expect("the store writes");
+    let keys = [key("a"), key("b"), key("nobody")];
+    store.drop_hydration_reason(&keys, MissingBase).await.expect("the store writes");
+    assert_eq!(tasks(store, 9).await, [task("b", 2, &[Gap]), task("c", 3, &[MissingBase])]);
+}
+
+/// Objects are noted once, whoever notes them, and come by provider and name.
+pub async fn noted_objects_are_remembered_once(store: &impl StateStore) {
+    assert!(store.noted_objects().await.expect("the store reads").is_empty());
+    let object = |provider, name: &str| (provider, EntityName::new(name));
+    let (deal, account) = (object(Provider::Hubspot, "deal"), object(Provider::Salesforce, "Account"));
+    store.note_objects(&[account.clone(), deal.clone()]).await.expect("the store writes");
+    store.note_objects(std::slice::from_ref(&account)).await.expect("the store writes");
+    let mut noted = store.noted_objects().await.expect("the store reads");
+    noted.sort();
+    assert_eq!(noted, [account, deal]);
 }
 
 fn job(number: u128, created: i64, state: JobState) -> BackfillJob {
