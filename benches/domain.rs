@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::sync::Arc;
 
 use annals_benches::{pair, per_call};
 use annals_crm::salesforce::Salesforce;
@@ -33,7 +34,7 @@ fn inputs() -> Vec<String> {
     deliveries.into_iter().filter_map(text).collect()
 }
 
-fn read(dialect: &Salesforce, input: &str) -> Option<Change> {
+fn read(dialect: &Salesforce, input: &str) -> Option<Arc<Change>> {
     match dialect.read_input(input) {
         Intake::Changes(mut changes) => changes.pop().map(|incoming| incoming.change),
         _ => None,
@@ -46,7 +47,7 @@ fn empty(dialect: &Salesforce) -> Aggregate {
     Aggregate::new(EntityKey { entity_name: name, aggregate_id }, Provider::Salesforce, id)
 }
 
-fn bare_fold(changes: &[Change]) -> BTreeMap<&str, (Position, Option<&Value>)> {
+fn bare_fold(changes: &[Arc<Change>]) -> BTreeMap<&str, (Position, Option<&Value>)> {
     let mut map: BTreeMap<&str, (Position, Option<&Value>)> = BTreeMap::new();
     for change in changes {
         for write in &change.writes {
@@ -64,11 +65,11 @@ fn bare_fold(changes: &[Change]) -> BTreeMap<&str, (Position, Option<&Value>)> {
 }
 
 fn main() -> anyhow::Result<()> {
-    let dialect = std::sync::Arc::new(Salesforce::new(None));
-    let dialects = Dialects::new([std::sync::Arc::clone(&dialect) as std::sync::Arc<dyn Dialect>]);
+    let dialect = Arc::new(Salesforce::new(None));
+    let dialects = Dialects::new([Arc::clone(&dialect) as Arc<dyn Dialect>]);
     let catalog = Catalog::built_in(&dialects)?;
     let inputs = inputs();
-    let changes: Vec<Change> = inputs.iter().filter_map(|input| read(&dialect, input)).collect();
+    let changes: Vec<Arc<Change>> = inputs.iter().filter_map(|input| read(&dialect, input)).collect();
     anyhow::ensure!(changes.len() == EVENTS, "every input is one change");
 
     let fold = || {

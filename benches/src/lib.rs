@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// How many rounds a pair is measured for.
-pub const ROUNDS: usize = 9;
+pub const ROUNDS: usize = 7;
 
 /// Whether the small sizes are asked for: `cargo bench -p annals-benches -- --small`.
 pub fn is_small() -> bool {

@@ -3,14 +3,19 @@
 //! Promises that a command which only reads makes no database where there is none, and that one
 //! which writes first makes good what a crash left undone.
 
-use annals_embedded::process::{LocalProcess, PublishTo};
+use annals_embedded::process::{LocalProcess, Projecting, PublishTo, Tuning};
 
 use crate::arguments::{Publish, Shared};
 use crate::exit::Failure;
 
 /// Opens the database to write, and brings the projections up.
-pub(crate) async fn open_to_write(shared: &Shared, publish: &Publish) -> Result<LocalProcess, Failure> {
-    let process = LocalProcess::open(&shared.settings(publish.to(&shared.db))).await?;
+pub(crate) async fn open_to_write(
+    shared: &Shared,
+    publish: &Publish,
+    projecting: Projecting,
+) -> Result<LocalProcess, Failure> {
+    let tuning = Tuning { projecting, ..Tuning::default() };
+    let process = LocalProcess::open_tuned(&shared.settings(publish.to(&shared.db)), tuning).await?;
     process.pipeline.catch_up().await?;
     Ok(process)
 }

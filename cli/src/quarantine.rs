@@ -2,7 +2,7 @@
 
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::ports::{PortError, QuarantineEntry};
-use annals_embedded::process::LocalProcess;
+use annals_embedded::process::{LocalProcess, Projecting};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -123,7 +123,7 @@ async fn redrive(shared: &Shared, id: &str, json: bool, publish: &Publish) -> Re
         return Err(Failure::wrong_use("redrive answers on stdout itself").hint("publish to a file, or `none`"));
     }
     there_is(shared)?;
-    let process = open_to_write(shared, publish).await?;
+    let process = open_to_write(shared, publish, Projecting::BeforeAnswer).await?;
     let entry = find(&process, id).await?;
     let reads = process.handler.redrive(&entry.id).await?;
     process.pipeline.catch_up().await?;

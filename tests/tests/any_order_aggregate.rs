@@ -1,5 +1,7 @@
 //! Any order, any repetition, through the aggregate alone: 1,000 random histories of one record.
 
+use std::sync::Arc;
+
 use annals_crm::salesforce::Salesforce;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::Change;
@@ -11,7 +13,7 @@ use annals_tests::history::History;
 
 const RECORD: &str = "001000000000001AAA";
 
-fn read(dialect: &Salesforce, delivery: &Delivery) -> Change {
+fn read(dialect: &Salesforce, delivery: &Delivery) -> Arc<Change> {
     match delivery {
         Delivery::Event(text) => match dialect.read_input(text) {
             Intake::Changes(mut changes) => changes.remove(0).change,
@@ -24,7 +26,7 @@ fn read(dialect: &Salesforce, delivery: &Delivery) -> Change {
     }
 }
 
-fn fold<'a>(changes: impl Iterator<Item = &'a Change>) -> Aggregate {
+fn fold<'a>(changes: impl Iterator<Item = &'a Arc<Change>>) -> Aggregate {
     let (name, id) = (EntityName::new("Account"), ExternalId::new(RECORD));
     let aggregate_id = AggregateId::of(Provider::Salesforce, &ProviderAccount::unset(), &name, &id);
     let mut state = Aggregate::new(EntityKey { entity_name: name, aggregate_id }, Provider::Salesforce, id);
@@ -41,8 +43,8 @@ fn every_order_of_1000_histories_gives_the_state_of_the_commit_order() {
     let mut orders = 0;
     for seed in 0..1_000 {
         let history = History { seed };
-        let changes: Vec<Change> = history.deliveries(RECORD).iter().map(|d| read(&dialect, d)).collect();
-        let mut by_position: Vec<&Change> = changes.iter().collect();
+        let changes: Vec<Arc<Change>> = history.deliveries(RECORD).iter().map(|d| read(&dialect, d)).collect();
+        let mut by_position: Vec<&Arc<Change>> = changes.iter().collect();
         by_position.sort_by_key(|change| change.position);
         let expected = fold(by_position.into_iter());
         for arrival in history.all_arrivals(changes.len()) {
@@ -58,7 +60,7 @@ fn the_histories_meet_every_oddity() {
     let dialect = Salesforce::new(None);
     let states: Vec<Aggregate> = (0..1_000)
         .map(|seed| {
-            let changes: Vec<Change> = History { seed }.deliveries(RECORD).iter().map(|d| read(&dialect, d)).collect();
+            let changes: Vec<Arc<Change>> = History { seed }.deliveries(RECORD).iter().map(|d| read(&dialect, d)).collect();
             fold(changes.iter())
         })
         .collect();

@@ -17,7 +17,7 @@ mod tally;
 use std::path::PathBuf;
 use std::thread;
 
-use annals_embedded::process::LocalProcess;
+use annals_embedded::process::{LocalProcess, Projecting};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::mpsc;
 
@@ -42,7 +42,7 @@ pub(crate) async fn run(shared: &Shared, ingest: &Ingest) -> Result<Exit, Failur
         return Err(Failure::wrong_use("--json and --publish - both want stdout").hint("publish to a file"));
     }
     let sources = Sources::of(&ingest.paths)?;
-    let process = open_to_write(shared, &ingest.publish).await?;
+    let process = open_to_write(shared, &ingest.publish, Projecting::OneBehind).await?;
     let providers = ProviderChoice::new(ingest.provider, &process.dialects)?;
     let interrupt = Interrupt::watch()?;
     let mode = if ingest.json { Mode::Json } else { Mode::Table };

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use annals_application::log_chain;
 use annals_application::projection::LocalPipeline;
-use annals_embedded::process::LocalProcess;
+use annals_embedded::process::{LocalProcess, Projecting};
 use annals_http::{Login, QueryApi, local_router};
 use axum::Router;
 use indicatif::ProgressBar;
@@ -38,7 +38,7 @@ pub(crate) async fn run(shared: &Shared, serve: &Serve) -> Result<Exit, Failure>
     let needs_token = matches!(login, Login::Tokens(_));
     let sources = Sources::of(&serve.paths)?;
     let listener = bind(serve.listen).await?;
-    let process = open_to_write(shared, &serve.publish).await?;
+    let process = open_to_write(shared, &serve.publish, Projecting::BeforeAnswer).await?;
     let interrupt = Interrupt::watch()?;
     let mut out =
         if serve.publish.takes_stdout() { Out::stderr(shared.no_color) } else { Out::stdout(shared.no_color) };

@@ -24,8 +24,8 @@ pub struct IncomingChange {
     /// What happened. For an image, what it shows: `Deleted` or else `Updated`; the handler
     /// labels it `Created` where nothing was there.
     pub event_type: EventType,
-    /// What it says.
-    pub change: Change,
+    /// What it says; shared with whoever folds it in the same process.
+    pub change: Arc<Change>,
     /// The input as it came.
     pub data: Arc<str>,
     /// What is known beside it, the record's external id among it.

@@ -196,7 +196,7 @@ impl ChangeBuilder {
         IncomingChange {
             entity_name: EntityName::new("Account"),
             event_type: self.event_type,
-            change: self.change,
+            change: Arc::new(self.change),
             data: Arc::from("{}"),
             metadata,
             warnings: Vec::new(),

@@ -376,8 +376,8 @@ impl CommandHandler {
         }
     }
 
-    pub(super) fn remember(&self, stored: &StoredEvent, change: &Change) {
-        lock(&self.recent).put(stored.event.event_id(), Arc::new(change.clone()));
+    pub(super) fn remember(&self, stored: &StoredEvent, change: &Arc<Change>) {
+        lock(&self.recent).put(stored.event.event_id(), Arc::clone(change));
     }
 }
 

@@ -82,6 +82,33 @@ impl LocalPipeline {
     }
 }
 
+/// A listener that lets one batch be projected while the next is taken in: for bulk, where nobody
+/// reads in between. What goes wrong is made good by the next batch, or the caller's last catch-up.
+pub struct OneBehind {
+    pipeline: Arc<LocalPipeline>,
+    projecting: Arc<Mutex<()>>,
+}
+
+impl OneBehind {
+    /// Behind that pipeline.
+    pub fn new(pipeline: Arc<LocalPipeline>) -> Self {
+        Self { pipeline, projecting: Arc::default() }
+    }
+}
+
+#[async_trait]
+impl AppendListener for OneBehind {
+    async fn appended(&self) {
+        // Waits for the batch before this one, so that what is not projected stays bounded.
+        let turn = Arc::clone(&self.projecting).lock_owned().await;
+        let pipeline = Arc::clone(&self.pipeline);
+        tokio::spawn(async move {
+            pipeline.appended().await;
+            drop(turn);
+        });
+    }
+}
+
 #[async_trait]
 impl AppendListener for LocalPipeline {
     async fn appended(&self) {

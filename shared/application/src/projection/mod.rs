@@ -28,7 +28,7 @@ use async_trait::async_trait;
 pub use self::broadcast::BroadcastProjection;
 pub(crate) use self::broadcast::changes;
 pub use self::hydration::{HYDRATION_DELAY_MS, HydrationProjection};
-pub use self::local::{LocalPipeline, PipelineError};
+pub use self::local::{LocalPipeline, OneBehind, PipelineError};
 pub use self::projector::{BatchReport, Projector, ProjectorPorts, ProjectorSettings, SNAPSHOT_INTERVAL};
 pub use self::read_model::{ReadModelProjection, document_of};
 pub use self::rebuild::{RebuildReport, StreamRebuilder};

@@ -70,7 +70,7 @@ fn changes(
         event_type: header.change_type.event_type(),
         data: Arc::clone(&data),
         metadata: metadata(header, id, &statement, envelope_id),
-        change: change(statement, position(header, identity.event_id(id.as_str()))),
+        change: Arc::new(change(statement, position(header, identity.event_id(id.as_str())))),
         warnings: header.warnings.clone(),
     };
     ids.iter().zip(std::iter::repeat_n(statement, ids.len())).map(one).collect()

@@ -47,7 +47,7 @@ pub(super) fn read(subject: &Subject<'_>, image: &Image) -> Result<IncomingChang
     Ok(IncomingChange {
         entity_name: subject.object.clone(),
         event_type: if lifecycle == Lifecycle::Deleted { EventType::Deleted } else { EventType::Updated },
-        change: change(position(subject, &shown, image), shown),
+        change: Arc::new(change(position(subject, &shown, image), shown)),
         data: image.record.clone().unwrap_or_else(|| Arc::from(ABSENT)),
         metadata: metadata(subject.id, merged_into),
         warnings: Vec::new(),

@@ -76,6 +76,11 @@ impl Cell {
         self.diffs.iter().map(|(at, diff)| (&**at, diff))
     }
 
+    /// Whether it may read as unknown.
+    pub(super) fn is_doubtful(&self) -> bool {
+        !self.diffs.is_empty() || matches!(self.whole, Some((_, Whole::Unknown)))
+    }
+
     /// The position of the newest write of any kind.
     pub(super) fn newest(&self) -> Option<&Position> {
         let diff = self.diffs.last().map(|(at, _)| &**at);

@@ -43,7 +43,9 @@ impl Aggregate {
 
     /// Paths at which something changed and is not known.
     pub fn unknown_paths(&self) -> impl Iterator<Item = &Path> {
-        self.cells.keys().filter(|path| self.read(path) == Reading::Unknown)
+        // Only a write of its own can make a path unknown here: those below are told by their parent's.
+        let doubtful = self.cells.iter().filter(|(_, cell)| cell.is_doubtful());
+        doubtful.map(|(path, _)| path).filter(|path| self.read(path) == Reading::Unknown)
     }
 
     /// The record as one JSON object: structs nested, unknown leaves left out.

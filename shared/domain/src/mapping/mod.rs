@@ -48,6 +48,15 @@ pub fn map(aggregate: &Aggregate, shape: &Shape, dialect: &dyn Dialect) -> Entit
     entity
 }
 
+/// The text of one field, where it maps to one; for rules that look at a field or two.
+pub fn text_of(aggregate: &Aggregate, field: &Field, dialect: &dyn Dialect) -> Option<String> {
+    let operation = field.sources.get(&aggregate.provider())?;
+    match map_field(aggregate, field, operation, dialect) {
+        Mapped::Value(FieldValue::Text(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}
+
 fn map_defined(entity: &mut Entity, aggregate: &Aggregate, definition: &EntityDefinition, dialect: &dyn Dialect) {
     for field in &definition.fields {
         let Some(operation) = field.sources.get(&aggregate.provider()) else { continue };

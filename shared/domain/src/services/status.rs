@@ -5,7 +5,6 @@
 use crate::aggregate::Aggregate;
 use crate::definition::{EntityDefinition, Shape};
 use crate::dialect::{Dialect, IncomingChange};
-use crate::entity::{Entity, FieldValue};
 use crate::identity::{AggregateId, EntityKey};
 use crate::mapping;
 use crate::position::Version;
@@ -14,42 +13,37 @@ use crate::validation::Finding;
 /// What is odd about the values that `incoming` carries.
 pub fn findings(incoming: &IncomingChange, shape: &Shape, dialect: &dyn Dialect) -> Vec<Finding> {
     let Shape::Defined(definition) = shape else { return Vec::new() };
-    if definition.statuses.is_empty() && definition.parent_field.is_none() {
+    let status = definition.status_field.as_deref().filter(|_| !definition.statuses.is_empty());
+    let parent = definition.parent_field.as_deref();
+    if status.is_none() && parent.is_none() {
         return Vec::new();
     }
-    let alone = mapped_alone(incoming, shape, dialect);
-    let findings = [status(definition, &alone), parent(definition, &alone)];
+    let alone = folded_alone(incoming, dialect);
+    let text = |name: &str| mapping::text_of(&alone, definition.field(name)?, dialect);
+    let findings = [
+        status.and_then(|field| unexpected_status(definition, field, &text(field)?)),
+        parent.and_then(|field| own_parent(&alone, field, &text(field)?)),
+    ];
     findings.into_iter().flatten().collect()
 }
 
-fn status(definition: &EntityDefinition, entity: &Entity) -> Option<Finding> {
-    let field = definition.status_field.as_deref()?;
-    let status = text(entity, field)?;
-    if definition.statuses.is_empty() || definition.statuses.iter().any(|known| known == status) {
+fn unexpected_status(definition: &EntityDefinition, field: &str, status: &str) -> Option<Finding> {
+    if definition.statuses.iter().any(|known| known == status) {
         return None;
     }
     let known = definition.statuses.join(", ");
     Some(Finding::new(field, format!("`{status}` is not one of the expected: {known}")))
 }
 
-fn parent(definition: &EntityDefinition, entity: &Entity) -> Option<Finding> {
-    let field = definition.parent_field.as_deref()?;
-    let parent = text(entity, field)?;
-    (parent == entity.external_id.as_str()).then(|| Finding::new(field, "the record is its own parent"))
+fn own_parent(alone: &Aggregate, field: &str, parent: &str) -> Option<Finding> {
+    (parent == alone.external_id().as_str()).then(|| Finding::new(field, "the record is its own parent"))
 }
 
-fn text<'a>(entity: &'a Entity, field: &str) -> Option<&'a str> {
-    match entity.field(field)? {
-        FieldValue::Text(text) if !text.is_empty() => Some(text),
-        _ => None,
-    }
-}
-
-fn mapped_alone(incoming: &IncomingChange, shape: &Shape, dialect: &dyn Dialect) -> Entity {
+fn folded_alone(incoming: &IncomingChange, dialect: &dyn Dialect) -> Aggregate {
     let metadata = &incoming.metadata;
     let id = AggregateId::of(metadata.provider, dialect.account(), &incoming.entity_name, &metadata.external_id);
     let key = EntityKey { entity_name: incoming.entity_name.clone(), aggregate_id: id };
     let mut alone = Aggregate::new(key, metadata.provider, metadata.external_id.clone());
     alone.apply(Version::FIRST, &incoming.change);
-    mapping::map(&alone, shape, dialect)
+    alone
 }

@@ -58,11 +58,22 @@ impl Database {
         resource: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
+        let written = self.with_writer(resource, move |connection| in_transaction(connection, work));
+        written.await?.map_err(|failure: Failure| failure.at(resource))
+    }
+
+    /// The same, for what follows from the events and can be made again: the disk is not waited for.
+    /// After a power cut the file stands as of an earlier write, whole, and is caught up from there.
+    pub(crate) async fn write_derived<T: Send + 'static>(
+        &self,
+        resource: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, PortError> {
         let written = self.with_writer(resource, move |connection| {
-            let transaction = begin_write(connection)?;
-            let value = work(&transaction)?;
-            transaction.commit().map_err(Failure::Commit)?;
-            Ok(value)
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            let value = in_transaction(connection, work);
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            value
         });
         written.await?.map_err(|failure: Failure| failure.at(resource))
     }
@@ -110,6 +121,16 @@ impl Shared {
         let idle = self.idle().pop();
         idle.map_or_else(|| open::reader(&self.path), Ok)
     }
+}
+
+fn in_transaction<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let transaction = begin_write(connection)?;
+    let value = work(&transaction)?;
+    transaction.commit().map_err(Failure::Commit)?;
+    Ok(value)
 }
 
 /// Begins a transaction that holds the write lock from the start, so that it cannot fail on it later.

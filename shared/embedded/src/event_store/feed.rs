@@ -42,7 +42,7 @@ impl EventFeed for SqliteEventStore {
     }
 
     async fn advance(&self, to: CommitPosition) -> Result<(), PortError> {
-        let advanced = self.database.write("checkpoint", move |transaction| {
+        let advanced = self.database.write_derived("checkpoint", move |transaction| {
             let mut statement = transaction.prepare_cached(
                 "INSERT INTO checkpoint (name, position) VALUES ('projections', ?) \
                  ON CONFLICT (name) DO UPDATE SET position = max(position, excluded.position)",

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use annals_application::commands::{AppendListener, CommandHandler, HandlerSettings};
 use annals_application::ports::{Clock, EventFeed, EventPublisher, EventStore, Ids, PortError, ReadModel, StateStore};
 use annals_application::projection::{
-    BroadcastProjection, HydrationProjection, LocalPipeline, Pattern, ProjectionRegistry, Projector, ProjectorPorts,
+    BroadcastProjection, HydrationProjection, LocalPipeline, OneBehind, Pattern, ProjectionRegistry, Projector, ProjectorPorts,
     ProjectorSettings, ReadModelProjection,
 };
 use annals_application::queries::{EntityQueries, HealthCheck, QueryPorts};
@@ -99,6 +99,18 @@ pub struct Tuning {
     pub handler: HandlerSettings,
     /// How the projector works.
     pub projector: ProjectorSettings,
+    /// When what was stored is projected.
+    pub projecting: Projecting,
+}
+
+/// When what a call stored is projected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Projecting {
+    /// Before the call is answered, so that whoever writes can read it back.
+    #[default]
+    BeforeAnswer,
+    /// While the next call is carried out. The caller catches up at its end.
+    OneBehind,
 }
 
 impl LocalProcess {
@@ -139,7 +151,11 @@ impl LocalProcess {
         let projector = Projector::new(ports, Arc::clone(&catalog), dialects.clone(), registry, tuning.projector)
             .with_recent(handler.recent());
         let pipeline = Arc::new(LocalPipeline::new(Arc::clone(&feed), projector));
-        let handler = Arc::new(handler.told(Arc::clone(&pipeline) as Arc<dyn AppendListener>));
+        let listener: Arc<dyn AppendListener> = match tuning.projecting {
+            Projecting::BeforeAnswer => Arc::clone(&pipeline) as _,
+            Projecting::OneBehind => Arc::new(OneBehind::new(Arc::clone(&pipeline))),
+        };
+        let handler = Arc::new(handler.told(listener));
         let health =
             Arc::new(LocalHealth::new(feed, Arc::clone(&state), Arc::clone(&read_model), Arc::clone(&clock), &catalog));
         let ports = QueryPorts { store, state, read_model };

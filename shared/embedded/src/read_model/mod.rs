@@ -77,7 +77,7 @@ impl ReadModel for SqliteReadModel {
         if documents.is_empty() {
             return Ok(Vec::new());
         }
-        self.database.write(RESOURCE, move |transaction| index::index(transaction, &documents, serving)).await
+        self.database.write_derived(RESOURCE, move |transaction| index::index(transaction, &documents, serving)).await
     }
 
     async fn get(&self, shape: &Shape, id: AggregateId) -> Result<Option<ReadDocument>, PortError> {

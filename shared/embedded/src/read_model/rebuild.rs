@@ -110,7 +110,7 @@ impl ReadModel for Rebuild {
             let found = fresh.iter().find(|fresh| (fresh.name.as_str(), fresh.digest.as_str()) == wanted);
             found.map(|fresh| fresh.table.clone()).ok_or_else(|| Failure::rejected("the rebuild has no such type"))
         };
-        self.database.write(RESOURCE, move |transaction| index::index(transaction, &documents, table_of)).await
+        self.database.write_derived(RESOURCE, move |transaction| index::index(transaction, &documents, table_of)).await
     }
 
     async fn get(&self, _: &Shape, _: AggregateId) -> Result<Option<ReadDocument>, PortError> {

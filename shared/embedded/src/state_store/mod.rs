@@ -38,7 +38,7 @@ impl StateStore for SqliteStateStore {
         if snapshots.is_empty() {
             return Ok(());
         }
-        self.database.write("snapshot", move |transaction| snapshots::put(transaction, &snapshots)).await
+        self.database.write_derived("snapshot", move |transaction| snapshots::put(transaction, &snapshots)).await
     }
 
     async fn snapshot(&self, key: &EntityKey, at_most: Version) -> Result<Option<Aggregate>, PortError> {
@@ -50,7 +50,7 @@ impl StateStore for SqliteStateStore {
         if tasks.is_empty() {
             return Ok(());
         }
-        self.database.write("hydration_task", move |transaction| pending::ask_hydration(transaction, tasks)).await
+        self.database.write_derived("hydration_task", move |transaction| pending::ask_hydration(transaction, tasks)).await
     }
 
     async fn hydration_tasks(&self, limit: usize) -> Result<Vec<HydrationTask>, PortError> {
@@ -62,7 +62,7 @@ impl StateStore for SqliteStateStore {
             return Ok(());
         }
         let keys = keys.to_vec();
-        self.database.write("hydration_task", move |transaction| pending::finish_hydration(transaction, &keys)).await
+        self.database.write_derived("hydration_task", move |transaction| pending::finish_hydration(transaction, &keys)).await
     }
 
     async fn drop_hydration_reason(&self, keys: &[EntityKey], reason: HydrationReason) -> Result<(), PortError> {
@@ -71,12 +71,12 @@ impl StateStore for SqliteStateStore {
         }
         let keys = keys.to_vec();
         let drop = move |transaction: &rusqlite::Transaction<'_>| pending::drop_reason(transaction, &keys, reason);
-        self.database.write("hydration_task", drop).await
+        self.database.write_derived("hydration_task", drop).await
     }
 
     async fn note_objects(&self, objects: &[(Provider, EntityName)]) -> Result<(), PortError> {
         let objects = objects.to_vec();
-        self.database.write("object", move |transaction| objects::note(transaction, &objects)).await
+        self.database.write_derived("object", move |transaction| objects::note(transaction, &objects)).await
     }
 
     async fn noted_objects(&self) -> Result<Vec<(Provider, EntityName)>, PortError> {

@@ -143,7 +143,7 @@ fn a_stored_image_reads_as_it_came_in() {
         for still_fresh in [false, true] {
             let image = Image { still_fresh, ..image(record.as_deref()) };
             let incoming = read(&image).unwrap();
-            assert_eq!(salesforce().read_event(&stored(&salesforce(), &incoming)), Ok(incoming.change));
+            assert_eq!(salesforce().read_event(&stored(&salesforce(), &incoming)), Ok((*incoming.change).clone()));
         }
     }
 }
