@@ -60,7 +60,8 @@ fn the_histories_meet_every_oddity() {
     let dialect = Salesforce::new(None);
     let states: Vec<Aggregate> = (0..1_000)
         .map(|seed| {
-            let changes: Vec<Arc<Change>> = History { seed }.deliveries(RECORD).iter().map(|d| read(&dialect, d)).collect();
+            let changes: Vec<Arc<Change>> =
+                History { seed }.deliveries(RECORD).iter().map(|d| read(&dialect, d)).collect();
             fold(changes.iter())
         })
         .collect();

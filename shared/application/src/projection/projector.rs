@@ -53,7 +53,7 @@ pub struct ProjectorSettings {
 
 impl Default for ProjectorSettings {
     fn default() -> Self {
-        Self { cached_states: 20_000, snapshot_interval: SNAPSHOT_INTERVAL }
+        Self { cached_states: 10_000, snapshot_interval: SNAPSHOT_INTERVAL }
     }
 }
 

@@ -91,7 +91,8 @@ fn query_value(field_type: FieldType, value: &str) -> Option<QueryValue> {
             QueryValue::Text(value.to_owned())
         }
         FieldType::Datetime => QueryValue::Instant(value.parse::<Instant>().ok()?),
-        FieldType::Date => QueryValue::Date(value.parse::<Date>().ok()?.to_string()),
+        // A day and a time is no day: the rest of it would be dropped in silence.
+        FieldType::Date => QueryValue::Date(value.parse::<Date>().ok().filter(|_| value.len() == 10)?.to_string()),
         FieldType::Bool => QueryValue::Bool(value.parse().ok()?),
         FieldType::Number | FieldType::Decimal => {
             // JSON's grammar: `NaN`, `inf` and `0x1` are no numbers here either.

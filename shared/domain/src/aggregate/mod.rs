@@ -30,7 +30,8 @@ pub struct Aggregate {
     provider: Provider,
     external_id: ExternalId,
     version: Version,
-    cells: BTreeMap<Path, Cell>,
+    /// Boxed, since a tree's nodes are half empty and a cell is large.
+    cells: BTreeMap<Path, Box<Cell>>,
     lifecycle: Option<(Position, Lifecycle)>,
     has_base: bool,
     creation: Option<Creation>,
@@ -60,7 +61,7 @@ impl Aggregate {
             match self.cells.get_mut(&write.path) {
                 Some(cell) => cell.write(&position, &write.content),
                 None => {
-                    self.cells.insert(write.path.clone(), Cell::of(&position, &write.content));
+                    self.cells.insert(write.path.clone(), Box::new(Cell::of(&position, &write.content)));
                 }
             }
         }
@@ -128,6 +129,6 @@ impl Aggregate {
 
     /// Who set what shows at `path`.
     pub fn set_by(&self, path: &str) -> Option<Position> {
-        self.cells.get(path).and_then(Cell::newest).copied()
+        self.cells.get(path).and_then(|cell| cell.newest()).copied()
     }
 }

@@ -34,7 +34,7 @@ impl Aggregate {
         let own = self.cells.get(path).map_or(Reading::Absent, |cell| show(cell, above.map(|(at, _)| at)));
         match own {
             Reading::Absent => self.read_without_own(path, above),
-            shown => match self.read_struct(path, self.cells.get(path).and_then(Cell::newest)) {
+            shown => match self.read_struct(path, self.cells.get(path).and_then(|cell| cell.newest())) {
                 Some(ended_by_children) => ended_by_children,
                 None => shown,
             },
@@ -113,6 +113,7 @@ impl Aggregate {
         below
             .take_while(|(child, _)| child.as_str().starts_with(path.as_str()))
             .filter(|(child, _)| child.below(path.as_str()).is_some())
+            .map(|(child, cell)| (child, &**cell))
     }
 }
 

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use annals_application::commands::{AppendListener, CommandHandler, HandlerSettings};
 use annals_application::ports::{Clock, EventFeed, EventPublisher, EventStore, Ids, PortError, ReadModel, StateStore};
 use annals_application::projection::{
-    BroadcastProjection, HydrationProjection, LocalPipeline, OneBehind, Pattern, ProjectionRegistry, Projector, ProjectorPorts,
-    ProjectorSettings, ReadModelProjection,
+    BroadcastProjection, HydrationProjection, LocalPipeline, OneBehind, Pattern, ProjectionRegistry, Projector,
+    ProjectorPorts, ProjectorSettings, ReadModelProjection,
 };
 use annals_application::queries::{EntityQueries, HealthCheck, QueryPorts};
 use annals_domain::definition::{Catalog, DefinitionError};
@@ -70,7 +70,11 @@ pub enum ProcessError {
 impl ProcessError {
     /// Whether the caller's words are at fault, not the machine.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Definition(_) | Self::Entities { .. } | Self::SalesforceOrg(_))
+        match self {
+            Self::Definition(_) | Self::Entities { .. } | Self::SalesforceOrg(_) => true,
+            Self::Open(error) => matches!(error, OpenError::NoFolder(_) | OpenError::IsFolder(_)),
+            Self::Publisher { .. } | Self::ReadModel(_) | Self::Port(_) => false,
+        }
     }
 }
 

@@ -50,7 +50,9 @@ impl StateStore for SqliteStateStore {
         if tasks.is_empty() {
             return Ok(());
         }
-        self.database.write_derived("hydration_task", move |transaction| pending::ask_hydration(transaction, tasks)).await
+        self.database
+            .write_derived("hydration_task", move |transaction| pending::ask_hydration(transaction, tasks))
+            .await
     }
 
     async fn hydration_tasks(&self, limit: usize) -> Result<Vec<HydrationTask>, PortError> {
@@ -62,7 +64,9 @@ impl StateStore for SqliteStateStore {
             return Ok(());
         }
         let keys = keys.to_vec();
-        self.database.write_derived("hydration_task", move |transaction| pending::finish_hydration(transaction, &keys)).await
+        self.database
+            .write_derived("hydration_task", move |transaction| pending::finish_hydration(transaction, &keys))
+            .await
     }
 
     async fn drop_hydration_reason(&self, keys: &[EntityKey], reason: HydrationReason) -> Result<(), PortError> {
