@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use serde::Serialize;
-use serde_json::{Map, Number, Value, json};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Number, Value};
 
 use crate::definition::Shape;
 use crate::identity::{AggregateId, AggregateType, EntityName, ExternalId, Provider};
@@ -40,20 +41,26 @@ pub enum FieldValue {
     Raw(Value),
 }
 
+impl Serialize for FieldValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Text(text) | Self::Decimal(text) => serializer.serialize_str(text),
+            Self::List(items) => items.serialize(serializer),
+            Self::Instant(instant) => instant.serialize(serializer),
+            Self::Date(date) => serializer.collect_str(date),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(number) if is_unsafe_integer(number) => serializer.collect_str(number),
+            Self::Number(number) => number.serialize(serializer),
+            Self::Raw(value) => value.serialize(serializer),
+        }
+    }
+}
+
 impl FieldValue {
     /// The value's JSON.
     pub fn to_json(&self) -> Value {
-        match self {
-            Self::Null => Value::Null,
-            Self::Text(text) | Self::Decimal(text) => Value::String(text.clone()),
-            Self::List(items) => json!(items),
-            Self::Instant(instant) => Value::String(instant.to_string()),
-            Self::Date(date) => Value::String(date.to_string()),
-            Self::Bool(value) => Value::Bool(*value),
-            Self::Number(number) if is_unsafe_integer(number) => Value::String(number.to_string()),
-            Self::Number(number) => Value::Number(number.clone()),
-            Self::Raw(value) => value.clone(),
-        }
+        serde_json::to_value(self).unwrap_or_default()
     }
 }
 
@@ -110,28 +117,72 @@ impl Entity {
 
     /// Its mapped fields as JSON: all of its shape, null where not known.
     pub fn data(&self, shape: &Shape) -> Map<String, Value> {
-        let mut data = Map::new();
-        if let Some(definition) = shape.definition() {
-            data.extend(definition.fields.iter().map(|field| (field.name.to_string(), Value::Null)));
-        }
-        data.extend(self.fields.iter().map(|(name, value)| (name.to_string(), value.to_json())));
-        data
+        EntityJson { entity: self, shape, with_system: false }.to_map()
     }
 
     /// The whole entity as readers get it.
     pub fn to_json(&self, shape: &Shape) -> Map<String, Value> {
-        let mut json = self.data(shape);
-        let system = [
-            ("aggregate_id", json!(self.aggregate_id)),
-            ("aggregate_type", json!(self.aggregate_type)),
-            ("provider", json!(self.provider)),
-            ("version", json!(self.version)),
-            ("created_at", json!(self.created_at)),
-            ("updated_at", json!(self.updated_at)),
-            ("warnings", json!(self.warnings)),
-            ("unknown", json!(self.unknown)),
-        ];
-        json.extend(system.map(|(name, value)| (name.to_owned(), value)));
-        json
+        self.as_json(shape).to_map()
+    }
+
+    /// The same, to be written without being built first.
+    pub fn as_json<'a>(&'a self, shape: &'a Shape) -> EntityJson<'a> {
+        EntityJson { entity: self, shape, with_system: true }
+    }
+}
+
+/// An entity that serialises as readers get it.
+#[derive(Debug, Clone, Copy)]
+pub struct EntityJson<'a> {
+    entity: &'a Entity,
+    shape: &'a Shape,
+    with_system: bool,
+}
+
+impl EntityJson<'_> {
+    fn to_map(self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(map)) => map,
+            _ => Map::new(),
+        }
+    }
+
+    fn fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let Some(definition) = self.shape.definition() else {
+            return self.entity.fields.iter().try_for_each(|(name, value)| map.serialize_entry(&**name, value));
+        };
+        // The known fields stand in the definition's order, so the next one is mostly the one looked for.
+        let mut known = self.entity.fields.iter().peekable();
+        for field in &definition.fields {
+            let next = known.next_if(|(name, _)| *name == field.name).map(|(_, value)| value);
+            match next.or_else(|| self.entity.field(&field.name)) {
+                Some(value) => map.serialize_entry(&*field.name, value)?,
+                None => map.serialize_entry(&*field.name, &())?,
+            }
+        }
+        Ok(())
+    }
+
+    fn system<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        let entity = self.entity;
+        map.serialize_entry("aggregate_id", &entity.aggregate_id)?;
+        map.serialize_entry("aggregate_type", &entity.aggregate_type)?;
+        map.serialize_entry("provider", &entity.provider)?;
+        map.serialize_entry("version", &entity.version)?;
+        map.serialize_entry("created_at", &entity.created_at)?;
+        map.serialize_entry("updated_at", &entity.updated_at)?;
+        map.serialize_entry("warnings", &entity.warnings)?;
+        map.serialize_entry("unknown", &entity.unknown)
+    }
+}
+
+impl Serialize for EntityJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.fields(&mut map)?;
+        if self.with_system {
+            self.system(&mut map)?;
+        }
+        map.end()
     }
 }

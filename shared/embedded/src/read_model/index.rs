@@ -127,7 +127,7 @@ fn update_sql(table: &Table, shape: &Shape) -> String {
 /// The values in the order of `names`, or why one does not fit its column.
 fn row(document: &Document) -> Result<Vec<ToSqlOutput<'_>>, String> {
     let (entity, definition) = (&document.entity, document.shape.definition());
-    let doc = serde_json::to_string(&entity.to_json(&document.shape)).map_err(|error| error.to_string())?;
+    let doc = serde_json::to_string(&entity.as_json(&document.shape)).map_err(|error| error.to_string())?;
     let fields = definition.map(|definition| definition.fields.as_slice()).unwrap_or_default();
     let mut values = Vec::with_capacity(SYSTEM.len() + fields.len() + 1);
     values.extend([
