@@ -8,6 +8,7 @@ mod append;
 mod decide;
 mod event_read;
 mod handler;
+mod intake;
 mod quarantine;
 
 use std::sync::Arc;
