@@ -113,7 +113,10 @@ impl fmt::Display for Report {
             writeln!(f, "\nfailed: {}", row.name)?;
         }
         let verdict = if self.all_well() { "all steps passed" } else { "there are failures" };
-        writeln!(f, "\n{verdict}, in {:.1} s", self.total.as_secs_f64())
+        writeln!(f, "\n{verdict}, in {:.1} s", self.total.as_secs_f64())?;
+        let count = |word: &str| self.rows.iter().filter(|row| row.ending.words().0 == word).count();
+        let (passed, failed) = (count("passed"), self.failed().count());
+        writeln!(f, "steps: {passed} passed, {failed} failed, {} skipped", self.rows.len() - passed - failed)
     }
 }
 
