@@ -17,6 +17,7 @@ pub(crate) async fn open_to_write(
     let tuning = Tuning { projecting, ..Tuning::default() };
     let process = LocalProcess::open_tuned(&shared.settings(publish.to(&shared.db)), tuning).await?;
     process.pipeline.catch_up().await?;
+    process.pipeline.redrive_parked().await?;
     Ok(process)
 }
 

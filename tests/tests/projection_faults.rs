@@ -204,6 +204,35 @@ async fn one_poison_record_is_parked_and_the_others_are_projected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_parked_is_made_good_by_the_pipeline_once_its_cause_is_gone() {
+    let bench = bench(3, 3).await;
+    bench.read_model.refused.lock().unwrap().insert(bench.ids[1]);
+    let pipeline = LocalPipeline::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(100));
+    assert_eq!(pipeline.catch_up().await.unwrap(), 9);
+    assert_eq!(pipeline.redrive_parked().await.unwrap(), 1, "its cause is still there");
+    assert_eq!(bench.state.parked(10).await.unwrap().len(), 1);
+
+    bench.read_model.refused.lock().unwrap().clear();
+    assert_eq!(pipeline.redrive_parked().await.unwrap(), 0);
+    assert!(bench.state.parked(10).await.unwrap().is_empty());
+    bench.assert_all_projected().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_cannot_be_read_is_as_good_as_none() {
+    let bench = bench(2, 9).await;
+    let in_order = |range: std::ops::Range<u64>| {
+        bench.events.iter().filter(|event| range.contains(&event.version.get())).cloned().collect::<Vec<_>>()
+    };
+    bench.projector(0).project(in_order(1..9)).await;
+    let by_hand = rusqlite::Connection::open(bench.test.folder().join("fresh.db")).unwrap();
+    assert!(by_hand.execute("UPDATE snapshot SET state = '{\"half\": '", []).unwrap() > 0);
+    let report = bench.projector(0).project(in_order(9..10)).await;
+    assert_eq!((report.projected, report.parked, report.failed.len()), (2, 0, 0));
+    bench.assert_all_projected().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_outage_leaves_the_checkpoint_and_the_next_run_makes_it_good() {
     let bench = bench(4, 3).await;
     let pipeline = LocalPipeline::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(100));

@@ -244,11 +244,11 @@ impl Scenario {
         let now = at(86_400 * 300);
         let report = validate(&Subject { incoming: &incoming, head, shape: &shape, dialect: &**dialect, now });
         let version = head.map_or(Version::FIRST, |head| head.version.next());
-        let was_deleted = self.state.is_deleted();
+        let standing = self.state.standing();
         self.state.apply(version, &incoming.change);
         self.head = Some(Head::after(head, incoming.event_type, &incoming.change, version, now));
         let judged = Judged { event_type: incoming.event_type, change: &incoming.change, meets_image: false };
-        let asked = reasons(was_deleted, &self.state, &[judged]).into_iter().collect();
+        let asked = reasons(standing, &self.state, &[judged]).into_iter().collect();
         self.last = Some((report, asked));
         self
     }

@@ -92,6 +92,7 @@ pub(crate) async fn to_its_end<T: Send + 'static>(
 fn problem_of(error: TakeError) -> Problem {
     match error {
         TakeError::NotJson(fault) => Problem::new(Kind::InvalidBody, format!("the body is not JSON: {fault}")),
+        TakeError::TooMany(_) => Problem::new(Kind::TooLarge, error.to_string()),
         TakeError::Command(error) => error.into(),
     }
 }

@@ -78,6 +78,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Admin {
 
 /// Lets a request through, or answers 401.
 pub(crate) async fn check(State(login): State<Login>, mut request: Request, next: Next) -> Response {
+    if matches!(login, Login::None)
+        && let Err(problem) = from_this_machine(request.headers())
+    {
+        return problem.into_response();
+    }
     let is_open = request.uri().path() == "/health";
     match login.caller(request.headers()) {
         Ok(caller) => {
@@ -105,6 +110,28 @@ impl Login {
     }
 }
 
+/// Where no login is asked for, a page of some other site may still make a browser on this machine
+/// call: it cannot hide for which host, or from which origin.
+fn from_this_machine(headers: &HeaderMap) -> Result<(), Problem> {
+    let named = [header::HOST, header::ORIGIN].map(|name| headers.get(name));
+    for value in named.into_iter().flatten() {
+        let authority = value.to_str().unwrap_or_default().trim_start_matches("http://");
+        if !is_loopback(authority) {
+            let detail = "without a login only `localhost` and loopback addresses are served";
+            return Err(Problem::new(Kind::Forbidden, detail));
+        }
+    }
+    Ok(())
+}
+
+fn is_loopback(authority: &str) -> bool {
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+    };
+    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 /// The token of the one `Authorization: Bearer` header. The scheme's name has no case.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -126,6 +153,18 @@ mod tests {
             headers.append(header::AUTHORIZATION, HeaderValue::from_static(value));
         }
         assert_eq!(bearer(&headers), expected, "{values:?}");
+    }
+
+    #[test]
+    fn only_this_machine_is_served_without_a_login() {
+        for authority in ["localhost", "localhost:8080", "127.0.0.1:8080", "127.0.0.9", "[::1]:8080", "LOCALHOST:1"] {
+            assert!(is_loopback(authority), "{authority}");
+        }
+        for authority in
+            ["", "evil.example", "evil.example:8080", "10.0.0.1:8080", "[::2]:80", "localhost.evil:1", "null"]
+        {
+            assert!(!is_loopback(authority), "{authority}");
+        }
     }
 
     #[test]

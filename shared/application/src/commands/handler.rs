@@ -22,6 +22,12 @@ use super::append::Rounds;
 use super::{Action, Command, CommandMetadata, EventRead, Outcome, Quarantine};
 use crate::ports::{Clock, EventStore, Ids, PortError, StateStore, StoredEvent};
 
+/// The largest quarantined input that is run again, in bytes: it is held in memory whole.
+const MOST_REDRIVEN: u64 = 16 * 1024 * 1024;
+
+/// The most inputs that one body may hold. A body of the largest size has some 2,000 changes.
+const MOST_INPUTS: usize = 10_000;
+
 /// How a handler works.
 #[derive(Debug, Clone, Copy)]
 pub struct HandlerSettings {
@@ -82,6 +88,9 @@ pub enum TakeError {
     /// It is no JSON.
     #[error("the body is not JSON")]
     NotJson(#[source] json::JsonFault),
+    /// It holds more inputs than one body may.
+    #[error("the body holds {0} inputs; {MOST_INPUTS} at most are taken at once")]
+    TooMany(usize),
     /// The call failed.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -161,6 +170,9 @@ impl CommandHandler {
         metadata: CommandMetadata,
     ) -> Result<Taken, TakeError> {
         let inputs = json::split(body).map_err(TakeError::NotJson)?;
+        if inputs.len() > MOST_INPUTS {
+            return Err(TakeError::TooMany(inputs.len()));
+        }
         let results = self.handle(self.commands_of(provider, &inputs, &metadata)).await?;
         let is_unrecognised = |reads: &Vec<EventRead>| reads.iter().any(|read| read.is_unrecognised());
         let is_recognised = results.is_empty() || !results.iter().all(is_unrecognised);
@@ -204,9 +216,14 @@ impl CommandHandler {
     /// refused any more it is marked as redriven.
     pub async fn redrive(&self, id: &str) -> Result<Vec<EventRead>, super::QuarantineError> {
         let entry = self.quarantine.get(id).await?;
-        let body = self.quarantine.body(&entry, usize::MAX).await?;
         let fault = |message: String| vec![Finding::new("", message)];
-        let inputs = String::from_utf8(body).map_err(|error| fault(error.to_string())).and_then(|text| {
+        let body = if entry.size <= MOST_REDRIVEN {
+            self.quarantine.whole_body(&entry).await.map(Ok)?
+        } else {
+            Err(fault(format!("the input has {} bytes; {MOST_REDRIVEN} at most are run again", entry.size)))
+        };
+        let text = body.and_then(|body| String::from_utf8(body).map_err(|error| fault(error.to_string())));
+        let inputs = text.and_then(|text| {
             json::split(&text)
                 .map(|inputs| self.commands_of(entry.provider, &inputs, &CommandMetadata::default()))
                 .map_err(|fault| vec![Finding::new("", fault.to_string())])

@@ -15,6 +15,10 @@ use super::handler::{CommandError, CommandHandler};
 use super::{Action, Command, EventRead, FoundRecord, Outcome};
 use crate::ports::{BackfillJob, JobState};
 
+/// How many bytes the events of one input may take together: each keeps the whole input. A merged
+/// change names some hundred records in some thousand bytes.
+const MOST_FANNED_OUT: usize = 64 * 1024 * 1024;
+
 impl CommandHandler {
     /// Reads one command's input; what needs no stream is answered at once.
     pub(super) async fn take_in(
@@ -27,6 +31,16 @@ impl CommandHandler {
             Action::ProcessCrmEvent { provider, raw_event } => {
                 let intake = self.dialect(*provider)?.read_input(raw_event);
                 let read = match intake {
+                    Intake::Changes(changes)
+                        if changes.len() > 1 && changes.len() * raw_event.len() > MOST_FANNED_OUT =>
+                    {
+                        let message = format!(
+                            "names {} records, and each would keep its {} bytes",
+                            changes.len(),
+                            raw_event.len()
+                        );
+                        self.refuse(*provider, raw_event, vec![Finding::new("", message)]).await?
+                    }
                     Intake::Changes(changes) => return self.queue(index, changes, pending),
                     Intake::EntityWide(change) => self.request_backfill(*provider, &change, raw_event).await?,
                     Intake::Ignored(word) => {

@@ -10,7 +10,7 @@ use annals_domain::validation::Finding;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::ports::{Clock, Ids, PortError, QuarantineEntry, QuarantineState, StateStore};
+use crate::ports::{Clock, Ids, PortError, PortErrorKind, QuarantineEntry, QuarantineState, StateStore};
 
 /// The size of a chunk: what a state table's item holds, with room for its key (DynamoDB: 400 KB).
 pub const CHUNK_BYTES: usize = 350_000;
@@ -101,6 +101,16 @@ impl Quarantine {
         }
         body.truncate(most);
         Ok(body)
+    }
+
+    /// An entry's input, all of it.
+    pub(super) async fn whole_body(&self, entry: &QuarantineEntry) -> Result<Vec<u8>, PortError> {
+        let body = self.body(entry, usize::MAX).await?;
+        if body.len() as u64 == entry.size {
+            return Ok(body);
+        }
+        let message = format!("input `{}` has {} of its {} bytes", entry.id, body.len(), entry.size);
+        Err(PortError::new(PortErrorKind::Corrupt, "quarantine_chunk", message))
     }
 
     /// Marks an entry as decided against. Its input stays until it expires.

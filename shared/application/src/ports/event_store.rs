@@ -115,7 +115,8 @@ pub struct CommitPosition(pub u64);
 /// All events in the order of their commits: how the local process feeds its projections.
 #[async_trait]
 pub trait EventFeed: Send + Sync {
-    /// Up to `limit` events behind `after`, in commit order. An event never appears before one
+    /// Up to `limit` events behind `after`, in commit order; fewer may come before the end, none only
+    /// at the end. An event never appears before one
     /// that is answered earlier.
     async fn after(&self, after: CommitPosition, limit: usize)
     -> Result<Vec<(CommitPosition, StoredEvent)>, PortError>;

@@ -151,8 +151,8 @@ pub trait StateStore: Send + Sync {
     /// What is parked, oldest first, up to `limit`.
     async fn parked(&self, limit: usize) -> Result<Vec<ParkedProjection>, PortError>;
 
-    /// Forgets what is parked of a record.
-    async fn unpark(&self, key: &EntityKey) -> Result<(), PortError>;
+    /// Forgets what is parked of a record up to a version; what was parked beyond it since stays.
+    async fn unpark(&self, key: &EntityKey, up_to: Version) -> Result<(), PortError>;
 
     /// Keeps one chunk of a body that is being put into quarantine (at most 350 KB).
     async fn put_chunk(&self, body: Uuid, number: u32, bytes: Vec<u8>) -> Result<(), PortError>;

@@ -17,7 +17,7 @@ use annals_domain::position::Version;
 
 use super::{Progress, ProjectionFailure, ReadEvent, shown};
 use crate::commands::{RecentChanges, lock};
-use crate::ports::{EventStore, ReadOptions, StateStore};
+use crate::ports::{EventStore, PortError, PortErrorKind, ReadOptions, StateStore};
 
 /// How many events the tail is read by.
 const TAIL_PAGE: usize = 500;
@@ -57,12 +57,12 @@ impl BringUp<'_> {
         let events = self.complete(key, lowest, highest, batch).await?;
         let shape = self.catalog.shape(first.metadata.provider, &first.entity_name);
         let Cached { mut aggregate, entity: before } = below;
-        let was_deleted = aggregate.is_deleted();
+        let standing = aggregate.standing();
         for read in &events {
             aggregate.apply(read.event.version, &read.change);
         }
         let entity = mapping::map(&aggregate, &shape, dialect);
-        Ok(Progress { shape, before, was_deleted, after: aggregate, entity, events })
+        Ok(Progress { shape, before, standing, after: aggregate, entity, events })
     }
 
     fn dialect(&self, event: &DomainEvent) -> Result<&dyn Dialect, ProjectionFailure> {
@@ -100,7 +100,7 @@ impl BringUp<'_> {
         while aggregate.version() < version {
             let options =
                 ReadOptions { to_version: Some(version), ..ReadOptions::from(aggregate.version().next(), TAIL_PAGE) };
-            let page = self.store.read(key, &options).await?;
+            let page = self.store.read(key, &options).await.map_err(of_one_stream)?;
             if page.is_empty() {
                 return Err(ProjectionFailure::Poison(format!("version {} is not in the store", options.from_version)));
             }
@@ -123,7 +123,7 @@ impl BringUp<'_> {
         let mut next = lowest;
         while next <= highest && (batch.len() as u64) <= highest.get() - lowest.get() {
             let options = ReadOptions { to_version: Some(highest), ..ReadOptions::from(next, TAIL_PAGE) };
-            let page = self.store.read(key, &options).await?;
+            let page = self.store.read(key, &options).await.map_err(of_one_stream)?;
             let Some(last) = page.last() else {
                 return Err(ProjectionFailure::Poison(format!("version {next} is not in the store")));
             };
@@ -144,5 +144,13 @@ impl BringUp<'_> {
                 change.map(Arc::new).map_err(|error| ProjectionFailure::Poison(error.to_string()))
             }
         }
+    }
+}
+
+/// A stream that cannot be read as stored is its record's own fault, not an outage.
+fn of_one_stream(error: PortError) -> ProjectionFailure {
+    match error.kind {
+        PortErrorKind::Corrupt => ProjectionFailure::Poison(error.to_string()),
+        _ => error.into(),
     }
 }

@@ -32,7 +32,7 @@ impl HydrationProjection {
 
     fn task(&self, work: &Work<'_>) -> Option<HydrationTask> {
         let progress = work.progress;
-        let reasons = reasons(progress.was_deleted, &progress.after, &progress.judged());
+        let reasons = reasons(progress.standing, &progress.after, &progress.judged());
         (!reasons.is_empty()).then(|| HydrationTask {
             key: work.job.key.clone(),
             provider: progress.entity.provider,

@@ -16,6 +16,9 @@ use crate::ports::{CommitPosition, EventFeed, PortError};
 /// searchable soon.
 const BATCH: usize = 1_000;
 
+/// How many parked records are tried at once.
+const PARKED: usize = 100;
+
 /// Why the projections did not come up to the feed.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
@@ -72,6 +75,18 @@ impl LocalPipeline {
             self.feed.advance(position).await?;
         }
         Ok(projected)
+    }
+
+    /// Tries once more what is parked; how many records are parked still. Their cause may be gone.
+    pub async fn redrive_parked(&self) -> Result<usize, PortError> {
+        let _one_at_a_time = self.running.lock().await;
+        let parked = self.projector.parked(PARKED).await?;
+        let mut still = 0;
+        for record in &parked {
+            let report = self.projector.redrive(record).await?;
+            still += usize::from(!report.failed.is_empty() || report.parked > 0);
+        }
+        Ok(still)
     }
 
     /// How many commits are not projected yet.

@@ -16,12 +16,13 @@ mod registry;
 use std::sync::Arc;
 
 use annals_domain::aggregate::Aggregate;
-use annals_domain::change::Change;
+use annals_domain::change::{Change, Lifecycle};
 use annals_domain::definition::Shape;
 use annals_domain::dialect::Dialect;
 use annals_domain::entity::Entity;
 use annals_domain::event::DomainEvent;
 use annals_domain::mapping;
+use annals_domain::position::Position;
 use annals_domain::services::hydration::Judged;
 use async_trait::async_trait;
 
@@ -51,8 +52,8 @@ pub struct Progress {
     pub shape: Shape,
     /// Its entity before the batch; `None` where it did not show.
     pub before: Option<Entity>,
-    /// Whether its deletion was the newest word before the batch.
-    pub was_deleted: bool,
+    /// The newest word on its life before the batch, and where it stood.
+    pub standing: Option<(Position, Lifecycle)>,
     /// Its state behind the batch.
     pub after: Aggregate,
     /// Its entity behind the batch.

@@ -21,11 +21,14 @@ use super::{Progress, ProjectionFailure, ProjectionRegistry, Work};
 use crate::commands::{RecentChanges, lock};
 use crate::ports::{
     Clock, EventStore, Ids, JobOutcome, JobReport, ParkedProjection, PortError, ProjectionJob, ProjectionJobs,
-    StateStore,
+    ReadOptions, StateStore,
 };
 
 /// A snapshot is kept each time a record passes a multiple of this version.
 pub const SNAPSHOT_INTERVAL: NonZeroU64 = NonZeroU64::new(50).expect("not zero");
+
+/// How many events of a parked record are projected at once.
+const REDRIVE_PAGE: usize = 500;
 
 /// What a projector works over.
 #[derive(Clone)]
@@ -147,18 +150,30 @@ impl Projector {
         self.settle(lanes, reports).await
     }
 
-    /// Projects again what is parked of a record; whether anything was.
+    /// Projects again what is parked of a record, and forgets it where that went well.
     pub async fn redrive(&self, parked: &ParkedProjection) -> Result<BatchReport, PortError> {
-        let options = crate::ports::ReadOptions {
-            to_version: Some(parked.to_version),
-            ..crate::ports::ReadOptions::from(parked.from_version, usize::MAX)
-        };
-        let events = self.ports.store.read(&parked.key, &options).await?;
-        let report = self.project(events.into_iter().map(|stored| stored.event).collect()).await;
-        if report.failed.is_empty() && report.parked == 0 {
-            self.ports.state.unpark(&parked.key).await?;
+        let mut next = parked.from_version;
+        loop {
+            let options = ReadOptions { to_version: Some(parked.to_version), ..ReadOptions::from(next, REDRIVE_PAGE) };
+            let events = self.ports.store.read(&parked.key, &options).await?;
+            let last = events.last().map(|stored| stored.event.version);
+            let report = self.project(events.into_iter().map(|stored| stored.event).collect()).await;
+            if !report.failed.is_empty() || report.parked > 0 {
+                return Ok(report);
+            }
+            match last.filter(|last| *last < parked.to_version) {
+                Some(last) => next = last.next(),
+                None => {
+                    self.ports.state.unpark(&parked.key, parked.to_version).await?;
+                    return Ok(report);
+                }
+            }
         }
-        Ok(report)
+    }
+
+    /// What is parked, oldest first.
+    pub(super) async fn parked(&self, limit: usize) -> Result<Vec<ParkedProjection>, PortError> {
+        self.ports.state.parked(limit).await
     }
 
     async fn bring_up(&self, batch: Vec<Arc<DomainEvent>>) -> Vec<Lane> {

@@ -107,6 +107,11 @@ impl Aggregate {
         self.lifecycle.map(|(_, lifecycle)| lifecycle)
     }
 
+    /// The newest word on the record's life, and where it stands.
+    pub fn standing(&self) -> Option<(Position, Lifecycle)> {
+        self.lifecycle
+    }
+
     /// Whether the newest word says that the record is gone.
     pub fn is_deleted(&self) -> bool {
         self.lifecycle() == Some(Lifecycle::Deleted)

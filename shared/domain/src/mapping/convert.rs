@@ -124,7 +124,7 @@ fn plain_decimal(number: &str) -> Option<String> {
     let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let exponent: i64 = exponent.parse().ok()?;
-    if exponent.abs() > LONGEST_EXPANSION {
+    if !(-LONGEST_EXPANSION..=LONGEST_EXPANSION).contains(&exponent) {
         return None;
     }
     let point = i64::try_from(whole.len()).ok()? + exponent;
@@ -175,6 +175,7 @@ mod tests {
         }
         check(FieldType::Decimal, "\"NaN\"", Err("`\"NaN\"` is not a decimal"));
         check(FieldType::Decimal, "1e999", Err("`1e+999` is not a decimal"));
+        check(FieldType::Decimal, "1e-9223372036854775808", Err("`1e-9223372036854775808` is not a decimal"));
         check(FieldType::Decimal, "true", Err("`true` is not a decimal"));
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use crate::aggregate::Aggregate;
 use crate::change::{Change, HydrationReason, Lifecycle};
 use crate::event::EventType;
+use crate::position::Position;
 
 /// One event of the run that is judged.
 #[derive(Debug, Clone, Copy)]
@@ -21,8 +22,12 @@ pub struct Judged<'a> {
 }
 
 /// Why a run of events that led to `after` asks for the record; empty where it does not.
-/// `was_deleted`: the record's deletion was the newest word before the run.
-pub fn reasons(was_deleted: bool, after: &Aggregate, run: &[Judged<'_>]) -> BTreeSet<HydrationReason> {
+/// `standing`: the newest word on the record's life before the run, and its position.
+pub fn reasons(
+    standing: Option<(Position, Lifecycle)>,
+    after: &Aggregate,
+    run: &[Judged<'_>],
+) -> BTreeSet<HydrationReason> {
     let mut reasons = BTreeSet::new();
     let own: Vec<_> = run.iter().filter(|judged| !judged.change.is_image()).collect();
     if own.is_empty() {
@@ -35,8 +40,7 @@ pub fn reasons(was_deleted: bool, after: &Aggregate, run: &[Judged<'_>]) -> BTre
     if after.unknown_paths().next().is_some() && !reasons.contains(&HydrationReason::NotCarried) {
         reasons.insert(HydrationReason::BrokenText);
     }
-    let rises = was_deleted && after.lifecycle() == Some(Lifecycle::Active);
-    if rises && own.iter().any(|judged| judged.event_type == EventType::Updated) {
+    if rises(standing, run) {
         reasons.insert(HydrationReason::AliveAfterDeletion);
     }
     if own.iter().any(|judged| judged.meets_image) {
@@ -45,9 +49,28 @@ pub fn reasons(was_deleted: bool, after: &Aggregate, run: &[Judged<'_>]) -> BTre
     reasons
 }
 
+/// Whether an update of the run is newer than a deletion that stood when it came.
+fn rises(mut standing: Option<(Position, Lifecycle)>, run: &[Judged<'_>]) -> bool {
+    for judged in run {
+        let at = judged.change.position;
+        let is_update = judged.event_type == EventType::Updated && !judged.change.is_image();
+        if is_update && standing.is_some_and(|(stood, life)| life == Lifecycle::Deleted && stood < at) {
+            return true;
+        }
+        if let Some(life) = judged.change.lifecycle
+            && standing.is_none_or(|(stood, _)| stood < at)
+        {
+            standing = Some((at, life));
+        }
+    }
+    false
+}
+
 /// Whether an image that came in has brought what a task was waiting for.
 pub fn is_satisfied(after: &Aggregate, run: &[Judged<'_>]) -> bool {
     let image_is_newest =
         run.iter().any(|judged| after.newest() == Some(judged.change.position) && judged.change.is_image());
-    image_is_newest && after.has_base() && after.unknown_paths().next().is_none()
+    // A change of the image's own instant that came behind it may not be in the image.
+    let meets_image = run.iter().any(|judged| judged.meets_image);
+    image_is_newest && !meets_image && after.has_base() && after.unknown_paths().next().is_none()
 }

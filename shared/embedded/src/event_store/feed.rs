@@ -17,6 +17,9 @@ const AFTER: &str = concat!(
      WHERE commit_position > ? ORDER BY commit_position LIMIT ?"
 );
 
+/// A batch ends once its inputs have this many bytes, so that memory does not follow their size.
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
+
 #[async_trait]
 impl EventFeed for SqliteEventStore {
     async fn after(
@@ -28,9 +31,14 @@ impl EventFeed for SqliteEventStore {
         let read = self.database.read(RESOURCE, move |transaction| {
             let mut statement = transaction.prepare_cached(AFTER)?;
             let mut rows = statement.query([stored(after), limit])?;
-            let mut events = Vec::new();
+            let (mut events, mut bytes) = (Vec::new(), 0);
             while let Some(row) = rows.next()? {
-                events.push((position(row.get(row::COLUMNS)?)?, row::event(row)?));
+                let event = row::event(row)?;
+                bytes += event.event.data.len();
+                events.push((position(row.get(row::COLUMNS)?)?, event));
+                if bytes >= BATCH_BYTES {
+                    break;
+                }
             }
             Ok(events)
         });

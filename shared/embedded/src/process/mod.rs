@@ -62,6 +62,9 @@ pub enum ProcessError {
     /// The read model does not fit the definitions.
     #[error(transparent)]
     ReadModel(#[from] OpenReadModelError),
+    /// Others wrote all the while a rebuild was to end.
+    #[error("the rebuild could not end: others write all the time; run it again when it is quieter")]
+    RebuildOvertaken,
     /// A store failed.
     #[error("the database cannot be used")]
     Port(#[from] PortError),
@@ -73,7 +76,7 @@ impl ProcessError {
         match self {
             Self::Definition(_) | Self::Entities { .. } | Self::SalesforceOrg(_) => true,
             Self::Open(error) => matches!(error, OpenError::NoFolder(_) | OpenError::IsFolder(_)),
-            Self::Publisher { .. } | Self::ReadModel(_) | Self::Port(_) => false,
+            Self::Publisher { .. } | Self::ReadModel(_) | Self::RebuildOvertaken | Self::Port(_) => false,
         }
     }
 }

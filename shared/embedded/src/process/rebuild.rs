@@ -16,6 +16,9 @@ const STREAMS: usize = 500;
 /// How many events are looked through at once for what changed meanwhile.
 const EVENTS: usize = 5_000;
 
+/// How often what changed meanwhile is looked for: beside a writer that never rests it never ends.
+const MOST_PASSES: usize = 1_000;
+
 /// How far a rebuild is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RebuildProgress {
@@ -49,7 +52,7 @@ pub async fn rebuild(
         last = Some(key);
     }
     // A stream that got events meanwhile is folded once more; the swap happens only where none did.
-    loop {
+    for _ in 0..MOST_PASSES {
         let changed = events.changed_after(up_to, EVENTS).await?;
         if changed.up_to > up_to {
             let mut again = RebuildReport::default();
@@ -62,4 +65,5 @@ pub async fn rebuild(
             return Ok(report);
         }
     }
+    Err(ProcessError::RebuildOvertaken)
 }

@@ -103,9 +103,9 @@ impl StateStore for SqliteStateStore {
         self.database.read("parked", move |transaction| pending::parked(transaction, limit)).await
     }
 
-    async fn unpark(&self, key: &EntityKey) -> Result<(), PortError> {
+    async fn unpark(&self, key: &EntityKey, up_to: Version) -> Result<(), PortError> {
         let key = key.clone();
-        self.database.write("parked", move |transaction| pending::unpark(transaction, &key)).await
+        self.database.write("parked", move |transaction| pending::unpark(transaction, &key, up_to)).await
     }
 
     async fn put_chunk(&self, body: Uuid, number: u32, bytes: Vec<u8>) -> Result<(), PortError> {

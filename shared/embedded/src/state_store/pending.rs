@@ -3,6 +3,7 @@
 use annals_application::ports::{BackfillJob, HydrationTask, ParkedProjection};
 use annals_domain::change::HydrationReason;
 use annals_domain::identity::{EntityKey, EntityName, ExternalId};
+use annals_domain::position::Version;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::row::{instant, json, key, name_of, named, number, provider, text, to_json, unsigned, uuid, version};
@@ -163,9 +164,11 @@ pub(super) fn parked(transaction: &Transaction<'_>, limit: usize) -> Result<Vec<
     statement.query_map([number(limit)], |row| Ok(parked(row)))?.flatten_failures()
 }
 
-pub(super) fn unpark(transaction: &Transaction<'_>, key: &EntityKey) -> Result<(), Failure> {
-    let mut statement = transaction.prepare_cached("DELETE FROM parked WHERE entity_name = ? AND aggregate_id = ?")?;
-    statement.execute(params![key.entity_name.as_str(), key.aggregate_id.uuid().as_bytes()])?;
+pub(super) fn unpark(transaction: &Transaction<'_>, key: &EntityKey, up_to: Version) -> Result<(), Failure> {
+    let mut statement = transaction
+        .prepare_cached("DELETE FROM parked WHERE entity_name = ? AND aggregate_id = ? AND to_version <= ?")?;
+    let id = key.aggregate_id.uuid();
+    statement.execute(params![key.entity_name.as_str(), id.as_bytes(), number(up_to.get())])?;
     Ok(())
 }
 

@@ -133,7 +133,7 @@ impl StateStore for Unreachable {
     async fn parked(&self, _: usize) -> Result<Vec<ParkedProjection>, PortError> {
         unreachable()
     }
-    async fn unpark(&self, _: &EntityKey) -> Result<(), PortError> {
+    async fn unpark(&self, _: &EntityKey, _: Version) -> Result<(), PortError> {
         unreachable()
     }
     async fn put_chunk(&self, _: Uuid, _: u32, _: Vec<u8>) -> Result<(), PortError> {

@@ -236,7 +236,11 @@ pub async fn parked_records_come_oldest_first_and_can_be_forgotten(store: &impl 
     assert_eq!(store.parked(2).await.expect("the store reads"), [b, a.clone()]);
     let forgotten: BTreeSet<_> = ["b", "nobody"].map(key).into();
     for key in &forgotten {
-        store.unpark(key).await.expect("the store writes");
+        store.unpark(key, Version::new(1)).await.expect("the store writes");
+    }
+    assert_eq!(store.parked(9).await.expect("the store reads").len(), 3, "more is parked than was made good");
+    for key in &forgotten {
+        store.unpark(key, Version::new(2)).await.expect("the store writes");
     }
     assert_eq!(store.parked(9).await.expect("the store reads"), [a, c]);
 }
