@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::queries::{HistoryPage, HistoryRequest};
+use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
-use annals_domain::validation::Finding;
 use annals_tests::samples::{Run, Sample, files_below, names, numbered, samples, seen, without_version};
 use serde_json::{Map, Value, json};
 

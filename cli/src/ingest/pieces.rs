@@ -2,8 +2,8 @@
 
 use std::io;
 
+use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
-use annals_domain::validation::Finding;
 use tokio::sync::mpsc;
 
 use super::place::Place;

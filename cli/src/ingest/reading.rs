@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
 
 use annals_crm::json::{self, JsonFault};
-use annals_domain::validation::Finding;
+use annals_domain::finding::Finding;
 use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 

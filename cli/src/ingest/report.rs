@@ -5,7 +5,7 @@
 
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::ports::QuarantineEntry;
-use annals_domain::validation::Finding;
+use annals_domain::finding::Finding;
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 

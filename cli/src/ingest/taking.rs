@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use annals_application::commands::{CommandError, CommandMetadata, EventRead, Outcome};
 use annals_application::ports::{PortError, QuarantineEntry};
+use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
-use annals_domain::validation::Finding;
 use annals_embedded::process::LocalProcess;
 use tokio::sync::mpsc;
 

@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use crate::change::Change;
 use crate::event::{DomainEvent, EventType, Metadata};
+use crate::finding::Finding;
 use crate::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use crate::instant::Instant;
 use crate::path::Path;
 use crate::position::EventId;
-use crate::validation::Finding;
 
 /// One change of one record, strict, ready to be stored.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::finding::Finding;
 use crate::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider};
 use crate::instant::Instant;
 use crate::position::{EventId, Position, Version};
-use crate::validation::Finding;
 
 /// What happened, in this domain's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ pub mod definition;
 pub mod dialect;
 pub mod entity;
 pub mod event;
+pub mod finding;
 pub mod head;
 pub mod identity;
 pub mod instant;

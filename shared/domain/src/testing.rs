@@ -14,6 +14,7 @@ use crate::definition::{Catalog, DefinitionFile, Shape};
 use crate::dialect::{Dialect, Dialects, Image, IncomingChange, Intake, UnreadableEvent};
 use crate::entity::Entity;
 use crate::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
+use crate::finding::Finding;
 use crate::head::{Admission, Head};
 use crate::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use crate::instant::Instant;
@@ -22,7 +23,7 @@ use crate::path::Path;
 use crate::position::{EventId, Position, Rank, Version};
 use crate::services::hydration::{Judged, reasons};
 use crate::text_diff::TextDiff;
-use crate::validation::{Finding, Report, Subject, validate};
+use crate::validation::{Report, Subject, validate};
 
 /// A dialect that takes fields as they are spelt, and reads nothing.
 #[derive(Debug)]

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use annals_application::commands::{CommandHandler, CommandMetadata, TakeError, Taken};
+use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
-use annals_domain::validation::Finding;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;

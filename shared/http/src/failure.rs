@@ -9,7 +9,7 @@ use annals_application::commands::{CommandError, QuarantineError};
 use annals_application::log_chain;
 use annals_application::ports::PortError;
 use annals_application::queries::QueryError;
-use annals_domain::validation::Finding;
+use annals_domain::finding::Finding;
 use axum::http::header;
 
 use crate::problem::{Kind, Problem};

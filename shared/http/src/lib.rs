@@ -28,8 +28,8 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 
 pub use self::events::MAX_BODY_BYTES;
-pub use self::login::{Login, Scope};
-pub use self::token_file::{TokenFileError, TokenSet};
+pub use self::login::Login;
+pub use self::token_file::{Scope, TokenFileError, TokenSet};
 use self::trailing_slash::TrailingSlash;
 
 /// What the query routes answer from.

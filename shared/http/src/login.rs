@@ -11,21 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::problem::{Kind, Problem};
-use crate::token_file::TokenSet;
-
-/// What a token allows beyond reading entities and sending events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// The quarantine, redrive and dismissal, and inputs as they came (`raw=true`).
-    Admin,
-}
-
-impl Scope {
-    /// The scope of that name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        (name == "admin").then_some(Self::Admin)
-    }
-}
+use crate::token_file::{Scope, TokenSet};
 
 /// How callers show who they are.
 #[derive(Debug, Clone)]

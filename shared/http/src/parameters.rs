@@ -3,8 +3,8 @@
 //! Promises that nothing is passed over: a parameter that is not asked for, comes twice, or does
 //! not fit is an error that names what would fit.
 
+use annals_domain::finding::Finding;
 use annals_domain::instant::Instant;
-use annals_domain::validation::Finding;
 use percent_encoding::percent_decode_str;
 
 use crate::problem::{Kind, Problem};

@@ -4,7 +4,7 @@
 //! nothing of what went wrong inside: causes are logged where they are turned into a problem.
 
 use annals_application::commands::EventRead;
-use annals_domain::validation::Finding;
+use annals_domain::finding::Finding;
 use axum::body::Body;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode, Uri};

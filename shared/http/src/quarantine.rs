@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use annals_application::commands::CommandHandler;
 use annals_application::ports::{QuarantineEntry, QuarantineState};
+use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
 use annals_domain::instant::Instant;
-use annals_domain::validation::Finding;
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, Uri};

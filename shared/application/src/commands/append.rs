@@ -8,10 +8,10 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use annals_domain::event::{DomainEvent, EventType};
+use annals_domain::finding::Finding;
 use annals_domain::head::{Admission, Head, LookBack};
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Position;
-use annals_domain::validation::Finding;
 use std::sync::Arc;
 use tokio::time::Instant as Moment;
 

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use annals_domain::definition::Catalog;
 use annals_domain::dialect::{Dialect, IncomingChange};
 use annals_domain::event::DomainEvent;
+use annals_domain::finding::Finding;
 use annals_domain::head::Head;
 use annals_domain::identity::{AggregateId, EntityKey};
 use annals_domain::instant::Instant;
 use annals_domain::position::Version;
 use annals_domain::services::event_type;
-use annals_domain::validation::{Finding, Subject, validate};
+use annals_domain::validation::{Subject, validate};
 use uuid::Uuid;
 
 use super::CommandMetadata;

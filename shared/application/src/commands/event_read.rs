@@ -1,10 +1,10 @@
 //! What became of one record's change: the answer's DTO, as the HTTP contract has it.
 
 use annals_domain::event::EventType;
+use annals_domain::finding::Finding;
 use annals_domain::identity::{AggregateId, AggregateType, EntityName, ExternalId, Provider};
 use annals_domain::instant::Instant;
 use annals_domain::position::{EventId, Version};
-use annals_domain::validation::Finding;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

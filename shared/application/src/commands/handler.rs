@@ -11,10 +11,10 @@ use annals_crm::json;
 use annals_domain::change::Change;
 use annals_domain::definition::Catalog;
 use annals_domain::dialect::{Dialect, Dialects};
+use annals_domain::finding::Finding;
 use annals_domain::head::Head;
 use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::position::EventId;
-use annals_domain::validation::Finding;
 use async_trait::async_trait;
 use lru::LruCache;
 

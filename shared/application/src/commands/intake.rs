@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use annals_domain::dialect::{EntityWideChange, IncomingChange, Intake};
+use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
-use annals_domain::validation::Finding;
 
 use super::append::Settled;
 use super::decide::{Pending, key_of};

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
+use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
-use annals_domain::validation::Finding;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 

@@ -1,9 +1,9 @@
 //! What every event publisher must do.
 
 use annals_domain::event::EventType;
+use annals_domain::finding::Finding;
 use annals_domain::identity::{AggregateType, ExternalId, Provider};
 use annals_domain::position::{EventId, Version};
-use annals_domain::validation::Finding;
 use serde_json::{Value, json};
 
 use super::samples::{instant, key};

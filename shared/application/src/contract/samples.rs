@@ -9,13 +9,13 @@ use annals_domain::definition::{Catalog, DefinitionFile, Shape};
 use annals_domain::dialect::{Dialect, Dialects, Image, IncomingChange, Intake, UnreadableEvent};
 use annals_domain::entity::{Entity, FieldValue};
 use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
+use annals_domain::finding::Finding;
 use annals_domain::head::Head;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::instant::Instant;
 use annals_domain::path::Path;
 use annals_domain::position::{EventId, Position, Rank, Version};
 use annals_domain::search_text::search_text;
-use annals_domain::validation::Finding;
 use serde_json::Value;
 
 use crate::ports::{Document, StoredEvent};

@@ -4,10 +4,10 @@
 //! consumer ignores a version not above the last it has seen.
 
 use annals_domain::event::EventType;
+use annals_domain::finding::Finding;
 use annals_domain::identity::{AggregateId, AggregateType, ExternalId, Provider};
 use annals_domain::instant::Instant;
 use annals_domain::position::{EventId, Version};
-use annals_domain::validation::Finding;
 use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::{Map, Value};

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::HydrationReason;
+use annals_domain::finding::Finding;
 use annals_domain::identity::{EntityKey, EntityName, ExternalId, Provider};
 use annals_domain::instant::Instant;
 use annals_domain::position::Version;
-use annals_domain::validation::Finding;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

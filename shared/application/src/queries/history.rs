@@ -5,12 +5,12 @@
 
 use annals_domain::aggregate::Aggregate;
 use annals_domain::event::{EventType, Source};
+use annals_domain::finding::Finding;
 use annals_domain::head::Head;
 use annals_domain::identity::EntityKey;
 use annals_domain::instant::Instant;
 use annals_domain::mapping;
 use annals_domain::position::{EventId, Position, Version};
-use annals_domain::validation::Finding;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use annals_domain::change::Change;
 use annals_domain::dialect::{EntityWideChange, IncomingChange, Intake};
 use annals_domain::event::{Metadata, Source};
+use annals_domain::finding::Finding;
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::position::{EventId, Position, Rank};
-use annals_domain::validation::Finding;
 use serde_json::{Map, Value};
 
 use super::envelope::{Delivery, HEADER};

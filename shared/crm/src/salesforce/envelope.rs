@@ -3,7 +3,7 @@
 //! Promises to find the payload of every form seen, and to call broken what claims to be a change
 //! event and has no header. Does not read the header.
 
-use annals_domain::validation::Finding;
+use annals_domain::finding::Finding;
 use serde_json::{Map, Value};
 
 /// The payload's field that makes it a change event.

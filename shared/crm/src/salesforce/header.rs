@@ -6,9 +6,9 @@
 
 mod fields;
 
+use annals_domain::finding::Finding;
 use annals_domain::identity::ExternalId;
 use annals_domain::instant::Instant;
-use annals_domain::validation::Finding;
 use serde_json::{Map, Value};
 
 use self::fields::Fields;

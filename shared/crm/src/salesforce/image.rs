@@ -9,10 +9,10 @@ use std::sync::Arc;
 use annals_domain::change::{Change, Lifecycle};
 use annals_domain::dialect::{Image, IncomingChange};
 use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
+use annals_domain::finding::Finding;
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::instant::Instant;
 use annals_domain::position::{EventId, Position, Rank};
-use annals_domain::validation::Finding;
 use serde_json::{Map, Value};
 
 use super::{body, ids, scalar, statement};

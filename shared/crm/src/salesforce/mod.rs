@@ -27,9 +27,9 @@ use std::collections::BTreeMap;
 use annals_domain::change::Change;
 use annals_domain::dialect::{Dialect, Image, IncomingChange, Intake, UnreadableEvent};
 use annals_domain::event::{DomainEvent, Source};
+use annals_domain::finding::Finding;
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::path::Path;
-use annals_domain::validation::Finding;
 use serde_json::Value;
 
 use self::envelope::Opened;

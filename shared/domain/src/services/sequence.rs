@@ -4,9 +4,9 @@
 
 use crate::dialect::IncomingChange;
 use crate::event::EventType;
+use crate::finding::Finding;
 use crate::head::{Base, Head};
 use crate::services::missing_create::awaits_base;
-use crate::validation::Finding;
 
 /// What is odd about `incoming` behind `head`.
 pub fn findings(head: Option<&Head>, incoming: &IncomingChange) -> Vec<Finding> {

@@ -5,10 +5,10 @@
 use crate::aggregate::Aggregate;
 use crate::definition::{EntityDefinition, Shape};
 use crate::dialect::{Dialect, IncomingChange};
+use crate::finding::Finding;
 use crate::identity::{AggregateId, EntityKey};
 use crate::mapping;
 use crate::position::Version;
-use crate::validation::Finding;
 
 /// What is odd about the values that `incoming` carries.
 pub fn findings(incoming: &IncomingChange, shape: &Shape, dialect: &dyn Dialect) -> Vec<Finding> {

@@ -5,37 +5,12 @@
 
 mod rules;
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 pub use self::rules::{FUTURE_TOLERANCE_MS, MAX_EVENT_BYTES};
 use crate::definition::Shape;
 use crate::dialect::{Dialect, IncomingChange};
+use crate::finding::Finding;
 use crate::head::Head;
 use crate::instant::Instant;
-
-/// One thing found: where, and what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// The field of the input, as a path; empty where it is the input as a whole.
-    pub field: String,
-    /// What is wrong, and what would fit.
-    pub message: String,
-}
-
-impl Finding {
-    /// A finding at a field.
-    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.field.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.field, self.message) }
-    }
-}
 
 /// What validation found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -3,7 +3,8 @@
 //! Promises that none of them reads more than the change, the head and the definition, so that
 //! validating costs no read.
 
-use super::{Finding, Report, Subject};
+use super::{Report, Subject};
+use crate::finding::Finding;
 use crate::services::{sequence, status};
 
 /// The largest input that is stored as an event: what a change event may have (Salesforce: 1 MB),

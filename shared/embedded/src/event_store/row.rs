@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use annals_application::ports::StoredEvent;
 use annals_domain::event::{DomainEvent, EventType};
+use annals_domain::finding::Finding;
 use annals_domain::identity::{AggregateId, EntityName};
 use annals_domain::instant::Instant;
 use annals_domain::position::{EventId, Position, Rank, Version};
-use annals_domain::validation::Finding;
 use rusqlite::Row;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;

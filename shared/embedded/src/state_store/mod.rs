@@ -11,9 +11,9 @@ use annals_application::ports::{
 };
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::HydrationReason;
+use annals_domain::finding::Finding;
 use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_domain::position::Version;
-use annals_domain::validation::Finding;
 use async_trait::async_trait;
 use uuid::Uuid;
 

@@ -1,7 +1,7 @@
 //! Quarantine: entries, and the chunks of their bodies.
 
 use annals_application::ports::{QuarantineEntry, QuarantineState};
-use annals_domain::validation::Finding;
+use annals_domain::finding::Finding;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 

@@ -1,7 +1,7 @@
 //! The rules for quarantine: entries, and the chunks of their bodies.
 
+use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
-use annals_domain::validation::Finding;
 use uuid::Uuid;
 
 use crate::contract::samples::instant;

@@ -5,9 +5,9 @@
 
 use std::collections::HashSet;
 
+use annals_domain::finding::Finding;
 use annals_domain::identity::ExternalId;
 use annals_domain::instant::Instant;
-use annals_domain::validation::Finding;
 use serde_json::{Map, Value};
 
 use super::Records;
