@@ -70,8 +70,11 @@ impl Taking<'_> {
                 self.refused(place, kept)
             }
             Piece::LongLine { place, provider, parts } => {
-                let kept = self.long_line(provider, parts).await;
-                self.refused(place, kept)
+                // One that is broken off is not kept: the next run meets it again.
+                match self.long_line(provider, parts).await.transpose() {
+                    Some(kept) => self.refused(place, kept),
+                    None => Ok(()),
+                }
             }
             Piece::Failed { place, reason } => {
                 self.tally.count_failed();
@@ -127,14 +130,25 @@ impl Taking<'_> {
         quarantine.keep(provider, bytes, vec![finding.clone()]).await
     }
 
+    /// Keeps a line that is too long to be held; `None` where someone asked to stop meanwhile.
     async fn long_line(
-        &self,
+        &mut self,
         provider: Provider,
         mut parts: mpsc::Receiver<io::Result<Vec<u8>>>,
-    ) -> Result<QuarantineEntry, PortError> {
-        let mut keeping = self.process.handler.quarantine().begin(provider);
+    ) -> Result<Option<QuarantineEntry>, PortError> {
+        let process = self.process;
+        let mut keeping = process.handler.quarantine().begin(provider);
         let (mut size, mut cut) = (0_u64, None);
-        while let Some(part) = parts.recv().await {
+        loop {
+            let part = tokio::select! {
+                biased;
+                () = self.interrupt.asked() => {
+                    keeping.abandon().await?;
+                    return Ok(None);
+                }
+                part = parts.recv() => part,
+            };
+            let Some(part) = part else { break };
             match part {
                 Ok(bytes) => {
                     size += bytes.len() as u64;
@@ -147,7 +161,7 @@ impl Taking<'_> {
             None => format!("the line has {size} bytes; {LONGEST_LINE} at most are read as events"),
             Some(error) => format!("the line cannot be read past its first {size} bytes: {error}"),
         };
-        keeping.finish(vec![Finding::new("", message)]).await
+        keeping.finish(vec![Finding::new("", message)]).await.map(Some)
     }
 
     fn refused(&mut self, place: Place, kept: Result<QuarantineEntry, PortError>) -> Result<(), Broken> {

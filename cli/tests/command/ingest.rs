@@ -138,6 +138,29 @@ fn ctrl_c_ends_behind_a_whole_batch_and_the_run_can_be_made_again() {
 }
 
 #[test]
+fn ctrl_c_is_heard_inside_a_line_that_never_ends() {
+    let folder = Folder::new();
+    let mut child = folder.spawn(folder.command(&["ingest", "-", "--json"]).stdin(Stdio::piped()));
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+    writeln!(stdin, "{}", created(1)).unwrap();
+    stdout.next().unwrap().unwrap();
+    // More than is held in memory: the line is on its way into quarantine, and its end never comes.
+    for _ in 0..20 {
+        stdin.write_all(&vec![b'x'; 1024 * 1024]).unwrap();
+    }
+    stdin.flush().unwrap();
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let summary: Value = serde_json::from_str(&stdout.next().unwrap().unwrap()).unwrap();
+    assert_eq!(summary["summary"]["ended"], json!("interrupted"));
+    Run::of(child.wait_with_output().unwrap()).exits(1);
+    drop(stdin);
+    let quarantine = folder.json(&["quarantine", "list", "--json"]);
+    assert_eq!(quarantine["count"], json!(0), "what was broken off is not kept");
+}
+
+#[test]
 fn announcements_go_where_they_are_wanted() {
     let folder = Folder::new();
     folder.file("1.json", change(1, 0, "CREATE", &json!({ "Name": "One" })).to_string());

@@ -164,6 +164,11 @@ impl Quarantining<'_> {
         Ok(kept)
     }
 
+    /// Forgets what was taken of the input.
+    pub async fn abandon(self) -> Result<(), PortError> {
+        self.quarantine.state.drop_chunks(self.body_id).await
+    }
+
     async fn flush(&mut self) -> Result<(), PortError> {
         let chunk = std::mem::take(&mut self.pending);
         self.quarantine.state.put_chunk(self.body_id, self.chunks, chunk).await?;
