@@ -44,7 +44,7 @@ impl Default for HandlerSettings {
         let at_least_one = |n| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
         Self {
             deadline: Duration::from_secs(10),
-            warm_heads: at_least_one(20_000),
+            warm_heads: at_least_one(10_000),
             recent_changes: at_least_one(4_096),
         }
     }

@@ -16,7 +16,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const PREPARED: usize = 128;
 
 /// Page caches, in KiB. The writer's holds the upper pages of all indexes it inserts into.
-const WRITER_CACHE_KIB: i64 = 16 * 1024;
+const WRITER_CACHE_KIB: i64 = 8 * 1024;
 const READER_CACHE_KIB: i64 = 2 * 1024;
 
 /// Why a file cannot be used as the database.
