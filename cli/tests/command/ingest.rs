@@ -1,7 +1,7 @@
 //! `ingest` of what is well: files, folders, stdin, twice, and by two processes at once.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use serde_json::{Value, json};
 
@@ -117,16 +117,34 @@ fn a_reader_who_has_seen_enough_is_no_failure() {
     assert_eq!(count, json!(3000));
 }
 
+/// An ingest of a standard input that stays open, its first record stored.
+struct Live {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: Lines<BufReader<ChildStdout>>,
+}
+
+impl Live {
+    fn with_one_stored(folder: &Folder) -> Self {
+        let mut child = folder.spawn(folder.command(&["ingest", "-", "--json"]).stdin(Stdio::piped()));
+        let mut stdin = child.stdin.take().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+        writeln!(stdin, "{}", created(1)).unwrap();
+        stdout.next().unwrap().unwrap();
+        Self { child, stdin, stdout }
+    }
+}
+
+fn interrupt(child: &Child) {
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+}
+
 #[test]
 fn ctrl_c_ends_behind_a_whole_batch_and_the_run_can_be_made_again() {
     let folder = Folder::new();
-    let mut child = folder.spawn(folder.command(&["ingest", "-", "--json"]).stdin(Stdio::piped()));
-    let mut stdin = child.stdin.take().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-    writeln!(stdin, "{}", created(1)).unwrap();
-    stdout.next().unwrap().unwrap();
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let Live { child, stdin, mut stdout } = Live::with_one_stored(&folder);
+    interrupt(&child);
     // Stdin is open still: the command must not wait for it.
     let summary: Value = serde_json::from_str(&stdout.next().unwrap().unwrap()).unwrap();
     assert_eq!(summary["summary"]["ended"], json!("interrupted"));
@@ -140,18 +158,13 @@ fn ctrl_c_ends_behind_a_whole_batch_and_the_run_can_be_made_again() {
 #[test]
 fn ctrl_c_is_heard_inside_a_line_that_never_ends() {
     let folder = Folder::new();
-    let mut child = folder.spawn(folder.command(&["ingest", "-", "--json"]).stdin(Stdio::piped()));
-    let mut stdin = child.stdin.take().unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-    writeln!(stdin, "{}", created(1)).unwrap();
-    stdout.next().unwrap().unwrap();
+    let Live { child, mut stdin, mut stdout } = Live::with_one_stored(&folder);
     // More than is held in memory: the line is on its way into quarantine, and its end never comes.
     for _ in 0..20 {
         stdin.write_all(&vec![b'x'; 1024 * 1024]).unwrap();
     }
     stdin.flush().unwrap();
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    interrupt(&child);
     let summary: Value = serde_json::from_str(&stdout.next().unwrap().unwrap()).unwrap();
     assert_eq!(summary["summary"]["ended"], json!("interrupted"));
     Run::of(child.wait_with_output().unwrap()).exits(1);

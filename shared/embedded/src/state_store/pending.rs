@@ -9,11 +9,12 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use super::row::{instant, json, key, name_of, named, number, provider, text, to_json, unsigned, uuid, version};
 use crate::database::Failure;
 
+/// One record's task, in the columns that `hydration_task` reads.
+const FIND_TASK: &str = "SELECT entity_name, aggregate_id, provider, external_id, reasons, due_at, attempts \
+     FROM hydration_task WHERE entity_name = ? AND aggregate_id = ?";
+
 pub(super) fn ask_hydration(transaction: &Transaction<'_>, tasks: Vec<HydrationTask>) -> Result<(), Failure> {
-    let mut find = transaction.prepare_cached(
-        "SELECT entity_name, aggregate_id, provider, external_id, reasons, due_at, attempts FROM hydration_task \
-         WHERE entity_name = ? AND aggregate_id = ?",
-    )?;
+    let mut find = transaction.prepare_cached(FIND_TASK)?;
     let mut put = transaction.prepare_cached(
         "INSERT OR REPLACE INTO hydration_task \
          (entity_name, aggregate_id, provider, external_id, reasons, due_at, attempts) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -72,10 +73,7 @@ pub(super) fn drop_reason(
     keys: &[EntityKey],
     reason: HydrationReason,
 ) -> Result<(), Failure> {
-    let mut find = transaction.prepare_cached(
-        "SELECT entity_name, aggregate_id, provider, external_id, reasons, due_at, attempts FROM hydration_task \
-         WHERE entity_name = ? AND aggregate_id = ?",
-    )?;
+    let mut find = transaction.prepare_cached(FIND_TASK)?;
     let mut put = transaction
         .prepare_cached("UPDATE hydration_task SET reasons = ? WHERE entity_name = ? AND aggregate_id = ?")?;
     for key in keys {
