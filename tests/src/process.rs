@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use annals_application::commands::{Action, Command, CommandMetadata, EventRead};
-use annals_application::ports::{EventStore, ReadOptions, StateStore};
+use annals_application::commands::{Action, Command, CommandHandler, CommandMetadata, EventRead};
 use annals_domain::aggregate::Aggregate;
 use annals_domain::identity::{EntityKey, Provider};
-use annals_domain::position::Version;
 use annals_embedded::process::{LocalProcess, ProcessSettings, PublishTo, Tuning};
 use annals_embedded::{Database, SqliteEventStore, SqliteStateStore};
 use tempfile::TempDir;
 
 use crate::crm::Delivery;
+use crate::lanes::load;
 
 /// A process and the folder that goes with it.
 pub struct TestProcess {
@@ -61,36 +60,28 @@ impl TestProcess {
         deliver(&self.process, deliveries).await
     }
 
-    /// A record's state from its newest snapshot and the tail, and how many events it has.
+    /// A record's state from its newest snapshot and the tail.
     pub async fn load(&self, key: &EntityKey) -> Aggregate {
         let database = Database::open(&self.settings.db).expect("its own file opens");
-        let state = SqliteStateStore::new(database.clone());
-        let store = SqliteEventStore::new(database);
-        let tail_from = |version: Version| ReadOptions::from(version.next(), usize::MAX);
-        let snapshot = state.snapshot(key, Version::new(u64::MAX >> 1)).await.expect("it answers");
-        let from = snapshot.as_ref().map_or(Version::new(0), Aggregate::version);
-        let tail = store.read(key, &tail_from(from)).await.expect("it answers");
-        let mut aggregate = snapshot.unwrap_or_else(|| {
-            let first = &tail.first().expect("a stream with events").event;
-            Aggregate::new(key.clone(), first.metadata.provider, first.metadata.external_id.clone())
-        });
-        for stored in tail {
-            let change = self.process.dialects.read_event(&stored.event).expect("a stored event is read");
-            aggregate.apply(stored.event.version, &change);
-        }
-        aggregate
+        let (store, state) = (SqliteEventStore::new(database.clone()), SqliteStateStore::new(database));
+        load(&store, &state, &self.process.dialects, key).await
     }
 }
 
 /// Hands deliveries to a process, in one call.
 pub async fn deliver(process: &LocalProcess, deliveries: impl IntoIterator<Item = Delivery>) -> Vec<Vec<EventRead>> {
+    hand_in(&process.handler, deliveries).await
+}
+
+/// Hands deliveries to what takes commands, in one call.
+pub async fn hand_in(handler: &CommandHandler, deliveries: impl IntoIterator<Item = Delivery>) -> Vec<Vec<EventRead>> {
     let command = |delivery| {
         let action = match delivery {
             Delivery::Event(raw_event) => Action::ProcessCrmEvent { provider: Provider::Salesforce, raw_event },
             Delivery::Image(found) => Action::UpdateEntity(found),
         };
-        Command { id: process.handler.fresh_id(), action, metadata: CommandMetadata::default() }
+        Command { id: handler.fresh_id(), action, metadata: CommandMetadata::default() }
     };
     let commands = deliveries.into_iter().map(command).collect();
-    process.handler.handle(commands).await.expect("the store answers")
+    handler.handle(commands).await.expect("the store answers")
 }

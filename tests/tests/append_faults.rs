@@ -10,13 +10,14 @@ use annals_application::commands::{
     CommandError, CommandHandler, CommandMetadata, EventRead, HandlerSettings, Outcome,
 };
 use annals_application::ports::{AppendError, EventStore, PortError, PortErrorKind, ReadOptions, StoredEvent};
+use annals_application::system::{RandomIds, SystemClock};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::definition::Catalog;
 use annals_domain::dialect::{Dialect, Dialects};
 use annals_domain::head::Head;
 use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::position::Version;
-use annals_embedded::{Database, RandomIds, SqliteEventStore, SqliteStateStore, SystemClock};
+use annals_embedded::{Database, SqliteEventStore, SqliteStateStore};
 use annals_tests::crm::{Account, Delivery};
 use annals_tests::random::Random;
 use async_trait::async_trait;

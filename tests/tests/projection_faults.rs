@@ -15,13 +15,12 @@ use annals_application::projection::{
     BroadcastProjection, LocalPipeline, Pattern, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
     ReadModelProjection,
 };
+use annals_application::system::{RandomIds, SystemClock};
 use annals_domain::definition::Shape;
 use annals_domain::event::DomainEvent;
 use annals_domain::identity::AggregateId;
 use annals_domain::position::Version;
-use annals_embedded::{
-    Database, RandomIds, SqliteEventStore, SqliteReadModel, SqliteStateStore, SystemClock, TracedJobs,
-};
+use annals_embedded::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore, TracedJobs};
 use annals_tests::crm::Account;
 use annals_tests::process::TestProcess;
 use annals_tests::random::Random;

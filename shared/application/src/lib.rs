@@ -3,12 +3,14 @@
 //! Promises to know no store, bus or transport: adapters are passed in. Holds no rule of the
 //! domain: those are in the domain crate, as pure functions.
 
+pub mod backfill;
 pub mod commands;
 #[cfg(feature = "testing")]
 pub mod contract;
 pub mod ports;
 pub mod projection;
 pub mod queries;
+pub mod system;
 
 /// An error and its causes on one line, for the one place where it is logged or shown.
 pub fn log_chain(error: &dyn std::error::Error) -> String {

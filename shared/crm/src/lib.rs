@@ -4,5 +4,8 @@
 //! what else it is. Does not store, map or talk to anyone.
 
 mod canonical_json;
+mod dialects;
 pub mod json;
 pub mod salesforce;
+
+pub use self::dialects::{NotAnOrg, dialects};

@@ -5,7 +5,6 @@
 //! processes stay dense and lose nothing, and the search index can be rebuilt under them. Does not
 //! promise to be reached over a network, nor that the file may lie on a network's file system.
 
-mod clock;
 mod database;
 mod event_store;
 pub mod process;
@@ -14,7 +13,6 @@ mod publisher;
 mod read_model;
 mod state_store;
 
-pub use self::clock::{RandomIds, SystemClock};
 pub use self::database::{Database, OpenError};
 pub use self::event_store::{ChangedStreams, SqliteEventStore};
 pub use self::projection_jobs::TracedJobs;

@@ -5,15 +5,17 @@ use std::path::Path;
 
 use annals_application::contract::samples::{catalog, key, next_event, position, stream, thing};
 use annals_application::ports::{
-    AppendError, CommitPosition, EventFeed, EventStore, HydrationTask, PortErrorKind, ReadModel, ReadOptions,
-    StateStore, StoredEvent,
+    AppendError, BackfillJob, BackfillMode, CommitPosition, EventFeed, EventStore, HydrationTask, JobCounts, JobState,
+    PortErrorKind, ReadModel, ReadOptions, StateStore, StoredEvent,
 };
 use annals_domain::aggregate::Aggregate;
-use annals_domain::identity::{ExternalId, Provider};
+use annals_domain::identity::{EntityName, ExternalId, Provider};
+use annals_domain::instant::Instant;
 use annals_domain::position::Version;
 use annals_embedded::{Database, OpenError, SqliteEventStore, SqliteReadModel, SqliteStateStore};
 use rusqlite::Connection;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder for the test")
@@ -147,6 +149,39 @@ async fn everything_is_there_after_a_restart() {
     assert_eq!(SqliteStateStore::new(database.clone()).hydration_tasks(9).await.unwrap(), [task]);
     let model = SqliteReadModel::open(database, &catalog()).await.unwrap();
     assert!(model.get(&document.shape, document.entity.aggregate_id).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_job_of_the_first_release_reads_all_records_and_has_read_none() {
+    let folder = folder();
+    let path = folder.path().join("annals.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(include_str!("../src/database/schema_1.sql")).unwrap();
+    let insert = "INSERT INTO backfill_job (id, provider, entity_name, state, reason, input, created_at) \
+                  VALUES (x'00000000000000000000000000000007', 'salesforce', 'Account', 'waiting', 'r', '{}', 5)";
+    connection.execute_batch(insert).unwrap();
+    connection.pragma_update(None, "application_id", 0x414e_4e4c).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    let state = SqliteStateStore::new(Database::open(&path).unwrap());
+    let read = BackfillJob {
+        id: Uuid::from_u128(7),
+        provider: Provider::Salesforce,
+        entity_name: EntityName::new("Account"),
+        mode: BackfillMode::Full,
+        page_size: 50,
+        input: "{}".to_owned(),
+        created_at: Instant::from_millis(5).unwrap(),
+        state: JobState::Waiting,
+        reason: "r".to_owned(),
+        counts: JobCounts::default(),
+        started_at: None,
+        updated_at: None,
+    };
+    assert_eq!(state.jobs().await.unwrap(), std::slice::from_ref(&read));
+    let cancelled = BackfillJob { state: JobState::Cancelled, ..read.clone() };
+    assert!(state.update_job(&cancelled, &read).await.unwrap());
+    assert_eq!(state.jobs().await.unwrap(), [cancelled]);
 }
 
 #[tokio::test]

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use annals_application::commands::{CommandHandler, CommandMetadata, TakeError, Taken};
 use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Extension, Router};
 
 use crate::answer::{Results, json};
 use crate::problem::{Kind, Problem};
@@ -27,6 +27,11 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 const CORRELATION_ID: &str = "x-correlation-id";
 const LONGEST_CORRELATION_ID: usize = 128;
 
+/// Until when a request may go on trying; an extension of the request, where who serves it has a
+/// deadline of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(pub tokio::time::Instant);
+
 /// `POST /events/{provider}`.
 pub(crate) fn routes(handler: Arc<CommandHandler>) -> Router {
     let take = post(take).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
@@ -37,10 +42,15 @@ async fn take(
     State(handler): State<Arc<CommandHandler>>,
     Segment(provider): Segment<String>,
     headers: HeaderMap,
+    deadline: Option<Extension<Deadline>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let provider = provider_taken(&handler, &provider)?;
-    let metadata = CommandMetadata { user: None, correlation_id: correlation_id(&headers)? };
+    let metadata = CommandMetadata {
+        user: None,
+        correlation_id: correlation_id(&headers)?,
+        deadline: deadline.map(|Extension(Deadline(at))| at),
+    };
     let body = text_of(body)?;
     let taken = to_its_end(async move { handler.take_body(provider, &body, metadata).await }).await?;
     answer(provider, taken.map_err(problem_of)?)
@@ -68,7 +78,8 @@ fn correlation_id(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         .ok_or_else(|| Problem::invalid(vec![Finding::new("X-Correlation-Id", message)]))
 }
 
-fn text_of(body: Result<Bytes, BytesRejection>) -> Result<String, Problem> {
+/// A body as text, up to the limit of its route.
+pub(crate) fn text_of(body: Result<Bytes, BytesRejection>) -> Result<String, Problem> {
     let bytes = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             Problem::new(Kind::TooLarge, format!("the body is larger than {MAX_BODY_BYTES} bytes"))

@@ -5,6 +5,7 @@
 
 use std::error::Error;
 
+use annals_application::backfill::BackfillError;
 use annals_application::commands::{CommandError, QuarantineError};
 use annals_application::log_chain;
 use annals_application::ports::PortError;
@@ -69,6 +70,21 @@ impl From<QuarantineError> for Problem {
             QuarantineError::NotFound(_) => Self::new(Kind::NotFound, error.to_string()),
             QuarantineError::Port(port) => port.into(),
             QuarantineError::Command(command) => command.into(),
+        }
+    }
+}
+
+impl From<BackfillError> for Problem {
+    fn from(error: BackfillError) -> Self {
+        match error {
+            BackfillError::UnknownType(_) => Self::new(Kind::UnknownType, error.to_string()),
+            BackfillError::NoJob(_) => Self::new(Kind::NotFound, error.to_string()),
+            BackfillError::NotEnded { .. } | BackfillError::Ended { .. } => {
+                Self::new(Kind::Conflict, error.to_string())
+            }
+            BackfillError::Rejected(errors) => Self::invalid(errors),
+            BackfillError::Contended(_) => Self::unavailable(&error),
+            BackfillError::Port(port) => port.into(),
         }
     }
 }

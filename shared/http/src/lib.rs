@@ -5,6 +5,7 @@
 //! never matters. Does not listen on a socket: that is the caller's.
 
 mod answer;
+mod backfill;
 mod entities;
 mod events;
 mod failure;
@@ -22,13 +23,14 @@ mod trailing_slash;
 
 use std::sync::Arc;
 
+use annals_application::backfill::Backfill;
 use annals_application::commands::{CommandHandler, Quarantine};
 use annals_application::queries::{EntityQueries, HealthCheck};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 
-pub use self::events::MAX_BODY_BYTES;
-pub use self::login::Login;
+pub use self::events::{Deadline, MAX_BODY_BYTES};
+pub use self::login::{GatewayCaller, Login};
 pub use self::token_file::{Scope, TokenFileError, TokenSet};
 use self::trailing_slash::TrailingSlash;
 
@@ -43,21 +45,25 @@ pub struct QueryApi {
     pub health: Arc<dyn HealthCheck>,
 }
 
-/// The ingest function's routes: events in, redrive and dismissal. Asks for no login: whoever
-/// serves it puts an authorizer in front.
-pub fn events_router(handler: Arc<CommandHandler>) -> Router {
-    finish(event_routes(handler), Login::None)
+/// The ingest function's routes: events in, redrive and dismissal.
+pub fn events_router(handler: Arc<CommandHandler>, login: Login) -> Router {
+    finish(event_routes(handler), login)
 }
 
-/// The query function's routes: entities, histories, the quarantine and health. Asks for no login:
-/// whoever serves it puts an authorizer in front.
-pub fn query_router(api: QueryApi) -> Router {
-    finish(query_routes(api), Login::None)
+/// The query function's routes: entities, histories, the quarantine and health.
+pub fn query_router(api: QueryApi, login: Login) -> Router {
+    finish(query_routes(api), login)
+}
+
+/// The backfill function's routes: backfills asked for, looked at, paused, resumed and cancelled.
+pub fn backfill_router(backfill: Backfill, login: Login) -> Router {
+    finish(backfill::routes(backfill), login)
 }
 
 /// All routes, for one process that serves them by itself.
 pub fn local_router(handler: Arc<CommandHandler>, api: QueryApi, login: Login) -> Router {
-    finish(event_routes(handler).merge(query_routes(api)), login)
+    let backfill = backfill::routes(handler.backfill());
+    finish(event_routes(handler).merge(backfill).merge(query_routes(api)), login)
 }
 
 fn event_routes(handler: Arc<CommandHandler>) -> Router {

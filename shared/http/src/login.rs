@@ -21,6 +21,15 @@ pub enum Login {
     None,
     /// By a bearer token out of this set.
     Tokens(TokenSet),
+    /// By an authorizer in front, whose word each request carries as a `GatewayCaller`.
+    Gateway,
+}
+
+/// Whom the authorizer in front let through; an extension of the request, set by who serves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GatewayCaller {
+    /// Whether the caller may do what needs the admin scope.
+    pub is_admin: bool,
 }
 
 /// What this request's caller may do; set on every request that passed the login.
@@ -70,7 +79,7 @@ pub(crate) async fn check(State(login): State<Login>, mut request: Request, next
         return problem.into_response();
     }
     let is_open = request.uri().path() == "/health";
-    match login.caller(request.headers()) {
+    match login.caller(request.headers(), request.extensions().get()) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -81,8 +90,14 @@ pub(crate) async fn check(State(login): State<Login>, mut request: Request, next
 }
 
 impl Login {
-    fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
-        let Self::Tokens(tokens) = self else { return Ok(Caller { is_admin: true }) };
+    fn caller(&self, headers: &HeaderMap, gateway: Option<&GatewayCaller>) -> Result<Caller, Problem> {
+        let tokens = match (self, gateway) {
+            (Self::None, _) => return Ok(Caller { is_admin: true }),
+            (Self::Gateway, Some(caller)) => return Ok(Caller { is_admin: caller.is_admin }),
+            // Only a gateway without an authorizer on this route lets such a request through.
+            (Self::Gateway, None) => return Err(Problem::new(Kind::Unauthorized, "a login is needed")),
+            (Self::Tokens(tokens), _) => tokens,
+        };
         let Some(presented) = bearer(headers) else {
             let problem = Problem::new(Kind::Unauthorized, "a token is needed: `Authorization: Bearer <token>`");
             return Err(problem.with_header(header::WWW_AUTHENTICATE, "Bearer realm=\"annals\""));

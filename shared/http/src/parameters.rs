@@ -124,7 +124,16 @@ impl<'a> Reading<'a> {
     }
 }
 
-fn instant(text: &str, end: DayEnd) -> Option<Instant> {
+/// Refuses whatever a query says, for a route that takes no parameters.
+pub(crate) fn no_parameters(query: Option<&str>) -> Result<(), Problem> {
+    let parameters = Parameters::read(query)?;
+    let mut reading = Reading::new(&parameters);
+    reading.only(&[]);
+    reading.finish(())
+}
+
+/// An instant, or a day's first or last one in UTC.
+pub(crate) fn instant(text: &str, end: DayEnd) -> Option<Instant> {
     // `YYYY-MM-DD` has ten characters, and no instant is that short.
     let (is_date, time) = (text.len() == 10, if end == DayEnd::First { "00:00:00" } else { "23:59:59.999" });
     if is_date { format!("{text}T{time}Z").parse().ok() } else { text.parse().ok() }

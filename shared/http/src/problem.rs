@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     InvalidBody,
     /// The body is too large.
     TooLarge,
+    /// What is there does not allow it.
+    Conflict,
     /// Nothing in the body has a form of the provider.
     NotRecognised,
     /// Who asks is not known.
@@ -44,7 +46,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     #[cfg(test)]
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::NotFound,
         Self::UnknownType,
         Self::UnknownProvider,
@@ -53,6 +55,7 @@ impl Kind {
         Self::InvalidRequest,
         Self::InvalidBody,
         Self::TooLarge,
+        Self::Conflict,
         Self::NotRecognised,
         Self::Unauthorized,
         Self::Forbidden,
@@ -71,6 +74,7 @@ impl Kind {
             Self::InvalidRequest => (StatusCode::BAD_REQUEST, "/problems/invalid-request", "Invalid request"),
             Self::InvalidBody => (StatusCode::BAD_REQUEST, "/problems/invalid-body", "Not JSON"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "/problems/too-large", "Body too large"),
+            Self::Conflict => (StatusCode::CONFLICT, "/problems/conflict", "Conflict"),
             Self::NotRecognised => (StatusCode::UNPROCESSABLE_ENTITY, "/problems/not-recognised", "Not recognised"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "/problems/unauthorized", "Unauthorized"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "/problems/forbidden", "Forbidden"),

@@ -24,7 +24,7 @@ use crate::answer::{Results, json};
 use crate::events::to_its_end;
 use crate::login::Admin;
 use crate::page::{LARGEST_PAGE, PAGE_SIZE, Page, Place};
-use crate::parameters::{Parameters, Reading};
+use crate::parameters::{Parameters, Reading, no_parameters};
 use crate::problem::Problem;
 use crate::segment::Segment;
 
@@ -174,13 +174,6 @@ async fn dismiss(
     no_parameters(query.as_deref())?;
     handler.quarantine().dismiss(&id).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn no_parameters(query: Option<&str>) -> Result<(), Problem> {
-    let parameters = Parameters::read(query)?;
-    let mut reading = Reading::new(&parameters);
-    reading.only(&[]);
-    reading.finish(())
 }
 
 #[cfg(test)]

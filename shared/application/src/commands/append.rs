@@ -22,9 +22,15 @@ use crate::ports::{AppendError, PortError, PortErrorKind, ReadOptions, StoredEve
 
 /// How many events a look back reads at once.
 const LOOK_BACK_PAGE: usize = 50;
-/// The first and the longest wait between two rounds.
-const FIRST_WAIT_MS: u64 = 4;
-const LONGEST_WAIT_MS: u64 = 500;
+/// The first and the longest wait between two rounds, at least and as multiples of what an append
+/// takes. Where appends are slow, a wait that did not grow with them would have every writer meet
+/// every other again.
+const FIRST_WAIT: Duration = Duration::from_millis(4);
+const FIRST_WAIT_APPENDS: u32 = 4;
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT_APPENDS: u32 = 64;
+/// An append that takes longer than this met no other writer but an outage.
+const LONGEST_APPEND: Duration = Duration::from_millis(25);
 
 /// What became of a pending change.
 pub(super) enum Settled {
@@ -51,7 +57,8 @@ impl<'a> Rounds<'a> {
 
     /// Runs rounds until every change is settled, or the deadline.
     pub(super) async fn run(mut self, mut pending: Vec<Pending>) -> Result<Vec<(Pending, Settled)>, CommandError> {
-        let deadline = Moment::now() + self.handler.settings.deadline;
+        let asked = self.commands.iter().filter_map(|command| command.metadata.deadline).min();
+        let deadline = asked.unwrap_or_else(|| Moment::now() + self.handler.settings.deadline);
         let mut unanswered: Vec<(Pending, StoredEvent)> = Vec::new();
         let mut last_error = None;
         for round in 0_u32.. {
@@ -61,8 +68,10 @@ impl<'a> Rounds<'a> {
             if decided.is_empty() {
                 break;
             }
-            let events = decided.iter().map(|(_, stored)| stored.clone()).collect();
+            let events: Vec<StoredEvent> = decided.iter().map(|(_, stored)| stored.clone()).collect();
+            let (count, asked) = (u32::try_from(events.len()).unwrap_or(u32::MAX), Moment::now());
             let answers = self.handler.store.append(events).await;
+            let an_append = asked.elapsed() / count.max(1);
             for ((change, stored), answer) in decided.into_iter().zip(answers) {
                 match self.take_answer(&change, &stored, answer, &mut last_error)? {
                     Next::Settled(settled) => self.settled.push((change, settled)),
@@ -73,7 +82,7 @@ impl<'a> Rounds<'a> {
             if pending.is_empty() && unanswered.is_empty() {
                 break;
             }
-            self.wait(round, deadline, &mut last_error).await?;
+            self.wait(longest_wait(round, an_append), deadline, &mut last_error).await?;
         }
         Ok(self.settled)
     }
@@ -229,11 +238,15 @@ impl<'a> Rounds<'a> {
         self.working.remove(key);
     }
 
-    /// Waits, longer from round to round and never as long as another writer would.
-    async fn wait(&self, round: u32, deadline: Moment, last_error: &mut Option<PortError>) -> Result<(), CommandError> {
-        let longest = (FIRST_WAIT_MS << round.min(10)).min(LONGEST_WAIT_MS);
-        let jitter = self.handler.ids.fresh().as_u128() as u64 % longest;
-        let wait = Duration::from_millis(jitter + 1);
+    /// Waits up to `longest`, and never as long as another writer would.
+    async fn wait(
+        &self,
+        longest: Duration,
+        deadline: Moment,
+        last_error: &mut Option<PortError>,
+    ) -> Result<(), CommandError> {
+        let jitter = self.handler.ids.fresh().as_u128() % longest.as_micros().max(1);
+        let wait = Duration::from_millis(1) + Duration::from_micros(u64::try_from(jitter).unwrap_or_default());
         if Moment::now() + wait >= deadline {
             return Err(last_error.take().map_or(CommandError::Contended, CommandError::Port));
         }
@@ -242,9 +255,35 @@ impl<'a> Rounds<'a> {
     }
 }
 
+/// How long the wait behind a round may be: longer from round to round.
+fn longest_wait(round: u32, an_append: Duration) -> Duration {
+    let an_append = an_append.min(LONGEST_APPEND);
+    let first = FIRST_WAIT.max(an_append * FIRST_WAIT_APPENDS);
+    (first * (1 << round.min(10))).min(LONGEST_WAIT.max(an_append * LONGEST_WAIT_APPENDS))
+}
+
 /// What is to be done with a change after an answer.
 enum Next {
     Settled(Settled),
     Decide,
     Repeat,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(append_ms: u64, longest_ms: [u64; 4]) {
+        let longest = [0, 1, 4, 20].map(|round| longest_wait(round, Duration::from_millis(append_ms)));
+        assert_eq!(longest, longest_ms.map(Duration::from_millis), "an append of {append_ms} ms");
+    }
+
+    #[test]
+    fn waits_grow_from_round_to_round_and_with_what_an_append_takes() {
+        check(0, [4, 8, 64, 500]);
+        check(1, [4, 8, 64, 500]);
+        check(10, [40, 80, 640, 640]);
+        check(5_000, [100, 200, 1_600, 1_600]);
+    }
 }

@@ -20,6 +20,7 @@ use lru::LruCache;
 
 use super::append::Rounds;
 use super::{Action, Command, CommandMetadata, EventRead, Outcome, Quarantine};
+use crate::backfill::Backfill;
 use crate::ports::{Clock, EventStore, Ids, PortError, StateStore, StoredEvent};
 
 /// The largest quarantined input that is run again, in bytes: it is held in memory whole.
@@ -55,6 +56,12 @@ impl Default for HandlerSettings {
 pub trait AppendListener: Send + Sync {
     /// Events were appended. What goes wrong here is no failure of the command.
     async fn appended(&self);
+}
+
+/// Is told what became of each change, whoever handed it in.
+pub trait OutcomeObserver: Send + Sync {
+    /// This became of a change.
+    fn observed(&self, read: &EventRead);
 }
 
 /// Why a call failed as a whole.
@@ -121,6 +128,7 @@ pub struct CommandHandler {
     warm: Mutex<LruCache<EntityKey, Head>>,
     recent: Arc<RecentChanges>,
     listener: Option<Arc<dyn AppendListener>>,
+    observer: Option<Arc<dyn OutcomeObserver>>,
 }
 
 impl CommandHandler {
@@ -137,13 +145,21 @@ impl CommandHandler {
         let quarantine = Quarantine::new(Arc::clone(&state), Arc::clone(&clock), Arc::clone(&ids));
         let warm = Mutex::new(LruCache::new(settings.warm_heads));
         let recent = Arc::new(Mutex::new(LruCache::new(settings.recent_changes)));
-        Self { store, state, catalog, dialects, clock, ids, settings, quarantine, warm, recent, listener: None }
+        let (listener, observer) = (None, None);
+        Self { store, state, catalog, dialects, clock, ids, settings, quarantine, warm, recent, listener, observer }
     }
 
     /// With a listener that is told of appended events.
     #[must_use]
     pub fn told(mut self, listener: Arc<dyn AppendListener>) -> Self {
         self.listener = Some(listener);
+        self
+    }
+
+    /// With an observer of what became of each change.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<dyn OutcomeObserver>) -> Self {
+        self.observer = Some(observer);
         self
     }
 
@@ -160,6 +176,12 @@ impl CommandHandler {
     /// The quarantine that refused inputs go to.
     pub fn quarantine(&self) -> &Quarantine {
         &self.quarantine
+    }
+
+    /// The backfill jobs, those that changes ask for among them.
+    pub fn backfill(&self) -> Backfill {
+        let (state, catalog) = (Arc::clone(&self.state), Arc::clone(&self.catalog));
+        Backfill::new(state, catalog, self.dialects.clone(), Arc::clone(&self.clock))
     }
 
     /// Takes one body: a change in any of the provider's forms, or an array of them.
@@ -208,6 +230,9 @@ impl CommandHandler {
         }
         if let Some(listener) = self.listener.as_ref().filter(|_| has_pending) {
             listener.appended().await;
+        }
+        if let Some(observer) = &self.observer {
+            answers.iter().flatten().flatten().for_each(|read| observer.observed(read));
         }
         Ok(answers.into_iter().map(|slots| slots.into_iter().flatten().collect()).collect())
     }

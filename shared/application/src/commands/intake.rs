@@ -13,7 +13,7 @@ use super::append::Settled;
 use super::decide::{Pending, key_of};
 use super::handler::{CommandError, CommandHandler};
 use super::{Action, Command, EventRead, FoundRecord, Outcome};
-use crate::ports::{BackfillJob, JobState};
+use crate::ports::{BACKFILL_PAGE_SIZE, BackfillJob, BackfillMode, JobCounts, JobState};
 
 /// How many bytes the events of one input may take together: each keeps the whole input. A merged
 /// change names some hundred records in some thousand bytes.
@@ -100,10 +100,15 @@ impl CommandHandler {
             id: change.identity.uuid(),
             provider,
             entity_name: change.entity_name.clone(),
-            state: JobState::Waiting,
-            reason: format!("no {provider} connection is set up to read from; asked for by: {}", change.reason),
+            mode: BackfillMode::Full,
+            page_size: BACKFILL_PAGE_SIZE,
             input: input.to_owned(),
             created_at: now,
+            state: JobState::Waiting,
+            reason: format!("no {provider} connection is set up to read from; asked for by: {}", change.reason),
+            counts: JobCounts::default(),
+            started_at: None,
+            updated_at: None,
         };
         let (job_id, shape) = (job.id, self.catalog.shape(provider, &change.entity_name));
         self.state.add_job(job).await.map_err(CommandError::Port)?;

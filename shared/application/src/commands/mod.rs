@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub use self::event_read::{EventRead, Outcome};
 pub(crate) use self::handler::lock;
 pub use self::handler::{
-    AppendListener, CommandError, CommandHandler, HandlerSettings, RecentChanges, TakeError, Taken,
+    AppendListener, CommandError, CommandHandler, HandlerSettings, OutcomeObserver, RecentChanges, TakeError, Taken,
 };
 pub use self::quarantine::{CHUNK_BYTES, Quarantine, QuarantineError, Quarantining};
 
@@ -31,6 +31,8 @@ pub struct CommandMetadata {
     pub user: Option<String>,
     /// What the command belongs together with; events that bring their own keep it.
     pub correlation_id: Option<String>,
+    /// Until when the call may go on trying; `None`: as long as the handler's settings allow.
+    pub deadline: Option<tokio::time::Instant>,
 }
 
 /// What is to be done.

@@ -3,6 +3,7 @@
 //! Promises that an error says what the caller may do next. Each port has one contract suite
 //! (`crate::contract`), which every adapter of it passes.
 
+mod backfill_job;
 mod clock;
 mod error;
 mod event_publisher;
@@ -11,6 +12,7 @@ mod projection_jobs;
 mod read_model;
 mod state_store;
 
+pub use self::backfill_job::{BACKFILL_PAGE_SIZE, BackfillJob, BackfillMode, JobCounts, JobState};
 pub use self::clock::{Clock, Ids};
 pub use self::error::{PortError, PortErrorKind};
 pub use self::event_publisher::{EventPublisher, NormalizedEntityEvent};
@@ -19,6 +21,4 @@ pub use self::projection_jobs::{JobOutcome, JobReport, ProjectionJob, Projection
 pub use self::read_model::{
     Condition, Document, EntityQuery, Filter, IndexOutcome, QueryValue, ReadDocument, ReadModel, SortKey,
 };
-pub use self::state_store::{
-    BackfillJob, HydrationTask, JobState, ParkedProjection, QuarantineEntry, QuarantineState, StateStore,
-};
+pub use self::state_store::{HydrationTask, Lease, ParkedProjection, QuarantineEntry, QuarantineState, StateStore};

@@ -1,7 +1,9 @@
 //! The state store: all that is kept beside the events and may change.
 //!
 //! Promises that what is put is there for the next reader. Everything but quarantine and jobs'
-//! inputs can be lost without loss of data: it is derived, or asked for again.
+//! inputs can be lost without loss of data: it is derived, or asked for again. A lease keeps two
+//! processes from one piece of work as long as their clocks agree to within its length; what must
+//! never happen twice is guarded by a condition of its own.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +17,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::PortError;
+use super::{BackfillJob, PortError};
 
 /// A record that is to be read from its CRM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,35 +34,6 @@ pub struct HydrationTask {
     pub due_at: Instant,
     /// How often it was tried.
     pub attempts: u32,
-}
-
-/// The state of a backfill job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum JobState {
-    /// It can start.
-    Queued,
-    /// It waits for what its reason names.
-    Waiting,
-}
-
-/// A read of all records of an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BackfillJob {
-    /// Its id: made of the change that asked for it, so that a redelivery asks for the same.
-    pub id: Uuid,
-    /// The CRM.
-    pub provider: Provider,
-    /// The object.
-    pub entity_name: EntityName,
-    /// Its state.
-    pub state: JobState,
-    /// Why it is in that state.
-    pub reason: String,
-    /// The input that asked for it, as it came.
-    pub input: String,
-    /// When it was asked for.
-    pub created_at: Instant,
 }
 
 /// A record whose projection failed by itself.
@@ -111,6 +84,17 @@ pub struct QuarantineEntry {
     pub chunks: u32,
 }
 
+/// The right to one piece of work, until an instant. Its name is the work's, its token the holder's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The work.
+    pub work: String,
+    /// Whose it is.
+    pub token: Uuid,
+    /// What the work had come to when it was taken: the last that any holder kept.
+    pub checkpoint: Option<String>,
+}
+
 /// The state table.
 #[async_trait]
 pub trait StateStore: Send + Sync {
@@ -141,6 +125,10 @@ pub trait StateStore: Send + Sync {
 
     /// Keeps a job where none of its id is there; whether it was kept.
     async fn add_job(&self, job: BackfillJob) -> Result<bool, PortError>;
+
+    /// Brings a job to how `job` says it stands (what was asked for stays), where it is there and
+    /// stands as `expected` does: whoever read it earlier overwrites nobody. Whether it was brought.
+    async fn update_job(&self, job: &BackfillJob, expected: &BackfillJob) -> Result<bool, PortError>;
 
     /// All jobs, newest first.
     async fn jobs(&self) -> Result<Vec<BackfillJob>, PortError>;
@@ -185,4 +173,33 @@ pub trait StateStore: Send + Sync {
         state: QuarantineState,
         errors: Option<Vec<Finding>>,
     ) -> Result<(), PortError>;
+
+    /// Takes the right to a piece of work until an instant: `None` where another holds it at `now`.
+    /// Its own holder may take it again.
+    async fn take_lease(
+        &self,
+        work: &str,
+        token: Uuid,
+        now: Instant,
+        until: Instant,
+    ) -> Result<Option<Lease>, PortError>;
+
+    /// Holds it until a later instant, and keeps the checkpoint where one is given. `false`, and
+    /// nothing is kept, where the lease is no longer that token's.
+    async fn keep_lease(
+        &self,
+        work: &str,
+        token: Uuid,
+        until: Instant,
+        checkpoint: Option<&str>,
+    ) -> Result<bool, PortError>;
+
+    /// Gives it back at once; its checkpoint stays for the next. `false` where it was not that token's.
+    async fn release_lease(&self, work: &str, token: Uuid) -> Result<bool, PortError>;
+
+    /// The work is done: lease and checkpoint are gone. `false` where it was not that token's.
+    async fn finish_lease(&self, work: &str, token: Uuid) -> Result<bool, PortError>;
+
+    /// What a piece of work has come to, whoever holds it.
+    async fn checkpoint(&self, work: &str) -> Result<Option<String>, PortError>;
 }

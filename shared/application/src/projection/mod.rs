@@ -32,7 +32,7 @@ pub use self::hydration::{HYDRATION_DELAY_MS, HydrationProjection};
 pub use self::local::{LocalPipeline, OneBehind, PipelineError};
 pub use self::projector::{BatchReport, Projector, ProjectorPorts, ProjectorSettings, SNAPSHOT_INTERVAL};
 pub use self::read_model::{ReadModelProjection, document_of};
-pub use self::rebuild::{RebuildReport, StreamRebuilder};
+pub use self::rebuild::{RebuildReport, StreamRebuilder, shown_document};
 pub use self::registry::{InvalidPattern, Pattern, ProjectionRegistry};
 use crate::ports::{JobOutcome, PortError, ProjectionJob};
 

@@ -13,6 +13,7 @@ use annals_domain::dialect::Dialects;
 use annals_domain::event::DomainEvent;
 use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_domain::position::Version;
+use futures::StreamExt;
 use lru::LruCache;
 
 use super::bring_up::{BringUp, Cached};
@@ -26,6 +27,9 @@ use crate::ports::{
 
 /// A snapshot is kept each time a record passes a multiple of this version.
 pub const SNAPSHOT_INTERVAL: NonZeroU64 = NonZeroU64::new(50).expect("not zero");
+
+/// How many records are brought up side by side.
+const BROUGHT_UP_AT_ONCE: usize = 16;
 
 /// How many events of a parked record are projected at once.
 const REDRIVE_PAGE: usize = 500;
@@ -171,8 +175,8 @@ impl Projector {
         }
     }
 
-    /// What is parked, oldest first.
-    pub(super) async fn parked(&self, limit: usize) -> Result<Vec<ParkedProjection>, PortError> {
+    /// What is parked, oldest first, up to `limit`.
+    pub async fn parked(&self, limit: usize) -> Result<Vec<ParkedProjection>, PortError> {
         self.ports.state.parked(limit).await
     }
 
@@ -188,16 +192,16 @@ impl Projector {
             dialects: &self.dialects,
             recent: self.recent.as_deref(),
         };
-        let mut lanes = Vec::with_capacity(by_key.len());
-        for (key, events) in by_key {
+        let lanes = by_key.into_iter().map(|(key, events)| async {
             let lowest = events.keys().next().copied().unwrap_or(Version::FIRST);
             let highest = events.keys().last().copied().unwrap_or(Version::FIRST);
             // Taken out: it goes back only once everything behind it succeeded.
             let cached = self.cache.as_ref().and_then(|cache| lock(cache).pop(&key));
             let progress = bring_up.run(&key, events, cached).await;
-            lanes.push(Lane { key, lowest, highest, progress });
-        }
-        lanes
+            Lane { key, lowest, highest, progress }
+        });
+        // Cold records are read side by side: one after the other their reads would add up.
+        futures::stream::iter(lanes).buffered(BROUGHT_UP_AT_ONCE).collect().await
     }
 
     /// Remembers which objects there are records of, those that wait for their base included.
@@ -267,7 +271,8 @@ impl Projector {
         report
     }
 
-    async fn park(&self, key: &EntityKey, versions: (Version, Version), reason: String) -> Result<(), PortError> {
+    /// Parks the lowest to the highest of a record's versions, to be redriven.
+    pub async fn park(&self, key: &EntityKey, versions: (Version, Version), reason: String) -> Result<(), PortError> {
         let (from_version, to_version) = versions;
         tracing::error!(stream.id = %key, event.version = %from_version, reason, "projection parked");
         let now = self.ports.clock.now();

@@ -73,7 +73,9 @@ impl StreamRebuilder {
         Ok(())
     }
 
-    async fn document(
+    /// The document of one stream, read whole; `None` where it waits for its base. The events read
+    /// are counted in `report`.
+    pub async fn document(
         &self,
         key: &EntityKey,
         report: &mut RebuildReport,
@@ -95,10 +97,14 @@ impl StreamRebuilder {
                 break;
             }
         }
-        let Some(state) = state.filter(Aggregate::has_base) else { return Ok(None) };
-        let Some(dialect) = self.dialects.get(state.provider()) else { return Ok(None) };
-        let shape = self.catalog.shape(state.provider(), &key.entity_name);
-        let entity = mapping::map(&state, &shape, &**dialect);
-        Ok(Some(Document { search_text: search_text(&entity, &shape), shape, entity }))
+        Ok(state.and_then(|state| shown_document(&state, &self.catalog, &self.dialects)))
     }
+}
+
+/// The document of a state; `None` where it waits for its base.
+pub fn shown_document(state: &Aggregate, catalog: &Catalog, dialects: &Dialects) -> Option<Document> {
+    let dialect = dialects.get(state.provider()).filter(|_| state.has_base())?;
+    let shape = catalog.shape(state.provider(), &state.key().entity_name);
+    let entity = mapping::map(state, &shape, &**dialect);
+    Some(Document { search_text: search_text(&entity, &shape), shape, entity })
 }

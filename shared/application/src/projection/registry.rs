@@ -7,7 +7,8 @@ use std::sync::Arc;
 use annals_domain::event::EventType;
 use annals_domain::identity::AggregateType;
 
-use super::Projection;
+use super::{BroadcastProjection, HydrationProjection, Projection, ReadModelProjection};
+use crate::ports::{Clock, EventPublisher, ReadModel, StateStore};
 
 /// A pattern such as `client.Deleted`, `client.*` or `*.*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,23 @@ pub struct ProjectionRegistry {
 }
 
 impl ProjectionRegistry {
+    /// The three projections that ship, for every event. Without a publisher nothing is announced.
+    pub fn shipped(
+        read_model: &Arc<dyn ReadModel>,
+        publisher: Option<Arc<dyn EventPublisher>>,
+        state: &Arc<dyn StateStore>,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
+        let indexing =
+            Self::default().register(Pattern::ALL, Arc::new(ReadModelProjection::new(Arc::clone(read_model))));
+        let announcing = match publisher {
+            Some(publisher) => indexing.register(Pattern::ALL, Arc::new(BroadcastProjection::new(publisher))),
+            None => indexing,
+        };
+        let hydration = HydrationProjection::new(Arc::clone(state), Arc::clone(clock));
+        announcing.register(Pattern::ALL, Arc::new(hydration))
+    }
+
     /// Runs `projection` for the events that match, behind those registered before.
     #[must_use]
     pub fn register(mut self, pattern: Pattern, projection: Arc<dyn Projection>) -> Self {

@@ -10,5 +10,5 @@ mod history;
 
 pub use self::entities::{EntityQueries, Found, ListRequest, Lookup, PAGES_REACH, QueryError, QueryPorts};
 pub use self::filter::{Rejected, filter_by};
-pub use self::health::{DependencyState, Health, HealthCheck, HealthReport};
+pub use self::health::{DependencyState, Health, HealthCheck, HealthReport, PortsHealth};
 pub use self::history::{HistoryEvent, HistoryPage, HistoryPosition, HistoryRequest};

@@ -3,7 +3,6 @@
 //! Promises that what opens has fitting definitions, an owned file and a read model made from those
 //! definitions. Catching up with what a crash left is the caller's first call, since it writes.
 
-mod health;
 mod rebuild;
 mod settings;
 
@@ -14,19 +13,19 @@ use std::sync::Arc;
 use annals_application::commands::{AppendListener, CommandHandler, HandlerSettings};
 use annals_application::ports::{Clock, EventFeed, EventPublisher, EventStore, Ids, PortError, ReadModel, StateStore};
 use annals_application::projection::{
-    BroadcastProjection, HydrationProjection, LocalPipeline, OneBehind, Pattern, ProjectionRegistry, Projector,
-    ProjectorPorts, ProjectorSettings, ReadModelProjection,
+    LocalPipeline, OneBehind, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
 };
-use annals_application::queries::{EntityQueries, HealthCheck, QueryPorts};
+use annals_application::queries::{EntityQueries, HealthCheck, PortsHealth, QueryPorts};
+use annals_application::system::{RandomIds, SystemClock};
+use annals_crm::NotAnOrg;
 use annals_domain::definition::{Catalog, DefinitionError};
 use annals_domain::dialect::Dialects;
 
-use self::health::LocalHealth;
 pub use self::rebuild::{RebuildProgress, rebuild};
 pub use self::settings::{ProcessSettings, PublishTo};
 use crate::{
-    Database, LocalPublisher, OpenError, OpenReadModelError, RandomIds, SqliteEventStore, SqliteReadModel,
-    SqliteStateStore, SystemClock, TracedJobs,
+    Database, LocalPublisher, OpenError, OpenReadModelError, SqliteEventStore, SqliteReadModel, SqliteStateStore,
+    TracedJobs,
 };
 
 /// Why the process could not be put together.
@@ -48,8 +47,8 @@ pub enum ProcessError {
         source: io::Error,
     },
     /// The org setting is no org id.
-    #[error("`{0}` is not a Salesforce org id (15 or 18 letters and digits)")]
-    SalesforceOrg(String),
+    #[error(transparent)]
+    SalesforceOrg(#[from] NotAnOrg),
     /// The file for announcements cannot be written.
     #[error("announcements cannot be written to `{}`", path.display())]
     Publisher {
@@ -147,7 +146,7 @@ impl LocalProcess {
             Arc::clone(&ids),
             tuning.handler,
         );
-        let registry = registry(&read_model, publisher(&settings.publish)?, &state, &clock);
+        let registry = ProjectionRegistry::shipped(&read_model, publisher(&settings.publish)?, &state, &clock);
         let ports = ProjectorPorts {
             store: Arc::clone(&store),
             state: Arc::clone(&state),
@@ -163,28 +162,11 @@ impl LocalProcess {
             Projecting::OneBehind => Arc::new(OneBehind::new(Arc::clone(&pipeline))),
         };
         let handler = Arc::new(handler.told(listener));
-        let health =
-            Arc::new(LocalHealth::new(feed, Arc::clone(&state), Arc::clone(&read_model), Arc::clone(&clock), &catalog));
         let ports = QueryPorts { store, state, read_model };
+        let health = Arc::new(PortsHealth::new(&ports, Some(feed), Arc::clone(&clock), &catalog));
         let queries = EntityQueries::new(ports, Arc::clone(&catalog), dialects.clone());
         Ok(Self { handler, queries, pipeline, health, catalog, dialects, clock })
     }
-}
-
-/// The three projections that ship, for every event.
-fn registry(
-    read_model: &Arc<dyn ReadModel>,
-    publisher: Option<Arc<dyn EventPublisher>>,
-    state: &Arc<dyn StateStore>,
-    clock: &Arc<dyn Clock>,
-) -> ProjectionRegistry {
-    let registry = ProjectionRegistry::default()
-        .register(Pattern::ALL, Arc::new(ReadModelProjection::new(Arc::clone(read_model))));
-    let registry = match publisher {
-        Some(publisher) => registry.register(Pattern::ALL, Arc::new(BroadcastProjection::new(publisher))),
-        None => registry,
-    };
-    registry.register(Pattern::ALL, Arc::new(HydrationProjection::new(Arc::clone(state), Arc::clone(clock))))
 }
 
 fn publisher(to: &PublishTo) -> Result<Option<Arc<dyn EventPublisher>>, ProcessError> {

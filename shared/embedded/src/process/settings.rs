@@ -3,12 +3,9 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use annals_crm::salesforce::Salesforce;
 use annals_domain::definition::{Catalog, DefinitionFile};
-use annals_domain::dialect::{Dialect, Dialects};
-use annals_domain::identity::ProviderAccount;
+use annals_domain::dialect::Dialects;
 
 use super::ProcessError;
 
@@ -39,16 +36,7 @@ pub struct ProcessSettings {
 impl ProcessSettings {
     /// The dialects, for the accounts that are set.
     pub(crate) fn dialects(&self) -> Result<Dialects, ProcessError> {
-        let org = self.salesforce_org.as_ref().map(|org| {
-            let is_org_id = matches!(org.len(), 15 | 18) && org.bytes().all(|byte| byte.is_ascii_alphanumeric());
-            if is_org_id {
-                Ok(ProviderAccount::new(org.as_str()))
-            } else {
-                Err(ProcessError::SalesforceOrg(org.clone()))
-            }
-        });
-        let salesforce: Arc<dyn Dialect> = Arc::new(Salesforce::new(org.transpose()?));
-        Ok(Dialects::new([salesforce]))
+        Ok(annals_crm::dialects(self.salesforce_org.as_deref())?)
     }
 
     /// The definitions: the folder's, or those that ship.

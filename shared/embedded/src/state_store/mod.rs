@@ -1,5 +1,8 @@
-//! State in SQLite: snapshots, hydration tasks, backfill jobs, parked projections, quarantine.
+//! State in SQLite: snapshots, hydration tasks, backfill jobs, parked projections, quarantine,
+//! leases.
 
+mod jobs;
+mod leases;
 mod objects;
 mod pending;
 mod quarantine;
@@ -7,12 +10,13 @@ mod row;
 mod snapshots;
 
 use annals_application::ports::{
-    BackfillJob, HydrationTask, ParkedProjection, PortError, QuarantineEntry, QuarantineState, StateStore,
+    BackfillJob, HydrationTask, Lease, ParkedProjection, PortError, QuarantineEntry, QuarantineState, StateStore,
 };
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::HydrationReason;
 use annals_domain::finding::Finding;
 use annals_domain::identity::{EntityKey, EntityName, Provider};
+use annals_domain::instant::Instant;
 use annals_domain::position::Version;
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -88,11 +92,16 @@ impl StateStore for SqliteStateStore {
     }
 
     async fn add_job(&self, job: BackfillJob) -> Result<bool, PortError> {
-        self.database.write("backfill_job", move |transaction| pending::add_job(transaction, &job)).await
+        self.database.write("backfill_job", move |transaction| jobs::add(transaction, &job)).await
+    }
+
+    async fn update_job(&self, job: &BackfillJob, expected: &BackfillJob) -> Result<bool, PortError> {
+        let (job, expected) = (job.clone(), expected.clone());
+        self.database.write("backfill_job", move |transaction| jobs::update(transaction, &job, &expected)).await
     }
 
     async fn jobs(&self) -> Result<Vec<BackfillJob>, PortError> {
-        self.database.read("backfill_job", pending::jobs).await
+        self.database.read("backfill_job", jobs::all).await
     }
 
     async fn park(&self, parked: ParkedProjection) -> Result<(), PortError> {
@@ -150,5 +159,44 @@ impl StateStore for SqliteStateStore {
         self.database
             .write("quarantine", move |transaction| quarantine::set(transaction, &id, state, errors.as_deref()))
             .await
+    }
+
+    async fn take_lease(
+        &self,
+        work: &str,
+        token: Uuid,
+        now: Instant,
+        until: Instant,
+    ) -> Result<Option<Lease>, PortError> {
+        let work = work.to_owned();
+        self.database.write("lease", move |transaction| leases::take(transaction, &work, token, (now, until))).await
+    }
+
+    async fn keep_lease(
+        &self,
+        work: &str,
+        token: Uuid,
+        until: Instant,
+        checkpoint: Option<&str>,
+    ) -> Result<bool, PortError> {
+        let (work, checkpoint) = (work.to_owned(), checkpoint.map(str::to_owned));
+        self.database
+            .write("lease", move |transaction| leases::keep(transaction, &work, token, until, checkpoint.as_deref()))
+            .await
+    }
+
+    async fn release_lease(&self, work: &str, token: Uuid) -> Result<bool, PortError> {
+        let work = work.to_owned();
+        self.database.write("lease", move |transaction| leases::release(transaction, &work, token)).await
+    }
+
+    async fn finish_lease(&self, work: &str, token: Uuid) -> Result<bool, PortError> {
+        let work = work.to_owned();
+        self.database.write("lease", move |transaction| leases::finish(transaction, &work, token)).await
+    }
+
+    async fn checkpoint(&self, work: &str) -> Result<Option<String>, PortError> {
+        let work = work.to_owned();
+        self.database.read("lease", move |transaction| leases::checkpoint(transaction, &work)).await
     }
 }

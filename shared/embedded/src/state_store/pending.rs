@@ -1,12 +1,12 @@
-//! What waits for someone: hydration tasks, backfill jobs, parked projections.
+//! What waits for someone: hydration tasks, parked projections.
 
-use annals_application::ports::{BackfillJob, HydrationTask, ParkedProjection};
+use annals_application::ports::{HydrationTask, ParkedProjection};
 use annals_domain::change::HydrationReason;
-use annals_domain::identity::{EntityKey, EntityName, ExternalId};
+use annals_domain::identity::{EntityKey, ExternalId};
 use annals_domain::position::Version;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
-use super::row::{instant, json, key, name_of, named, number, provider, text, to_json, unsigned, uuid, version};
+use super::row::{instant, json, key, number, provider, text, to_json, unsigned, version};
 use crate::database::Failure;
 
 /// One record's task, in the columns that `hydration_task` reads.
@@ -88,42 +88,6 @@ pub(super) fn drop_reason(
         }
     }
     Ok(())
-}
-
-pub(super) fn add_job(transaction: &Transaction<'_>, job: &BackfillJob) -> Result<bool, Failure> {
-    let mut statement = transaction.prepare_cached(
-        "INSERT INTO backfill_job (id, provider, entity_name, state, reason, input, created_at) \
-         VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-    )?;
-    let added = statement.execute(params![
-        job.id.as_bytes(),
-        job.provider.as_str(),
-        job.entity_name.as_str(),
-        name_of(&job.state)?,
-        job.reason,
-        job.input,
-        job.created_at.millis(),
-    ])?;
-    Ok(added == 1)
-}
-
-pub(super) fn jobs(transaction: &Transaction<'_>) -> Result<Vec<BackfillJob>, Failure> {
-    let mut statement = transaction.prepare_cached(
-        "SELECT id, provider, entity_name, state, reason, input, created_at FROM backfill_job \
-         ORDER BY created_at DESC, id",
-    )?;
-    let job = |row: &Row<'_>| {
-        Ok(BackfillJob {
-            id: uuid(row, 0)?,
-            provider: provider(row, 1)?,
-            entity_name: EntityName::new(text(row, 2)?),
-            state: named(row, 3)?,
-            reason: text(row, 4)?.to_owned(),
-            input: text(row, 5)?.to_owned(),
-            created_at: instant(row, 6)?,
-        })
-    };
-    statement.query_map([], |row| Ok(job(row)))?.flatten_failures()
 }
 
 pub(super) fn park(transaction: &Transaction<'_>, parked: &ParkedProjection) -> Result<(), Failure> {

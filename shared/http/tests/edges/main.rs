@@ -4,7 +4,8 @@
 
 mod unreachable;
 
-use annals_http::{Login, MAX_BODY_BYTES, TokenSet};
+use annals_http::{GatewayCaller, Login, MAX_BODY_BYTES, TokenSet};
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
@@ -33,7 +34,11 @@ impl Answer {
 }
 
 async fn ask(login: Login, request: Request<Body>) -> Answer {
-    let response = unreachable::router(login).oneshot(request).await.unwrap();
+    answer_of(unreachable::router(login), request).await
+}
+
+async fn answer_of(router: Router, request: Request<Body>) -> Answer {
+    let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
@@ -55,7 +60,18 @@ fn tokens() -> Login {
 
 #[tokio::test]
 async fn what_is_no_route_is_a_404_problem() {
-    let paths = ["/", "//", "/openapi.json", "/entities", "/a/b/c", "/a/b/c/d", "/health/count", "/events/a/history"];
+    let paths = [
+        "/",
+        "//",
+        "/openapi.json",
+        "/entities",
+        "/a/b/c",
+        "/a/b/c/d",
+        "/health/count",
+        "/events/a/history",
+        "/events/backfill/clients/stop",
+        "/events/backfill/clients/status/now",
+    ];
     for path in paths {
         assert_eq!(problem("GET", path).await, (404, "/problems/not-found".to_owned()), "{path}");
     }
@@ -83,6 +99,10 @@ async fn a_wrong_method_is_a_405_problem_that_names_the_right_ones() {
         ("GET", "/events/salesforce", "POST"),
         ("GET", "/quarantine/1/redrive", "POST"),
         ("POST", "/health/", "GET,HEAD"),
+        ("GET", "/events/backfill/clients", "POST"),
+        ("POST", "/events/backfill/clients/status", "GET,HEAD"),
+        ("GET", "/events/backfill/clients/pause", "POST"),
+        ("GET", "/events/backfill/history", "POST"),
     ] {
         let answer = ask(Login::None, request(method, path, None, Body::empty())).await;
         assert_eq!(answer.problem(), (405, "/problems/wrong-method".to_owned()), "{method} {path}");
@@ -108,6 +128,11 @@ async fn every_route_takes_a_trailing_slash() {
         ("GET", "/quarantine/1"),
         ("POST", "/quarantine/1/redrive"),
         ("DELETE", "/quarantine/1"),
+        ("POST", "/events/backfill/clients"),
+        ("GET", "/events/backfill/clients/status"),
+        ("POST", "/events/backfill/client/pause"),
+        ("POST", "/events/backfill/Account/resume"),
+        ("POST", "/events/backfill/clients/cancel"),
     ];
     for (method, path) in routes {
         for path in [path.to_owned(), format!("{path}/")] {
@@ -154,6 +179,11 @@ async fn what_only_admins_may_is_403_to_others() {
         ("POST", "/quarantine/1/redrive/"),
         ("DELETE", "/quarantine/1"),
         ("GET", "/clients/0015f00002J9YYEAA3/history?raw=true"),
+        ("POST", "/events/backfill/clients"),
+        ("GET", "/events/backfill/clients/status"),
+        ("POST", "/events/backfill/clients/pause/"),
+        ("POST", "/events/backfill/clients/resume"),
+        ("POST", "/events/backfill/clients/cancel"),
     ] {
         let refused = ask(tokens(), request(method, path, Some(READER), Body::empty())).await;
         assert_eq!(refused.problem(), (403, "/problems/forbidden".to_owned()), "{method} {path}");
@@ -183,6 +213,36 @@ async fn a_body_that_is_not_json_is_400() {
     for body in [&b""[..], b" ", b"{", b"nope", b"[1,]", b"{} {}", b"\xff\xfe", b"{\"a\":\"\xff\"}"] {
         assert_eq!(sent("/events/salesforce", body).await, (400, "/problems/invalid-body".to_owned()), "{body:?}");
     }
+    for body in [&b"{"[..], b"full", b"{} {}", b"\xff\xfe", b"{\"a\":\"\xff\"}"] {
+        let expected = (400, "/problems/invalid-body".to_owned());
+        assert_eq!(sent("/events/backfill/clients", body).await, expected, "{body:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_backfill_that_does_not_fit_is_400_before_any_store_is_asked() {
+    for (body, field) in [
+        ("[]", ""),
+        (r#"{"mode": "some"}"#, "mode"),
+        (r#"{"mode": ["full"]}"#, "mode"),
+        (r#"{"since": 1712693965}"#, "since"),
+        (r#"{"mode": "since"}"#, "since"),
+        (r#"{"mode": "full", "ids": ["0015f00002J9YYEAA3"]}"#, "ids"),
+        (r#"{"ids": "0015f00002J9YYEAA3"}"#, "ids"),
+        (r#"{"ids": ["0015f00002J9YYEAA3", "1"]}"#, "ids[1]"),
+        (r#"{"page_size": 2001}"#, "page_size"),
+        (r#"{"page_size": -1}"#, "page_size"),
+        (r#"{"page_size": "50"}"#, "page_size"),
+        (r#"{"pagesize": 50}"#, "pagesize"),
+    ] {
+        let answer = ask(Login::None, request("POST", "/events/backfill/clients", None, body)).await;
+        assert_eq!(answer.problem(), (400, "/problems/invalid-request".to_owned()), "{body}");
+        let errors: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(errors["errors"][0]["field"], field, "{body}");
+        assert!(errors["detail"].as_str().unwrap().contains("would"), "{body}: {}", answer.body);
+    }
+    let refused = ask(Login::None, request("POST", "/events/backfill/clients?mode=full", None, "{}")).await;
+    assert_eq!(refused.problem(), (400, "/problems/invalid-request".to_owned()));
 }
 
 #[tokio::test]
@@ -191,6 +251,10 @@ async fn a_body_over_a_mebibyte_is_413_and_one_of_a_mebibyte_is_not() {
     let largest = sent("/events/salesforce", body(MAX_BODY_BYTES)).await;
     assert_eq!(largest, (503, "/problems/unavailable".to_owned()));
     let larger = sent("/events/salesforce/", body(MAX_BODY_BYTES + 1)).await;
+    assert_eq!(larger, (413, "/problems/too-large".to_owned()));
+    let ids = |size: usize| format!("{{\"ids\":[]{}}}", " ".repeat(size - 10));
+    assert_eq!(sent("/events/backfill/clients", ids(MAX_BODY_BYTES)).await.0, 400);
+    let larger = sent("/events/backfill/clients", ids(MAX_BODY_BYTES + 1)).await;
     assert_eq!(larger, (413, "/problems/too-large".to_owned()));
 }
 
@@ -220,6 +284,8 @@ async fn what_does_not_fit_is_400_before_any_store_is_asked() {
         "/clients/%FF",
         "/quarantine?state=closed",
         "/quarantine/1?full=true",
+        "/events/backfill/clients/status?all=true",
+        "/events/backfill/%FF/status",
     ] {
         assert_eq!(problem("GET", path).await, (400, "/problems/invalid-request".to_owned()), "{path}");
     }
@@ -232,4 +298,24 @@ async fn a_mistaken_parameter_is_answered_with_fields_and_parameters() {
     let detail = body["detail"].as_str().unwrap();
     assert!(detail.contains("billing_country"), "{detail}");
     assert!(detail.ends_with("; beside fields there are search_term, include_deleted, filter"), "{detail}");
+}
+
+#[tokio::test]
+async fn the_backfill_functions_router_has_its_routes_and_no_other() {
+    let asked = |method: &'static str, path: &'static str, caller: Option<GatewayCaller>| async move {
+        let mut request = request(method, path, None, Body::empty());
+        if let Some(caller) = caller {
+            request.extensions_mut().insert(caller);
+        }
+        answer_of(unreachable::backfill_router(Login::Gateway), request).await.problem().0
+    };
+    let (admin, reader) = (Some(GatewayCaller { is_admin: true }), Some(GatewayCaller { is_admin: false }));
+    for (method, path) in [("POST", "/events/backfill/clients"), ("GET", "/events/backfill/clients/status/")] {
+        assert_eq!(asked(method, path, admin).await, 503, "{path}");
+        assert_eq!(asked(method, path, reader).await, 403, "{path}");
+        assert_eq!(asked(method, path, None).await, 401, "{path}");
+    }
+    for (method, path) in [("POST", "/events/salesforce"), ("GET", "/clients"), ("GET", "/health")] {
+        assert_eq!(asked(method, path, admin).await, 404, "{path}");
+    }
 }

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use annals_application::backfill::Backfill;
 use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
 use annals_application::ports::{
-    AppendError, BackfillJob, Clock, Document, EntityQuery, EventStore, HydrationTask, Ids, IndexOutcome,
+    AppendError, BackfillJob, Clock, Document, EntityQuery, EventStore, HydrationTask, Ids, IndexOutcome, Lease,
     ParkedProjection, PortError, PortErrorKind, QuarantineEntry, QuarantineState, ReadDocument, ReadModel, ReadOptions,
     StateStore, StoredEvent,
 };
@@ -25,11 +26,23 @@ use async_trait::async_trait;
 use axum::Router;
 use uuid::Uuid;
 
+fn definitions() -> (Dialects, Arc<Catalog>) {
+    let dialects = Dialects::new([Arc::new(Salesforce::new(None)) as Arc<dyn Dialect>]);
+    let catalog = Arc::new(Catalog::built_in(&dialects).unwrap());
+    (dialects, catalog)
+}
+
+/// The backfill function's router of such an installation.
+pub(crate) fn backfill_router(login: Login) -> Router {
+    let (dialects, catalog) = definitions();
+    let backfill = Backfill::new(Arc::new(Unreachable), catalog, dialects, Arc::new(Unreachable));
+    annals_http::backfill_router(backfill, login)
+}
+
 /// The router of such an installation.
 pub(crate) fn router(login: Login) -> Router {
     let all = Arc::new(Unreachable);
-    let dialects = Dialects::new([Arc::new(Salesforce::new(None)) as Arc<dyn Dialect>]);
-    let catalog = Arc::new(Catalog::built_in(&dialects).unwrap());
+    let (dialects, catalog) = definitions();
     let settings = HandlerSettings::default();
     let (store, state, read_model) = (all.clone(), all.clone(), all.clone());
     let ports = QueryPorts { store, state, read_model };
@@ -124,6 +137,9 @@ impl StateStore for Unreachable {
     async fn add_job(&self, _: BackfillJob) -> Result<bool, PortError> {
         unreachable()
     }
+    async fn update_job(&self, _: &BackfillJob, _: &BackfillJob) -> Result<bool, PortError> {
+        unreachable()
+    }
     async fn jobs(&self) -> Result<Vec<BackfillJob>, PortError> {
         unreachable()
     }
@@ -160,6 +176,21 @@ impl StateStore for Unreachable {
         unreachable()
     }
     async fn set_quarantine(&self, _: &str, _: QuarantineState, _: Option<Vec<Finding>>) -> Result<(), PortError> {
+        unreachable()
+    }
+    async fn take_lease(&self, _: &str, _: Uuid, _: Instant, _: Instant) -> Result<Option<Lease>, PortError> {
+        unreachable()
+    }
+    async fn keep_lease(&self, _: &str, _: Uuid, _: Instant, _: Option<&str>) -> Result<bool, PortError> {
+        unreachable()
+    }
+    async fn release_lease(&self, _: &str, _: Uuid) -> Result<bool, PortError> {
+        unreachable()
+    }
+    async fn finish_lease(&self, _: &str, _: Uuid) -> Result<bool, PortError> {
+        unreachable()
+    }
+    async fn checkpoint(&self, _: &str) -> Result<Option<String>, PortError> {
         unreachable()
     }
 }

@@ -7,12 +7,11 @@ use annals_application::projection::{
     LocalPipeline, Pattern, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings, ReadModelProjection,
 };
 use annals_application::queries::{EntityQueries, Health, HealthCheck, HealthReport, QueryPorts};
+use annals_application::system::{RandomIds, SystemClock};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::definition::Catalog;
 use annals_domain::dialect::{Dialect, Dialects};
-use annals_embedded::{
-    Database, RandomIds, SqliteEventStore, SqliteReadModel, SqliteStateStore, SystemClock, TracedJobs,
-};
+use annals_embedded::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore, TracedJobs};
 use annals_http::{Login, QueryApi, local_router};
 use async_trait::async_trait;
 use axum::Router;

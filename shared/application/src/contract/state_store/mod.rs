@@ -1,5 +1,7 @@
 //! What every state store must do.
 
+mod jobs;
+mod leases;
 mod quarantine;
 
 use std::collections::BTreeSet;
@@ -11,14 +13,21 @@ use annals_domain::path::Path;
 use annals_domain::position::Version;
 use annals_domain::text_diff::TextDiff;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
+pub use self::jobs::{
+    a_job_comes_back_exactly, a_job_is_brought_on_and_what_was_asked_for_stays, a_job_is_kept_once,
+    a_job_that_another_brought_on_is_left, jobs_come_newest_first, of_many_who_bring_a_job_on_one_does,
+};
+pub use self::leases::{
+    a_finished_lease_is_gone, a_lease_has_one_holder, a_lease_that_ran_out_goes_on_with_its_checkpoint,
+    a_lost_lease_is_refused, a_released_lease_is_free_at_once, of_many_takers_one_wins,
+};
 pub use self::quarantine::{
     a_chunk_comes_back_to_the_byte, an_entry_is_kept_once_and_opened_again, an_entry_takes_states_and_errors,
     dropped_chunks_are_gone_and_others_stay, entries_are_listed_newest_first_by_state_and_page,
 };
 use super::samples::{change, instant, key, position};
-use crate::ports::{BackfillJob, HydrationTask, JobState, ParkedProjection, StateStore};
+use crate::ports::{HydrationTask, ParkedProjection, StateStore};
 
 /// Makes a test of each rule for state stores.
 #[macro_export]
@@ -37,7 +46,11 @@ macro_rules! state_store_contract {
                 a_dropped_reason_leaves_the_others,
                 noted_objects_are_remembered_once,
                 a_job_is_kept_once,
+                a_job_comes_back_exactly,
                 jobs_come_newest_first,
+                a_job_is_brought_on_and_what_was_asked_for_stays,
+                a_job_that_another_brought_on_is_left,
+                of_many_who_bring_a_job_on_one_does,
                 parked_versions_are_joined,
                 parked_records_come_oldest_first_and_can_be_forgotten,
                 a_chunk_comes_back_to_the_byte,
@@ -45,6 +58,12 @@ macro_rules! state_store_contract {
                 an_entry_is_kept_once_and_opened_again,
                 an_entry_takes_states_and_errors,
                 entries_are_listed_newest_first_by_state_and_page,
+                a_lease_has_one_holder,
+                of_many_takers_one_wins,
+                a_lease_that_ran_out_goes_on_with_its_checkpoint,
+                a_lost_lease_is_refused,
+                a_released_lease_is_free_at_once,
+                a_finished_lease_is_gone,
             ]
         );
     };
@@ -175,35 +194,6 @@ pub async fn noted_objects_are_remembered_once(store: &impl StateStore) {
     let mut noted = store.noted_objects().await.expect("the store reads");
     noted.sort();
     assert_eq!(noted, [account, deal]);
-}
-
-fn job(number: u128, created: i64, state: JobState) -> BackfillJob {
-    BackfillJob {
-        id: Uuid::from_u128(number),
-        provider: Provider::Salesforce,
-        entity_name: EntityName::new("Account"),
-        state,
-        reason: "a wildcard names no record".to_owned(),
-        input: format!("{{\"n\": {number}, \"commitNumber\": 1778192987716501506}}\r\n"),
-        created_at: instant(created),
-    }
-}
-
-/// A job of an id that is there is not kept again, and the first one stands.
-pub async fn a_job_is_kept_once(store: &impl StateStore) {
-    let first = job(1, 10, JobState::Waiting);
-    assert!(store.add_job(first.clone()).await.expect("the store writes"));
-    assert!(!store.add_job(job(1, 20, JobState::Queued)).await.expect("the store writes"));
-    assert_eq!(store.jobs().await.expect("the store reads"), [first]);
-}
-
-/// Jobs come by when they were asked for, the newest first.
-pub async fn jobs_come_newest_first(store: &impl StateStore) {
-    let [a, b, c] = [(1, 20), (2, 30), (3, 10)].map(|(number, created)| job(number, created, JobState::Queued));
-    for job in [&a, &b, &c] {
-        assert!(store.add_job(job.clone()).await.expect("the store writes"));
-    }
-    assert_eq!(store.jobs().await.expect("the store reads"), [b, a, c]);
 }
 
 fn park(name: &str, versions: (u64, u64), at: i64) -> ParkedProjection {

@@ -2,9 +2,10 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use annals_application::ports::{Clock, Ids};
 use annals_domain::instant::Instant;
 use uuid::Uuid;
+
+use crate::ports::{Clock, Ids};
 
 /// The system's clock.
 #[derive(Debug, Clone, Copy, Default)]

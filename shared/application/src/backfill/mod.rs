@@ -1,0 +1,228 @@
+//! Backfill: reads of an object's records from its CRM are asked for, looked at, paused and ended.
+//!
+//! Promises one request at a time that has not ended for an object, however many ask at once; and
+//! that what is asked of a backfill holds for each of its jobs: a change event that names no record
+//! asks for one of its own beside, which is the same read. Reads no record: no CRM is connected
+//! yet, so a job waits and says so.
+
+mod request;
+mod status;
+mod wish;
+
+use std::sync::Arc;
+
+use annals_domain::definition::Catalog;
+use annals_domain::dialect::Dialects;
+use annals_domain::finding::Finding;
+use annals_domain::identity::{EntityName, Provider};
+use uuid::Uuid;
+
+pub use self::request::{BackfillRequest, LARGEST_BACKFILL_PAGE};
+pub use self::status::BackfillStatus;
+use self::wish::Wish;
+use crate::ports::{BackfillJob, Clock, JobCounts, JobState, PortError, StateStore};
+
+/// How often a call begins anew because others changed the same jobs meanwhile.
+const ROUNDS: usize = 16;
+
+/// Why a backfill is not as it was asked to be.
+#[derive(Debug, thiserror::Error)]
+pub enum BackfillError {
+    /// No type of that name has records at a CRM that is known here.
+    #[error("there is no entity type `{0}` with records at a CRM")]
+    UnknownType(String),
+    /// No job of that type was ever asked for.
+    #[error("no backfill of `{0}` was asked for")]
+    NoJob(String),
+    /// The request does not fit.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Rejected(Vec<Finding>),
+    /// One was asked for already.
+    #[error("the backfill `{id}` of `{name}` is {state}: one at a time")]
+    NotEnded {
+        /// The type as it was asked for.
+        name: String,
+        /// The job.
+        id: Uuid,
+        /// Its state.
+        state: JobState,
+    },
+    /// Nothing can be asked of it any more.
+    #[error("the backfill `{id}` of `{name}` is {state}: there is nothing left to {wish}")]
+    Ended {
+        /// The type as it was asked for.
+        name: String,
+        /// The job.
+        id: Uuid,
+        /// Its state.
+        state: JobState,
+        /// What was asked of it.
+        wish: &'static str,
+    },
+    /// Others change the same jobs all the time.
+    #[error("the backfill of `{0}` is changed by too many at once")]
+    Contended(String),
+    /// A store failed.
+    #[error("the backfill jobs cannot be reached")]
+    Port(#[from] PortError),
+}
+
+/// An object whose records a job reads.
+type Object = (Provider, EntityName);
+
+/// The backfill jobs of an installation.
+#[derive(Clone)]
+pub struct Backfill {
+    state: Arc<dyn StateStore>,
+    catalog: Arc<Catalog>,
+    dialects: Dialects,
+    clock: Arc<dyn Clock>,
+}
+
+impl Backfill {
+    /// The jobs kept in `state`.
+    pub fn new(state: Arc<dyn StateStore>, catalog: Arc<Catalog>, dialects: Dialects, clock: Arc<dyn Clock>) -> Self {
+        Self { state, catalog, dialects, clock }
+    }
+
+    /// Asks for a backfill of the type of that name (plural, singular, or a provider's object).
+    pub async fn request(&self, name: &str, request: &BackfillRequest) -> Result<BackfillStatus, BackfillError> {
+        let (provider, entity_name) = one_object(name, self.objects(name).await?)?;
+        let dialect = self.dialects.get(provider).ok_or_else(|| BackfillError::UnknownType(name.to_owned()))?;
+        let (mode, page_size) = request.checked(&**dialect).map_err(BackfillError::Rejected)?;
+        for _ in 0..ROUNDS {
+            let jobs = self.jobs_of(&[(provider, entity_name.clone())]).await?;
+            if let Some(BackfillJob { id, state, .. }) = jobs.iter().find(|job| !job.state.has_ended()) {
+                return Err(BackfillError::NotEnded { name: name.to_owned(), id: *id, state: *state });
+            }
+            let now = self.clock.now();
+            let (state, reason) = standing(provider);
+            let job = BackfillJob {
+                id: id_after(jobs.first(), provider, &entity_name),
+                provider,
+                entity_name: entity_name.clone(),
+                mode: mode.clone(),
+                page_size,
+                input: request.input.clone(),
+                // The newest is known by this, though the clock may step back.
+                created_at: jobs.first().map_or(now, |newest| now.max(newest.created_at.plus_millis(1))),
+                state,
+                reason,
+                counts: JobCounts::default(),
+                started_at: None,
+                updated_at: None,
+            };
+            let status = self.told(&job);
+            if self.state.add_job(job).await? {
+                return Ok(status);
+            }
+        }
+        Err(BackfillError::Contended(name.to_owned()))
+    }
+
+    /// How the backfill of a type stands: its newest job that has not ended, else its newest.
+    pub async fn status(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
+        let jobs = self.jobs_of(&self.objects(name).await?).await?;
+        let current = current(&jobs).ok_or_else(|| BackfillError::NoJob(name.to_owned()))?;
+        Ok(self.told(&jobs[current]))
+    }
+
+    /// Stops it until it is resumed. One that is paused stays so.
+    pub async fn pause(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
+        self.fulfil(name, Wish::Pause).await
+    }
+
+    /// Lets it go on. One that is not paused goes on as it does.
+    pub async fn resume(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
+        self.fulfil(name, Wish::Resume).await
+    }
+
+    /// Ends it. One that is cancelled stays so.
+    pub async fn cancel(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
+        self.fulfil(name, Wish::Cancel).await
+    }
+
+    async fn fulfil(&self, name: &str, wish: Wish) -> Result<BackfillStatus, BackfillError> {
+        let objects = self.objects(name).await?;
+        for _ in 0..ROUNDS {
+            let mut jobs = self.jobs_of(&objects).await?;
+            let current = current(&jobs).ok_or_else(|| BackfillError::NoJob(name.to_owned()))?;
+            let BackfillJob { id, state, .. } = jobs[current];
+            if state.has_ended() && !wish.is_met_by(state) {
+                return Err(BackfillError::Ended { name: name.to_owned(), id, state, wish: wish.verb() });
+            }
+            let mut is_overtaken = false;
+            for job in &mut jobs {
+                let Some(changed) = wish.of(job, self.clock.now()) else { continue };
+                is_overtaken |= !self.state.update_job(&changed, job).await?;
+                *job = changed;
+            }
+            if !is_overtaken {
+                return Ok(self.told(&jobs[current]));
+            }
+        }
+        Err(BackfillError::Contended(name.to_owned()))
+    }
+
+    fn told(&self, job: &BackfillJob) -> BackfillStatus {
+        let shape = self.catalog.shape(job.provider, &job.entity_name);
+        BackfillStatus::new(job, shape.aggregate_type())
+    }
+
+    /// The jobs of those objects, newest first.
+    async fn jobs_of(&self, objects: &[Object]) -> Result<Vec<BackfillJob>, PortError> {
+        let mut jobs = self.state.jobs().await?;
+        jobs.retain(|job| objects.iter().any(|(provider, name)| (job.provider, &job.entity_name) == (*provider, name)));
+        Ok(jobs)
+    }
+
+    /// The objects that a name stands for, of the providers that are known here. One without a
+    /// definition is known by its records, or by a job.
+    async fn objects(&self, name: &str) -> Result<Vec<Object>, BackfillError> {
+        let mut objects: Vec<Object> = match self.catalog.named(name) {
+            Some(definition) => {
+                let is_type = definition.plural == name || definition.aggregate_type.as_str() == name;
+                let objects = definition.objects.iter().filter(|(_, object)| is_type || object.as_str() == name);
+                objects.map(|(provider, object)| (*provider, object.clone())).collect()
+            }
+            None => {
+                let asked = self.state.jobs().await?.into_iter().map(|job| (job.provider, job.entity_name));
+                let noted = self.state.noted_objects().await?;
+                let is_named = |object: &EntityName| object.as_str() == name || object.as_str().to_lowercase() == name;
+                asked.chain(noted).filter(|(_, object)| is_named(object)).collect()
+            }
+        };
+        objects.retain(|(provider, _)| self.dialects.get(*provider).is_some());
+        objects.sort();
+        objects.dedup();
+        if objects.is_empty() { Err(BackfillError::UnknownType(name.to_owned())) } else { Ok(objects) }
+    }
+}
+
+/// A job reads one object: a name that stands for several is refused with theirs.
+fn one_object(name: &str, objects: Vec<Object>) -> Result<Object, BackfillError> {
+    <[Object; 1]>::try_from(objects).map(|[object]| object).map_err(|objects| {
+        let names = objects.iter().map(|(provider, object)| format!("`{object}` of {provider}"));
+        let names = names.collect::<Vec<_>>().join(", ");
+        let message = format!("`{name}` stands for several objects; one of {names} would fit");
+        BackfillError::Rejected(vec![Finding::new("type", message)])
+    })
+}
+
+/// How a job stands that nobody holds up.
+fn standing(provider: Provider) -> (JobState, String) {
+    let reason = format!("no CRM is connected: the job waits until records can be read from {provider}");
+    (JobState::Waiting, reason)
+}
+
+/// An id that whoever else asks at the same time makes too, so that one job comes of both.
+fn id_after(newest: Option<&BackfillJob>, provider: Provider, object: &EntityName) -> Uuid {
+    let newest = newest.map_or(Uuid::nil(), |job| job.id);
+    Uuid::new_v5(&newest, format!("backfill {provider} {object}").as_bytes())
+}
+
+/// Of jobs, newest first, the one that counts.
+fn current(jobs: &[BackfillJob]) -> Option<usize> {
+    let open = jobs.iter().position(|job| !job.state.has_ended());
+    open.or(if jobs.is_empty() { None } else { Some(0) })
+}

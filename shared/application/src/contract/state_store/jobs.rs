@@ -1,0 +1,134 @@
+//! Backfill jobs: kept once, listed, and brought on by one at a time.
+
+use annals_domain::identity::{EntityName, ExternalId, Provider};
+use futures::future::join_all;
+use uuid::Uuid;
+
+use super::super::samples::instant;
+use crate::ports::{BackfillJob, BackfillMode, JobCounts, JobState, StateStore};
+
+fn job(number: u128, created: i64, state: JobState) -> BackfillJob {
+    BackfillJob {
+        id: Uuid::from_u128(number),
+        provider: Provider::Salesforce,
+        entity_name: EntityName::new("Account"),
+        mode: BackfillMode::Full,
+        page_size: 50,
+        input: format!("{{\"n\": {number}, \"commitNumber\": 1778192987716501506}}\r\n"),
+        created_at: instant(created),
+        state,
+        reason: "a wildcard names no record".to_owned(),
+        counts: JobCounts::default(),
+        started_at: None,
+        updated_at: None,
+    }
+}
+
+async fn add(store: &impl StateStore, job: &BackfillJob) -> bool {
+    store.add_job(job.clone()).await.expect("the store writes")
+}
+
+async fn update(store: &impl StateStore, job: &BackfillJob, expected: &BackfillJob) -> bool {
+    store.update_job(job, expected).await.expect("the store writes")
+}
+
+async fn jobs(store: &impl StateStore) -> Vec<BackfillJob> {
+    store.jobs().await.expect("the store reads")
+}
+
+/// A job of an id that is there is not kept again, and the first one stands.
+pub async fn a_job_is_kept_once(store: &impl StateStore) {
+    let first = job(1, 10, JobState::Waiting);
+    assert!(add(store, &first).await);
+    assert!(!add(store, &job(1, 20, JobState::Queued)).await);
+    assert_eq!(jobs(store).await, [first]);
+}
+
+/// Every mode, ids by the thousand, every state, counts, times, and an empty input.
+pub async fn a_job_comes_back_exactly(store: &impl StateStore) {
+    let ids = (0..5_000).map(|number| ExternalId::new(format!("001Qz00000{number:05}IAA"))).collect();
+    let modes = [BackfillMode::Full, BackfillMode::Since(instant(-7)), BackfillMode::Ids(ids)];
+    let states =
+        [JobState::Running, JobState::Paused, JobState::Done, JobState::Failed, JobState::Cancelled, JobState::Queued];
+    let mut expected = Vec::new();
+    for (number, state) in (1..).zip(states) {
+        let plain = job(number, -i64::try_from(number).expect("a small number"), state);
+        let counts = JobCounts { total: Some(u64::MAX >> 1), processed: 3, missing: 1, ..JobCounts::default() };
+        let (started_at, updated_at) = (Some(instant(5)), Some(instant(6)));
+        let mode = modes[usize::try_from(number).expect("a small number") % modes.len()].clone();
+        let rich =
+            BackfillJob { mode, page_size: 2_000, input: String::new(), counts, started_at, updated_at, ..plain };
+        assert!(add(store, &rich).await, "{state}");
+        expected.push(rich);
+    }
+    assert!(jobs(store).await == expected);
+}
+
+/// Jobs come by when they were asked for, the newest first.
+pub async fn jobs_come_newest_first(store: &impl StateStore) {
+    let [a, b, c] = [(1, 20), (2, 30), (3, 10)].map(|(number, created)| job(number, created, JobState::Queued));
+    for job in [&a, &b, &c] {
+        assert!(add(store, job).await);
+    }
+    assert_eq!(jobs(store).await, [b, a, c]);
+}
+
+/// State, reason, counts and times are brought on; input, mode and place in the list are not.
+pub async fn a_job_is_brought_on_and_what_was_asked_for_stays(store: &impl StateStore) {
+    let mut asked = job(1, 10, JobState::Queued);
+    asked.mode = BackfillMode::Ids(vec![ExternalId::new("001"), ExternalId::new("002")]);
+    let later = job(2, 20, JobState::Queued);
+    for job in [&asked, &later] {
+        assert!(add(store, job).await);
+    }
+    let counts = JobCounts { total: Some(2), processed: 1, updated: 1, ..JobCounts::default() };
+    let running = BackfillJob {
+        state: JobState::Running,
+        reason: "reading".to_owned(),
+        counts,
+        started_at: Some(instant(30)),
+        updated_at: Some(instant(31)),
+        ..asked.clone()
+    };
+    let otherwise = BackfillJob { mode: BackfillMode::Full, page_size: 7, ..running.clone() };
+    let otherwise = BackfillJob { input: "another".to_owned(), created_at: instant(99), ..otherwise };
+    assert!(update(store, &otherwise, &asked).await);
+    assert_eq!(jobs(store).await, [later.clone(), running.clone()]);
+    let ended = BackfillJob { state: JobState::Done, updated_at: Some(instant(40)), ..running.clone() };
+    assert!(update(store, &ended, &running).await);
+    assert_eq!(jobs(store).await, [later, ended]);
+}
+
+/// Whoever read a job before another brought it on changes nothing, be it of the same state; nor
+/// does anyone bring on a job that is not there.
+pub async fn a_job_that_another_brought_on_is_left(store: &impl StateStore) {
+    let read = job(1, 10, JobState::Running);
+    assert!(add(store, &read).await);
+    let counted = BackfillJob { counts: JobCounts { processed: 50, ..read.counts }, ..read.clone() };
+    assert!(update(store, &counted, &read).await);
+    let paused = BackfillJob { state: JobState::Paused, ..read.clone() };
+    assert!(!update(store, &paused, &read).await, "its counts have moved on");
+    assert_eq!(jobs(store).await, std::slice::from_ref(&counted));
+    for changed in [
+        BackfillJob { state: JobState::Queued, ..counted.clone() },
+        BackfillJob { reason: "another".to_owned(), ..counted.clone() },
+        BackfillJob { started_at: Some(instant(1)), ..counted.clone() },
+        BackfillJob { updated_at: Some(instant(1)), ..counted.clone() },
+    ] {
+        assert!(!update(store, &paused, &changed).await, "{changed:?}");
+    }
+    let nobody = job(9, 10, JobState::Running);
+    assert!(!update(store, &BackfillJob { state: JobState::Done, ..nobody.clone() }, &nobody).await);
+    assert_eq!(jobs(store).await, [counted]);
+}
+
+/// Of those who all read the same, one brings the job on, and its word is what is there.
+pub async fn of_many_who_bring_a_job_on_one_does(store: &impl StateStore) {
+    let read = job(1, 10, JobState::Queued);
+    assert!(add(store, &read).await);
+    let wanted: Vec<_> = (0..8).map(|number| BackfillJob { reason: format!("by {number}"), ..read.clone() }).collect();
+    let told = join_all(wanted.iter().map(|job| update(store, job, &read))).await;
+    let winners: Vec<_> = wanted.into_iter().zip(told).filter(|(_, told)| *told).map(|(job, _)| job).collect();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(jobs(store).await, winners);
+}

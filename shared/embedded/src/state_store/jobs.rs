@@ -1,0 +1,94 @@
+//! Backfill jobs.
+
+use annals_application::ports::BackfillJob;
+use annals_domain::identity::EntityName;
+use annals_domain::instant::Instant;
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use super::pending::FlattenFailures;
+use super::row::{instant, json, name_of, named, provider, text, to_json, unsigned, uuid};
+use crate::database::Failure;
+
+macro_rules! columns {
+    () => {
+        "id, provider, entity_name, mode, page_size, input, created_at, state, reason, counts, started_at, updated_at"
+    };
+}
+
+pub(super) fn add(transaction: &Transaction<'_>, job: &BackfillJob) -> Result<bool, Failure> {
+    let mut statement = transaction.prepare_cached(concat!(
+        "INSERT INTO backfill_job (",
+        columns!(),
+        ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+    ))?;
+    let added = statement.execute(params![
+        job.id.as_bytes(),
+        job.provider.as_str(),
+        job.entity_name.as_str(),
+        to_json(&job.mode)?,
+        job.page_size,
+        job.input,
+        job.created_at.millis(),
+        name_of(&job.state)?,
+        job.reason,
+        to_json(&job.counts)?,
+        job.started_at.map(Instant::millis),
+        job.updated_at.map(Instant::millis),
+    ])?;
+    Ok(added == 1)
+}
+
+pub(super) fn update(
+    transaction: &Transaction<'_>,
+    job: &BackfillJob,
+    expected: &BackfillJob,
+) -> Result<bool, Failure> {
+    let mut find = transaction.prepare_cached(concat!("SELECT ", columns!(), " FROM backfill_job WHERE id = ?"))?;
+    let there = find.query_row([job.id.as_bytes()], |row| Ok(read(row))).optional()?.transpose()?;
+    if !there.is_some_and(|there| there.stands_as(expected)) {
+        return Ok(false);
+    }
+    let mut statement = transaction.prepare_cached(
+        "UPDATE backfill_job SET state = ?2, reason = ?3, counts = ?4, started_at = ?5, updated_at = ?6 WHERE id = ?1",
+    )?;
+    let updated = statement.execute(params![
+        job.id.as_bytes(),
+        name_of(&job.state)?,
+        job.reason,
+        to_json(&job.counts)?,
+        job.started_at.map(Instant::millis),
+        job.updated_at.map(Instant::millis),
+    ])?;
+    Ok(updated == 1)
+}
+
+pub(super) fn all(transaction: &Transaction<'_>) -> Result<Vec<BackfillJob>, Failure> {
+    let mut statement = transaction.prepare_cached(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM backfill_job ORDER BY created_at DESC, id"
+    ))?;
+    statement.query_map([], |row| Ok(read(row)))?.flatten_failures()
+}
+
+fn read(row: &Row<'_>) -> Result<BackfillJob, Failure> {
+    Ok(BackfillJob {
+        id: uuid(row, 0)?,
+        provider: provider(row, 1)?,
+        entity_name: EntityName::new(text(row, 2)?),
+        mode: json(row, 3)?,
+        page_size: unsigned(row, 4)?,
+        input: text(row, 5)?.to_owned(),
+        created_at: instant(row, 6)?,
+        state: named(row, 7)?,
+        reason: text(row, 8)?.to_owned(),
+        counts: json(row, 9)?,
+        started_at: maybe_instant(row, 10)?,
+        updated_at: maybe_instant(row, 11)?,
+    })
+}
+
+fn maybe_instant(row: &Row<'_>, column: usize) -> Result<Option<Instant>, Failure> {
+    let millis: Option<i64> = row.get(column)?;
+    millis.map(Instant::from_millis).transpose().map_err(Failure::unreadable)
+}
