@@ -1,0 +1,61 @@
+//! The table's shape, and its making where no template makes it.
+//!
+//! Promises the keys, billing and stream that the deployed table has. Backups and protection are
+//! the deployment's.
+
+use std::time::Duration;
+
+use annals_application::ports::{PortError, PortErrorKind};
+use annals_aws_client::port_error;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::client::Waiters;
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
+    StreamViewType,
+};
+
+/// The partition key: the stream, `entity_name#entity_id`; a string.
+pub const ENTITY_KEY: &str = "entity_key";
+/// The sort key: the event's number in its stream; a number.
+pub const VERSION: &str = "version";
+
+/// How long a new table may take to come up.
+const READY: Duration = Duration::from_secs(60);
+
+/// Makes the table, for local development and tests, and waits until it answers. One that is there
+/// already is left as it is.
+pub async fn create_table(client: &Client, name: &str) -> Result<(), PortError> {
+    let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage);
+    let shape = |error: BuildError| {
+        PortError::new(PortErrorKind::Misconfigured, name, "the table cannot be described").caused_by(error)
+    };
+    let made = client
+        .create_table()
+        .table_name(name)
+        .attribute_definitions(attribute(ENTITY_KEY, ScalarAttributeType::S).map_err(shape)?)
+        .attribute_definitions(attribute(VERSION, ScalarAttributeType::N).map_err(shape)?)
+        .key_schema(key(ENTITY_KEY, KeyType::Hash).map_err(shape)?)
+        .key_schema(key(VERSION, KeyType::Range).map_err(shape)?)
+        .billing_mode(BillingMode::PayPerRequest)
+        .stream_specification(stream.build().map_err(shape)?)
+        .send()
+        .await;
+    match made {
+        Ok(_) => {}
+        Err(SdkError::ServiceError(answer)) if answer.err().is_resource_in_use_exception() => {}
+        Err(error) => return Err(port_error(name, error)),
+    }
+    let ready = client.wait_until_table_exists().table_name(name).wait(READY).await;
+    ready.map(|_| ()).map_err(|error| {
+        PortError::new(PortErrorKind::Unavailable, name, "the table does not become active").caused_by(error)
+    })
+}
+
+fn attribute(name: &str, kind: ScalarAttributeType) -> Result<AttributeDefinition, BuildError> {
+    AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()
+}
+
+fn key(name: &str, kind: KeyType) -> Result<KeySchemaElement, BuildError> {
+    KeySchemaElement::builder().attribute_name(name).key_type(kind).build()
+}

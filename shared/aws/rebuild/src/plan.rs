@@ -1,0 +1,102 @@
+//! The plan of a rebuild, and how far it has come: all that the next run needs to go on.
+
+use annals_application::ports::{PortError, PortErrorKind};
+use annals_aws_event_store::ScanKey;
+use annals_domain::instant::Instant;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The name of the work in the state store: one rebuild at a time.
+pub(crate) const WORK: &str = "rebuild";
+
+/// How many failed records are named; beyond, they are counted.
+const FAILURES_NAMED: usize = 100;
+
+/// A rebuild.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Its id.
+    pub id: Uuid,
+    /// The entity types that are rebuilt.
+    pub targets: Vec<Target>,
+    /// When it began.
+    pub started_at: Instant,
+    /// From when on every projection knows of it, so that the table may be scanned.
+    pub scan_from: Instant,
+    /// How far each segment of the table is.
+    pub segments: Vec<SegmentState>,
+    /// What was done so far.
+    pub counts: Counts,
+    /// Records that could not be rebuilt, and why not.
+    pub failed: Vec<(String, String)>,
+    /// Whether the aliases have moved, so that only the old indices are left to be removed.
+    pub is_swapped: bool,
+}
+
+/// One entity type of a rebuild.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The type.
+    pub aggregate_type: String,
+    /// The index that answers until the end; `None` where there was none.
+    pub from: Option<String>,
+    /// The index that is filled.
+    pub to: String,
+}
+
+/// How far a segment is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentState {
+    /// The last item of the last stream that is whole in the new index.
+    pub behind: Option<ScanKey>,
+    /// Whether nothing is left.
+    pub is_done: bool,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Events read.
+    pub events: u64,
+    /// Streams met.
+    pub streams: u64,
+    /// Documents written, or found newer.
+    pub indexed: u64,
+    /// Records that wait for their base.
+    pub awaiting_base: u64,
+    /// Records that could not be rebuilt.
+    pub failed: u64,
+}
+
+impl Plan {
+    /// Whether every segment is done.
+    pub fn is_filled(&self) -> bool {
+        self.segments.iter().all(|segment| segment.is_done)
+    }
+
+    /// The target of a type.
+    pub(crate) fn target(&self, aggregate_type: &str) -> Option<&Target> {
+        self.targets.iter().find(|target| target.aggregate_type == aggregate_type)
+    }
+
+    pub(crate) fn add(&mut self, counts: Counts, failed: Vec<(String, String)>) {
+        self.counts.events += counts.events;
+        self.counts.streams += counts.streams;
+        self.counts.indexed += counts.indexed;
+        self.counts.awaiting_base += counts.awaiting_base;
+        self.counts.failed += failed.len() as u64;
+        let room = FAILURES_NAMED.saturating_sub(self.failed.len());
+        self.failed.extend(failed.into_iter().take(room));
+    }
+
+    pub(crate) fn to_text(&self) -> Result<String, PortError> {
+        serde_json::to_string(self).map_err(|error| {
+            PortError::new(PortErrorKind::Rejected, WORK, "the plan cannot be written").caused_by(error)
+        })
+    }
+
+    pub(crate) fn of_text(text: &str) -> Result<Self, PortError> {
+        serde_json::from_str(text)
+            .map_err(|error| PortError::new(PortErrorKind::Corrupt, WORK, "the plan cannot be read").caused_by(error))
+    }
+}

@@ -1,0 +1,40 @@
+//! What a rebuild has changed, to be told.
+
+use annals_domain::instant::Instant;
+
+use crate::plan::{Counts, Plan};
+
+/// A finished rebuild.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RebuildReport {
+    /// Per entity type.
+    pub targets: Vec<TargetReport>,
+    /// What was done.
+    pub counts: Counts,
+    /// Records that could not be rebuilt, and why not; the first hundred.
+    pub failed: Vec<(String, String)>,
+    /// How long it took, in milliseconds, with all its interruptions.
+    pub took_ms: i64,
+}
+
+/// One entity type's part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetReport {
+    /// The type.
+    pub aggregate_type: String,
+    /// The index that answered before, and how many documents it had.
+    pub before: Option<(String, u64)>,
+    /// The index that answers now, and how many documents it has.
+    pub after: (String, u64),
+}
+
+impl RebuildReport {
+    pub(crate) fn of(plan: &Plan, targets: Vec<TargetReport>, now: Instant) -> Self {
+        Self {
+            targets,
+            counts: plan.counts,
+            failed: plan.failed.clone(),
+            took_ms: now.millis() - plan.started_at.millis(),
+        }
+    }
+}

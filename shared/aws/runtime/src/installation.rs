@@ -1,0 +1,115 @@
+//! The use cases joined over AWS.
+//!
+//! Promises clients built once a process, each function only those it calls.
+
+use std::sync::Arc;
+
+use annals_application::commands::{CommandHandler, OutcomeObserver};
+use annals_application::ports::{Clock, EventPublisher, EventStore, Ids, ReadModel, StateStore};
+use annals_application::projection::{ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings};
+use annals_application::queries::{EntityQueries, PortsHealth, QueryPorts};
+use annals_application::system::{RandomIds, SystemClock};
+use annals_aws_event_store::DynamoEventStore;
+use annals_aws_state_store::DynamoStateStore;
+use annals_domain::definition::{Catalog, DefinitionError};
+use annals_domain::dialect::Dialects;
+use annals_http::QueryApi;
+use aws_config::SdkConfig;
+
+use crate::metered::{LoggedJobs, MeteredEventStore, MeteredPublisher};
+use crate::settings::Settings;
+
+/// The stores of one installation.
+#[derive(Clone)]
+pub struct Installation {
+    /// The events table.
+    pub events: DynamoEventStore,
+    /// The events table as the port, its conflicts counted.
+    pub store: Arc<dyn EventStore>,
+    /// The state table.
+    pub state: Arc<dyn StateStore>,
+    /// The definitions.
+    pub catalog: Arc<Catalog>,
+    /// The dialects.
+    pub dialects: Dialects,
+    /// The present.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh ids.
+    pub ids: Arc<dyn Ids>,
+    settings: Settings,
+}
+
+impl Installation {
+    /// Over the tables that the settings name. Calls nothing yet.
+    pub fn new(config: &SdkConfig, settings: Settings) -> Result<Self, DefinitionError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let events = DynamoEventStore::new(config, settings.events_table.clone());
+        let state = DynamoStateStore::new(config, settings.state_table.clone(), Arc::clone(&clock));
+        Ok(Self {
+            store: Arc::new(MeteredEventStore(events.clone())),
+            events,
+            state: Arc::new(state),
+            catalog: Arc::new(Catalog::built_in(&settings.dialects)?),
+            dialects: settings.dialects.clone(),
+            clock,
+            ids: Arc::new(RandomIds),
+            settings,
+        })
+    }
+
+    /// What takes commands.
+    pub fn handler(&self) -> Arc<CommandHandler> {
+        Arc::new(self.plain_handler())
+    }
+
+    /// What takes commands, with an observer of what became of each change.
+    pub fn observed_handler(&self, observer: Arc<dyn OutcomeObserver>) -> Arc<CommandHandler> {
+        Arc::new(self.plain_handler().observed_by(observer))
+    }
+
+    fn plain_handler(&self) -> CommandHandler {
+        CommandHandler::new(
+            Arc::clone(&self.store),
+            Arc::clone(&self.state),
+            Arc::clone(&self.catalog),
+            self.dialects.clone(),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.ids),
+            self.settings.handler,
+        )
+    }
+
+    /// What projects, into that read model; without a publisher nothing is announced.
+    pub fn projector(
+        &self,
+        read_model: &Arc<dyn ReadModel>,
+        publisher: Option<Arc<dyn EventPublisher>>,
+        settings: ProjectorSettings,
+    ) -> Projector {
+        let publisher = publisher.map(|publisher| Arc::new(MeteredPublisher(publisher)) as Arc<dyn EventPublisher>);
+        let registry = ProjectionRegistry::shipped(read_model, publisher, &self.state, &self.clock);
+        let ports = ProjectorPorts {
+            store: Arc::clone(&self.store),
+            state: Arc::clone(&self.state),
+            jobs: Arc::new(LoggedJobs),
+            clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.ids),
+        };
+        Projector::new(ports, Arc::clone(&self.catalog), self.dialects.clone(), registry, settings)
+    }
+
+    /// What answers queries, from that read model.
+    pub fn query_api(&self, read_model: &Arc<dyn ReadModel>) -> QueryApi {
+        let ports = QueryPorts {
+            store: Arc::clone(&self.store),
+            state: Arc::clone(&self.state),
+            read_model: Arc::clone(read_model),
+        };
+        let health = PortsHealth::new(&ports, None, Arc::clone(&self.clock), &self.catalog);
+        QueryApi {
+            queries: EntityQueries::new(ports, Arc::clone(&self.catalog), self.dialects.clone()),
+            quarantine: self.handler().quarantine().clone(),
+            health: Arc::new(health),
+        }
+    }
+}

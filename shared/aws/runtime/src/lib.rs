@@ -1,0 +1,16 @@
+//! What the four functions share: settings, the use cases joined over AWS, invocations, telemetry.
+//!
+//! Promises that a function's `main` holds nothing but its own inputs. Knows no event's form.
+
+mod gateway;
+mod installation;
+mod invocation;
+mod metered;
+mod search;
+pub mod settings;
+pub mod telemetry;
+
+pub use self::gateway::Gateway;
+pub use self::installation::Installation;
+pub use self::invocation::{Invocation, InvocationFailed, serve, unreadable};
+pub use self::search::Search;

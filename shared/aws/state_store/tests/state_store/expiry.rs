@@ -1,0 +1,92 @@
+//! What may go, when, and that what is needed again stays.
+
+use annals_application::ports::{QuarantineEntry, QuarantineState, StateStore};
+use uuid::Uuid;
+
+use crate::bench::{Bench, entry};
+
+const DAY: i64 = 24 * 60 * 60;
+const BODY: u128 = 5;
+
+/// An entry `x` of two chunks, and the name of their partition.
+async fn with_entry(bench: &Bench) -> String {
+    let store = bench.store();
+    for number in 0..2 {
+        store.put_chunk(Uuid::from_u128(BODY), number, b"chunk".to_vec()).await.expect("the store writes");
+    }
+    store.add_quarantine(entry("x", BODY, 2)).await.expect("the store writes");
+    format!("chunk#{}", Uuid::from_u128(BODY))
+}
+
+async fn set(bench: &Bench, state: QuarantineState) {
+    bench.store().set_quarantine("x", state, None).await.expect("the store writes");
+}
+
+async fn found(bench: &Bench) -> Option<QuarantineEntry> {
+    bench.store().quarantined("x").await.expect("the store reads")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settled_entry_may_go_after_thirty_days_and_its_chunks_a_day_later() {
+    for state in [QuarantineState::Dismissed, QuarantineState::Redriven] {
+        let bench = Bench::new().await;
+        let chunks = with_entry(&bench).await;
+        assert_eq!(bench.expiries("quarantine").await, [None]);
+        assert_eq!(bench.expiries(&chunks).await, [None, None]);
+        set(&bench, state).await;
+        let at = bench.clock.seconds() + 30 * DAY;
+        assert_eq!(bench.expiries("quarantine").await, [Some(at)], "{state:?}");
+        assert_eq!(bench.expiries(&chunks).await, [Some(at + DAY), Some(at + DAY)], "{state:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_is_opened_again_stays_with_its_chunks() {
+    for by_input in [true, false] {
+        let bench = Bench::new().await;
+        let chunks = with_entry(&bench).await;
+        set(&bench, QuarantineState::Dismissed).await;
+        if by_input {
+            bench.store().add_quarantine(entry("x", 9, 1)).await.expect("the store writes");
+        } else {
+            set(&bench, QuarantineState::Open).await;
+        }
+        assert_eq!(bench.expiries("quarantine").await, [None], "by its input: {by_input}");
+        assert_eq!(bench.expiries(&chunks).await, [None, None], "by its input: {by_input}");
+        let found = found(&bench).await.expect("it is there");
+        assert_eq!((found.state, found.body_id), (QuarantineState::Open, Uuid::from_u128(BODY)));
+        assert!(!bench.items("quarantine").await[0].contains_key("chunks_bound"), "nothing is left to do");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opening_that_was_cut_short_is_finished_by_the_next_call() {
+    use annals_services::{Fault, Match, Rule};
+    let bench = Bench::new().await;
+    let chunks = with_entry(&bench).await;
+    set(&bench, QuarantineState::Dismissed).await;
+    bench.proxy.rule(Rule::always(Match::Target("TransactWriteItems"), Fault::DropBefore));
+    bench.store().add_quarantine(entry("x", 9, 1)).await.expect_err("its chunks cannot be freed");
+    assert!(bench.expiries(&chunks).await.iter().all(Option::is_some), "they were to go");
+    bench.proxy.heal();
+    bench.store().add_quarantine(entry("x", 9, 1)).await.expect("the store writes");
+    assert_eq!(bench.expiries(&chunks).await, [None, None]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_past_its_end_counts_as_gone_and_gives_way_to_a_new_one() {
+    let bench = Bench::new().await;
+    with_entry(&bench).await;
+    set(&bench, QuarantineState::Dismissed).await;
+    bench.clock.pass(30 * DAY - 1);
+    assert!(found(&bench).await.is_some());
+    bench.clock.pass(1);
+    assert_eq!(found(&bench).await, None);
+    assert_eq!(bench.store().list_quarantine(None, 0, 9).await.expect("the store reads"), (Vec::new(), 0));
+    set(&bench, QuarantineState::Open).await;
+    assert_eq!(found(&bench).await, None, "it cannot be opened any more: its chunks are about to go");
+    let new = entry("x", 9, 1);
+    assert_eq!(bench.store().add_quarantine(new.clone()).await.expect("the store writes"), new);
+    assert_eq!(found(&bench).await, Some(new));
+    assert_eq!(bench.expiries("quarantine").await, [None]);
+}
