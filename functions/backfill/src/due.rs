@@ -1,0 +1,115 @@
+//! What is due in this minute.
+//!
+//! Promises that one kind of work which fails does not keep the others from being done, and that
+//! what failed is the invocation's failure, so that its alarm rings.
+
+use std::sync::Arc;
+
+use annals_application::log_chain;
+use annals_application::ports::{PortError, PortErrorKind, StateStore};
+use annals_application::projection::Projector;
+use annals_aws_rebuild::{Plan, RebuildError, RebuildOutcome, Rebuilder};
+use annals_aws_runtime::telemetry::Count;
+use annals_aws_runtime::{Invocation, InvocationFailed};
+use serde::Serialize;
+use tokio::time::{Duration, Instant as Moment};
+
+/// How many parked records are tried in one minute.
+const PARKED: usize = 100;
+/// How many tasks are counted; beyond, it is "at least".
+const COUNTED: usize = 1_000;
+/// How long parked records may take of an invocation; the rest is the rebuild's.
+const REDRIVING: Duration = Duration::from_secs(60);
+
+/// Does what is due.
+pub(crate) struct DueWork {
+    projector: Projector,
+    rebuilder: Rebuilder,
+    state: Arc<dyn StateStore>,
+}
+
+/// What was done.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Done {
+    /// Parked records that were projected.
+    redriven: usize,
+    /// Parked records that failed again.
+    still_parked: usize,
+    /// How the rebuild stands, where there is one.
+    rebuild: Option<String>,
+    /// Hydration tasks and jobs that wait for a CRM to be connected.
+    waiting_for_crm: usize,
+}
+
+impl DueWork {
+    /// By those.
+    pub(crate) fn new(projector: Projector, rebuilder: Rebuilder, state: Arc<dyn StateStore>) -> Self {
+        Self { projector, rebuilder, state }
+    }
+
+    /// Does all that is due.
+    pub(crate) async fn work(&self, invocation: Invocation) -> Result<Done, InvocationFailed> {
+        let mut done = Done::default();
+        let redriven = self.redrive(invocation.deadline, &mut done).await;
+        let rebuilt = self.rebuild(invocation.deadline, &mut done).await;
+        let counted = self.count(&mut done).await;
+        let failures = [redriven.err(), rebuilt.err(), counted.err()];
+        let failures: Vec<String> = failures.into_iter().flatten().collect();
+        if failures.is_empty() { Ok(done) } else { Err(InvocationFailed(failures.join("; "))) }
+    }
+
+    async fn redrive(&self, deadline: Moment, done: &mut Done) -> Result<(), String> {
+        let told = |error: &PortError| format!("redriving: {}", log_chain(error));
+        let until = deadline.min(Moment::now() + REDRIVING);
+        for parked in self.projector.parked(PARKED).await.map_err(|error| told(&error))? {
+            if Moment::now() >= until {
+                break;
+            }
+            let report = match self.projector.redrive(&parked).await {
+                Ok(report) => report,
+                // What cannot be read fails by itself, and keeps no other from its turn.
+                Err(error) if error.kind == PortErrorKind::Corrupt => {
+                    done.still_parked += 1;
+                    continue;
+                }
+                Err(error) => return Err(told(&error)),
+            };
+            if let Some((.., error)) = report.failed.first() {
+                return Err(told(error));
+            }
+            let is_done = report.parked == 0;
+            done.redriven += usize::from(is_done);
+            done.still_parked += usize::from(!is_done);
+            Count::Projected.add(report.projected);
+        }
+        Ok(())
+    }
+
+    async fn rebuild(&self, deadline: Moment, done: &mut Done) -> Result<(), String> {
+        let on_progress = |plan: &Plan| {
+            let counts = plan.counts;
+            tracing::info!(streams = counts.streams, events = counts.events, indexed = counts.indexed, "rebuilding");
+        };
+        let outcome = self.rebuilder.resume(Some(deadline), &on_progress).await;
+        done.rebuild = match outcome {
+            Ok(RebuildOutcome::Nothing) => None,
+            Ok(RebuildOutcome::NotDone(plan)) => Some(format!("{} streams so far", plan.counts.streams)),
+            Ok(RebuildOutcome::Done(report)) => Some(format!("done: {} documents", report.counts.indexed)),
+            Err(RebuildError::Held | RebuildError::Lost) => Some("another process works on it".to_owned()),
+            Err(error) => return Err(format!("rebuilding: {}", log_chain(&error))),
+        };
+        Ok(())
+    }
+
+    async fn count(&self, done: &mut Done) -> Result<(), String> {
+        let told = |error: PortError| format!("counting what waits: {}", log_chain(&error));
+        let tasks = self.state.hydration_tasks(COUNTED).await.map_err(told)?.len();
+        let jobs = self.state.jobs().await.map_err(told)?;
+        let jobs = jobs.iter().filter(|job| job.state.waits()).count();
+        done.waiting_for_crm = tasks + jobs;
+        if done.waiting_for_crm > 0 {
+            tracing::warn!(tasks, jobs, "no CRM is connected: records wait to be read from it");
+        }
+        Ok(())
+    }
+}

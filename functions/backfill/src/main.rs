@@ -1,0 +1,43 @@
+//! The backfill function: each minute, what waits: parked projections, and a rebuild under way; and
+//! behind API Gateway, backfills asked for, looked at, paused, resumed and cancelled.
+//!
+//! Promises to stop in time and to go on in the next minute. Does not call itself: Lambda stops
+//! such loops. No CRM is connected yet: hydration tasks and jobs wait, and are counted.
+
+mod due;
+mod input;
+
+use std::sync::Arc;
+
+use annals_application::backfill::Backfill;
+use annals_application::projection::ProjectorSettings;
+use annals_application::system::SystemClock;
+use annals_aws_client::{Environment, Trust, connect};
+use annals_aws_publisher::publisher;
+use annals_aws_rebuild::RebuildSettings;
+use annals_aws_runtime::settings::{Function, FunctionSettings};
+use annals_aws_runtime::{Gateway, Installation, Search, serve, telemetry};
+use annals_http::{Login, backfill_router};
+
+use crate::due::DueWork;
+use crate::input::Inputs;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let FunctionSettings { common, search, publish } =
+        FunctionSettings::read(Function::Backfill, Environment::of_process())?;
+    let meter = telemetry::start(Function::Backfill, &common.log)?;
+    let config = connect(Trust::Amazon).await;
+    let search = Search::connect(&config, &search).await?;
+    let admin_arns = common.admin_arns.clone();
+    let installation = Installation::new(&config, common)?;
+    let read_model = search.projecting(&installation);
+    let projector = installation.projector(&read_model, publisher(&config, publish), ProjectorSettings::default());
+    let rebuilder = search.rebuilder(&installation, RebuildSettings::default());
+    let due = DueWork::new(projector, rebuilder, Arc::clone(&installation.state));
+    let Installation { state, catalog, dialects, clock, .. } = installation;
+    let backfill = Backfill::new(state, catalog, dialects, clock);
+    let gateway = Gateway::new(backfill_router(backfill, Login::Gateway), admin_arns);
+    let inputs = Inputs::new(due, gateway);
+    serve(meter, &SystemClock, |invocation| inputs.answer(invocation)).await
+}

@@ -1,0 +1,35 @@
+//! What became of changes, told: a line and a count each.
+
+use annals_application::commands::{EventRead, Outcome, OutcomeObserver};
+use annals_aws_runtime::telemetry::Count;
+
+/// Tells of each change.
+pub(crate) struct Told;
+
+impl OutcomeObserver for Told {
+    fn observed(&self, read: &EventRead) {
+        count(read.outcome);
+        let aggregate = match (&read.entity_name, read.aggregate_id) {
+            (Some(name), Some(id)) => format!("{name}#{id}"),
+            _ => String::new(),
+        };
+        tracing::info!(
+            aggregate,
+            version = read.version.map(|version| version.get()),
+            event_id = read.event_id.map(tracing::field::display),
+            outcome = read.outcome.as_str(),
+            quarantine_id = read.quarantine_id.as_deref(),
+            job_id = read.job_id.map(tracing::field::display),
+            "taken"
+        );
+    }
+}
+
+fn count(outcome: Outcome) {
+    match outcome {
+        Outcome::Stored | Outcome::AwaitingBase => Count::Stored.add(1),
+        Outcome::Duplicate => Count::Duplicate.add(1),
+        Outcome::Quarantined => Count::Quarantined.add(1),
+        Outcome::BackfillRequested | Outcome::Ignored => {}
+    }
+}

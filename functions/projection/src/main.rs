@@ -1,0 +1,30 @@
+//! The projection function: stored events, from the events table's stream, into the search index,
+//! to other systems, and to hydration tasks.
+//!
+//! Promises the stream's own protocol of retries (`batch`), and that no record holds up another.
+
+mod batch;
+mod record;
+
+use annals_application::projection::ProjectorSettings;
+use annals_application::system::SystemClock;
+use annals_aws_client::{Environment, Trust, connect};
+use annals_aws_publisher::publisher;
+use annals_aws_runtime::settings::{Function, FunctionSettings};
+use annals_aws_runtime::{Installation, Search, serve, telemetry};
+
+use crate::batch::StreamProjection;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let FunctionSettings { common, search, publish } =
+        FunctionSettings::read(Function::Projection, Environment::of_process())?;
+    let meter = telemetry::start(Function::Projection, &common.log)?;
+    let config = connect(Trust::Amazon).await;
+    let search = Search::connect(&config, &search).await?;
+    let installation = Installation::new(&config, common)?;
+    let read_model = search.projecting(&installation);
+    let projector = installation.projector(&read_model, publisher(&config, publish), ProjectorSettings::default());
+    let projection = StreamProjection::new(projector, installation.clock);
+    serve(meter, &SystemClock, |invocation| projection.project(invocation)).await
+}

@@ -1,0 +1,110 @@
+//! Records of the events table's stream, told apart.
+//!
+//! Promises that no record fails the others: what is no appended event is named as what else it is.
+
+use annals_application::ports::StoredEvent;
+use annals_aws_event_store::decode;
+use annals_aws_runtime::unreadable;
+use annals_domain::identity::EntityKey;
+use annals_domain::instant::Instant;
+use annals_domain::position::Version;
+use serde::Deserialize;
+use serde_json::Number;
+use serde_json::value::RawValue;
+
+/// A batch as the event source mapping hands it over.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Batch {
+    /// Its records, each to be read by itself.
+    #[serde(rename = "Records")]
+    pub(crate) records: Vec<Box<RawValue>>,
+}
+
+/// One record.
+#[derive(Debug)]
+pub(crate) enum Record {
+    /// An appended event.
+    Appended(Appended),
+    /// An append that cannot be read.
+    Unreadable {
+        /// Its stream.
+        key: EntityKey,
+        /// Its version.
+        version: Version,
+        /// By what the mapping knows the record.
+        sequence: String,
+        /// Why not.
+        reason: String,
+    },
+    /// No append: a change or removal of a stored item, or no record of this stream at all.
+    Foreign(String),
+}
+
+/// An appended event.
+#[derive(Debug)]
+pub(crate) struct Appended {
+    /// The event.
+    pub(crate) stored: StoredEvent,
+    /// By what the mapping knows the record; retries start from the lowest that is named.
+    pub(crate) sequence: String,
+    /// When it came into the stream, to the second.
+    pub(crate) since: Option<Instant>,
+}
+
+#[derive(Deserialize)]
+struct StreamRecord {
+    #[serde(rename = "eventName")]
+    name: String,
+    dynamodb: Change,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Change {
+    sequence_number: String,
+    #[serde(default)]
+    keys: Option<serde_dynamo::Item>,
+    #[serde(default)]
+    new_image: Option<serde_dynamo::Item>,
+    #[serde(default)]
+    approximate_creation_date_time: Option<Number>,
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    entity_key: String,
+    version: u64,
+}
+
+impl Record {
+    /// Reads a record.
+    pub(crate) fn read(raw: &RawValue) -> Self {
+        let record: StreamRecord = match serde_json::from_str(raw.get()) {
+            Ok(record) => record,
+            Err(error) => return Self::Foreign(unreadable("no stream record", &error)),
+        };
+        let Change { sequence_number: sequence, keys, new_image, approximate_creation_date_time } = record.dynamodb;
+        if record.name != "INSERT" {
+            return Self::Foreign(format!("{} of a stored item, sequence number {sequence}", record.name));
+        }
+        let decoded = new_image.ok_or_else(|| "the record has no new image".to_owned());
+        match decoded.and_then(|image| decode(image).map_err(|error| error.to_string())) {
+            Ok(stored) => Self::Appended(Appended { stored, sequence, since: instant(approximate_creation_date_time) }),
+            Err(reason) => Self::unreadable(keys, sequence, reason),
+        }
+    }
+
+    fn unreadable(keys: Option<serde_dynamo::Item>, sequence: String, reason: String) -> Self {
+        let keys = keys.and_then(|keys| serde_dynamo::from_item::<_, Keys>(keys).ok());
+        let key = keys.as_ref().and_then(|keys| keys.entity_key.parse::<EntityKey>().ok());
+        match (keys, key) {
+            (Some(keys), Some(key)) => Self::Unreadable { key, version: Version::new(keys.version), sequence, reason },
+            _ => Self::Foreign(format!("an item without an event's key, sequence number {sequence}")),
+        }
+    }
+}
+
+fn instant(seconds: Option<Number>) -> Option<Instant> {
+    let seconds = seconds?.as_f64()?;
+    Instant::from_millis((seconds * 1_000.0) as i64).ok()
+}
