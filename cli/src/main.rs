@@ -1,9 +1,12 @@
-//! `annals`: the whole pipeline as one command on one machine.
+//! `annals`: the whole pipeline as one command on one machine, and the command for an installation
+//! on AWS.
 //!
 //! Promises exit codes that scripts can rely on (`exit`), results on stdout, everything else on
 //! stderr. Holds no rule of its own: it reads words and files, and shows answers.
 
 mod arguments;
+mod aws;
+mod doctor;
 mod entities;
 mod exit;
 mod ingest;
@@ -20,7 +23,6 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::{Arguments, Command, Shared};
@@ -30,8 +32,8 @@ use crate::exit::{Exit, Failure};
 const LAST_CALLS: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let exit = start(&arguments).unwrap_or_else(|failure| failure.tell());
+    let started = Arguments::read(std::env::args_os()).and_then(|arguments| start(&arguments));
+    let exit = started.unwrap_or_else(|failure| failure.tell());
     exit.into()
 }
 
@@ -56,7 +58,8 @@ async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::List(list) => Box::pin(entities::list(shared, list)).await,
         Command::History(history) => Box::pin(entities::history(shared, history)).await,
         Command::Quarantine { command } => Box::pin(quarantine::run(shared, command)).await,
-        Command::Rebuild => Box::pin(rebuild::run(shared)).await,
+        Command::Rebuild(rebuild) => Box::pin(rebuild::run(shared, rebuild)).await,
+        Command::Doctor(doctor) => Box::pin(doctor::run(shared, doctor)).await,
     }
 }
 

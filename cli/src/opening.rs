@@ -1,15 +1,88 @@
-//! Opening the database, for those who write and those who read.
+//! Opening what holds events and entities, for those who write and those who read: a database of
+//! this machine, or an installation on AWS.
 //!
-//! Promises that a command which only reads makes no database where there is none, and that one
-//! which writes first makes good what a crash left undone.
+//! Promises that a command which only reads makes no database where there is none, that one which
+//! writes first makes good what a crash left undone, and that who opens need not know where it is.
 
+use std::sync::Arc;
+
+use annals_application::commands::CommandHandler;
+use annals_application::projection::{LocalPipeline, PipelineError};
+use annals_application::queries::EntityQueries;
+use annals_domain::dialect::Dialects;
 use annals_embedded::process::{LocalProcess, Projecting, PublishTo, Tuning};
 
-use crate::arguments::{Publish, Shared};
+use crate::arguments::{Publish, Shared, Target};
+use crate::aws::Aws;
 use crate::exit::Failure;
 
-/// Opens the database to write, and brings the projections up.
+/// What takes commands.
+pub(crate) struct Opened {
+    /// Takes them.
+    pub(crate) handler: Arc<CommandHandler>,
+    /// Whose events are taken.
+    pub(crate) dialects: Dialects,
+    /// What projects what was stored; on AWS the projection function does.
+    pipeline: Option<Arc<LocalPipeline>>,
+}
+
+impl Opened {
+    /// Over a local process.
+    pub(crate) fn locally(process: &LocalProcess) -> Self {
+        Self {
+            handler: Arc::clone(&process.handler),
+            dialects: process.dialects.clone(),
+            pipeline: Some(Arc::clone(&process.pipeline)),
+        }
+    }
+
+    fn on_aws(aws: &Aws) -> Self {
+        let installation = &aws.installation;
+        Self { handler: installation.handler(), dialects: installation.dialects.clone(), pipeline: None }
+    }
+
+    /// Projects what was stored and is not projected yet, where that is this process's to do.
+    pub(crate) async fn catch_up(&self) -> Result<(), PipelineError> {
+        match &self.pipeline {
+            Some(pipeline) => pipeline.catch_up().await.map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Opens to write, the projections brought up.
 pub(crate) async fn open_to_write(
+    shared: &Shared,
+    publish: &Publish,
+    projecting: Projecting,
+) -> Result<Opened, Failure> {
+    match shared.on_aws.target {
+        Target::Local => Ok(Opened::locally(&local_to_write(shared, publish, projecting).await?)),
+        Target::Aws => Ok(Opened::on_aws(&Aws::open(shared).await?)),
+    }
+}
+
+/// Opens what is there, to look into it.
+pub(crate) async fn open_to_read(shared: &Shared) -> Result<Opened, Failure> {
+    match shared.on_aws.target {
+        Target::Local => Ok(Opened::locally(&local_to_read(shared).await?)),
+        Target::Aws => Ok(Opened::on_aws(&Aws::open(shared).await?)),
+    }
+}
+
+/// Opens what is there, to ask it.
+pub(crate) async fn open_queries(shared: &Shared) -> Result<EntityQueries, Failure> {
+    match shared.on_aws.target {
+        Target::Local => Ok(local_to_read(shared).await?.queries),
+        Target::Aws => {
+            let (aws, search) = Aws::open_with_search(shared).await?;
+            Ok(aws.queries(&search))
+        }
+    }
+}
+
+/// Opens the database to write, and brings the projections up.
+pub(crate) async fn local_to_write(
     shared: &Shared,
     publish: &Publish,
     projecting: Projecting,
@@ -21,15 +94,14 @@ pub(crate) async fn open_to_write(
     Ok(process)
 }
 
-/// Opens a database that is there.
-pub(crate) async fn open_to_read(shared: &Shared) -> Result<LocalProcess, Failure> {
+async fn local_to_read(shared: &Shared) -> Result<LocalProcess, Failure> {
     there_is(shared)?;
     Ok(LocalProcess::open(&shared.settings(PublishTo::Nowhere)).await?)
 }
 
-/// Refuses a database that is not there.
+/// Refuses a database that is not there; what is on AWS says so itself.
 pub(crate) fn there_is(shared: &Shared) -> Result<(), Failure> {
-    if shared.db.exists() {
+    if shared.on_aws.target == Target::Aws || shared.db.exists() {
         return Ok(());
     }
     let message = format!("{}: there is no such database", shared.db.display());

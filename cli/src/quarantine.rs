@@ -2,14 +2,14 @@
 
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::ports::{PortError, QuarantineEntry};
-use annals_embedded::process::{LocalProcess, Projecting};
+use annals_embedded::process::Projecting;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::arguments::{Page, Publish, Quarantine, Shared, WhichState};
 use crate::exit::{Exit, Failure};
-use crate::opening::{open_to_read, open_to_write, there_is};
+use crate::opening::{Opened, open_to_read, open_to_write, there_is};
 use crate::output::{Out, notice};
 use crate::style::{Paint, paint_of, plain, short};
 use crate::table::Table;
@@ -38,13 +38,13 @@ pub(crate) async fn run(shared: &Shared, command: &Quarantine) -> Result<Exit, F
 }
 
 async fn list(shared: &Shared, state: WhichState, page: &Page, json: bool) -> Result<Exit, Failure> {
-    let process = open_to_read(shared).await?;
+    let opened = open_to_read(shared).await?;
     let (number, size) = (page.page.unwrap_or(1), page.page_size.unwrap_or(PAGE_SIZE));
     if number == 0 || !(1..=LARGEST_PAGE).contains(&size) {
         return Err(Failure::wrong_use(format!("pages are from 1, and have 1 to {LARGEST_PAGE} entries")));
     }
     let offset = (number - 1).saturating_mul(size);
-    let (entries, count) = process.handler.quarantine().list(state.state(), offset, size).await?;
+    let (entries, count) = opened.handler.quarantine().list(state.state(), offset, size).await?;
     let mut out = Out::stdout(shared.no_color);
     if json {
         let results: Vec<Value> = entries.iter().map(json_of).collect();
@@ -75,8 +75,8 @@ fn table(entries: &[QuarantineEntry]) -> Table {
 }
 
 async fn show(shared: &Shared, id: &str, only_body: bool, json: bool) -> Result<Exit, Failure> {
-    let process = open_to_read(shared).await?;
-    let entry = find(&process, id).await?;
+    let opened = open_to_read(shared).await?;
+    let entry = find(&opened, id).await?;
     let most = if only_body {
         usize::MAX
     } else if json {
@@ -84,7 +84,7 @@ async fn show(shared: &Shared, id: &str, only_body: bool, json: bool) -> Result<
     } else {
         SHOWN_BODY
     };
-    let body = process.handler.quarantine().body(&entry, most).await?;
+    let body = opened.handler.quarantine().body(&entry, most).await?;
     let mut out = Out::stdout(shared.no_color);
     if only_body {
         out.bytes(&body);
@@ -123,10 +123,10 @@ async fn redrive(shared: &Shared, id: &str, json: bool, publish: &Publish) -> Re
         return Err(Failure::wrong_use("redrive answers on stdout itself").hint("publish to a file, or `none`"));
     }
     there_is(shared)?;
-    let process = open_to_write(shared, publish, Projecting::BeforeAnswer).await?;
-    let entry = find(&process, id).await?;
-    let reads = process.handler.redrive(&entry.id).await?;
-    process.pipeline.catch_up().await?;
+    let opened = open_to_write(shared, publish, Projecting::BeforeAnswer).await?;
+    let entry = find(&opened, id).await?;
+    let reads = opened.handler.redrive(&entry.id).await?;
+    opened.catch_up().await?;
     let mut out = Out::stdout(shared.no_color);
     for read in &reads {
         if json { out.line(serde_json::to_value(read).unwrap_or_default()) } else { write_read(&mut out, read) }
@@ -147,9 +147,9 @@ fn write_read(out: &mut Out, read: &EventRead) {
 }
 
 async fn dismiss(shared: &Shared, id: &str, json: bool) -> Result<Exit, Failure> {
-    let process = open_to_read(shared).await?;
-    let quarantine = process.handler.quarantine();
-    let entry = find(&process, id).await?;
+    let opened = open_to_read(shared).await?;
+    let quarantine = opened.handler.quarantine();
+    let entry = find(&opened, id).await?;
     quarantine.dismiss(&entry.id).await?;
     let entry = quarantine.get(&entry.id).await?;
     let mut out = Out::stdout(shared.no_color);
@@ -163,12 +163,12 @@ async fn dismiss(shared: &Shared, id: &str, json: bool) -> Result<Exit, Failure>
 }
 
 /// The entry of that id, or the only one whose id begins so.
-async fn find(process: &LocalProcess, id: &str) -> Result<QuarantineEntry, Failure> {
-    let quarantine = process.handler.quarantine();
+async fn find(opened: &Opened, id: &str) -> Result<QuarantineEntry, Failure> {
+    let quarantine = opened.handler.quarantine();
     if id.len() >= WHOLE_ID || id.len() < LEAST_ID {
         return Ok(quarantine.get(id).await?);
     }
-    let mut found = all_of(process, id).await?;
+    let mut found = all_of(opened, id).await?;
     match (found.pop(), found.pop()) {
         (Some(only), None) => Ok(only),
         (Some(_), Some(_)) => Err(Failure::wrong_use(format!("`{id}` begins the ids of several quarantined inputs"))),
@@ -176,10 +176,10 @@ async fn find(process: &LocalProcess, id: &str) -> Result<QuarantineEntry, Failu
     }
 }
 
-async fn all_of(process: &LocalProcess, beginning: &str) -> Result<Vec<QuarantineEntry>, PortError> {
+async fn all_of(opened: &Opened, beginning: &str) -> Result<Vec<QuarantineEntry>, PortError> {
     let (mut found, mut offset) = (Vec::new(), 0);
     loop {
-        let (entries, count) = process.handler.quarantine().list(None, offset, LARGEST_PAGE).await?;
+        let (entries, count) = opened.handler.quarantine().list(None, offset, LARGEST_PAGE).await?;
         offset += entries.len() as u64;
         let is_last = entries.is_empty() || offset >= count;
         found.extend(entries.into_iter().filter(|entry| entry.id.starts_with(beginning)));

@@ -7,7 +7,7 @@ use super::cell::{instant, value};
 use super::pretty;
 use crate::arguments::{History, Shared};
 use crate::exit::{Exit, Failure};
-use crate::opening::open_to_read;
+use crate::opening::open_queries;
 use crate::output::Out;
 use crate::style::{Paint, plain};
 use crate::table::Table;
@@ -17,14 +17,14 @@ const VALUE: usize = 60;
 
 /// `history`.
 pub(crate) async fn history(shared: &Shared, history: &History) -> Result<Exit, Failure> {
-    let process = open_to_read(shared).await?;
+    let queries = open_queries(shared).await?;
     let request = HistoryRequest {
         page: history.page.page,
         page_size: history.page.page_size,
         raw: history.raw,
         ..HistoryRequest::default()
     };
-    let page = process.queries.history(&history.entity.entity_type, &history.entity.id, &request).await?;
+    let page = queries.history(&history.entity.entity_type, &history.entity.id, &request).await?;
     let mut out = Out::stdout(shared.no_color);
     if history.json {
         write_json(&mut out, &page)?;

@@ -8,7 +8,7 @@ use super::cell::field;
 use super::{pretty, read};
 use crate::arguments::{List, Shared};
 use crate::exit::{Exit, Failure};
-use crate::opening::open_to_read;
+use crate::opening::open_queries;
 use crate::output::Out;
 use crate::style::Paint;
 use crate::table::Table;
@@ -18,7 +18,7 @@ const NAME: usize = 40;
 
 /// `list`.
 pub(crate) async fn list(shared: &Shared, list: &List) -> Result<Exit, Failure> {
-    let process = open_to_read(shared).await?;
+    let queries = open_queries(shared).await?;
     let request = ListRequest {
         search_term: list.search.clone(),
         equals: list.filters.clone(),
@@ -27,14 +27,14 @@ pub(crate) async fn list(shared: &Shared, list: &List) -> Result<Exit, Failure> 
         page: list.page.page,
         page_size: list.page.page_size,
     };
-    let found = process.queries.list(&list.entity_type, &request).await?;
+    let found = queries.list(&list.entity_type, &request).await?;
     let entities = found.documents.iter().map(|document| read(document.json.get())).collect::<Result<Vec<_>, _>>()?;
     let mut out = Out::stdout(shared.no_color);
     if list.json {
         let (page, page_size, count) = (found.page, found.page_size, found.count);
         out.line(pretty(&json!({ "count": count, "page": page, "page_size": page_size, "results": entities })));
     } else {
-        let shape = process.queries.shape(&list.entity_type).await?;
+        let shape = queries.shape(&list.entity_type).await?;
         out.table(&table(&shape, &entities));
         out.line(out.paint(Paint::Dim, &footer(&found)));
     }

@@ -17,7 +17,7 @@ mod tally;
 use std::path::PathBuf;
 use std::thread;
 
-use annals_embedded::process::{LocalProcess, Projecting};
+use annals_embedded::process::Projecting;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::mpsc;
 
@@ -30,7 +30,7 @@ use self::tally::{Ending, Tally};
 use crate::arguments::{Ingest, Shared};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::opening::open_to_write;
+use crate::opening::{Opened, open_to_write};
 use crate::output::Out;
 
 /// How many pieces are read ahead of the one that is taken in.
@@ -42,15 +42,15 @@ pub(crate) async fn run(shared: &Shared, ingest: &Ingest) -> Result<Exit, Failur
         return Err(Failure::wrong_use("--json and --publish - both want stdout").hint("publish to a file"));
     }
     let sources = Sources::of(&ingest.paths)?;
-    let process = open_to_write(shared, &ingest.publish, Projecting::OneBehind).await?;
-    let providers = ProviderChoice::new(ingest.provider, &process.dialects)?;
+    let opened = open_to_write(shared, &ingest.publish, Projecting::OneBehind).await?;
+    let providers = ProviderChoice::new(ingest.provider, &opened.dialects)?;
     let interrupt = Interrupt::watch()?;
     let mode = if ingest.json { Mode::Json } else { Mode::Table };
     let out = if ingest.publish.takes_stdout() { Out::stderr(shared.no_color) } else { Out::stdout(shared.no_color) };
     // Lines that come all the time would tear the bar apart.
     let bar = if mode == Mode::Json && out.is_terminal() { ProgressBar::hidden() } else { sources.bar() };
     let mut report = Report::new(mode, out, bar.clone());
-    let tally = take_in(&process, sources, providers, interrupt, &mut report, bar).await?;
+    let tally = take_in(&opened, sources, providers, interrupt, &mut report, bar).await?;
     let out = report.finish(&tally);
     let exit = tally.exit();
     out.finish()?;
@@ -59,7 +59,7 @@ pub(crate) async fn run(shared: &Shared, ingest: &Ingest) -> Result<Exit, Failur
 
 /// Takes in all sources, and brings the projections up to what was stored.
 pub(crate) async fn take_in(
-    process: &LocalProcess,
+    opened: &Opened,
     sources: Sources,
     providers: ProviderChoice,
     interrupt: Interrupt,
@@ -74,13 +74,13 @@ pub(crate) async fn take_in(
     let reader = reader
         .spawn(move || reading.run(sources.0))
         .map_err(|error| Failure::new(format!("no thread can be started: {error}")))?;
-    let taking = Taking { process, interrupt, report, tally: Tally::default() };
+    let taking = Taking { opened, interrupt, report, tally: Tally::default() };
     let mut tally = taking.run(pieces).await;
     // Where all was taken the thread has ended; in any other case nobody needs its word.
     if tally.is_whole() && reader.join().is_err() {
         tally.end(Ending::Failed(Failure::new("the inputs were not read to their end")));
     }
-    if let Err(error) = process.pipeline.catch_up().await {
+    if let Err(error) = opened.catch_up().await {
         tally.end(Ending::Failed(error.into()));
     }
     Ok(tally)

@@ -10,7 +10,6 @@ use annals_application::commands::{CommandError, CommandMetadata, EventRead, Out
 use annals_application::ports::{PortError, QuarantineEntry};
 use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
-use annals_embedded::process::LocalProcess;
 use tokio::sync::mpsc;
 
 use super::lines::LONGEST_LINE;
@@ -20,13 +19,14 @@ use super::report::Report;
 use super::tally::{Ending, Tally};
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
+use crate::opening::Opened;
 
 /// The waits before a call that failed for a moment is made again.
 const WAITS_MS: [u64; 4] = [250, 500, 1_000, 2_000];
 
 /// What takes in.
 pub(super) struct Taking<'a> {
-    pub(super) process: &'a LocalProcess,
+    pub(super) opened: &'a Opened,
     pub(super) interrupt: Interrupt,
     pub(super) report: &'a mut Report,
     pub(super) tally: Tally,
@@ -103,7 +103,7 @@ impl Taking<'_> {
 
     async fn handle(&mut self, inputs: &[Input]) -> Result<Vec<Vec<EventRead>>, CommandError> {
         let texts: Vec<&str> = inputs.iter().map(|input| input.text.as_str()).collect();
-        let handler = &self.process.handler;
+        let handler = &self.opened.handler;
         let commands = handler.commands_of(inputs[0].provider, &texts, &CommandMetadata::default());
         for wait in WAITS_MS {
             match handler.handle(commands.clone()).await {
@@ -120,7 +120,7 @@ impl Taking<'_> {
         bytes: &[u8],
         finding: &Finding,
     ) -> Result<QuarantineEntry, PortError> {
-        let quarantine = self.process.handler.quarantine();
+        let quarantine = self.opened.handler.quarantine();
         for wait in WAITS_MS {
             match quarantine.keep(provider, bytes, vec![finding.clone()]).await {
                 Err(error) if error.is_retryable() && pause(&mut self.interrupt, wait).await => {}
@@ -136,8 +136,7 @@ impl Taking<'_> {
         provider: Provider,
         mut parts: mpsc::Receiver<io::Result<Vec<u8>>>,
     ) -> Result<Option<QuarantineEntry>, PortError> {
-        let process = self.process;
-        let mut keeping = process.handler.quarantine().begin(provider);
+        let mut keeping = self.opened.handler.quarantine().begin(provider);
         let (mut size, mut cut) = (0_u64, None);
         loop {
             let part = tokio::select! {

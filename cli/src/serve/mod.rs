@@ -24,7 +24,7 @@ use crate::arguments::{Serve, Shared};
 use crate::exit::{Exit, Failure};
 use crate::ingest::{Mode, ProviderChoice, Report, Sources, take_in};
 use crate::interrupt::Interrupt;
-use crate::opening::open_to_write;
+use crate::opening::{Opened, local_to_write};
 use crate::output::Out;
 
 /// How often it is looked for what other processes have appended.
@@ -38,15 +38,15 @@ pub(crate) async fn run(shared: &Shared, serve: &Serve) -> Result<Exit, Failure>
     let needs_token = matches!(login, Login::Tokens(_));
     let sources = Sources::of(&serve.paths)?;
     let listener = bind(serve.listen).await?;
-    let process = open_to_write(shared, &serve.publish, Projecting::BeforeAnswer).await?;
+    let process = local_to_write(shared, &serve.publish, Projecting::BeforeAnswer).await?;
     let interrupt = Interrupt::watch()?;
     let mut out =
         if serve.publish.takes_stdout() { Out::stderr(shared.no_color) } else { Out::stdout(shared.no_color) };
     if !serve.paths.is_empty() {
         let providers = ProviderChoice::new(None, &process.dialects)?;
+        let opened = Opened::locally(&process);
         let mut report = Report::new(Mode::Lines, out, ProgressBar::hidden());
-        let tally =
-            take_in(&process, sources, providers, interrupt.clone(), &mut report, ProgressBar::hidden()).await?;
+        let tally = take_in(&opened, sources, providers, interrupt.clone(), &mut report, ProgressBar::hidden()).await?;
         out = report.finish(&tally);
         if !tally.is_whole() {
             out.finish()?;

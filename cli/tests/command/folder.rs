@@ -42,11 +42,15 @@ impl Folder {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_annals"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
-        for name in
-            ["ANNALS_DB", "ANNALS_ENTITIES", "ANNALS_SALESFORCE_ORG", "ANNALS_LOG", "ANNALS_PUBLISH", "NO_COLOR"]
-        {
-            command.env_remove(name);
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if ["ANNALS_", "AWS_"].iter().any(|ours| name.starts_with(ours)) || name == "NO_COLOR" {
+                command.env_remove(&*name);
+            }
         }
+        // The SDK's own files and the metadata service are the machine's, too.
+        command.envs([("AWS_CONFIG_FILE", "/dev/null"), ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")]);
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
         command
     }
 

@@ -5,9 +5,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod aws;
 mod bad_input;
 mod bad_places;
 mod changes;
+mod doctor;
 mod entities;
 mod folder;
 mod ingest;

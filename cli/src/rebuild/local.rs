@@ -1,16 +1,20 @@
-//! `rebuild`: replays all events into a fresh read model.
+//! The read model of a database of this machine, rebuilt as a whole.
 
 use annals_embedded::process::{PublishTo, RebuildProgress, rebuild};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::arguments::Shared;
+use super::tell_failed;
+use crate::arguments::{Rebuild, Shared};
 use crate::exit::{Exit, Failure};
 use crate::opening::there_is;
-use crate::output::{Out, notice};
-use crate::style::plain;
+use crate::output::Out;
 
 /// Runs the command.
-pub(crate) async fn run(shared: &Shared) -> Result<Exit, Failure> {
+pub(super) async fn run(shared: &Shared, asked: &Rebuild) -> Result<Exit, Failure> {
+    if let Some(name) = asked.only() {
+        let message = format!("`{name}` alone cannot be rebuilt: a database of this machine is rebuilt as a whole");
+        return Err(Failure::wrong_use(message).hint("`annals rebuild` does"));
+    }
     there_is(shared)?;
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} records, {eta} left");
@@ -27,9 +31,8 @@ pub(crate) async fn run(shared: &Shared) -> Result<Exit, Failure> {
     if report.awaiting_base > 0 {
         out.line(format_args!("{} wait for their creation", report.awaiting_base));
     }
-    for (key, reason) in &report.failed {
-        notice(format_args!("{key}: {}", plain(reason)));
-    }
+    let failed: Vec<_> = report.failed.iter().map(|(key, reason)| (key.to_string(), reason.clone())).collect();
+    tell_failed(&failed);
     if !report.failed.is_empty() {
         out.line(format_args!("{} records could not be rebuilt", report.failed.len()));
     }

@@ -2,14 +2,21 @@
 //!
 //! Promises that what does not fit is refused before anything is opened, with exit code 2.
 
+mod contradictions;
+mod on_aws;
+
 use std::convert::Infallible;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use annals_application::ports::QuarantineState;
 use annals_domain::identity::Provider;
 use annals_embedded::process::{ProcessSettings, PublishTo};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::on_aws::{OnAws, Target};
+use crate::exit::Failure;
 
 /// Takes in change events of CRMs, keeps them all, and answers what is and what was.
 #[derive(Debug, Parser)]
@@ -47,6 +54,19 @@ pub(crate) struct Shared {
     /// No colours, on a terminal neither
     #[arg(long, global = true, env = "NO_COLOR", hide_env = true, value_parser = is_set)]
     pub(crate) no_color: bool,
+    #[command(flatten)]
+    pub(crate) on_aws: OnAws,
+}
+
+impl Arguments {
+    /// Reads the words of a command line, the program's own name first. Where they do not parse, or
+    /// ask for help, the process says so and ends here.
+    pub(crate) fn read(words: impl IntoIterator<Item: Into<OsString> + Clone>) -> Result<Self, Failure> {
+        let matches = Self::command().get_matches_from(words);
+        let arguments = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        contradictions::refuse(&arguments, &matches)?;
+        Ok(arguments)
+    }
 }
 
 /// By the convention of `NO_COLOR` anything but nothing sets it. `false` is what stands for a flag
@@ -87,7 +107,9 @@ pub(crate) enum Command {
         command: Quarantine,
     },
     /// Replay all events into a fresh read model, by the definitions of today
-    Rebuild,
+    Rebuild(Rebuild),
+    /// Check all that the installation depends on, and say what to do
+    Doctor(Doctor),
 }
 
 /// Where to tell other systems what changed.
@@ -259,6 +281,37 @@ pub(crate) enum Quarantine {
     },
 }
 
+/// `rebuild`.
+#[derive(Debug, Args)]
+pub(crate) struct Rebuild {
+    /// The entity type: plural, singular, or the provider's object; or all of them. A database of
+    /// this machine is rebuilt as a whole
+    #[arg(value_name = "TYPE|all", default_value = "all")]
+    pub(crate) entity_type: String,
+    /// Only begin it: the backfill function does the rest
+    #[arg(long, help_heading = "On AWS")]
+    pub(crate) detach: bool,
+    /// How long projection functions may take to notice that a rebuild began, before the table is
+    /// scanned [default: 80]; lower only where none runs
+    #[arg(long, value_name = "SECONDS", help_heading = "On AWS")]
+    pub(crate) known_after: Option<u64>,
+}
+
+impl Rebuild {
+    /// The one type that is asked for, unless all are.
+    pub(crate) fn only(&self) -> Option<&str> {
+        Some(self.entity_type.as_str()).filter(|name| *name != "all")
+    }
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// The checks as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Which quarantined inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WhichState {
@@ -286,8 +339,6 @@ impl WhichState {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

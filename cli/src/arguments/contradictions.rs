@@ -1,0 +1,91 @@
+//! Words that do not go together.
+//!
+//! Promises that what is typed and would be passed over is refused. What the environment brings is
+//! no contradiction: it may be there for other commands.
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use super::{Arguments, Command, Target};
+use crate::exit::Failure;
+
+/// What is of no use on AWS, by the argument's name, and why.
+const LOCAL_ONLY: [(&str, &str); 3] = [
+    ("db", "`--db` names a database of this machine, and `--target aws` has none"),
+    ("entities", "`--entities`: on AWS the definitions are those that ship with the functions"),
+    ("publish", "`--publish`: on AWS the projection function announces what changed"),
+];
+
+/// What is of use on AWS only.
+const AWS_ONLY: [(&str, &str); 6] = [
+    ("events_table", "--events-table"),
+    ("state_table", "--state-table"),
+    ("opensearch", "--opensearch"),
+    ("index_prefix", "--index-prefix"),
+    ("detach", "--detach"),
+    ("known_after", "--known-after"),
+];
+
+/// Refuses words that do not go together.
+pub(super) fn refuse(arguments: &Arguments, matches: &ArgMatches) -> Result<(), Failure> {
+    let typed = typed(matches);
+    let is_typed = |name: &str| typed.iter().any(|typed| typed == name);
+    match arguments.shared.on_aws.target {
+        Target::Local => {
+            let found = AWS_ONLY.into_iter().find(|(name, _)| is_typed(name));
+            found.map_or(Ok(()), |(_, flag)| {
+                let failure = Failure::wrong_use(format!("`{flag}` is for an installation on AWS"));
+                Err(failure.hint("`--target aws` goes with it"))
+            })
+        }
+        Target::Aws if matches!(arguments.command, Command::Serve(_)) => {
+            let message = "`serve` serves a database of this machine; on AWS the functions serve the HTTP API";
+            Err(Failure::wrong_use(message).hint("`--target local` serves; `annals get --target aws` asks there"))
+        }
+        Target::Aws => {
+            let found = LOCAL_ONLY.into_iter().find(|(name, _)| is_typed(name));
+            found.map_or(Ok(()), |(_, message)| Err(Failure::wrong_use(message)))
+        }
+    }
+}
+
+/// The names of the arguments that are typed, at whatever place: a subcommand's hold the global ones.
+fn typed(matches: &ArgMatches) -> Vec<String> {
+    let mut innermost = matches;
+    while let Some((_, inner)) = innermost.subcommand() {
+        innermost = inner;
+    }
+    let is_typed = |name: &&str| innermost.value_source(name) == Some(ValueSource::CommandLine);
+    innermost.ids().map(clap::Id::as_str).filter(is_typed).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(words: &str, refused: Option<&str>) {
+        let words = ["annals"].into_iter().chain(words.split(' ')).map(str::to_owned);
+        let read = Arguments::read(words).map(drop).map_err(|failure| failure.message().to_owned());
+        assert_eq!(read.err().as_deref(), refused);
+    }
+
+    #[test]
+    fn what_is_typed_and_would_be_passed_over_is_refused() {
+        check("--db x --target aws get client 1", Some(LOCAL_ONLY[0].1));
+        check("get client 1 --target aws --db x", Some(LOCAL_ONLY[0].1));
+        check("rebuild --target aws --entities x", Some(LOCAL_ONLY[1].1));
+        check("quarantine redrive 1234 --target aws --publish none", Some(LOCAL_ONLY[2].1));
+        check("list clients --events-table x", Some("`--events-table` is for an installation on AWS"));
+        check("rebuild --detach", Some("`--detach` is for an installation on AWS"));
+        check("rebuild --target aws --detach", None);
+        check("ingest --target aws --events-table x in.json", None);
+        check("ingest in.json --db x --publish none", None);
+    }
+
+    #[test]
+    fn serving_from_aws_is_refused() {
+        let message = "`serve` serves a database of this machine; on AWS the functions serve the HTTP API";
+        check("serve --target aws", Some(message));
+    }
+}

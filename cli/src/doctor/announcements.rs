@@ -1,0 +1,50 @@
+//! Where changes are announced: the bus or the topic that the functions are set to.
+//!
+//! Promises that nothing is announced. Whether the functions may announce is their roles' matter.
+
+use annals_aws_client::Environment;
+use annals_aws_publisher::PublishSettings;
+use aws_config::SdkConfig;
+
+use super::check::Check;
+use super::dynamodb::Refusal;
+
+/// All checks of it, by the variables that the functions read.
+pub(super) async fn checks(config: &SdkConfig) -> Vec<Check> {
+    let on = "announcements";
+    let mut environment = Environment::of_process();
+    let settings = PublishSettings::from_environment(&mut environment);
+    if let Err(error) = environment.check() {
+        let remedy = "the variables have to be as they are in the functions' environment";
+        return error.0.into_iter().map(|problem| Check::wrong(on, problem, remedy)).collect();
+    }
+    vec![match settings {
+        PublishSettings::Nowhere => Check::ok(on, "nothing is announced"),
+        PublishSettings::EventBridge(settings) => bus(config, on, &settings.bus).await,
+        PublishSettings::Sns(settings) => topic(config, on, &settings.topic_arn).await,
+    }]
+}
+
+async fn bus(config: &SdkConfig, on: &str, bus: &str) -> Check {
+    let on = format!("{on}: EventBridge bus `{bus}`");
+    let client = aws_sdk_eventbridge::Client::new(config);
+    match client.describe_event_bus().name(bus).send().await {
+        Ok(_) => Check::ok(on, "it is there"),
+        Err(error) => {
+            let refusal = Refusal::of(bus, error);
+            refusal.check_of_doctor(on, "events:DescribeEventBus", "ANNALS_EVENT_BUS names another, or make it")
+        }
+    }
+}
+
+async fn topic(config: &SdkConfig, on: &str, arn: &str) -> Check {
+    let on = format!("{on}: SNS topic `{arn}`");
+    let client = aws_sdk_sns::Client::new(config);
+    match client.get_topic_attributes().topic_arn(arn).send().await {
+        Ok(_) => Check::ok(on, "it is there"),
+        Err(error) => {
+            let refusal = Refusal::of(arn, error);
+            refusal.check_of_doctor(on, "sns:GetTopicAttributes", "ANNALS_TOPIC_ARN names another, or make it")
+        }
+    }
+}

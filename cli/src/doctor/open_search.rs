@@ -1,0 +1,160 @@
+//! OpenSearch: that it is reached and new enough, and that each index fits its definition.
+
+use std::sync::Arc;
+
+use annals_application::log_chain;
+use annals_application::ports::PortError;
+use annals_aws_read_model::{Cluster, ClusterStatus, Endpoint, IndexFinding, IndexProblem, OpenSearchReadModel};
+use annals_aws_runtime::Search;
+use annals_aws_runtime::settings::SearchSettings;
+use annals_domain::definition::Shape;
+
+use super::check::Check;
+use crate::aws::Aws;
+
+/// The oldest version that the project is tested on.
+const OLDEST: (u32, u32) = (2, 19);
+
+/// All checks of it.
+pub(super) async fn checks(aws: &Aws, settings: &SearchSettings) -> Vec<Check> {
+    let on = match &settings.endpoint {
+        Endpoint::Url(url) => format!("OpenSearch: {url}"),
+        Endpoint::Domain(name) => format!("OpenSearch: domain `{name}`"),
+    };
+    let search = match Search::connect(&aws.config, settings).await {
+        Ok(search) => search.read_model(),
+        Err(error) => return vec![unreached(on, &error)],
+    };
+    let cluster = match search.cluster().await {
+        Ok(cluster) => cluster,
+        Err(error) => return vec![unreached(on, &error)],
+    };
+    let mut checks = vec![version(on, &cluster), health(cluster.status)];
+    for shape in shapes(aws).await {
+        checks.push(index(&search, &shape).await);
+    }
+    checks
+}
+
+fn unreached(on: String, error: &PortError) -> Check {
+    let remedy = "--opensearch names another; the domain's access policy has to allow this role, and its network \
+                  this machine";
+    Check::wrong(on, log_chain(error), remedy)
+}
+
+fn version(on: String, cluster: &Cluster) -> Check {
+    let Cluster { distribution, version, .. } = cluster;
+    let found = format!("{distribution} {version}");
+    let (major, minor) = OLDEST;
+    if distribution != "opensearch" {
+        return Check::wrong(on, found, format!("OpenSearch {major}.{minor} or later is needed"));
+    }
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    let number = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if number < OLDEST {
+        return Check::wrong(on, found, format!("upgrade it: {major}.{minor} or later is needed"));
+    }
+    Check::ok(on, found)
+}
+
+fn health(status: ClusterStatus) -> Check {
+    let on = "OpenSearch: health";
+    match status {
+        ClusterStatus::Green => Check::ok(on, "green"),
+        ClusterStatus::Yellow => Check::warning(
+            on,
+            "yellow: not every copy has its place",
+            "another node would take them; where there is to be one only, nothing is amiss",
+        ),
+        ClusterStatus::Red => Check::wrong(
+            on,
+            "red: some entities cannot be read or written",
+            "look at the domain's nodes and disks; what is lost there `annals rebuild` makes from the events",
+        ),
+    }
+}
+
+/// The shapes of all definitions, and of the objects without one of which there are records.
+async fn shapes(aws: &Aws) -> Vec<Shape> {
+    let catalog = &aws.installation.catalog;
+    // Where they cannot be read, the state table's own checks say so.
+    let noted = aws.installation.state.noted_objects().await.unwrap_or_default();
+    let open = noted.into_iter().map(|(provider, object)| catalog.shape(provider, &object));
+    let open = open.filter(|shape| shape.definition().is_none());
+    let mut shapes: Vec<Shape> =
+        catalog.definitions().iter().map(|definition| Shape::Defined(Arc::clone(definition))).collect();
+    shapes.extend(open);
+    shapes.dedup();
+    shapes
+}
+
+async fn index(search: &OpenSearchReadModel, shape: &Shape) -> Check {
+    let on = format!("index of {}", shape.aggregate_type());
+    match search.check(std::slice::from_ref(shape)).await {
+        Ok(findings) => match findings.into_iter().next() {
+            None => Check::ok(on, "it fits its definition"),
+            Some(finding) => misfit(on, finding),
+        },
+        Err(error) => {
+            Check::wrong(on, log_chain(&error), "the domain's access policy has to allow this role to read it")
+        }
+    }
+}
+
+fn misfit(on: String, finding: IndexFinding) -> Check {
+    let rebuild = format!("`annals rebuild {} --target aws` makes one that fits", finding.aggregate_type);
+    let alias = finding.alias;
+    match finding.problem {
+        IndexProblem::Missing => Check::ok(on, format!("`{alias}` is not there yet; the first document makes it")),
+        IndexProblem::OtherDefinition { index, missing } if missing.is_empty() => {
+            Check::warning(on, format!("`{index}` was made from another definition"), rebuild)
+        }
+        IndexProblem::OtherDefinition { index, missing } => {
+            let missing = missing.join(", ");
+            let found = format!("`{index}` was made from another definition and has no place for {missing}");
+            Check::wrong(on, found, rebuild)
+        }
+        IndexProblem::OtherLayout { index, layout } => {
+            Check::wrong(on, format!("`{index}` is of layout {layout}, which is not this release's"), rebuild)
+        }
+        IndexProblem::Foreign(reason) => {
+            let remedy = "give it another name, or set another --index-prefix";
+            Check::wrong(on, format!("`{alias}` was not made by Annals: {reason}"), remedy)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Verdict;
+    use super::*;
+
+    #[track_caller]
+    fn check(distribution: &str, number: &str, verdict: Verdict) {
+        let cluster =
+            Cluster { distribution: distribution.to_owned(), version: number.to_owned(), status: ClusterStatus::Green };
+        assert_eq!(version("x".to_owned(), &cluster).verdict, verdict, "{distribution} {number}");
+    }
+
+    #[test]
+    fn an_opensearch_of_the_oldest_tested_version_or_later_is_well() {
+        check("opensearch", "2.19.3", Verdict::Ok);
+        check("opensearch", "3.0.0", Verdict::Ok);
+        check("opensearch", "2.9.0", Verdict::Wrong);
+        check("opensearch", "1.20.0", Verdict::Wrong);
+        check("unknown", "8.1.0", Verdict::Wrong);
+    }
+
+    #[test]
+    fn a_misfit_names_the_index_and_what_makes_one_that_fits() {
+        let finding = |problem| IndexFinding { alias: "a".to_owned(), aggregate_type: "deal".to_owned(), problem };
+        let of = |missing: &[&str]| {
+            let missing = missing.iter().map(|path| (*path).to_owned()).collect();
+            misfit("x".to_owned(), finding(IndexProblem::OtherDefinition { index: "i".to_owned(), missing }))
+        };
+        assert_eq!((of(&[]).verdict, of(&["text.a"]).verdict), (Verdict::Warning, Verdict::Wrong));
+        assert_eq!(of(&["text.a"]).remedy.as_deref(), Some("`annals rebuild deal --target aws` makes one that fits"));
+        assert_eq!(misfit("x".to_owned(), finding(IndexProblem::Missing)).verdict, Verdict::Ok);
+        assert_eq!(misfit("x".to_owned(), finding(IndexProblem::Foreign("r".to_owned()))).verdict, Verdict::Wrong);
+    }
+}

@@ -1,0 +1,143 @@
+//! The indices of an installation on AWS, rebuilt one type or all.
+//!
+//! Promises to go on with a rebuild that has not ended, whoever began it, and that Ctrl-C leaves it
+//! so that this command or the backfill function goes on with it.
+
+use std::time::Duration;
+
+use annals_application::ports::Clock;
+use annals_aws_rebuild::{Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings, Rebuilder};
+use aws_sdk_dynamodb::Client;
+
+use super::patience::{Stopped, patiently};
+use super::progress::Progress;
+use super::tell_failed;
+use crate::arguments::{Rebuild, Shared};
+use crate::aws::Aws;
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::output::{Out, notice};
+use crate::style::Paint;
+use crate::table::Table;
+
+/// What an unfinished rebuild needs.
+const GOES_ON: &str = "the same command goes on with it, and so does the backfill function, each minute";
+
+/// Runs the command.
+pub(super) async fn run(shared: &Shared, asked: &Rebuild) -> Result<Exit, Failure> {
+    let (aws, search) = Aws::open_with_search(shared).await?;
+    let defaults = RebuildSettings::default();
+    let known_after = asked.known_after.map_or(defaults.known_after, Duration::from_secs);
+    let rebuilder = search.rebuilder(&aws.installation, RebuildSettings { known_after, ..defaults });
+    let mut interrupt = Interrupt::watch()?;
+    let progress = Progress::new(&Client::new(&aws.config), aws.installation.events.table()).await;
+    let clock = &*aws.installation.clock;
+    let ended = work(&rebuilder, asked, &mut interrupt, &progress, clock).await;
+    progress.bar().finish_and_clear();
+    match ended {
+        Ok(Some(report)) => tell(shared, &report),
+        Ok(None) => Ok(Exit::Well),
+        Err(stopped) => told(stopped),
+    }
+}
+
+/// Begins and goes on; the report, where this process brought it to its end.
+async fn work(
+    rebuilder: &Rebuilder,
+    asked: &Rebuild,
+    interrupt: &mut Interrupt,
+    progress: &Progress,
+    clock: &dyn Clock,
+) -> Result<Option<RebuildReport>, Stopped> {
+    let say = |text: String| progress.bar().suspend(|| notice(text));
+    let begun = patiently(interrupt, progress.bar(), async |_| Ok(rebuilder.begin(asked.only()).await?)).await;
+    match begun {
+        Ok(plan) => say(begun_text(&plan, clock)),
+        Err(Stopped::Failed(error @ RebuildError::Unfinished(_))) if !asked.detach => {
+            say(format!("{error}: going on with it"));
+        }
+        Err(stopped) => return Err(stopped),
+    }
+    if asked.detach {
+        say("the backfill function goes on with it, each minute".to_owned());
+        return Ok(None);
+    }
+    let on_progress = |plan: &Plan| progress.show(plan, clock);
+    let resume = async |interrupt: &mut Interrupt| {
+        tokio::select! {
+            biased;
+            () = interrupt.asked() => Err(Stopped::Interrupted),
+            outcome = rebuilder.resume(None, &on_progress) => Ok(outcome?),
+        }
+    };
+    match patiently(interrupt, progress.bar(), resume).await? {
+        RebuildOutcome::Done(report) => Ok(Some(report)),
+        RebuildOutcome::Nothing => {
+            say("another process brought it to its end".to_owned());
+            Ok(None)
+        }
+        RebuildOutcome::NotDone(_) => Err(Stopped::Interrupted),
+    }
+}
+
+fn begun_text(plan: &Plan, clock: &dyn Clock) -> String {
+    let indices: Vec<&str> = plan.targets.iter().map(|target| target.to.as_str()).collect();
+    let wait = (plan.scan_from.millis() - clock.now().millis()).max(0);
+    let indices = indices.join(", ");
+    if wait == 0 {
+        return format!("rebuilding into {indices}");
+    }
+    let seconds = (wait + 999) / 1000;
+    format!("rebuilding into {indices}; events are read in {seconds} s, once every projection writes there too")
+}
+
+/// Says what has changed.
+fn tell(shared: &Shared, report: &RebuildReport) -> Result<Exit, Failure> {
+    let mut out = Out::stdout(shared.no_color);
+    let mut table = Table::new(&["type", "documents", "index"]);
+    for target in &report.targets {
+        let before = target.before.as_ref().map(|(index, count)| (index.as_str(), count.to_string()));
+        let (index_before, count_before) = before.unwrap_or(("none", "0".to_owned()));
+        let (index, count) = &target.after;
+        table.row([
+            (Paint::Plain, target.aggregate_type.clone()),
+            (Paint::Plain, format!("{count_before} → {count}")),
+            (Paint::Plain, format!("{index_before} → {index}")),
+        ]);
+    }
+    out.table(&table);
+    let counts = report.counts;
+    let (records, seconds) = (counts.streams, report.took_ms / 1000);
+    out.line(format_args!(
+        "{} events of {records} records read, {} documents in {seconds} s",
+        counts.events, counts.indexed
+    ));
+    if counts.awaiting_base > 0 {
+        out.line(format_args!("{} wait for their creation", counts.awaiting_base));
+    }
+    out.finish()?;
+    tell_failed(&report.failed);
+    Ok(if counts.failed == 0 { Exit::Well } else { Exit::Problems })
+}
+
+/// Says why it has not come to its end.
+fn told(stopped: Stopped) -> Result<Exit, Failure> {
+    let error = match stopped {
+        Stopped::Interrupted => {
+            notice(format_args!("interrupted: what is done stays done; {GOES_ON}"));
+            return Ok(Exit::Problems);
+        }
+        Stopped::Failed(error) => error,
+    };
+    let failure = Failure::because(&error);
+    Err(match error {
+        RebuildError::UnknownType(_) => Failure::wrong_use(failure.message()),
+        RebuildError::Held | RebuildError::Lost => failure.hint("it goes on without this command"),
+        RebuildError::Unfinished(_) => failure.hint(GOES_ON),
+        RebuildError::Port(_) => failure.hint(GOES_ON),
+        RebuildError::Failed(report) => {
+            tell_failed(&report.failed);
+            failure.hint("what those records say above has to be mended first; then the same command begins anew")
+        }
+    })
+}

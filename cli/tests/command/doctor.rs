@@ -1,0 +1,52 @@
+//! `doctor` of a database of this machine.
+
+use serde_json::{Value, json};
+
+use crate::changes::{created, updated};
+use crate::folder::Folder;
+
+/// What was said of each check.
+fn verdicts(report: &Value) -> Vec<(&str, &str)> {
+    let checks = report["checks"].as_array().unwrap();
+    checks.iter().map(|check| (check["check"].as_str().unwrap(), check["verdict"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn a_database_that_is_well_says_so_of_each_part() {
+    let folder = Folder::new();
+    folder.file("in.jsonl", format!("{}\n{}\n", created(1), updated(2, 5)));
+    folder.annals(&["ingest", "in.jsonl"]).exits(0);
+    let report = folder.json(&["doctor", "--json"]);
+    assert_eq!(report["ok"], json!(true));
+    let parts = ["settings", "definitions", "database", "read model", "events", "what waits", "entities", "room"];
+    assert_eq!(verdicts(&report), parts.map(|part| (part, "ok")));
+    assert_eq!(
+        report["checks"][5]["found"],
+        json!(
+            "1 records to read from their CRM, 0 backfill jobs waiting, 0 projections parked, 0 inputs in quarantine"
+        )
+    );
+    let table = folder.annals(&["doctor"]).exits(0).stdout;
+    assert!(table.starts_with("verdict  check        found; what to do\nok       settings     fit\n"), "{table}");
+}
+
+#[test]
+fn a_part_that_does_not_fit_is_named_with_what_to_do_and_the_next_are_not_known() {
+    let folder = Folder::new();
+    folder.file("in.json", created(1).to_string());
+    folder.annals(&["ingest", "in.json"]).exits(0);
+    folder.file("entities/client.toml", "nonsense");
+    let run = folder.annals(&["doctor", "--entities", "entities", "--json"]).exits(1);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["ok"], json!(false));
+    let expected =
+        [("settings", "ok"), ("definitions", "wrong"), ("database", "not known"), ("read model", "not known")];
+    assert_eq!(verdicts(&report)[..4], expected);
+    assert!(report["checks"][1]["found"].as_str().unwrap().contains("client.toml"), "{report:#}");
+
+    folder.file("annals.db", "this is no database, whatever its name says: it is a text");
+    let run = folder.annals(&["doctor"]).exits(1);
+    assert!(run.stdout.contains("wrong      database     "), "{}", run.stdout);
+    assert!(run.stdout.contains("; --db names another file"), "{}", run.stdout);
+    folder.annals(&["doctor", "--db", "none.db"]).exits(2).says(&["none.db: there is no such database"]);
+}
