@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use annals_benches::{is_small, pair};
+use annals_benches::{is_small, try_pair};
+use annals_tests::changes::{change, is_searchable};
 use anyhow::{Context, Result, ensure};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement, params_from_iter};
-use serde_json::json;
 
 /// How many changes `annals ingest` takes in one transaction.
 const BATCH: usize = 512;
@@ -33,52 +33,6 @@ fn write_changes(path: &Path, records: usize) -> Result<()> {
         }
     }
     Ok(file.flush()?)
-}
-
-fn change(round: usize, record: usize) -> serde_json::Value {
-    let at = 1_767_225_600_000_u64 + (round * 3_600_000 + record) as u64;
-    let iso = "2026-01-01T00:00:00.000Z";
-    let header = |change_type: &str, changed: &[&str]| {
-        json!({
-            "commitNumber": 1_778_192_987_716_501_506_u64 + at, "commitUser": "005000000000001AAA", "sequenceNumber": 1,
-            "entityName": "Account", "changeType": change_type, "changedFields": changed,
-            "changeOrigin": "com/salesforce/api/soap/66.0;client=SfdcInternalAPI/",
-            "transactionKey": format!("0000be70-a756-{round:04x}-9202-{record:012x}"),
-            "commitTimestamp": at, "recordIds": [format!("001{record:012}AAA")]
-        })
-    };
-    let payload = if round == 0 {
-        json!({
-            "ChangeEventHeader": header("CREATE", &[]), "Name": format!("Company number {record}"),
-            "Description": format!("Makes {record} kinds of things in a town by the sea."),
-            "Account_Status__c": "Active", "Account_Priority__c": "High", "CurrencyIsoCode": "EUR",
-            "Business_Type__c": "Publisher;Label", "Orfium_SSO_ID_Comp__c": format!("comp-{record}"),
-            "BillingAddress": {"Street": "14 Tannery Lane", "City": "Athens", "PostalCode": "105 54", "Country": "Greece"},
-            "OwnerId": "005000000000001AAA", "CreatedDate": iso, "LastModifiedDate": iso
-        })
-    } else if round.is_multiple_of(5) {
-        json!({
-            "ChangeEventHeader": header("UPDATE", &["Name", "LastModifiedDate"]),
-            "Name": format!("Company number {record}, renamed in round {round}"), "LastModifiedDate": iso
-        })
-    } else {
-        json!({
-            "ChangeEventHeader": header("UPDATE", &["Account_Priority__c", "BillingAddress.City", "LastModifiedDate"]),
-            "Account_Priority__c": format!("P{round}"), "BillingAddress": {"City": format!("Town {round}")},
-            "LastModifiedDate": iso
-        })
-    };
-    json!({
-        "version": "0", "id": format!("9a32daea-431b-4bea-{round:04x}-{record:012x}"), "detail-type": "AccountChangeEvent",
-        "source": "aws.partner/salesforce.com/00DQz0000004nNlMAI/0YLQz0000000001OAA", "account": "111122223333",
-        "time": "2026-02-03T09:12:42Z", "region": "eu-west-1", "resources": [],
-        "detail": {"schema": "YnzIvRsHNanCNtRoaV0IoA", "payload": payload, "event": {"replayId": at}}
-    })
-}
-
-/// Whether a round of changes touches what searches look into.
-fn is_searchable(round: usize) -> bool {
-    round.is_multiple_of(5)
 }
 
 /// Runs `annals ingest` to its end; its time and its peak memory in bytes.
@@ -259,34 +213,19 @@ fn main() -> Result<()> {
     ingest(&annals, &changes, &db, "none")?;
     let rows = rows(&db, records)?;
     let mut peaks = Vec::new();
-    let mut failed = None;
-    let mut note = |result: Result<Duration>| {
-        result.unwrap_or_else(|error| {
-            failed.get_or_insert(error);
-            Duration::from_secs(1)
-        })
-    };
-    let (floor_times, subject_times) = {
-        let note = std::cell::RefCell::new(&mut note);
-        pair(
-            &format!(
-                "ingest of {} changes over {records} records (floor: the same rows by prepared statements)",
-                records * CHANGES
-            ),
-            || (note.borrow_mut())(floor(&rows, &by_hand, records)),
-            || {
-                let run = ingest(&annals, &changes, &db, "none");
-                (note.borrow_mut())(run.map(|(time, peak)| {
-                    peaks.push(peak);
-                    time
-                }))
-            },
-        )
-    };
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    let rate = |time: Duration| (records * CHANGES) as f64 / time.as_secs_f64();
+    let changes_count = records * CHANGES;
+    let (floor_times, subject_times) = try_pair(
+        &format!(
+            "ingest of {changes_count} changes over {records} records (floor: the same rows by prepared statements)"
+        ),
+        || floor(&rows, &by_hand, records),
+        || {
+            let (time, peak) = ingest(&annals, &changes, &db, "none")?;
+            peaks.push(peak);
+            anyhow::Ok(time)
+        },
+    )?;
+    let rate = |time: Duration| changes_count as f64 / time.as_secs_f64();
     let (of_floor, of_subject) = (rate(floor_times.median()), rate(subject_times.median()));
     println!(
         "  {of_subject:.0} changes/s against {of_floor:.0}: {:.2} of the floor's rate (must be 0.5)",

@@ -3,10 +3,11 @@
 //! Promises medians of at least seven rounds with their spread, and ratios of what was measured in
 //! the same minutes. Does not judge: what must hold is written beside each benchmark.
 
+use std::convert::Infallible;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// How many rounds a pair is measured for.
+/// How many rounds a pair is measured for, behind the one that warms.
 pub const ROUNDS: usize = 7;
 
 /// Whether the small sizes are asked for: `cargo bench -p annals-benches -- --small`.
@@ -30,7 +31,13 @@ impl Times {
         self.0[self.0.len() / 2]
     }
 
-    fn spread(&self) -> String {
+    /// The median as a multiple of another's.
+    pub fn over(&self, other: &Self) -> f64 {
+        self.median().as_secs_f64() / other.median().as_secs_f64()
+    }
+
+    /// The median, and from what to what.
+    pub fn spread(&self) -> String {
         let (least, most) = (self.0[0], self.0[self.0.len() - 1]);
         format!("{:>10} ({} to {})", show(self.median()), show(least), show(most))
     }
@@ -50,20 +57,29 @@ fn show(time: Duration) -> String {
 /// Measures `floor` and `subject` in turns and prints both, with their ratio. Each call gives the
 /// time that counts.
 pub fn pair(name: &str, mut floor: impl FnMut() -> Duration, mut subject: impl FnMut() -> Duration) -> (Times, Times) {
+    let Ok(times) = try_pair::<Infallible>(name, || Ok(floor()), || Ok(subject()));
+    times
+}
+
+/// The same where a call may fail: the first failure ends it.
+pub fn try_pair<E>(
+    name: &str,
+    mut floor: impl FnMut() -> Result<Duration, E>,
+    mut subject: impl FnMut() -> Result<Duration, E>,
+) -> Result<(Times, Times), E> {
     // The first round warms caches and is not counted.
-    let _ = (floor(), subject());
+    let _ = (floor()?, subject()?);
     let (mut floors, mut subjects) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        floors.push(floor());
-        subjects.push(subject());
+        floors.push(floor()?);
+        subjects.push(subject()?);
     }
     let (floor, subject) = (Times::new(floors), Times::new(subjects));
     println!("{name}");
     println!("  subject {}", subject.spread());
     println!("  floor   {}", floor.spread());
-    let (of_subject, of_floor) = (subject.median(), floor.median());
-    println!("  subject/floor {:.2}", of_subject.as_secs_f64() / of_floor.as_secs_f64());
-    (floor, subject)
+    println!("  subject/floor {:.2}", subject.over(&floor));
+    Ok((floor, subject))
 }
 
 /// The time of one call, averaged over as many as fill about 20 ms.

@@ -1,0 +1,119 @@
+//! Appending decided events, one and 16 in flight.
+//!
+//! Floor: a loop of conditional PutItem calls of the same items, by the same client, without retries.
+//! Must hold: at least 0.9 of its rate. Beside it, without a floor, a change's whole way through the
+//! command handler.
+
+use std::time::{Duration, Instant};
+
+use annals_application::commands::CommandMetadata;
+use annals_application::ports::{EventStore, StoredEvent};
+use annals_aws_tests::decided::decided;
+use annals_aws_tests::world::World;
+use annals_benches::{ROUNDS, Times, is_small, try_pair};
+use annals_domain::identity::Provider;
+use annals_tests::changes::change;
+use anyhow::{Result, ensure};
+use futures::{StreamExt, TryStreamExt, stream};
+use tokio::runtime::Runtime;
+
+use crate::items::{Bare, Item, item};
+
+/// More than any of the measured appends has.
+const RECORDS: usize = 1_000_000;
+
+pub(crate) fn run() -> Result<()> {
+    let (runtime, count) = (crate::runtime()?, if is_small() { 32 } else { 400 });
+    let (ours, floors) = runtime.block_on(async { (World::new("append").await, World::new("append").await) });
+    let mut rounds = runtime.block_on(updates(&ours, count, 2 * (ROUNDS + 1)));
+    let size = rounds[0].iter().map(|event| event.event.data.len()).sum::<usize>() / count;
+    for in_flight in [1, 16] {
+        let rounds = rounds.split_off(rounds.len() - (ROUNDS + 1));
+        let name = format!(
+            "append of {count} updates of {size} bytes, {in_flight} in flight (floor: conditional PutItem of the same items)"
+        );
+        compare(&runtime, &name, in_flight, rounds, (&ours, &floors))?;
+    }
+    whole_way(&runtime, &ours, count)?;
+    runtime.block_on(async { (ours.remove().await, floors.remove().await) });
+    Ok(())
+}
+
+/// So many rounds of updates, each of records of its own.
+async fn updates(world: &World, count: usize, rounds: usize) -> Vec<Vec<StoredEvent>> {
+    let inputs = (0..count * rounds).flat_map(|record| [change(0, record), change(1, record)]);
+    let events = decided(&world.installation(), inputs.map(|input| input.to_string())).await;
+    let updates: Vec<StoredEvent> = events.into_iter().skip(1).step_by(2).collect();
+    updates.chunks(count).map(<[StoredEvent]>::to_vec).collect()
+}
+
+fn compare(
+    runtime: &Runtime,
+    name: &str,
+    in_flight: usize,
+    rounds: Vec<Vec<StoredEvent>>,
+    (ours, floors): (&World, &World),
+) -> Result<()> {
+    let items = rounds.iter().map(|round| round.iter().map(item).collect::<Result<Vec<Item>>>());
+    let mut items = items.collect::<Result<Vec<_>>>()?.into_iter();
+    let mut rounds = rounds.into_iter();
+    let (store, bare) = (ours.installation().store, Bare::new(&floors.config, &floors.events_table));
+    let (floor, subject) = try_pair(
+        name,
+        || {
+            let items = items.next().unwrap_or_default();
+            let start = Instant::now();
+            runtime.block_on(put_all(&bare, items, in_flight))?;
+            anyhow::Ok(start.elapsed())
+        },
+        || {
+            let events = rounds.next().unwrap_or_default();
+            let start = Instant::now();
+            runtime.block_on(append_all(&*store, events, in_flight))?;
+            Ok(start.elapsed())
+        },
+    )?;
+    println!("  {:.2} of the floor's rate (must be 0.9)", floor.over(&subject));
+    Ok(())
+}
+
+async fn put_all(bare: &Bare, items: Vec<Item>, in_flight: usize) -> Result<()> {
+    let puts = items.into_iter().map(|item| bare.put(item));
+    let mut answers = stream::iter(puts).buffer_unordered(in_flight);
+    while let Some(was_free) = answers.try_next().await? {
+        ensure!(was_free, "each item is new");
+    }
+    Ok(())
+}
+
+/// One call each, or one call: the store itself has 16 in flight.
+async fn append_all(store: &dyn EventStore, events: Vec<StoredEvent>, in_flight: usize) -> Result<()> {
+    let calls = if in_flight == 1 { events.into_iter().map(|event| vec![event]).collect() } else { vec![events] };
+    for call in calls {
+        for answer in store.append(call).await {
+            answer?;
+        }
+    }
+    Ok(())
+}
+
+fn whole_way(runtime: &Runtime, world: &World, count: usize) -> Result<()> {
+    let handler = world.installation().handler();
+    let take = |round| -> Result<Vec<Duration>> {
+        let take = |record| {
+            let input = change(round, record).to_string();
+            let start = Instant::now();
+            let taken =
+                runtime.block_on(handler.take_body(Provider::Salesforce, &input, CommandMetadata::default()))?;
+            ensure!(taken.results.iter().all(|read| read.version.is_some()), "each change is stored");
+            Ok(start.elapsed())
+        };
+        // Records of their own: those above are there without their creation.
+        (RECORDS..RECORDS + count).map(take).collect()
+    };
+    take(0)?;
+    let times = Times::new(take(1)?);
+    println!("one change through the command handler, its head known, one at a time, {count} of them (no floor)");
+    println!("  subject {}", times.spread());
+    Ok(())
+}

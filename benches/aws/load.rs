@@ -1,0 +1,117 @@
+//! Loading an aggregate of 1,000 events.
+//!
+//! Floor: a bare Query of the same items, page by page, each item's data parsed and folded into a
+//! plain map. Must hold: at most 1.2 of its time; and with a snapshot at version 951 and the 49
+//! events behind it, at most 0.1 of the whole load's.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::time::Instant;
+
+use annals_application::ports::ReadOptions;
+use annals_aws_event_store::decode;
+use annals_aws_runtime::Installation;
+use annals_aws_tests::decided::decided;
+use annals_aws_tests::world::World;
+use annals_benches::try_pair;
+use annals_domain::aggregate::Aggregate;
+use annals_domain::identity::EntityKey;
+use annals_domain::position::Version;
+use annals_tests::changes::change;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use crate::items::Bare;
+
+const EVENTS: usize = 1_000;
+const SNAPSHOT_AT: u64 = 951;
+
+pub(crate) fn run() -> Result<()> {
+    let runtime = crate::runtime()?;
+    let world = runtime.block_on(World::new("load"));
+    let installation = world.installation();
+    let fresh = runtime.block_on(filled(&installation))?;
+    let (key, bare) = (fresh.key().clone(), Bare::new(&world.config, &world.events_table));
+    let text = key.to_string();
+    let whole = || timed(&runtime, whole(&installation, &key, fresh.clone()));
+    let (floor, subject) = try_pair(
+        &format!("load of {EVENTS} events: read and fold (floor: Query, parse, newest value a field in a plain map)"),
+        || timed(&runtime, bare_fold(&bare, &text)),
+        whole,
+    )?;
+    println!("  {:.2} of the floor's time (must be at most 1.2)", subject.over(&floor));
+    runtime.block_on(keep_snapshot(&installation, &fresh))?;
+    let (floor, subject) = try_pair(
+        &format!("the same from a snapshot at version {SNAPSHOT_AT} (floor: the whole load above)"),
+        whole,
+        || timed(&runtime, from_snapshot(&installation, &key)),
+    )?;
+    println!("  {:.3} of the whole load's time (must be at most 0.1)", subject.over(&floor));
+    runtime.block_on(world.remove());
+    Ok(())
+}
+
+fn timed<T>(runtime: &Runtime, load: impl Future<Output = Result<T>>) -> Result<std::time::Duration> {
+    let start = Instant::now();
+    black_box(runtime.block_on(load)?);
+    Ok(start.elapsed())
+}
+
+/// Stores the events; the aggregate before them.
+async fn filled(installation: &Installation) -> Result<Aggregate> {
+    let inputs = (0..EVENTS).map(|round| change(round, 0).to_string());
+    let events = decided(installation, inputs).await;
+    let first = events.first().context("there are events")?.event.clone();
+    for answer in installation.store.append(events).await {
+        answer?;
+    }
+    Ok(Aggregate::new(first.key(), first.metadata.provider, first.metadata.external_id.clone()))
+}
+
+async fn whole(installation: &Installation, key: &EntityKey, fresh: Aggregate) -> Result<Aggregate> {
+    let loaded = folded(installation, key, fresh, None).await?;
+    ensure!(loaded.version().get() == EVENTS as u64, "the load is whole");
+    Ok(loaded)
+}
+
+async fn from_snapshot(installation: &Installation, key: &EntityKey) -> Result<Aggregate> {
+    let snapshot = installation.state.snapshot(key, Version::new(i64::MAX as u64)).await?;
+    whole(installation, key, snapshot.context("it was kept")?).await
+}
+
+async fn keep_snapshot(installation: &Installation, fresh: &Aggregate) -> Result<()> {
+    let up_to = Some(Version::new(SNAPSHOT_AT));
+    let snapshot = folded(installation, fresh.key(), fresh.clone(), up_to).await?;
+    Ok(installation.state.put_snapshots(vec![snapshot]).await?)
+}
+
+/// The aggregate with what is stored behind it.
+async fn folded(
+    installation: &Installation,
+    key: &EntityKey,
+    mut aggregate: Aggregate,
+    up_to: Option<Version>,
+) -> Result<Aggregate> {
+    let options = ReadOptions { to_version: up_to, ..ReadOptions::from(aggregate.version().next(), usize::MAX) };
+    for stored in installation.store.read(key, &options).await? {
+        let change = installation.dialects.read_event(&stored.event)?;
+        aggregate.apply(stored.event.version, &change);
+    }
+    Ok(aggregate)
+}
+
+async fn bare_fold(bare: &Bare, key: &str) -> Result<BTreeMap<String, Value>> {
+    let items = bare.items(key).await?;
+    ensure!(items.len() == EVENTS, "the load is whole");
+    let mut fields = BTreeMap::new();
+    for item in items {
+        // What compresses an item's data is the event store's own.
+        let stored = decode(item.into())?;
+        let mut input: Value = serde_json::from_str(&stored.event.data)?;
+        if let Value::Object(payload) = input["detail"]["payload"].take() {
+            fields.extend(payload);
+        }
+    }
+    Ok(fields)
+}

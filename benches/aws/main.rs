@@ -1,0 +1,55 @@
+//! The pipeline on AWS, on the local services: each part beside its floor, which does with the same
+//! clients and the same bytes no more than must be done.
+//!
+//! What must hold is said in each module and printed with what was measured. The services are other
+//! processes of the same machine: ratios tell, times do not.
+//!
+//! `cargo bench -p annals-benches --bench aws -- [--small] [append|load|projection|writers|bootstrap]…`
+
+mod append;
+mod bootstrap;
+mod items;
+mod load;
+mod projection;
+mod start;
+mod wire;
+mod writers;
+
+use std::time::Duration;
+use std::{fs, io};
+
+use anyhow::{Context, Result};
+use tokio::runtime::{Builder, Runtime};
+
+type Part = (&'static str, fn() -> Result<()>);
+
+const PARTS: [Part; 5] = [
+    ("append", append::run),
+    ("load", load::run),
+    ("projection", projection::run),
+    ("writers", writers::run),
+    ("bootstrap", bootstrap::run),
+];
+
+fn main() -> Result<()> {
+    // The functions log, so what is measured does too; nobody reads it.
+    tracing_subscriber::fmt().json().flatten_event(true).with_writer(io::sink).init();
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    for (name, run) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
+            run()?;
+        }
+    }
+    Ok(())
+}
+
+/// The functions' kind of runtime.
+fn runtime() -> Result<Runtime> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+/// What this thread has had of a processor.
+fn on_processor() -> Result<Duration> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(Duration::from_nanos(text.split(' ').next().context("the time on a processor")?.parse()?))
+}

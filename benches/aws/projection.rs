@@ -1,0 +1,176 @@
+//! Projecting warm, contiguous batches, with a publisher that does nothing.
+//!
+//! Floor: a bare `_bulk` of the very bytes that the projection sends, one call for each of its, by
+//! the same client. Must hold: at least 0.9 of its rate, where a document follows from one event.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use annals_application::ports::{EventPublisher, NormalizedEntityEvent, PortError, StoredEvent};
+use annals_application::projection::{Projector, ProjectorSettings};
+use annals_aws_read_model::Refresh;
+use annals_aws_tests::decided::decided;
+use annals_aws_tests::world::World;
+use annals_benches::{ROUNDS, is_small, try_pair};
+use annals_domain::event::DomainEvent;
+use annals_services::{Proxy, opensearch_endpoints, unique_name};
+use annals_tests::changes::change;
+use anyhow::{Context, Result, ensure};
+use async_trait::async_trait;
+use bytes::Bytes;
+use opensearch::http::Method;
+use opensearch::http::headers::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use opensearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use url::Url;
+
+/// As many events as the stream hands over at once.
+const BATCH: usize = 100;
+
+type Batch = Vec<Arc<DomainEvent>>;
+
+pub(crate) fn run() -> Result<()> {
+    let batches = if is_small() { 2 } else { 20 };
+    let rate = measure(batches, 1)?;
+    println!("  {rate:.2} of the floor's rate (must be 0.9)");
+    let rate = measure(batches, 5)?;
+    println!("  {rate:.2} of the floor's rate (not judged: five events are read for each document)");
+    Ok(())
+}
+
+/// Measures batches of [`BATCH`] events, `each` of them of one aggregate.
+fn measure(batches: usize, each: usize) -> Result<f64> {
+    let runtime = crate::runtime()?;
+    let world = runtime.block_on(World::new("projection"));
+    let rounds = runtime.block_on(rounds(&world, batches, each));
+    let (_, endpoint) = opensearch_endpoints().swap_remove(0);
+    let prefixes = ["a", "b", "c"].map(unique_name);
+    let [captured, floor, subject] = &prefixes;
+    let mut bodies = runtime.block_on(bodies(&world, &endpoint, (captured, floor), &rounds))?.into_iter().skip(1);
+    let projector = runtime.block_on(warm(&world, &endpoint, subject, &rounds[0]))?;
+    runtime.block_on(warm(&world, &endpoint, floor, &rounds[0]))?;
+    let transport = transport(&endpoint)?;
+    let mut rounds = rounds.into_iter().skip(1);
+    let aggregates = BATCH / each;
+    let (mut of_floor, mut of_subject) = (Duration::ZERO, Duration::ZERO);
+    let (floor, subject) = try_pair(
+        &format!(
+            "projection of {batches} batches of {BATCH} events of {aggregates} aggregates (floor: _bulk of the same bytes)"
+        ),
+        || timed(&runtime, bulk_all(&transport, bodies.next().context("each round has its bodies")?), &mut of_floor),
+        || {
+            timed(
+                &runtime,
+                project_all(&projector, rounds.next().context("each round has its events")?),
+                &mut of_subject,
+            )
+        },
+    )?;
+    let a_second = (batches * BATCH) as f64 / subject.median().as_secs_f64();
+    let an_event = |time: Duration| time.as_secs_f64() * 1e6 / (batches * BATCH * (ROUNDS + 1)) as f64;
+    println!(
+        "  {a_second:.0} events a second; processor time of the client: {:.1} µs an event against {:.1}",
+        an_event(of_subject),
+        an_event(of_floor)
+    );
+    for prefix in &prefixes {
+        let path = format!("/{prefix}*");
+        let gone = transport.send(Method::Delete, &path, HeaderMap::new(), None::<&()>, None::<()>, None);
+        runtime.block_on(gone)?;
+    }
+    runtime.block_on(world.remove());
+    Ok(floor.over(&subject))
+}
+
+/// The work's time; what it had of a processor is added to `on_processor`.
+fn timed(runtime: &Runtime, work: impl Future<Output = Result<()>>, on_processor: &mut Duration) -> Result<Duration> {
+    let (start, before) = (Instant::now(), crate::on_processor()?);
+    runtime.block_on(work)?;
+    *on_processor += crate::on_processor()? - before;
+    Ok(start.elapsed())
+}
+
+/// The batches of each round, behind those of a first that makes the records.
+async fn rounds(world: &World, batches: usize, each: usize) -> Vec<Vec<Batch>> {
+    let records = batches * BATCH / each;
+    let count = ROUNDS + 2;
+    let inputs = (0..count * each).flat_map(|step| (0..records).map(move |record| change(step, record).to_string()));
+    let events = decided(&world.installation(), inputs).await;
+    let of_round = |round: &[StoredEvent]| {
+        let mut of_round = vec![Batch::new(); batches];
+        for (index, stored) in round.iter().enumerate() {
+            of_round[(index % records) / (BATCH / each)].push(Arc::clone(&stored.event));
+        }
+        of_round
+    };
+    events.chunks(records * each).map(of_round).collect()
+}
+
+/// What the projection sends for each round, told to go to other indices.
+async fn bodies(
+    world: &World,
+    endpoint: &str,
+    (from, to): (&str, &str),
+    rounds: &[Vec<Batch>],
+) -> Result<Vec<Vec<Bytes>>> {
+    let proxy = Proxy::start(endpoint);
+    let projector = projector(world, &proxy.endpoint(), from).await;
+    let mut bodies = Vec::new();
+    for round in rounds {
+        proxy.clear();
+        project_all(&projector, round.clone()).await?;
+        let sent = proxy.requests().into_iter().filter(|request| request.has_segment("_bulk"));
+        let renamed = sent.map(|request| String::from_utf8(request.body.to_vec()).map(|body| body.replace(from, to)));
+        bodies.push(renamed.map(|body| Ok(body?.into())).collect::<Result<Vec<Bytes>>>()?);
+    }
+    ensure!(bodies.iter().zip(rounds).all(|(bodies, round)| bodies.len() == round.len()), "a call a batch");
+    Ok(bodies)
+}
+
+/// A projector that has projected the first round.
+async fn warm(world: &World, endpoint: &str, prefix: &str, first: &[Batch]) -> Result<Projector> {
+    let projector = projector(world, endpoint, prefix).await;
+    project_all(&projector, first.to_vec()).await?;
+    Ok(projector)
+}
+
+async fn projector(world: &World, endpoint: &str, prefix: &str) -> Projector {
+    let installation = world.installation();
+    let read_model = world.search(endpoint, prefix, Refresh::Later).await.projecting(&installation);
+    installation.projector(&read_model, Some(Arc::new(Nobody)), ProjectorSettings::default())
+}
+
+async fn project_all(projector: &Projector, batches: Vec<Batch>) -> Result<()> {
+    for batch in batches {
+        let report = projector.project(batch).await;
+        ensure!(report.failed.is_empty() && report.parked == 0, "all is projected: {report:?}");
+    }
+    Ok(())
+}
+
+/// A publisher that does nothing.
+struct Nobody;
+
+#[async_trait]
+impl EventPublisher for Nobody {
+    async fn publish(&self, events: Vec<NormalizedEntityEvent>) -> Vec<Result<(), PortError>> {
+        events.iter().map(|_| Ok(())).collect()
+    }
+}
+
+fn transport(endpoint: &str) -> Result<Transport> {
+    let pool = SingleNodeConnectionPool::new(Url::parse(endpoint)?);
+    Ok(TransportBuilder::new(pool).disable_proxy().build()?)
+}
+
+async fn bulk_all(transport: &Transport, bodies: Vec<Bytes>) -> Result<()> {
+    for body in bodies {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"))]);
+        let query = Some([("filter_path", "errors")]);
+        let answer = transport.send(Method::Post, "/_bulk", headers, query.as_ref(), Some(body), None).await?;
+        let answer: Value = serde_json::from_slice(&answer.bytes().await?)?;
+        ensure!(answer["errors"] == false, "all is indexed");
+    }
+    Ok(())
+}

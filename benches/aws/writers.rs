@@ -1,0 +1,147 @@
+//! Sixteen writers of 25 events each on one aggregate, each with a client, a store and heads of its
+//! own. The events come in the order of their instants, to whoever is free; who loses is overtaken.
+//!
+//! Floor: as many writers that read the newest version, put the same items on the same condition,
+//! and begin anew where they lost. Must hold: at most 5 requests a stored event, no longer than the
+//! floor, none lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use annals_application::commands::CommandMetadata;
+use annals_application::ports::StoredEvent;
+use annals_aws_event_store::VERSION;
+use annals_aws_tests::decided::decided;
+use annals_aws_tests::world::World;
+use annals_benches::{ROUNDS, try_pair};
+use annals_domain::identity::Provider;
+use annals_services::{dynamodb_endpoint, sdk_config};
+use annals_tests::changes::change;
+use anyhow::{Context, Result, ensure};
+use aws_sdk_dynamodb::types::AttributeValue;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use crate::items::{Bare, item};
+use crate::wire::{Count, counted};
+
+const WRITERS: usize = 16;
+const EACH: usize = 25;
+const EVENTS: usize = WRITERS * EACH;
+
+pub(crate) fn run() -> Result<()> {
+    // The writers are other processes than one another, and the machine has more than one processor.
+    let runtime = Runtime::new()?;
+    let world = runtime.block_on(World::new("writers"));
+    let (ours, bare) = (Count::default(), Count::default());
+    let (mut of_ours, mut of_bare) = (0, ROUNDS + 1);
+    let (floor, subject) = try_pair(
+        &format!(
+            "{WRITERS} writers of {EACH} events on one aggregate (floor: read the newest version, put, until won)"
+        ),
+        || {
+            of_bare += 1;
+            runtime.block_on(bare_writers(&world, of_bare, &bare))
+        },
+        || {
+            of_ours += 1;
+            runtime.block_on(handlers(&world, of_ours, &ours))
+        },
+    )?;
+    let a_stored_event = |count: &Count| count.load(Ordering::Relaxed) as f64 / ((ROUNDS + 1) * EVENTS) as f64;
+    println!(
+        "  {:.2} requests a stored event (must be at most 5) against {:.2}; {:.2} of the floor's time (must be at most 1)",
+        a_stored_event(&ours),
+        a_stored_event(&bare),
+        subject.over(&floor)
+    );
+    runtime.block_on(world.remove());
+    Ok(())
+}
+
+/// The next of a record's changes, for all writers.
+#[derive(Clone, Default)]
+struct Turn(Arc<AtomicUsize>);
+
+impl Turn {
+    fn next(&self) -> usize {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+async fn handlers(world: &World, record: usize, count: &Count) -> Result<Duration> {
+    let (turn, mut writers) = (Turn::default(), JoinSet::new());
+    let handlers = (0..WRITERS).map(|_| {
+        let config = counted(&sdk_config(&dynamodb_endpoint()), count)?;
+        Ok(world.installation_by(&config).handler())
+    });
+    let handlers = handlers.collect::<Result<Vec<_>>>()?;
+    let start = Instant::now();
+    for handler in handlers {
+        let turn = turn.clone();
+        writers.spawn(async move {
+            for _ in 0..EACH {
+                let input = change(turn.next(), record).to_string();
+                let taken = handler.take_body(Provider::Salesforce, &input, CommandMetadata::default()).await?;
+                ensure!(taken.results.iter().all(|read| read.version.is_some()), "each change is stored");
+            }
+            Ok(())
+        });
+    }
+    let time = all(writers, start).await?;
+    let first = decided(&world.installation(), [change(0, record).to_string()]).await;
+    none_is_lost(world, &first).await?;
+    Ok(time)
+}
+
+async fn bare_writers(world: &World, record: usize, count: &Count) -> Result<Duration> {
+    let inputs = (0..EVENTS).map(|round| change(round, record).to_string());
+    let events = decided(&world.installation(), inputs).await;
+    let key = events.first().context("there are events")?.event.key().to_string();
+    let items = Arc::new(events.iter().map(item).collect::<Result<Vec<_>>>()?);
+    let (turn, mut writers) = (Turn::default(), JoinSet::new());
+    let clients = (0..WRITERS).map(|_| {
+        let config = counted(&sdk_config(&dynamodb_endpoint()), count)?;
+        Ok(Bare::new(&config, &world.events_table))
+    });
+    let clients = clients.collect::<Result<Vec<_>>>()?;
+    let start = Instant::now();
+    for bare in clients {
+        let (turn, items, key) = (turn.clone(), Arc::clone(&items), key.clone());
+        writers.spawn(async move {
+            for _ in 0..EACH {
+                let mut item = items[turn.next()].clone();
+                loop {
+                    let version = bare.newest(&key).await? + 1;
+                    item.insert(VERSION.to_owned(), AttributeValue::N(version.to_string()));
+                    if bare.put(item.clone()).await? {
+                        break;
+                    }
+                }
+            }
+            Ok(())
+        });
+    }
+    let time = all(writers, start).await?;
+    none_is_lost(world, &events).await?;
+    Ok(time)
+}
+
+async fn all(mut writers: JoinSet<Result<()>>, start: Instant) -> Result<Duration> {
+    while let Some(ended) = writers.join_next().await {
+        ended??;
+    }
+    Ok(start.elapsed())
+}
+
+/// Every event is there, once, and no version is missing.
+async fn none_is_lost(world: &World, of_stream: &[StoredEvent]) -> Result<()> {
+    let key = of_stream.first().context("there are events")?.event.key().to_string();
+    let items = Bare::new(&world.config, &world.events_table).items(&key).await?;
+    let ids: std::collections::HashSet<_> = items.iter().filter_map(|item| item.get("id")?.as_b().ok()).collect();
+    let newest = items.last().and_then(|item| item.get(VERSION)?.as_n().ok()).map(String::as_str);
+    ensure!(items.len() == EVENTS && ids.len() == EVENTS, "{} events, {} of them different", items.len(), ids.len());
+    ensure!(newest == Some(&EVENTS.to_string()), "the newest version is {newest:?}");
+    Ok(())
+}

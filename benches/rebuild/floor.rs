@@ -1,0 +1,121 @@
+//! The floor: a bare scan of the table, then a bare `_bulk` of the documents as they are stored.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use aws_sdk_dynamodb::Client;
+use futures::{StreamExt, TryStreamExt};
+use opensearch::http::Method;
+use opensearch::http::headers::HeaderMap;
+use opensearch::http::transport::Transport;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::world::World;
+
+/// As many segments as the rebuild reads at once, and as many documents a call.
+const SEGMENTS: i32 = 4;
+const DOCUMENTS: usize = 500;
+
+/// Reads the whole table, decoding nothing; how many items it has.
+pub async fn scan(world: &World) -> Result<(Duration, usize)> {
+    let client = Client::new(&world.config);
+    let table = world.installation.events.table();
+    let start = Instant::now();
+    let read = |segment: i32| {
+        let scan = client.scan().table_name(table).consistent_read(true).segment(segment).total_segments(SEGMENTS);
+        async move {
+            let mut pages = scan.into_paginator().send();
+            let mut items = 0;
+            while let Some(page) = pages.next().await {
+                items += page?.items().len();
+            }
+            anyhow::Ok(items)
+        }
+    };
+    let counts: Vec<usize> = futures::stream::iter(0..SEGMENTS).map(read).buffer_unordered(4).try_collect().await?;
+    Ok((start.elapsed(), counts.into_iter().sum()))
+}
+
+/// Documents as calls of `_bulk` hold them.
+pub struct Bulk {
+    transport: Transport,
+    bodies: Vec<String>,
+    /// How many there are.
+    pub documents: usize,
+}
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(rename = "_scroll_id")]
+    scroll: String,
+    #[serde(borrow)]
+    hits: Hits<'a>,
+}
+
+#[derive(Deserialize)]
+struct Hits<'a> {
+    #[serde(borrow)]
+    hits: Vec<Hit<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Hit<'a> {
+    #[serde(rename = "_id")]
+    id: &'a str,
+    #[serde(rename = "_version")]
+    version: u64,
+    #[serde(rename = "_source", borrow)]
+    source: &'a RawValue,
+}
+
+impl Bulk {
+    /// The documents of an index, as they are stored there.
+    pub async fn of(url: &str, index: &str) -> Result<Self> {
+        let transport = Transport::single_node(url)?;
+        let first = format!("/{index}/_search?scroll=1m&size={DOCUMENTS}&version=true");
+        let mut this = Self { transport, bodies: Vec::new(), documents: 0 };
+        let mut page = this.call(Method::Post, &first, r#"{"sort":["_doc"]}"#.to_owned()).await?;
+        loop {
+            let Page { scroll, hits } = serde_json::from_str::<Page<'_>>(&page).context("a page of documents")?;
+            if hits.hits.is_empty() {
+                return Ok(this);
+            }
+            let mut body = String::new();
+            for Hit { id, version, source } in &hits.hits {
+                let action =
+                    format!(r#"{{"index":{{"_id":"{id}","version":{version},"version_type":"external_gte"}}}}"#);
+                writeln!(body, "{action}\n{source}")?;
+            }
+            this.documents += hits.hits.len();
+            this.bodies.push(body);
+            let next = format!(r#"{{"scroll":"1m","scroll_id":"{scroll}"}}"#);
+            page = this.call(Method::Post, "/_search/scroll", next).await?;
+        }
+    }
+
+    /// Writes them into an index.
+    pub async fn write(&self, index: &str) -> Result<Duration> {
+        let path = format!("/{index}/_bulk");
+        let start = Instant::now();
+        let write = |body: &String| {
+            let (path, body) = (path.clone(), body.clone());
+            async move {
+                let answer = self.call(Method::Post, &path, body).await?;
+                ensure!(answer.contains("\"errors\":false"), "the bulk had errors");
+                Ok(())
+            }
+        };
+        futures::stream::iter(&self.bodies).map(write).buffer_unordered(4).try_collect::<()>().await?;
+        Ok(start.elapsed())
+    }
+
+    async fn call(&self, method: Method, path: &str, body: String) -> Result<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", "application/x-ndjson".parse()?);
+        let answer = self.transport.send(method, path, headers, None::<&()>, Some(body), None).await?;
+        ensure!(answer.status_code().is_success(), "{path} answered {}", answer.status_code());
+        Ok(answer.text().await?)
+    }
+}

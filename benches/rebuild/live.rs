@@ -1,0 +1,74 @@
+//! Live changes during a rebuild: written, and projected as the projection function would, by two
+//! projectors that know of the rebuild only what they read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use annals_application::ports::{ReadModel, ReadOptions};
+use annals_application::projection::{Projector, ProjectorSettings};
+use annals_aws_read_model::OpenSearchReadModel;
+use annals_aws_rebuild::LiveTargets;
+use annals_domain::position::Version;
+use anyhow::{Result, ensure};
+use tokio::time::MissedTickBehavior;
+
+use crate::changes::{CHANGES, change};
+use crate::world::World;
+
+/// How many changes come in a second.
+const RATE: u64 = 50;
+/// How long a projector takes the plan of a rebuild to stand. In a function it is ten seconds.
+pub const PLAN_STANDS: Duration = Duration::from_secs(1);
+
+/// Writes and projects until it is told to stop.
+pub struct Live {
+    world: Arc<World>,
+    projectors: [Projector; 2],
+    records: u64,
+    /// How many changes were written.
+    pub written: AtomicU64,
+    /// Ends it.
+    pub stop: AtomicBool,
+}
+
+impl Live {
+    /// Over the first `records` records.
+    pub fn new(world: Arc<World>, records: u64) -> Self {
+        let projector = || {
+            let live = LiveTargets::standing_for(Arc::clone(&world.installation.state), PLAN_STANDS);
+            let read_model: OpenSearchReadModel = world.search.read_model().with_second(Arc::new(live));
+            let read_model: Arc<dyn ReadModel> = Arc::new(read_model);
+            world.installation.projector(&read_model, None, ProjectorSettings::default())
+        };
+        let projectors = [projector(), projector()];
+        Self { world, projectors, records, written: AtomicU64::new(0), stop: AtomicBool::new(false) }
+    }
+
+    /// Runs.
+    pub async fn run(&self) -> Result<()> {
+        let mut ticks = tokio::time::interval(Duration::from_micros(1_000_000 / RATE));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for number in 0.. {
+            ticks.tick().await;
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            self.change(number % self.records, CHANGES + number / self.records).await?;
+            self.written.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    async fn change(&self, record: u64, round: u64) -> Result<()> {
+        self.world.write(&[change(record, round)]).await?;
+        let options = ReadOptions::from(Version::new(round + 1), 1);
+        let stored = self.world.installation.store.read(&self.world.key(record), &options).await?;
+        let events = stored.into_iter().map(|stored| stored.event).collect();
+        // Each record's changes go through either projector in turn, as re-cut batches do.
+        let projector = &self.projectors[usize::from(round.is_multiple_of(2))];
+        let report = projector.project(events).await;
+        ensure!(report.failed.is_empty() && report.parked == 0, "a live change was not projected: {report:?}");
+        Ok(())
+    }
+}

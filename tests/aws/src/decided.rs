@@ -1,0 +1,64 @@
+//! Events as the command handler decides them, without a table: what would be stored.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use annals_application::commands::CommandMetadata;
+use annals_application::ports::{AppendError, EventStore, PortError, ReadOptions, StoredEvent};
+use annals_aws_runtime::Installation;
+use annals_domain::head::Head;
+use annals_domain::identity::{EntityKey, Provider};
+use async_trait::async_trait;
+
+/// A store that takes everything, in order, and gives nothing back but heads.
+#[derive(Default)]
+struct Taking(Mutex<Taken>);
+
+#[derive(Default)]
+struct Taken {
+    events: Vec<StoredEvent>,
+    heads: HashMap<EntityKey, Head>,
+}
+
+impl Taking {
+    fn with<T>(&self, work: impl FnOnce(&mut Taken) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl EventStore for Taking {
+    async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
+        let answers = events.iter().map(|_| Ok(())).collect();
+        self.with(|taken| {
+            taken.heads.extend(events.iter().map(|stored| (stored.event.key(), stored.head.clone())));
+            taken.events.extend(events);
+        });
+        answers
+    }
+
+    async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<Head>>, PortError> {
+        Ok(self.with(|taken| keys.iter().map(|key| taken.heads.get(key).cloned()).collect()))
+    }
+
+    async fn read(&self, _: &EntityKey, _: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {
+        Ok(Vec::new())
+    }
+}
+
+/// The events that an installation would store of Salesforce's change events, each in time.
+///
+/// # Panics
+/// Where a change event is refused.
+pub async fn decided(installation: &Installation, inputs: impl IntoIterator<Item = String>) -> Vec<StoredEvent> {
+    let store = Arc::new(Taking::default());
+    let mut installation = installation.clone();
+    installation.store = Arc::clone(&store) as Arc<dyn EventStore>;
+    let handler = installation.handler();
+    for input in inputs {
+        let taken = handler.take_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
+        let refused = taken.expect("a change event is JSON").results.into_iter().find(|read| read.version.is_none());
+        assert!(refused.is_none(), "{refused:?}");
+    }
+    store.with(|taken| std::mem::take(&mut taken.events))
+}

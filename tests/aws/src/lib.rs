@@ -1,0 +1,18 @@
+//! Support for the tests and benchmarks of the pipeline on AWS: its tables and indices on the local
+//! services, and events to write there.
+//!
+//! Promises that everything is named apart from any other run's. Judges nothing.
+
+pub mod decided;
+pub mod world;
+
+use annals_application::ports::{JobReport, ProjectionJobs};
+use async_trait::async_trait;
+
+/// Projection jobs that nobody records.
+pub struct Unrecorded;
+
+#[async_trait]
+impl ProjectionJobs for Unrecorded {
+    async fn record(&self, _: &[JobReport]) {}
+}

@@ -1,0 +1,38 @@
+//! What an append costs.
+
+use annals_application::commands::{CommandHandler, CommandMetadata};
+use annals_domain::identity::Provider;
+use annals_tests::changes::change;
+
+use crate::counted::Counted;
+
+/// Takes a change in, and gives its version.
+async fn take(handler: &CommandHandler, round: usize, record: usize) -> u64 {
+    let input = change(round, record).to_string();
+    let taken = handler.take_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
+    taken.expect("the store answers").results[0].version.expect("it is stored").get()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_creation_and_each_change_behind_a_known_head_is_one_request() {
+    let counted = Counted::new("warm").await;
+    let handler = counted.world.installation_by(&counted.config()).handler();
+    for round in 0..5 {
+        assert_eq!(take(&handler, round, 1).await, round as u64 + 1);
+        assert_eq!(counted.seen(), (vec!["PutItem".to_owned()], vec![]), "version {}", round + 1);
+    }
+    counted.world.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_behind_a_head_that_is_not_known_is_two_requests() {
+    let counted = Counted::new("cold").await;
+    for round in 0..5 {
+        // Each in a process of its own.
+        let handler = counted.world.installation_by(&counted.config()).handler();
+        assert_eq!(take(&handler, round, 1).await, round as u64 + 1);
+        let expected: &[&str] = if round == 0 { &["PutItem"] } else { &["Query", "PutItem"] };
+        assert_eq!(counted.seen(), (expected.iter().map(|name| (*name).to_owned()).collect(), vec![]));
+    }
+    counted.world.remove().await;
+}

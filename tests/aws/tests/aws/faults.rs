@@ -1,0 +1,321 @@
+//! Faults of the services: nothing is lost, nothing doubled, and every error names its resource.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use annals_application::commands::{CommandError, CommandHandler, CommandMetadata, EventRead, Outcome, TakeError};
+use annals_application::ports::{JobOutcome, PortErrorKind, ReadModel, ReadOptions, StoredEvent};
+use annals_application::projection::{
+    Pattern, Projection, ProjectionFailure, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings, Work,
+};
+use annals_aws_read_model::Refresh;
+use annals_aws_runtime::Installation;
+use annals_aws_tests::world::World;
+use annals_domain::definition::Shape;
+use annals_domain::identity::{EntityKey, Provider};
+use annals_domain::position::Version;
+use annals_services::{Fault, Match, Proxy, Rule, dynamodb_endpoint, opensearch_endpoints, sdk_config, unique_name};
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use axum::http::StatusCode;
+use serde_json::json;
+use tokio::time::Instant as Moment;
+
+/// How long one attempt may take here: less than in production, where waiting costs a test nothing.
+const ATTEMPT: Duration = Duration::from_millis(400);
+
+/// A handler whose DynamoDB stands behind a proxy.
+struct Stage {
+    world: World,
+    proxy: Proxy,
+    handler: Arc<CommandHandler>,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let world = World::new("faults").await;
+        let proxy = Proxy::start(&dynamodb_endpoint());
+        let handler = world.installation_by(&hasty(&proxy.endpoint())).handler();
+        Self { world, proxy, handler }
+    }
+
+    async fn take(&self, text: &str, within: Duration) -> Result<Vec<EventRead>, CommandError> {
+        let metadata = CommandMetadata { deadline: Some(Moment::now() + within), ..CommandMetadata::default() };
+        match self.handler.take_body(Provider::Salesforce, text, metadata).await {
+            Ok(taken) => Ok(taken.results),
+            Err(TakeError::Command(error)) => Err(error),
+            Err(error) => panic!("a change event is taken: {error}"),
+        }
+    }
+
+    /// What is stored of a record, read past the proxy.
+    async fn stored(&self, key: &EntityKey) -> Vec<StoredEvent> {
+        let store = self.world.installation().store;
+        store.read(key, &ReadOptions::from(Version::FIRST, 1_000)).await.expect("DynamoDB answers")
+    }
+}
+
+/// The configuration of clients that wait less.
+fn hasty(endpoint: &str) -> SdkConfig {
+    let config = sdk_config(endpoint);
+    let timeouts = config.timeout_config().expect("there are timeouts").to_builder();
+    config.to_builder().timeout_config(timeouts.operation_attempt_timeout(ATTEMPT).build()).build()
+}
+
+fn change(record: u64, round: u64, description: &str) -> String {
+    let change_type = if round == 0 { "CREATE" } else { "UPDATE" };
+    json!({
+        "ChangeEventHeader": {
+            "entityName": "Account", "recordIds": [format!("001{record:012}AAA")], "changeType": change_type,
+            "changedFields": if round == 0 { json!([]) } else { json!(["Description"]) }, "sequenceNumber": 1,
+            "transactionKey": format!("0000be70-{round:04x}-4bea-9202-{record:012x}"),
+            "commitTimestamp": 1_767_225_600_000_u64 + round * 1_000, "commitNumber": 1_767_225_600_000_u64 + round
+        },
+        "Name": format!("Company {record}"), "Description": description
+    })
+    .to_string()
+}
+
+fn key_of(read: &EventRead) -> EntityKey {
+    EntityKey {
+        entity_name: read.entity_name.clone().expect("a record is named"),
+        aggregate_id: read.aggregate_id.expect("a record is named"),
+    }
+}
+
+/// Under that fault of the write, a creation and an update behind it are stored once each.
+async fn stored_once(fault: Rule) {
+    let name = format!("{fault:?}");
+    let stage = Stage::new().await;
+    stage.proxy.rule(fault);
+    for round in 0..2 {
+        let reads = stage.take(&change(1, round, "x"), Duration::from_secs(20)).await.expect(&name);
+        assert_eq!(reads[0].outcome, Outcome::Stored, "{name}");
+        assert_eq!(reads[0].version, Some(Version::new(round + 1)), "{name}");
+        let stored = stage.stored(&key_of(&reads[0])).await;
+        assert_eq!(stored.len() as u64, round + 1, "{name}");
+    }
+    let again = stage.take(&change(1, 0, "x"), Duration::from_secs(20)).await.expect(&name);
+    assert_eq!(again[0].outcome, Outcome::Duplicate, "{name}");
+}
+
+const PUT: Match = Match::Target("PutItem");
+
+#[tokio::test]
+async fn a_throttled_write_is_made_again() {
+    stored_once(Rule::first(5, PUT, Fault::throttled())).await;
+}
+
+#[tokio::test]
+async fn a_write_that_timed_out_before_it_was_done_is_made_again() {
+    stored_once(Rule::first(2, PUT, Fault::HangBefore)).await;
+}
+
+#[tokio::test]
+async fn a_write_that_timed_out_after_it_was_done_is_not_doubled() {
+    stored_once(Rule::first(2, PUT, Fault::HangAfter)).await;
+}
+
+#[tokio::test]
+async fn a_write_whose_connection_was_reset_is_stored_once_whether_it_was_done_or_not() {
+    stored_once(Rule::first(2, PUT, Fault::DropBefore)).await;
+    stored_once(Rule::first(2, PUT, Fault::DropAfter)).await;
+}
+
+#[tokio::test]
+async fn a_write_that_the_service_failed_is_made_again() {
+    stored_once(Rule::first(2, PUT, Fault::unavailable())).await;
+    let internal = Fault::aws_error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "it is ours");
+    stored_once(Rule::first(2, PUT, internal)).await;
+}
+
+#[tokio::test]
+async fn without_dynamodb_each_call_fails_in_time_and_the_last_stores_the_change_once() {
+    let stage = Stage::new().await;
+    stage.proxy.rule(Rule::always(Match::Any, Fault::DropBefore));
+    // Each call stands for a queue's next delivery, minutes apart.
+    for _ in 0..5 {
+        let start = Moment::now();
+        let error = stage.take(&change(1, 0, "x"), Duration::from_secs(1)).await.expect_err("nothing answers");
+        assert!(error.is_retryable(), "{error:?}");
+        assert!(start.elapsed() < Duration::from_secs(3), "it took {:?}", start.elapsed());
+    }
+    stage.proxy.heal();
+    let reads = stage.take(&change(1, 0, "x"), Duration::from_secs(5)).await.expect("it answers again");
+    assert_eq!(reads[0].outcome, Outcome::Stored);
+    assert_eq!(stage.stored(&key_of(&reads[0])).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_denied_fails_at_once_and_names_the_table() {
+    let stage = Stage::new().await;
+    stage.proxy.rule(Rule::always(PUT, Fault::access_denied()));
+    let error = stage.take(&change(1, 0, "x"), Duration::from_secs(20)).await.expect_err("it is denied");
+    let CommandError::Port(error) = error else { panic!("{error:?}") };
+    assert_eq!(error.kind, PortErrorKind::Misconfigured);
+    assert_eq!(error.resource, stage.world.events_table);
+    assert_eq!(stage.proxy.count("PutItem"), 1, "it is not tried again");
+}
+
+#[tokio::test]
+async fn a_missing_table_is_named() {
+    let mut world = World::new("faults").await;
+    world.events_table = unique_name("missing");
+    let handler = world.installation().handler();
+    let taken = handler.take_body(Provider::Salesforce, &change(1, 0, "x"), CommandMetadata::default()).await;
+    let Err(TakeError::Command(CommandError::Port(error))) = taken else { panic!("{taken:?}") };
+    assert_eq!((error.kind, error.resource), (PortErrorKind::Misconfigured, world.events_table));
+}
+
+#[tokio::test]
+async fn an_event_larger_than_an_item_is_kept_whole_in_quarantine() {
+    let stage = Stage::new().await;
+    // Digits of a generator do not compress to below an item's limit.
+    let mut state = 7_u64;
+    let text: String = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{:016x}", state.rotate_right(13).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    })
+    .take(60_000)
+    .collect();
+    let body = change(1, 0, &text);
+    let reads = stage.take(&body, Duration::from_secs(20)).await.expect("it is kept");
+    assert_eq!(reads[0].outcome, Outcome::Quarantined);
+    let said = reads[0].errors[0].to_string();
+    assert!(said.contains("bytes"), "{said}");
+    let id = reads[0].quarantine_id.clone().expect("it is kept somewhere");
+    let quarantine = stage.handler.quarantine();
+    let entry = quarantine.get(&id).await.expect("it is there");
+    let kept = quarantine.body(&entry, usize::MAX).await.expect("its body is there");
+    assert_eq!(kept, body.as_bytes());
+}
+
+/// A projection that refuses one record until its cause is gone.
+struct Refusing {
+    record: EntityKey,
+    is_mended: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl Projection for Refusing {
+    fn name(&self) -> &'static str {
+        "refusing"
+    }
+
+    async fn run(&self, works: &[Work<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
+        let refuses = |key: &EntityKey| *key == self.record && !self.is_mended.load(Ordering::Relaxed);
+        let answer = |work: &Work<'_>| match refuses(&work.job.key) {
+            true => Err(ProjectionFailure::Poison("it does not fit".to_owned())),
+            false => Ok(JobOutcome::Indexed),
+        };
+        works.iter().map(answer).collect()
+    }
+}
+
+/// A hundred records, stored; and their events.
+async fn hundred(installation: &Installation) -> Vec<StoredEvent> {
+    let handler = installation.handler();
+    let mut events = Vec::new();
+    for record in 0..100 {
+        let taken = handler.take_body(Provider::Salesforce, &change(record, 0, "x"), CommandMetadata::default()).await;
+        let key = key_of(&taken.expect("DynamoDB answers").results[0]);
+        let read = installation.store.read(&key, &ReadOptions::from(Version::FIRST, 1)).await;
+        events.extend(read.expect("DynamoDB answers"));
+    }
+    events
+}
+
+fn clients(installation: &Installation) -> Shape {
+    Shape::Defined(Arc::clone(installation.catalog.named("client").expect("there are clients")))
+}
+
+async fn shown(read_model: &dyn ReadModel, shape: &Shape, events: &[StoredEvent]) -> usize {
+    let mut count = 0;
+    for stored in events {
+        let found = read_model.get(shape, stored.event.aggregate_id).await.expect("OpenSearch answers");
+        count += usize::from(found.is_some());
+    }
+    count
+}
+
+#[tokio::test]
+async fn of_a_hundred_one_poison_record_is_parked_and_redriven_once_its_cause_is_gone() {
+    let world = World::new("faults").await;
+    let installation = world.installation();
+    let (_, opensearch) = opensearch_endpoints().remove(0);
+    let search = world.search(&opensearch, &unique_name("faults"), Refresh::Later).await;
+    let read_model = search.reading();
+    let events = hundred(&installation).await;
+    let is_mended = Arc::new(AtomicBool::new(false));
+    let refusing = Refusing { record: events[42].event.key(), is_mended: Arc::clone(&is_mended) };
+    // It stands before the read model, so that what it refuses is not indexed.
+    let registry = ProjectionRegistry::default().register(Pattern::ALL, Arc::new(refusing)).register(
+        Pattern::ALL,
+        Arc::new(annals_application::projection::ReadModelProjection::new(Arc::clone(&read_model))),
+    );
+    let ports = ProjectorPorts {
+        store: Arc::clone(&installation.store),
+        state: Arc::clone(&installation.state),
+        jobs: Arc::new(annals_aws_tests::Unrecorded),
+        clock: Arc::clone(&installation.clock),
+        ids: Arc::clone(&installation.ids),
+    };
+    let (catalog, dialects) = (Arc::clone(&installation.catalog), installation.dialects.clone());
+    let projector = Projector::new(ports, catalog, dialects, registry, ProjectorSettings::default());
+
+    let report = projector.project(events.iter().map(|stored| Arc::clone(&stored.event)).collect()).await;
+    assert_eq!((report.projected, report.parked, report.failed.len()), (99, 1, 0));
+    assert_eq!(shown(&*read_model, &clients(&installation), &events).await, 99);
+
+    let parked = projector.parked(10).await.expect("DynamoDB answers");
+    assert_eq!(parked.iter().map(|parked| &parked.key).collect::<Vec<_>>(), [&events[42].event.key()]);
+    let again = projector.redrive(&parked[0]).await.expect("DynamoDB answers");
+    assert_eq!(again.parked, 1, "its cause is still there");
+
+    is_mended.store(true, Ordering::Relaxed);
+    projector.redrive(&parked[0]).await.expect("DynamoDB answers");
+    assert!(projector.parked(10).await.expect("DynamoDB answers").is_empty());
+    assert_eq!(shown(&*read_model, &clients(&installation), &events).await, 100);
+}
+
+/// Under that fault of `_bulk` nothing is projected and everything is named; then everything is there.
+async fn kept_back(fault: Fault) {
+    let name = format!("{fault:?}");
+    let world = World::new("faults").await;
+    let installation = world.installation();
+    let (_, opensearch) = opensearch_endpoints().remove(0);
+    let proxy = Proxy::start(&opensearch);
+    let search = world.search(&proxy.endpoint(), &unique_name("faults"), Refresh::Later).await;
+    let read_model = search.reading();
+    let projector = installation.projector(&read_model, None, ProjectorSettings::default());
+    let events = hundred(&installation).await;
+    let batch: Vec<_> = events.iter().map(|stored| Arc::clone(&stored.event)).collect();
+
+    proxy.rule(Rule::always(Match::Path("_bulk"), fault));
+    let report = projector.project(batch.clone()).await;
+    assert_eq!((report.failed.len(), report.projected, report.parked), (100, 0, 0), "{name}");
+    assert!(report.failed.iter().all(|(.., error)| error.is_retryable()), "{name}: {:?}", report.failed[0].2);
+
+    proxy.heal();
+    let report = projector.project(batch).await;
+    assert_eq!((report.failed.len(), report.projected), (0, 100), "{name}");
+    assert_eq!(shown(&*read_model, &clients(&installation), &events).await, 100, "{name}");
+}
+
+#[tokio::test]
+async fn what_opensearch_cannot_take_now_comes_again() {
+    kept_back(Fault::too_many_requests()).await;
+    kept_back(Fault::unavailable()).await;
+    kept_back(Fault::DropBefore).await;
+    kept_back(Fault::DropAfter).await;
+}
+
+#[tokio::test]
+async fn a_red_index_keeps_its_records_back() {
+    // What OpenSearch answers per document while no shard of the index is assigned.
+    let error = json!({"type": "unavailable_shards_exception", "reason": "[clients][0] primary shard is not active"});
+    let item = json!({"index": {"_index": "clients", "_id": "1", "status": 503, "error": error}});
+    let body = json!({"took": 1, "errors": true, "items": vec![item; 100]}).to_string();
+    kept_back(Fault::answer(StatusCode::OK, "application/json; charset=UTF-8", body)).await;
+}

@@ -1,0 +1,9 @@
+//! The pipeline on AWS, counted at the wire (how many requests a change costs, and of which service,
+//! events in order, as they mostly are) and under every fault of its services.
+
+mod append;
+mod counted;
+mod faults;
+mod merged;
+mod projection;
+mod sizes;

@@ -1,0 +1,61 @@
+//! One change of a hundred records.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use annals_application::commands::CommandMetadata;
+use annals_application::ports::EntityQuery;
+use annals_application::projection::ProjectorSettings;
+use annals_aws_read_model::Refresh;
+use annals_domain::identity::{EntityName, Provider};
+use annals_services::{opensearch_endpoints, unique_name};
+use annals_tests::changes::{record_id, shared_change};
+
+use crate::counted::Counted;
+
+const RECORDS: usize = 100;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_a_hundred_records_is_a_hundred_aggregates() {
+    let counted = Counted::new("merged").await;
+    let installation = counted.world.installation_by(&counted.config());
+    let ids: Vec<String> = (0..RECORDS).map(record_id).collect();
+    let input = shared_change(0, 0, &ids).to_string();
+    let taken = installation.handler().take_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
+    let reads = taken.expect("the store answers").results;
+    let aggregates: BTreeSet<_> = reads.iter().filter_map(|read| read.aggregate_id).collect();
+    assert_eq!((reads.len(), aggregates.len()), (RECORDS, RECORDS));
+    assert_eq!(counted.seen(), (vec!["PutItem".to_owned(); RECORDS], vec![]));
+
+    let shape = installation.catalog.shape(Provider::Salesforce, &EntityName::new("Account"));
+    for (label, endpoint) in opensearch_endpoints() {
+        let search = counted.world.search(&endpoint, &unique_name("merged"), Refresh::BeforeAnswer).await;
+        let read_model = search.projecting(&installation);
+        let projector = installation.projector(&read_model, None, ProjectorSettings::default());
+        let report = projector.project(events(&counted).await).await;
+        assert_eq!((report.projected, report.parked, report.failed.len()), (RECORDS, 0, 0), "{label}");
+        let all = EntityQuery {
+            shape: shape.clone(),
+            filters: Vec::new(),
+            words: Vec::new(),
+            include_deleted: false,
+            sort: Vec::new(),
+            offset: 0,
+            limit: 0,
+        };
+        assert_eq!(read_model.count(&all).await.expect("it answers"), RECORDS as u64, "{label}");
+    }
+    counted.world.remove().await;
+}
+
+/// All that is stored, as a stream would hand it over.
+async fn events(counted: &Counted) -> Vec<Arc<annals_domain::event::DomainEvent>> {
+    let client = &counted.world.client;
+    let mut pages = client.scan().table_name(&counted.world.events_table).into_paginator().items().send();
+    let mut events = Vec::new();
+    while let Some(item) = pages.next().await {
+        let item = item.expect("DynamoDB answers");
+        events.push(annals_aws_event_store::decode(item.into()).expect("an event").event);
+    }
+    events
+}

@@ -1,0 +1,76 @@
+//! A program that runs until it is dropped, and what it wrote.
+//!
+//! Promises every line that was written before a call: the streams are files, so that nothing lies in
+//! a pipe that has not been read.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long a program may take to end by itself once it is asked to.
+const ENDING: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(10);
+
+/// A running program.
+pub(crate) struct Process {
+    child: Child,
+    folder: TempDir,
+    seen: usize,
+}
+
+impl Process {
+    /// Starts it, with that environment and nothing else of ours.
+    pub(crate) fn start(command: &mut Command, environment: &BTreeMap<String, String>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder for what it writes");
+        let file = |name: &str| Stdio::from(File::create(folder.path().join(name)).expect("a file in our own folder"));
+        let command = command.env_clear().envs(environment).stdin(Stdio::null());
+        let child = command.stdout(file("out")).stderr(file("err")).spawn().expect("it starts");
+        Self { child, folder, seen: 0 }
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("it is our child")
+    }
+
+    /// The lines on its standard output since the last call.
+    pub(crate) fn lines(&mut self) -> Vec<String> {
+        let text = self.written("out");
+        // A line may be half written; it is for the next call.
+        let end = text.rfind('\n').map_or(0, |at| at + 1);
+        let new = text[self.seen..end].lines().map(str::to_owned).collect();
+        self.seen = end;
+        new
+    }
+
+    /// All that it wrote to its standard error.
+    pub(crate) fn errors(&self) -> String {
+        self.written("err")
+    }
+
+    fn written(&self, name: &str) -> String {
+        let path: PathBuf = self.folder.path().join(name);
+        String::from_utf8(fs::read(path).expect("a file of our own")).expect("it writes UTF-8")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Asked first: the emulator ends the function that it started.
+        let asked = Command::new("kill").arg(self.child.id().to_string()).stderr(Stdio::null()).status();
+        let until = Instant::now() + ENDING;
+        while asked.as_ref().is_ok_and(ExitStatus::success) && Instant::now() < until {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(LOOK);
+        }
+        // It may have ended in between; then there is nothing to end.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

@@ -1,0 +1,106 @@
+//! OpenSearch or the bus away: what could not be done comes again, and nothing else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use annals_aws_runtime::settings::OPENSEARCH_ENDPOINT;
+use annals_lambda_tests::records::{batch, changed, key, sequence};
+use annals_lambda_tests::telling::total;
+use annals_lambda_tests::{Mapping, Stage, carry};
+use annals_services::{Fault, Match, Proxy, Rule, moto_endpoint};
+use annals_tests::changes::{change, record_id};
+use serde_json::Value;
+
+use crate::queue::{Bus, Details};
+use crate::{changes, clients, named, take};
+
+/// How often each record's versions were announced.
+fn announced(details: &[Value]) -> BTreeMap<(String, u64, u64), usize> {
+    let mut announced = BTreeMap::new();
+    for detail in details {
+        let id = detail["external_id"].as_str().unwrap().to_owned();
+        let versions = (detail["from_version"].as_u64().unwrap(), detail["version"].as_u64().unwrap());
+        *announced.entry((id, versions.0, versions.1)).or_insert(0) += 1;
+    }
+    announced
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_opensearch_names_exactly_what_it_kept_back() {
+    let stage = Stage::new().await;
+    let (proxy, bus) = (Proxy::start(&stage.opensearch), Bus::new().await);
+    let projection = bus.publishing(stage.projection()).with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
+    // Two clients of two changes each; and one whose creation has not come, which needs no index.
+    let mut all = changes(2, 2);
+    all.insert(2, change(1, 9));
+    take(&stage.ingest(), &all).await;
+    let mut records = stage.stream().await.read().await;
+    records.push(changed(&records[0], "MODIFY", "999999999999999999999"));
+
+    proxy.rule(Rule::always(Match::Path("_bulk"), Fault::unavailable()));
+    let answer = projection.invoke_with(&batch(&records)).await;
+    let waiting = records.iter().find(|record| key(record).1 == 1 && !is_of(record, &records[0], &records[1]));
+    let waiting = sequence(waiting.unwrap()).to_owned();
+    let expected: Vec<&str> = records[..5].iter().map(sequence).filter(|number| *number != waiting).collect();
+    let value = answer.value();
+    let mut found = named(&value);
+    found.sort_by_key(|number| expected.iter().position(|known| known == number));
+    assert_eq!(found, expected);
+    assert_eq!((total(&answer.lines, "Projected"), total(&answer.lines, "ForeignRecords")), (1, 1));
+    assert!(bus.details().await.is_empty(), "what is not indexed is not announced");
+
+    // Still away: the same again, and the place does not move.
+    let stuck = carry(&records, &projection, Mapping { attempts: 3, ..Mapping::of(100) }).await;
+    assert_eq!(stuck.invocations(), 3);
+    assert!(stuck.done <= 1, "only what is done in front: {}", stuck.done);
+    proxy.heal();
+    assert_eq!(carry(&records, &projection, Mapping::of(100)).await.done, records.len());
+    let shown = clients(&stage, &stage.query()).await;
+    assert_eq!(shown.keys().collect::<Vec<_>>(), [&record_id(0), &record_id(1)]);
+    assert!(shown.values().all(|client| client["version"] == 2), "{shown:?}");
+    let expected = [0, 1].map(|client| ((record_id(client), 1, 2), 1));
+    assert_eq!(announced(&bus.details().await), expected.into());
+}
+
+fn is_of(record: &Value, first: &Value, second: &Value) -> bool {
+    [first, second].into_iter().any(|known| key(known).0 == key(record).0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_the_bus_names_what_it_kept_back_and_announces_it_once() {
+    let stage = Stage::new().await;
+    let (proxy, bus) = (Proxy::start(&moto_endpoint()), Bus::new().await);
+    let projection = bus.publishing(stage.projection()).with("AWS_ENDPOINT_URL_EVENTBRIDGE", &proxy.endpoint());
+    take(&stage.ingest(), &changes(3, 1)).await;
+    let records = stage.stream().await.read().await;
+    proxy.rule(Rule::always(Match::Target("PutEvents"), Fault::access_denied()));
+    let answer = projection.invoke_with(&batch(&records)).await.value();
+    let mut found = named(&answer);
+    found.sort_unstable();
+    let mut expected: Vec<&str> = records.iter().map(sequence).collect();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+
+    proxy.heal();
+    assert_eq!(carry(&records, &projection, Mapping::of(100)).await.invocations(), 1);
+    let expected = [0, 1, 2].map(|client| ((record_id(client), 1, 1), 1));
+    assert_eq!(announced(&bus.details().await), expected.into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_not_done_in_time_says_so_before_it_is_stopped() {
+    let stage = Stage::new().await;
+    let proxy = Proxy::start(&stage.opensearch);
+    let projection = stage.projection().with(OPENSEARCH_ENDPOINT, &proxy.endpoint()).within(Duration::from_secs(4));
+    take(&stage.ingest(), &changes(2, 1)).await;
+    let records = stage.stream().await.read().await;
+    proxy.rule(Rule::always(Match::Any, Fault::HangBefore));
+    let answer = projection.invoke_with(&batch(&records)).await;
+    let error: Value = serde_json::from_str(answer.outcome.as_ref().unwrap_err()).unwrap();
+    assert_eq!(error["errorMessage"], "the batch was not done in time; it comes again");
+
+    proxy.heal();
+    let again = carry(&records, &projection, Mapping::of(100)).await;
+    assert_eq!((again.done, again.invocations()), (2, 1));
+    assert_eq!(clients(&stage, &stage.query()).await.len(), 2);
+}

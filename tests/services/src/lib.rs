@@ -1,0 +1,10 @@
+//! The real services that tests run on, and what stands between them and the code under test.
+//!
+//! Promises that a test fails where its service is not there, and says how to start it. Starts
+//! nothing: `cargo xtask services up` does, and `cargo xtask test` calls it.
+
+mod endpoints;
+mod proxy;
+
+pub use self::endpoints::{dynamodb_endpoint, moto_endpoint, opensearch_endpoints, sdk_config, unique_name};
+pub use self::proxy::{Fault, Match, Proxy, Rule, SeenRequest, Times};

@@ -1,0 +1,98 @@
+//! A proxy of our own, which stands between the code under test and a real service.
+//!
+//! Promises to see every request, to pass each on unchanged where no rule says otherwise, and to
+//! make of the others the fault that the rule names. It runs on a thread of its own: neither a
+//! paused clock nor a blocked runtime of the test holds it up. It speaks plain HTTP/1.1 and takes
+//! bodies whole: it is no measure of throughput.
+
+mod fault;
+mod seen;
+mod wire;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+pub use self::fault::{Fault, Match, Rule, Times};
+pub use self::seen::SeenRequest;
+use self::seen::State;
+
+/// A running proxy. It ends, and closes what is connected, when it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    state: Arc<State>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Proxy {
+    /// Begins to listen, for the service at `upstream` (`http://host:port`).
+    pub fn start(upstream: &str) -> Self {
+        let state = Arc::new(State::default());
+        let (stop, stopped) = oneshot::channel();
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("there is a free port");
+        listener.set_nonblocking(true).expect("a listener need not block");
+        let address = listener.local_addr().expect("a listener has an address");
+        let upstream = wire::Upstream::new(upstream, Arc::clone(&state));
+        let thread = std::thread::spawn(move || run(listener, upstream, stopped));
+        Self { address, state, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Where clients find it: `http://127.0.0.1:port`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// All requests since the start or the last `clear`, in the order in which they came.
+    pub fn requests(&self) -> Vec<SeenRequest> {
+        self.state.requests()
+    }
+
+    /// How many of them are of this name: an operation (`PutItem`) or a segment of the path (`_bulk`).
+    pub fn count(&self, name: &str) -> usize {
+        self.requests().iter().filter(|request| request.is(name)).count()
+    }
+
+    /// Forgets the requests seen so far. The rules stay, and go on counting.
+    pub fn clear(&self) {
+        self.state.clear();
+    }
+
+    /// Adds a rule. A request is for the first rule that it matches and that has not had its times.
+    pub fn rule(&self, rule: Rule) {
+        self.state.add(rule);
+    }
+
+    /// Takes all rules away: from here on every request passes. What hangs goes on hanging.
+    pub fn heal(&self) {
+        self.state.heal();
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the proxy has been printed; a second one while dropping would abort the test.
+            drop(thread.join());
+        }
+    }
+}
+
+/// Serves until `stopped`. The runtime ends with this function, and all connections with it.
+fn run(listener: std::net::TcpListener, upstream: wire::Upstream, stopped: oneshot::Receiver<()>) {
+    let runtime =
+        runtime::Builder::new_current_thread().enable_all().build().expect("a runtime needs no more than this");
+    runtime.block_on(async {
+        let listener = TcpListener::from_std(listener).expect("the listener does not block");
+        tokio::select! {
+            () = wire::serve(listener, Arc::new(upstream)) => {}
+            _ = stopped => {}
+        }
+    });
+}

@@ -1,0 +1,119 @@
+//! Each fault does to the client what it says, and reaches the service or does not.
+
+use std::io::{ErrorKind, Read, Write};
+use std::time::{Duration, Instant};
+
+use annals_services::{Fault, Match, Rule};
+use axum::http::StatusCode;
+
+use crate::world::{Ended, SILENCE, World, operation_request};
+
+fn answered(status: u16, body: &str) -> Ended {
+    Ended::Answered(status, body.to_owned())
+}
+
+/// A request that meets the fault ends so for its client and has reached the service so often;
+/// the next one passes, and the proxy has seen both.
+#[track_caller]
+fn check(fault: Fault, ends: Ended, reaches: usize, status: Option<u16>) {
+    let world = World::new();
+    world.proxy.rule(Rule::first(1, Match::Any, fault));
+    assert_eq!(world.send("PutItem"), ends);
+    assert_eq!(world.received().len(), reaches);
+    assert_eq!(world.send("GetItem"), answered(200, "2 bytes"));
+    assert_eq!(world.received().len(), reaches + 1);
+    let seen = world.proxy.requests();
+    assert_eq!(seen.len(), 2);
+    assert_eq!((seen[0].forwarded, seen[0].status.map(|status| status.as_u16())), (reaches == 1, status));
+    assert_eq!((seen[1].forwarded, seen[1].status), (true, Some(StatusCode::OK)));
+}
+
+#[test]
+fn what_passes_is_answered_by_the_service() {
+    check(Fault::Pass, answered(200, "2 bytes"), 1, Some(200));
+}
+
+#[test]
+fn an_answer_is_given_in_place_of_the_services() {
+    let teapot = Fault::answer(StatusCode::IM_A_TEAPOT, "text/plain", "short and stout");
+    check(teapot, answered(418, "short and stout"), 0, Some(418));
+}
+
+#[test]
+fn dropped_before_it_is_reset_and_not_passed_on() {
+    check(Fault::DropBefore, Ended::Reset, 0, None);
+}
+
+#[test]
+fn dropped_after_it_is_passed_on_and_then_reset() {
+    check(Fault::DropAfter, Ended::Reset, 1, Some(200));
+}
+
+#[test]
+fn hanging_before_it_is_not_passed_on_and_not_answered() {
+    check(Fault::HangBefore, Ended::Silence, 0, None);
+}
+
+#[test]
+fn hanging_after_it_is_passed_on_and_not_answered() {
+    check(Fault::HangAfter, Ended::Silence, 1, Some(200));
+}
+
+#[test]
+fn delayed_it_is_passed_on_and_answered_later() {
+    let started = Instant::now();
+    check(Fault::Delay(SILENCE / 2), answered(200, "2 bytes"), 1, Some(200));
+    assert!(started.elapsed() >= SILENCE / 2);
+}
+
+#[test]
+fn delayed_it_is_passed_on_though_its_client_has_gone() {
+    let world = World::new();
+    world.proxy.rule(Rule::always(Match::Any, Fault::Delay(SILENCE * 2)));
+    assert_eq!(world.send("PutItem"), Ended::Silence);
+    assert_eq!(world.received().len(), 0);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while world.received().is_empty() {
+        assert!(Instant::now() < deadline, "it never reached the service");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(world.received(), ["POST / {}"]);
+}
+
+#[test]
+fn what_hangs_goes_on_hanging_when_the_rules_are_gone_and_ends_with_the_proxy() {
+    let world = World::new();
+    world.proxy.rule(Rule::always(Match::Any, Fault::HangBefore));
+    let mut stream = world.connect();
+    stream.write_all(operation_request("PutItem").as_bytes()).unwrap();
+    assert_eq!(crate::world::ended(&mut stream), Ended::Silence);
+    world.proxy.heal();
+    assert_eq!(world.send("PutItem"), answered(200, "2 bytes"));
+    assert_eq!(crate::world::ended(&mut stream), Ended::Silence);
+    let address = world.proxy.endpoint();
+    drop(world);
+    let end = stream.read(&mut [0; 16]);
+    assert!(matches!(end, Ok(0)) || end.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
+    assert!(std::net::TcpStream::connect(address.trim_start_matches("http://")).is_err(), "nobody listens any more");
+}
+
+#[test]
+fn the_ready_made_answers_are_what_the_services_send() {
+    let check = |fault: Fault, status: u16, words: &str| {
+        let world = World::new();
+        world.proxy.rule(Rule::always(Match::Any, fault));
+        let Ended::Answered(code, body) = world.send("PutItem") else { panic!("there is an answer") };
+        let parsed: serde_json::Value = serde_json::from_str(&body).expect("the body is JSON");
+        assert_eq!(code, status, "{parsed}");
+        assert!(body.contains(words), "{body}");
+        assert!(world.received().is_empty());
+    };
+    check(
+        Fault::throttled(),
+        400,
+        r#""__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException""#,
+    );
+    check(Fault::access_denied(), 400, r##""__type":"com.amazon.coral.service#AccessDeniedException""##);
+    check(Fault::unavailable(), 503, "Service Unavailable");
+    check(Fault::too_many_requests(), 429, r#""type":"rejected_execution_exception""#);
+}

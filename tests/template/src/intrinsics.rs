@@ -1,0 +1,64 @@
+//! Functions in values: what the parameters decide is put in, all else stays as a name.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+pub(crate) struct Intrinsics<'a> {
+    pub(crate) parameters: &'a BTreeMap<String, Value>,
+    pub(crate) conditions: &'a BTreeMap<String, bool>,
+}
+
+impl Intrinsics<'_> {
+    /// The value with all that can be known in it.
+    pub(crate) fn resolve(&self, value: &Value) -> Value {
+        self.kept(value).expect("the whole of a value is not `AWS::NoValue`")
+    }
+
+    /// `None` for what is left out by `AWS::NoValue`.
+    fn kept(&self, value: &Value) -> Option<Value> {
+        Some(match value {
+            Value::Object(object) => match function(object) {
+                Some((name, argument)) => return self.call(name, argument),
+                None => object.iter().filter_map(|(key, value)| Some((key.clone(), self.kept(value)?))).collect(),
+            },
+            Value::Array(values) => values.iter().filter_map(|value| self.kept(value)).collect(),
+            scalar => scalar.clone(),
+        })
+    }
+
+    fn call(&self, name: &str, argument: &Value) -> Option<Value> {
+        let part = |index: usize| &argument[index];
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        Some(match name {
+            "Ref" if argument == "AWS::NoValue" => return None,
+            "Ref" => match self.parameters.get(&text(argument)) {
+                Some(value) => value.clone(),
+                None => format!("${{{}}}", text(argument)).into(),
+            },
+            "Fn::If" => {
+                let branch = if self.conditions[&text(part(0))] { 1 } else { 2 };
+                return self.kept(part(branch));
+            }
+            "Fn::GetAtt" => format!("${{{}.{}}}", text(part(0)), text(part(1))).into(),
+            "Fn::Sub" => self.substitute(&text(argument)).into(),
+            other => panic!("`{other}` is not known here"),
+        })
+    }
+
+    /// With the parameters' values for their names.
+    fn substitute(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (name, value) in self.parameters {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            text = text.replace(&format!("${{{name}}}"), &value);
+        }
+        text
+    }
+}
+
+/// The one function that an object is.
+fn function(object: &Map<String, Value>) -> Option<(&str, &Value)> {
+    let (name, argument) = object.iter().next().filter(|_| object.len() == 1)?;
+    (name == "Ref" || name.starts_with("Fn::")).then_some((name, argument))
+}

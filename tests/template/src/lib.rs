@@ -1,0 +1,171 @@
+//! The deployment's template as a stack would have it: read, and its parameters put in.
+//!
+//! Promises that conditions are decided and parameters stand in their places, so that a rule is asked
+//! of what would be deployed. What only a deployment knows stays a name: `${EventsTable.Arn}`.
+
+mod conditions;
+mod document;
+mod intrinsics;
+mod policy;
+pub mod stream_payloads;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+pub use self::policy::{Statement, matches};
+
+/// The repository's root.
+pub fn repository() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).expect("this crate lies two folders below the root").to_path_buf()
+}
+
+/// The template as it is written.
+#[derive(Debug, Clone)]
+pub struct Template {
+    document: Value,
+}
+
+/// The template with its parameters put in.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    /// What was chosen where the template leaves a choice.
+    pub chosen: BTreeMap<String, Value>,
+    resources: Map<String, Value>,
+    globals: Value,
+}
+
+/// A function of a stack.
+#[derive(Debug, Clone)]
+pub struct Function {
+    /// Its name in the template, such as `IngestFunction`.
+    pub id: String,
+    /// Its settings.
+    pub properties: Value,
+    /// Its environment, that of all functions included.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Template {
+    /// `template.yaml` of this repository.
+    pub fn read() -> Self {
+        let path = repository().join("template.yaml");
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("`{}`: {error}", path.display()));
+        Self::of(&text)
+    }
+
+    /// A text in CloudFormation's YAML.
+    pub fn of(text: &str) -> Self {
+        Self { document: document::parse(text).expect("the template is YAML") }
+    }
+
+    /// As written, with functions in their long form.
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// What would be deployed with these parameters, and the defaults of all others.
+    pub fn with(&self, parameters: &[(&str, &str)]) -> Stack {
+        let mut chosen = self.defaults();
+        for (name, value) in parameters {
+            let known = chosen.insert((*name).to_owned(), Value::from(*value));
+            assert!(known.is_some(), "the template has no parameter `{name}`");
+        }
+        let conditions = conditions::decide(&self.document["Conditions"], &chosen);
+        let intrinsics = intrinsics::Intrinsics { parameters: &chosen, conditions: &conditions };
+        let resources = self.document["Resources"].as_object().expect("resources");
+        let there = resources.iter().filter(|(_, resource)| match resource.get("Condition") {
+            Some(condition) => conditions[condition.as_str().expect("a condition's name")],
+            None => true,
+        });
+        let resolved = |(id, resource): (&String, &Value)| (id.clone(), intrinsics.resolve(resource));
+        let resources = there.map(resolved).collect();
+        Stack { resources, globals: intrinsics.resolve(&self.document["Globals"]), chosen }
+    }
+
+    /// One stack for each way to choose where the rights and the environment depend on it.
+    pub fn stacks(&self) -> Vec<Stack> {
+        let mut stacks = Vec::new();
+        for open_search in ["new", "domain", "endpoint"] {
+            for publisher in ["eventbridge", "sns", "none"] {
+                for authorizer in ["iam", "jwt"] {
+                    for source in ["", "aws.partner/salesforce.com/00DQz0000004nNlMAI/0YLQz0000000001OAA"] {
+                        stacks.push(self.with(&[
+                            ("OpenSearch", open_search),
+                            ("OpenSearchEndpoint", "https://search.example"),
+                            ("Publisher", publisher),
+                            ("Authorizer", authorizer),
+                            ("JwtIssuer", "https://login.example"),
+                            ("SalesforceEventSource", source),
+                        ]));
+                    }
+                }
+            }
+        }
+        stacks
+    }
+
+    fn defaults(&self) -> BTreeMap<String, Value> {
+        let parameters = self.document["Parameters"].as_object().expect("parameters");
+        let default = |(name, parameter): (&String, &Value)| {
+            let default = parameter.get("Default").unwrap_or_else(|| panic!("`{name}` has no default"));
+            (name.clone(), default.clone())
+        };
+        parameters.iter().map(default).collect()
+    }
+}
+
+impl Stack {
+    /// What was chosen for a parameter.
+    pub fn chose(&self, parameter: &str) -> &str {
+        self.chosen[parameter].as_str().expect("a parameter that is a text")
+    }
+
+    /// A resource's settings.
+    pub fn properties(&self, id: &str) -> &Value {
+        let resource = self.resources.get(id).unwrap_or_else(|| panic!("there is no resource `{id}`"));
+        &resource["Properties"]
+    }
+
+    /// A resource with all that is said of it.
+    pub fn resource(&self, id: &str) -> &Value {
+        self.resources.get(id).unwrap_or_else(|| panic!("there is no resource `{id}`"))
+    }
+
+    /// Whether there is a resource of that name.
+    pub fn has(&self, id: &str) -> bool {
+        self.resources.contains_key(id)
+    }
+
+    /// The names and settings of all resources of a type.
+    pub fn of_type<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let resources = self.resources.iter().filter(move |(_, resource)| resource["Type"] == kind);
+        resources.map(|(id, resource)| (id.as_str(), &resource["Properties"]))
+    }
+
+    /// The types of all resources.
+    pub fn types(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.resources.iter().map(|(id, resource)| (id.as_str(), resource["Type"].as_str().expect("a type")))
+    }
+
+    /// All functions.
+    pub fn functions(&self) -> Vec<Function> {
+        let functions = self.of_type("AWS::Serverless::Function");
+        functions.map(|(id, properties)| self.function_of(id, properties)).collect()
+    }
+
+    /// One function.
+    pub fn function(&self, id: &str) -> Function {
+        self.function_of(id, self.properties(id))
+    }
+
+    fn function_of(&self, id: &str, properties: &Value) -> Function {
+        let places = [&self.globals["Function"], properties];
+        let variables = places.into_iter().filter_map(|place| place["Environment"]["Variables"].as_object()).flatten();
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let environment = variables.map(|(name, value)| (name.clone(), text(value))).collect();
+        Function { id: id.to_owned(), properties: properties.clone(), environment }
+    }
+}

@@ -1,0 +1,109 @@
+//! Alarms and the dashboard: each cause of trouble is told, and each metric is to be seen.
+
+use std::collections::BTreeSet;
+
+use annals_aws_runtime::settings::Function;
+use annals_aws_runtime::telemetry::{Count, LAG, NAMESPACE};
+use annals_template_tests::{Stack, Template};
+use serde_json::{Value, json};
+
+/// The metrics of the functions.
+fn metrics() -> Vec<&'static str> {
+    Count::ALL.into_iter().map(Count::name).chain([LAG]).collect()
+}
+
+fn stack() -> Stack {
+    Template::read().with(&[("SalesforceEventSource", "aws.partner/salesforce.com/00DQz0000004nNlMAI/relay")])
+}
+
+/// An alarm on that metric of that resource, which rises where the value is beyond the threshold.
+#[track_caller]
+fn check(namespace: &str, metric: &str, about: &str, beyond: &str) {
+    let stack = stack();
+    let alarms = stack.of_type("AWS::CloudWatch::Alarm").filter(|(_, alarm)| {
+        let dimensions = alarm["Dimensions"].as_array().expect("dimensions");
+        alarm["Namespace"] == namespace
+            && alarm["MetricName"] == metric
+            && dimensions.iter().any(|dimension| dimension["Value"] == about)
+    });
+    let alarms: Vec<_> = alarms.collect();
+    let [(_, alarm)] = alarms.as_slice() else { panic!("{} alarms on {metric} of {about}", alarms.len()) };
+    let sign = match alarm["ComparisonOperator"].as_str() {
+        Some("GreaterThanThreshold") => ">",
+        Some("GreaterThanOrEqualToThreshold") => ">=",
+        Some("LessThanThreshold") => "<",
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(format!("{sign} {}", alarm["Threshold"]), beyond, "{metric} of {about}");
+}
+
+#[test]
+fn every_cause_of_trouble_has_its_alarm() {
+    check("AWS/Lambda", "IteratorAge", "${ProjectionFunction}", "> 300000");
+    check("AWS/SQS", "ApproximateAgeOfOldestMessage", "${FailureQueue.QueueName}", "> 3600");
+    check("AWS/SQS", "ApproximateNumberOfMessagesVisible", "${LastQueue.QueueName}", "> 0");
+    check("AWS/SQS", "ApproximateNumberOfMessagesVisible", "${ProjectionFailures.QueueName}", "> 0");
+    check("AWS/Lambda", "DestinationDeliveryFailures", "${IngestFunction}", "> 0");
+    check("AWS/Lambda", "DestinationDeliveryFailures", "${ProjectionFunction}", "> 0");
+    check("AWS/Events", "InvocationsFailedToBeSentToDlq", "${SalesforceRule}", "> 0");
+    for function in ["Ingest", "Projection", "Query", "Backfill"] {
+        check("AWS/Lambda", "Errors", &format!("${{{function}Function}}"), "> 0");
+    }
+    check("AWS/ApiGateway", "5xx", "${HttpApi}", "> 0");
+    check("AWS/ES", "ClusterStatus.red", "${SearchDomain}", ">= 1");
+    check("AWS/ES", "FreeStorageSpace", "${SearchDomain}", "< 2048");
+    check(NAMESPACE, "Quarantined", "ingest", "> 0");
+    check(NAMESPACE, "Parked", "projection", "> 0");
+    check(NAMESPACE, "ForeignRecords", "projection", "> 0");
+    check(NAMESPACE, "Stored", "ingest", "< 1");
+}
+
+#[test]
+fn silence_is_an_alarm_after_the_chosen_minutes() {
+    let stack = Template::read().with(&[("QuietMinutes", "90")]);
+    let quiet = stack.properties("QuietAlarm");
+    assert_eq!(quiet["TreatMissingData"], "breaching", "no figure at all is silence too");
+    assert_eq!((&quiet["Period"], &quiet["EvaluationPeriods"]), (&json!(60), &json!("90")));
+}
+
+#[test]
+fn no_alarm_but_that_of_silence_rises_without_figures_and_each_tells_someone() {
+    for (topic, expected) in [("", "${AlarmTopic}"), ("arn:aws:sns:eu-west-1:111122223333:ops", "")] {
+        let stack = Template::read().with(&[("AlarmTopicArn", topic), ("AlarmEmail", "ops@annals.example")]);
+        let expected = if topic.is_empty() { expected } else { topic };
+        for (id, alarm) in stack.of_type("AWS::CloudWatch::Alarm") {
+            assert_eq!(alarm["AlarmActions"], json!([expected]), "{id}");
+            assert!(alarm["AlarmDescription"].is_string(), "{id}");
+            let missing = if id == "QuietAlarm" { "breaching" } else { "notBreaching" };
+            assert_eq!(alarm["TreatMissingData"], missing, "{id}");
+        }
+        assert_eq!((stack.has("AlarmTopic"), stack.has("AlarmMail")), (topic.is_empty(), topic.is_empty()));
+    }
+}
+
+#[test]
+fn the_dashboard_shows_every_metric_of_the_functions() {
+    let stack = stack();
+    let body = stack.properties("Dashboard")["DashboardBody"].as_str().expect("a text").to_owned();
+    let dashboard: Value = serde_json::from_str(&body).expect("the dashboard is JSON");
+    let widgets = dashboard["widgets"].as_array().expect("widgets").iter();
+    let shown = widgets.flat_map(|widget| widget["properties"]["metrics"].as_array().expect("metrics"));
+    let shown = shown.filter(|metric| metric[0] == NAMESPACE).map(|metric| metric[1].as_str().expect("a name"));
+    assert_eq!(shown.collect::<BTreeSet<_>>(), metrics().into_iter().collect());
+}
+
+/// A name that no function writes would be an alarm that never rises.
+#[test]
+fn every_alarm_on_the_functions_own_metrics_names_one_that_is_written() {
+    let stack = stack();
+    let functions: Vec<_> = Function::ALL.into_iter().map(Function::name).collect();
+    let own: Vec<_> = stack.of_type("AWS::CloudWatch::Alarm").filter(|(_, it)| it["Namespace"] == NAMESPACE).collect();
+    assert_eq!(own.len(), 4);
+    for (id, alarm) in own {
+        assert!(metrics().iter().any(|name| alarm["MetricName"] == *name), "{id}");
+        let dimensions = alarm["Dimensions"].as_array().expect("dimensions");
+        let [dimension] = dimensions.as_slice() else { panic!("{id} has {} dimensions", dimensions.len()) };
+        assert_eq!(dimension["Name"], "function", "{id}");
+        assert!(functions.iter().any(|name| dimension["Value"] == *name), "{id}");
+    }
+}
