@@ -1,11 +1,13 @@
 //! `cargo xtask`: the house's own commands.
 //!
 //! Promises that `test` on a machine with only Rust and a C compiler installs what it needs and
-//! then checks everything, one step after the other, naming the step that fails. It starts no
-//! services and changes no source file.
+//! then checks everything, one step after the other, naming the step that fails. The services that
+//! tests run on are started, and go on running. It changes no source file.
 
 mod command;
+mod python;
 mod runner;
+mod services;
 mod steps;
 mod tidy;
 mod tools;
@@ -36,6 +38,24 @@ enum Task {
     Tidy,
     /// Install the tools that are missing, and nothing else.
     Tools,
+    /// The local services that tests run on: DynamoDB Local, OpenSearch and moto.
+    Services {
+        #[command(subcommand)]
+        task: ServicesTask,
+        /// Added to each service's port, for a second set beside the first.
+        #[arg(long, global = true, default_value_t = 0)]
+        port_offset: u16,
+    },
+}
+
+#[derive(Subcommand, Clone, Copy)]
+enum ServicesTask {
+    /// Start what does not answer yet, and wait until all do.
+    Up,
+    /// Stop what `up` started.
+    Down,
+    /// Say what answers.
+    Status,
 }
 
 fn main() -> ExitCode {
@@ -44,8 +64,17 @@ fn main() -> ExitCode {
         Task::Test { keep_going: false } => (steps::everything(root()), OnFailure::Stop),
         Task::Tidy => (vec![steps::tidy(root())], OnFailure::Stop),
         Task::Tools => (tools::steps(root()), OnFailure::Continue),
+        Task::Services { task, port_offset } => (vec![services_step(task, port_offset)], OnFailure::Stop),
     };
     run(&steps, on_failure)
+}
+
+fn services_step(task: ServicesTask, offset: u16) -> Step {
+    Step::new("services", move || match task {
+        ServicesTask::Up => services::up(root(), offset),
+        ServicesTask::Down => services::down(root(), offset),
+        ServicesTask::Status => services::status(root(), offset),
+    })
 }
 
 fn run(steps: &[Step], on_failure: OnFailure) -> ExitCode {

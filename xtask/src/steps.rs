@@ -9,12 +9,21 @@ use anyhow::{Result, ensure};
 
 use crate::command::Cargo;
 use crate::runner::{Outcome, Step};
-use crate::{tidy, tools};
+use crate::{python, services, tidy, tools};
+
+/// The functions as they are deployed, once for the tests and the benchmarks; with them what the
+/// benchmarks hold them against, so that they find the same build.
+const FUNCTIONS: &str = "build --release -p annals-hello -p annals-ingest -p annals-projection -p annals-query \
+                         -p annals-backfill";
 
 /// Set-up, then all checks.
 pub(crate) fn everything(root: &'static Path) -> Vec<Step> {
     let mut steps = tools::steps(root);
     steps.push(tidy(root));
+    steps.push(cargo(root, "format", "fmt --all --check"));
+    steps.push(Step::new("template", move || done(python::check_template(root))));
+    steps.push(services(root));
+    steps.push(Step::new("runtime interface emulator", move || done(python::fetch_emulator(root))));
     steps.extend(code(root));
     steps.extend(dependencies(root));
     steps.extend(benchmarks(root));
@@ -33,13 +42,19 @@ pub(crate) fn tidy(root: &'static Path) -> Step {
     })
 }
 
+/// The services that the tests run on. They go on running, so that the next run need not start them.
+fn services(root: &'static Path) -> Step {
+    Step::new("services", move || services::up(root, 0))
+}
+
 fn code(root: &'static Path) -> Vec<Step> {
     // All with the same features, so that each dependency is compiled once for checking and once for running.
     vec![
-        cargo(root, "format", "fmt --all --check"),
         cargo(root, "clippy", "clippy --workspace --all-targets --all-features -- -D warnings"),
+        cargo(root, "functions", FUNCTIONS),
         Step::new("tests", move || {
             let command = Cargo::new(root, "nextest run --workspace --all-features");
+            let command = command.env("ANNALS_FUNCTIONS_DIR", "target/release");
             done(command.env("INSTA_UPDATE", "no").without_env("INSTA_FORCE_PASS").run())
         }),
         cargo(root, "doc tests", "test --doc --workspace --all-features"),
@@ -60,7 +75,10 @@ fn dependencies(root: &'static Path) -> Vec<Step> {
 
 /// The benchmarks run, small: their figures are not judged here, only that they are there.
 fn benchmarks(root: &'static Path) -> Vec<Step> {
-    vec![cargo(root, "benchmarks, small", "bench --package annals-benches -- --small")]
+    vec![
+        cargo(root, "benchmarks, small", "bench --package annals-benches -- --small"),
+        cargo(root, "rebuild beside live changes, small", "bench --package annals-rebuild-bench -- --small"),
+    ]
 }
 
 /// Checks against the advisory database, which is fetched first: only a machine that cannot reach

@@ -1,0 +1,70 @@
+//! DynamoDB Local, with streams, from AWS's own distribution.
+//!
+//! Everything is in memory: a start begins with no tables.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::answer::Answer;
+use super::docker::Image;
+use super::jdk::Jdk;
+use super::{Place, Prepared, Service, maven};
+
+const VERSION: &str = "2.6.1";
+
+/// The service.
+pub(super) struct DynamoDbLocal;
+
+impl Service for DynamoDbLocal {
+    fn name(&self) -> String {
+        "DynamoDB Local".to_owned()
+    }
+
+    fn id(&self) -> String {
+        "dynamodb-local".to_owned()
+    }
+
+    fn version(&self) -> &'static str {
+        VERSION
+    }
+
+    fn port(&self) -> u16 {
+        18000
+    }
+
+    fn variable(&self) -> &'static str {
+        "ANNALS_TEST_DYNAMODB"
+    }
+
+    /// A request without credentials is refused, in DynamoDB's own words.
+    fn ask(&self, port: u16) -> Answer {
+        Answer::to(port, "/", |reply| reply.body.contains("com.amazonaws.dynamodb").then_some(Answer::Ready(None)))
+    }
+
+    fn image(&self) -> Image {
+        let arguments = ["-Xmx2g", "-jar", "DynamoDBLocal.jar", "-inMemory", "-sharedDb", "-disableTelemetry"];
+        Image {
+            name: format!("amazon/dynamodb-local:{VERSION}"),
+            port: 8000,
+            environment: Vec::new(),
+            arguments: arguments.map(str::to_owned).to_vec(),
+        }
+    }
+
+    fn source(&self) -> &'static str {
+        "Maven"
+    }
+
+    fn prepare(&self, place: &Place) -> Result<Prepared> {
+        let jdk = Jdk::find(&(17..=u32::MAX));
+        let jdk = jdk.context("DynamoDB Local needs Java 17 or later (Debian: apt-get install openjdk-17-jre-headless), or a Docker engine")?;
+        let libraries = place.home.join(format!("dynamodb-local-{VERSION}"));
+        maven::libraries(&format!("com.amazonaws:DynamoDBLocal:{VERSION}"), &libraries, &jdk)?;
+        let mut command = Command::new(jdk.java());
+        command.current_dir(&libraries).args(["-Xms128m", "-Xmx2g", "-Djava.library.path=.", "-cp", "*"]);
+        command.args(["com.amazonaws.services.dynamodbv2.local.main.ServerRunner", "-inMemory", "-sharedDb"]);
+        command.args(["-disableTelemetry", "-port", &place.port.to_string()]);
+        Ok(Prepared::Ready(command))
+    }
+}

@@ -1,0 +1,96 @@
+//! What comes from Maven's repository.
+//!
+//! Promises that a folder is there whole or not at all: what was broken off is fetched again.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::jdk::Jdk;
+use super::start;
+use crate::command::Cargo;
+
+/// Fetches an artifact with all that it needs at run time, as `folder/*.jar`.
+pub(super) fn libraries(artifact: &str, folder: &Path, jdk: &Jdk) -> Result<()> {
+    whole(folder, |part| {
+        fs::write(part.join("pom.xml"), project(artifact))?;
+        let goal = "dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=.";
+        maven(goal, part, jdk)
+    })
+}
+
+/// Fetches an archive and unpacks it; `inner` is the one folder in it.
+pub(super) fn archive(artifact: &str, inner: &str, folder: &Path, jdk: &Jdk) -> Result<()> {
+    whole(folder, |part| {
+        maven(&format!("dependency:unpack -Dartifact={artifact} -DoutputDirectory=."), part, jdk)?;
+        // Unpacked one folder deeper: brought up by way of a name that nothing in the archive has.
+        let (from, to) = (part.join(inner), part.with_extension("inner"));
+        fs::rename(&from, &to).with_context(|| format!("`{inner}` is not in the archive"))?;
+        fs::remove_dir_all(part)?;
+        Ok(fs::rename(to, part)?)
+    })
+}
+
+/// Makes `folder` by way of another name, unless it is there.
+pub(crate) fn whole(folder: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    if folder.exists() {
+        return Ok(());
+    }
+    let mut part = folder.as_os_str().to_owned();
+    part.push(".part");
+    let part = Path::new(&part);
+    start::renew(part)?;
+    make(part)?;
+    fs::rename(part, folder).with_context(|| format!("`{}` cannot be put in its place", folder.display()))
+}
+
+fn maven(goal: &str, folder: &Path, jdk: &Jdk) -> Result<()> {
+    let mut command = Cargo::program("mvn", folder, &format!("-q -B -Dstyle.color=never {goal}"));
+    // Maven looks for Java where the environment and the path say, and ours need not be there.
+    let finds_java = || Cargo::program("java", folder, "-version").ask().is_some();
+    if std::env::var_os("JAVA_HOME").is_none() && !finds_java() {
+        command = command.env("JAVA_HOME", &jdk.home.to_string_lossy());
+    }
+    command.run().context("Maven is needed (Debian: apt-get install maven), or a Docker engine")
+}
+
+fn project(artifact: &str) -> String {
+    let mut parts = artifact.split(':');
+    let mut part = |tag: &str| format!("<{tag}>{}</{tag}>", parts.next().unwrap_or_default());
+    let dependency = [part("groupId"), part("artifactId"), part("version")].concat();
+    format!(
+        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\"><modelVersion>4.0.0</modelVersion>\
+         <groupId>local</groupId><artifactId>libraries</artifactId><version>1</version>\
+         <dependencies><dependency>{dependency}</dependency></dependencies></project>"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_was_broken_off_is_made_again_from_nothing() {
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = home.path().join("a-1.2");
+        let broken = whole(&folder, |part| {
+            fs::write(part.join("half"), "")?;
+            anyhow::bail!("the network is gone")
+        });
+        assert_eq!(broken.expect_err("it broke").to_string(), "the network is gone");
+        assert!(!folder.exists());
+        whole(&folder, |part| Ok(fs::write(part.join("whole"), "")?)).expect("it is made");
+        let names: Vec<_> =
+            fs::read_dir(&folder).expect("it is there").map(|entry| entry.expect("an entry").file_name()).collect();
+        assert_eq!(names, ["whole"]);
+        whole(&folder, |_| panic!("it is there already")).expect("nothing to do");
+    }
+
+    #[test]
+    fn the_project_depends_on_the_artifact_alone() {
+        let dependency =
+            "<dependency><groupId>a.b</groupId><artifactId>c</artifactId><version>1</version></dependency>";
+        assert!(project("a.b:c:1").contains(dependency), "{}", project("a.b:c:1"));
+    }
+}

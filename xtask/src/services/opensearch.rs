@@ -1,0 +1,161 @@
+//! OpenSearch, one node of each line that is supported.
+//!
+//! From Maven it is the minimal distribution, from Docker the full one without its security. A
+//! start begins with no indices. The older line must be there; the newer needs a newer Java.
+
+use std::fs;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use super::answer::{Answer, Reply};
+use super::docker::Image;
+use super::jdk::Jdk;
+use super::{Place, Prepared, Service, account, maven, start};
+
+const HEAP: &str = "-Xms512m -Xmx512m";
+
+/// One node, for tests that make many small indices and must not depend on how full a disk is.
+const SETTINGS: [&str; 3] = [
+    "discovery.type=single-node",
+    "cluster.max_shards_per_node=20000",
+    "cluster.routing.allocation.disk.threshold_enabled=false",
+];
+
+/// A line of OpenSearch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OpenSearch {
+    V2,
+    V3,
+}
+
+impl OpenSearch {
+    /// What the versions of the line begin with.
+    fn line(self) -> &'static str {
+        match self {
+            Self::V2 => "2.19.",
+            Self::V3 => "3.",
+        }
+    }
+
+    /// The older line stands on what Java 24 took away.
+    fn java(self) -> RangeInclusive<u32> {
+        match self {
+            Self::V2 => 11..=23,
+            Self::V3 => 21..=u32::MAX,
+        }
+    }
+
+    fn judge(self, reply: &Reply) -> Option<Answer> {
+        let body: serde_json::Value = serde_json::from_str(&reply.body).ok()?;
+        let number = body["version"]["number"].as_str()?;
+        if number.starts_with(self.line()) {
+            return Some(Answer::Ready(Some(number.to_owned())));
+        }
+        Some(Answer::Other(format!("it is OpenSearch {number}")))
+    }
+
+    fn without_java(self) -> Result<Prepared> {
+        match self {
+            Self::V2 => bail!(
+                "OpenSearch 2.x needs Java 11 to 23 (Debian: apt-get install openjdk-17-jre-headless), or a Docker engine"
+            ),
+            Self::V3 => Ok(Prepared::Absent(
+                "there is neither a JDK of 21 or later nor a Docker engine with its image".to_owned(),
+            )),
+        }
+    }
+}
+
+impl Service for OpenSearch {
+    fn name(&self) -> String {
+        match self {
+            Self::V2 => "OpenSearch 2.19".to_owned(),
+            Self::V3 => "OpenSearch 3.x".to_owned(),
+        }
+    }
+
+    fn id(&self) -> String {
+        format!("opensearch-{}", self.version())
+    }
+
+    fn version(&self) -> &'static str {
+        match self {
+            Self::V2 => "2.19.3",
+            Self::V3 => "3.3.0",
+        }
+    }
+
+    fn port(&self) -> u16 {
+        match self {
+            Self::V2 => 19200,
+            Self::V3 => 19300,
+        }
+    }
+
+    fn variable(&self) -> &'static str {
+        match self {
+            Self::V2 => "ANNALS_TEST_OPENSEARCH_2",
+            Self::V3 => "ANNALS_TEST_OPENSEARCH_3",
+        }
+    }
+
+    fn ask(&self, port: u16) -> Answer {
+        match Answer::to(port, "/", |reply| self.judge(reply)) {
+            // It tells its version before it can hold an index.
+            Answer::Ready(version) => Answer::to(port, "/_cluster/health?timeout=2s&wait_for_status=yellow", |reply| {
+                (reply.status == 200).then_some(Answer::Ready(version))
+            }),
+            other => other,
+        }
+    }
+
+    fn image(&self) -> Image {
+        let mut environment = SETTINGS.map(str::to_owned).to_vec();
+        environment.push(format!("OPENSEARCH_JAVA_OPTS={HEAP}"));
+        environment.extend(["DISABLE_SECURITY_PLUGIN=true", "DISABLE_INSTALL_DEMO_CONFIG=true"].map(str::to_owned));
+        let name = format!("opensearchproject/opensearch:{}", self.version());
+        Image { name, port: 9200, environment, arguments: Vec::new() }
+    }
+
+    fn source(&self) -> &'static str {
+        "Maven"
+    }
+
+    fn prepare(&self, place: &Place) -> Result<Prepared> {
+        let Some(jdk) = Jdk::find(&self.java()) else { return self.without_java() };
+        let (version, home) = (self.version(), account::reachable(&place.home)?);
+        let folder = home.join(format!("opensearch-{version}"));
+        let artifact = format!("org.opensearch.distribution.integ-test-zip:opensearch:{version}:zip");
+        maven::archive(&artifact, &format!("opensearch-{version}"), &folder, &jdk)?;
+        account::hand_over(&folder)?;
+        let own = own_folder(&home, place)?;
+        let mut command = account::unprivileged(&folder.join("bin").join("opensearch"));
+        command.current_dir(&folder).env("HOME", &own).env("OPENSEARCH_TMPDIR", own.join("tmp"));
+        command.env("OPENSEARCH_JAVA_HOME", &jdk.home).env("OPENSEARCH_JAVA_OPTS", HEAP);
+        command.args(SETTINGS.map(|setting| format!("-E{setting}")));
+        command.args([format!("-Ehttp.port={}", place.port), "-Enetwork.host=127.0.0.1".to_owned()]);
+        // Nobody asks for the transport's port: any that is free.
+        command.arg("-Etransport.port=0");
+        for name in ["data", "logs"] {
+            command.arg(format!("-Epath.{name}={}", own.join(name).display()));
+        }
+        Ok(Prepared::Ready(command))
+    }
+
+    fn absence(&self, home: &Path) -> Option<PathBuf> {
+        (*self == Self::V3).then(|| home.join("opensearch-3.absent"))
+    }
+}
+
+/// What this node alone writes to, empty.
+fn own_folder(home: &Path, place: &Place) -> Result<PathBuf> {
+    let own = home.join("run").join(&place.key).join("node");
+    start::renew(&own)?;
+    for name in ["data", "logs", "tmp"] {
+        fs::create_dir(own.join(name))?;
+    }
+    account::hand_over(&own)?;
+    Ok(own)
+}

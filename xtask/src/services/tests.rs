@@ -1,0 +1,61 @@
+//! The services are told apart, and what is promised of all of them holds for each.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+#[test]
+fn each_service_has_a_name_a_port_and_a_variable_of_its_own() {
+    let count = |of: fn(&dyn Service) -> String| {
+        all().iter().map(|service| of(service.as_ref())).collect::<BTreeSet<String>>().len()
+    };
+    assert_eq!(count(|service| service.id()), 4);
+    assert_eq!(count(|service| service.port().to_string()), 4);
+    assert_eq!(count(|service| service.variable().to_owned()), 4);
+}
+
+#[test]
+fn tests_look_where_the_services_are() {
+    let endpoints = include_str!("../../../tests/services/src/endpoints.rs");
+    for service in all() {
+        let place = format!(r#""{}", "http://127.0.0.1:{}""#, service.variable(), service.port());
+        assert!(endpoints.contains(&place), "{place}");
+    }
+    let absence =
+        all().iter().find_map(|service| service.absence(Path::new("target/services"))).expect("one may be absent");
+    assert!(endpoints.contains(absence.to_str().expect("a path of ours")), "{}", absence.display());
+}
+
+#[test]
+fn the_newer_opensearch_alone_may_be_absent() {
+    let home = Path::new("home");
+    let may: Vec<String> =
+        all().iter().filter(|service| service.absence(home).is_some()).map(|service| service.id()).collect();
+    assert_eq!(may, ["opensearch-3.3.0"]);
+}
+
+#[test]
+fn an_absent_service_is_reported_as_not_checked() {
+    assert_eq!(outcome(4, &[]), Outcome::DoneWith(format!("4 answer; {STOP}")));
+    let absent = outcome(4, &["OpenSearch 3.x: no JDK".to_owned()]);
+    assert_eq!(absent, Outcome::NotChecked(format!("OpenSearch 3.x: no JDK; {STOP}")));
+}
+
+#[test]
+fn what_was_started_is_known_again_and_forgotten_when_stopped() {
+    let root = tempfile::tempdir().expect("a folder");
+    let place = Place::of(&moto::Moto, root.path(), 1).expect("a port");
+    assert_eq!(place.key, "moto-15556");
+    assert_eq!(Started::load(&place).expect("no file is no error"), None);
+    start::renew(&place.records()).expect("a folder");
+    let process = process::Process::parse("4000000000 long ago").expect("a process");
+    let started = Started::Process(process).saved(&place).expect("it is written");
+    assert_eq!(Started::load(&place).expect("it is read"), Some(started.clone()));
+    assert!(!started.stop(&place).expect("nothing to stop"), "it does not run");
+    assert_eq!(Started::load(&place).expect("no file is no error"), None);
+}
+
+#[test]
+fn an_offset_past_the_last_port_is_refused() {
+    assert!(Place::of(&moto::Moto, Path::new("."), u16::MAX).is_err());
+}
