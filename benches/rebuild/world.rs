@@ -77,7 +77,7 @@ impl World {
     /// Makes the tables, and joins.
     pub async fn make(names: &Names) -> Result<Self> {
         let client = aws_sdk_dynamodb::Client::new(&sdk_config(&dynamodb_endpoint()));
-        annals_aws_event_store::create_table(&client, &names.events()).await?;
+        annals_aws_event_store::create_table_without_stream(&client, &names.events()).await?;
         annals_aws_state_store::create_table(&client, &names.state()).await?;
         Self::join(names).await
     }

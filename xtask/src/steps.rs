@@ -51,7 +51,7 @@ fn code(root: &'static Path) -> Vec<Step> {
     // All with the same features, so that each dependency is compiled once for checking and once for running.
     vec![
         cargo(root, "clippy", "clippy --workspace --all-targets --all-features -- -D warnings"),
-        cargo(root, "functions", FUNCTIONS),
+        quickly_built(root, "functions", FUNCTIONS),
         Step::new("tests", move || {
             let command = Cargo::new(root, "nextest run --workspace --all-features");
             let command = command.env("ANNALS_FUNCTIONS_DIR", "target/release");
@@ -76,8 +76,8 @@ fn dependencies(root: &'static Path) -> Vec<Step> {
 /// The benchmarks run, small: their figures are not judged here, only that they are there.
 fn benchmarks(root: &'static Path) -> Vec<Step> {
     vec![
-        cargo(root, "benchmarks, small", "bench --package annals-benches -- --small"),
-        cargo(root, "rebuild beside live changes, small", "bench --package annals-rebuild-bench -- --small"),
+        quickly_built(root, "benchmarks, small", "bench --package annals-benches -- --small"),
+        quickly_built(root, "rebuild beside live changes, small", "bench --package annals-rebuild-bench -- --small"),
     ]
 }
 
@@ -92,6 +92,17 @@ fn advisories(root: &Path) -> Result<Outcome> {
 
 fn cargo(root: &'static Path, name: &str, arguments: &'static str) -> Step {
     Step::new(name, move || done(Cargo::new(root, arguments).run()))
+}
+
+/// Optimised, but for what only costs time here: link-time optimisation of a dozen programs whose figures
+/// nobody judges.
+fn quickly_built(root: &'static Path, name: &str, arguments: &'static str) -> Step {
+    Step::new(name, move || {
+        let settings = [("LTO", "off"), ("CODEGEN_UNITS", "16"), ("DEBUG", "false")];
+        let with =
+            |command: Cargo, (name, value): (&str, &str)| command.env(&format!("CARGO_PROFILE_RELEASE_{name}"), value);
+        done(settings.into_iter().fold(Cargo::new(root, arguments), with).run())
+    })
 }
 
 fn done(result: Result<()>) -> Result<Outcome> {

@@ -1,7 +1,7 @@
 //! One installation on the local services: its own two tables, its own indices.
 
 use annals_application::commands::HandlerSettings;
-use annals_aws_event_store::create_table as create_events_table;
+use annals_aws_event_store::create_table_without_stream;
 use annals_aws_read_model::{Endpoint, Refresh};
 use annals_aws_runtime::settings::{SearchSettings, Settings};
 use annals_aws_runtime::{Installation, Search};
@@ -33,7 +33,7 @@ impl World {
         let config = sdk_config(&dynamodb_endpoint());
         let client = Client::new(&config);
         let (events_table, state_table) = (unique_name(&format!("{name}-e")), unique_name(&format!("{name}-s")));
-        create_events_table(&client, &events_table).await.expect("DynamoDB makes the events table");
+        create_table_without_stream(&client, &events_table).await.expect("DynamoDB makes the events table");
         create_state_table(&client, &state_table).await.expect("DynamoDB makes the state table");
         Self { config, client, events_table, state_table }
     }

@@ -49,7 +49,7 @@ async fn stored_events() -> Vec<StoredEvent> {
 }
 
 fn payload(file: &str) -> String {
-    let path = repository().join("events/ingest/invocations").join(file);
+    let path = repository().join("events/ingest_invocations").join(file);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("`{}`: {error}", path.display()))
 }
 

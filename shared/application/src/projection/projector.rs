@@ -274,7 +274,7 @@ impl Projector {
     /// Parks the lowest to the highest of a record's versions, to be redriven.
     pub async fn park(&self, key: &EntityKey, versions: (Version, Version), reason: String) -> Result<(), PortError> {
         let (from_version, to_version) = versions;
-        tracing::error!(stream.id = %key, event.version = %from_version, reason, "projection parked");
+        tracing::error!(aggregate = %key, version = from_version.get(), reason, "projection parked");
         let now = self.ports.clock.now();
         let parked =
             ParkedProjection { key: key.clone(), from_version, to_version, reason: reason.clone(), parked_at: now };

@@ -3,7 +3,7 @@
 //! Promises that everything that is missing or does not fit is said in one error, with what would.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::str::FromStr;
 
 /// The environment's variables, and what was found wrong with them.
@@ -14,9 +14,16 @@ pub struct Environment {
 }
 
 /// What is missing or does not fit.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the environment does not fit: {}", .0.join("; "))]
 pub struct SettingsError(pub Vec<String>);
+
+/// In words: a function that ends with it prints it so.
+impl fmt::Debug for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl Environment {
     /// This process's variables. One that is no Unicode counts as not set.

@@ -24,7 +24,7 @@ use aws_sdk_dynamodb::Client;
 
 pub use self::item::{EncodeError, ItemError, MAX_ITEM_BYTES, decode, encode, item_size, key_of, write_units};
 pub use self::scan::{ScanKey, ScanPage, Undecodable};
-pub use self::table::{ENTITY_KEY, VERSION, create_table};
+pub use self::table::{ENTITY_KEY, VERSION, create_table, create_table_without_stream};
 
 /// How many calls are under way at once, for one call of the port.
 const IN_FLIGHT: usize = 16;

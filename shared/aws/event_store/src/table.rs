@@ -10,6 +10,7 @@ use annals_aws_client::port_error;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters;
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::types::builders::StreamSpecificationBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
     StreamViewType,
@@ -27,6 +28,16 @@ const READY: Duration = Duration::from_secs(60);
 /// already is left as it is.
 pub async fn create_table(client: &Client, name: &str) -> Result<(), PortError> {
     let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage);
+    create(client, name, Some(stream)).await
+}
+
+/// The same table without its stream, for tests and benchmarks that write much and read no stream:
+/// each write to a table with one costs DynamoDB Local a look through all records of all streams.
+pub async fn create_table_without_stream(client: &Client, name: &str) -> Result<(), PortError> {
+    create(client, name, None).await
+}
+
+async fn create(client: &Client, name: &str, stream: Option<StreamSpecificationBuilder>) -> Result<(), PortError> {
     let shape = |error: BuildError| {
         PortError::new(PortErrorKind::Misconfigured, name, "the table cannot be described").caused_by(error)
     };
@@ -38,7 +49,7 @@ pub async fn create_table(client: &Client, name: &str) -> Result<(), PortError> 
         .key_schema(key(ENTITY_KEY, KeyType::Hash).map_err(shape)?)
         .key_schema(key(VERSION, KeyType::Range).map_err(shape)?)
         .billing_mode(BillingMode::PayPerRequest)
-        .stream_specification(stream.build().map_err(shape)?)
+        .set_stream_specification(stream.map(|stream| stream.build()).transpose().map_err(shape)?)
         .send()
         .await;
     match made {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use annals_application::commands::CommandMetadata;
-use annals_aws_event_store::{create_table, item_size, write_units};
+use annals_aws_event_store::{create_table_without_stream, item_size, write_units};
 use annals_aws_tests::world::World;
 use annals_domain::identity::Provider;
 use annals_services::unique_name;
@@ -44,7 +44,7 @@ async fn stored(samples: &[Sample]) -> Vec<Stored> {
         taken.unwrap_or_else(|error| panic!("{}: {error}", sample.name));
     }
     let scratch = unique_name("sizes-again");
-    create_table(&world.client, &scratch).await.expect("a table");
+    create_table_without_stream(&world.client, &scratch).await.expect("DynamoDB makes a table");
     let mut pages = world.client.scan().table_name(&world.events_table).into_paginator().items().send();
     let mut stored = Vec::new();
     while let Some(item) = pages.next().await {

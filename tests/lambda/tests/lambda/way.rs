@@ -51,7 +51,7 @@ async fn the_payloads_of_the_readme_lead_from_an_event_to_its_answers() {
     let stage = Stage::new().await;
     let (ingest, projection, query) = (stage.ingest(), stage.projection(), stage.query());
     for name in ["eventbridge", "array", "failure-queue"] {
-        let answer = ingest.invoke(&of_file(&format!("ingest/invocations/{name}.json"))).await.value();
+        let answer = ingest.invoke(&of_file(&format!("ingest_invocations/{name}.json"))).await.value();
         let expected = if name == "failure-queue" { json!({ "batchItemFailures": [] }) } else { Value::Null };
         assert_eq!(answer, expected, "{name}");
     }
@@ -77,7 +77,7 @@ async fn the_payloads_of_the_readme_lead_from_an_event_to_its_answers() {
     let (status, health) = query.invoke(&of_file("query/health.json")).await.http();
     assert_eq!((status, &health["status"]), (200, &json!("ok")), "{health}");
 
-    let (status, body) = ingest.invoke(&of_file("ingest/invocations/http-api.json")).await.http();
+    let (status, body) = ingest.invoke(&of_file("ingest_invocations/http-api.json")).await.http();
     assert_eq!((status, &body["results"][0]["outcome"]), (200, &json!("stored")), "{body}");
     assert_eq!(carry(&stream.read().await, &projection, Mapping::of(100)).await.done, 1);
     let (_, one) = query.invoke(&of_file("query/client.json")).await.http();

@@ -14,10 +14,10 @@ use serde_json::Value;
 
 /// Below `events`: the file, what it is, and the function it is for.
 const PAYLOADS: [(&str, Kind, &str); 14] = [
-    ("ingest/invocations/eventbridge.json", Kind::Event, "IngestFunction"),
-    ("ingest/invocations/array.json", Kind::Events, "IngestFunction"),
-    ("ingest/invocations/failure-queue.json", Kind::Queue, "IngestFunction"),
-    ("ingest/invocations/http-api.json", Kind::Request("POST /events/salesforce"), "IngestFunction"),
+    ("ingest_invocations/eventbridge.json", Kind::Event, "IngestFunction"),
+    ("ingest_invocations/array.json", Kind::Events, "IngestFunction"),
+    ("ingest_invocations/failure-queue.json", Kind::Queue, "IngestFunction"),
+    ("ingest_invocations/http-api.json", Kind::Request("POST /events/salesforce"), "IngestFunction"),
     ("projection/appended.json", Kind::Stream(&["INSERT", "INSERT", "INSERT"]), "ProjectionFunction"),
     ("projection/expired.json", Kind::Stream(&["REMOVE"]), "ProjectionFunction"),
     ("projection/foreign.json", Kind::Stream(&["INSERT", "MODIFY"]), "ProjectionFunction"),
@@ -122,7 +122,7 @@ fn no_payload_lies_there_unread_and_the_page_names_each() {
         let names: Vec<_> = listed.map(|entry| name(entry).into_string().expect("UTF-8")).collect();
         names.into_iter().map(|name| format!("{folder}/{name}")).collect::<Vec<_>>()
     };
-    let folders = ["ingest/invocations", "projection", "query", "backfill"];
+    let folders = ["ingest_invocations", "projection", "query", "backfill"];
     let there: BTreeSet<String> = folders.into_iter().flat_map(below).collect();
     let read: BTreeSet<String> = PAYLOADS.iter().map(|(file, _, _)| (*file).to_owned()).collect();
     assert_eq!(there, read);

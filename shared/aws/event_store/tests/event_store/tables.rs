@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use annals_application::ports::StoredEvent;
-use annals_aws_event_store::{DynamoEventStore, create_table};
+use annals_aws_event_store::{DynamoEventStore, create_table_without_stream};
 use annals_services::{dynamodb_endpoint, sdk_config, unique_name};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -38,7 +38,7 @@ impl Drop for Table {
 pub(crate) async fn store() -> (DynamoEventStore, Table) {
     let (config, name) = (config(), unique_name("events"));
     let client = Client::new(&config);
-    create_table(&client, &name).await.expect("DynamoDB Local makes a table");
+    create_table_without_stream(&client, &name).await.expect("DynamoDB Local makes a table");
     (DynamoEventStore::new(&config, name.clone()), Table { client, name })
 }
 
