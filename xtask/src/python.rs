@@ -21,10 +21,10 @@ const SAM_CLI: &str = "1.170.0";
 pub(crate) fn check_template(root: &Path) -> Result<()> {
     let folder = root.join("target/services").join(format!("cfn-lint-{CFN_LINT}"));
     whole(&folder, |part| install(part, &format!("cfn-lint=={CFN_LINT}")))?;
-    let python = folder.join("bin/python");
-    Cargo::program(&python.to_string_lossy(), root, "-m cfnlint template.yaml")
-        .env("AWS_DEFAULT_REGION", "us-east-1")
-        .run()
+    // The script's own first line names the folder that it was made in.
+    let [python, script] = ["python", "cfn-lint"].map(|name| folder.join("bin").join(name));
+    let check = format!("{} template.yaml", script.display());
+    Cargo::program(&python.to_string_lossy(), root, &check).env("AWS_DEFAULT_REGION", "us-east-1").run()
 }
 
 /// Fetches the emulator: one file of a wheel of which nothing else is needed.
