@@ -15,7 +15,7 @@ mod start;
 mod wire;
 mod writers;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use anyhow::{Context, Result};
@@ -46,6 +46,14 @@ fn main() -> Result<()> {
 /// The functions' kind of runtime.
 fn runtime() -> Result<Runtime> {
     Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+/// The work's time; what it has had of a processor is added to `processor`.
+fn timed(runtime: &Runtime, work: impl Future<Output = Result<()>>, processor: &mut Duration) -> Result<Duration> {
+    let (start, before) = (Instant::now(), on_processor()?);
+    runtime.block_on(work)?;
+    *processor += on_processor()? - before;
+    Ok(start.elapsed())
 }
 
 /// What this thread has had of a processor.

@@ -4,7 +4,7 @@
 //! the same client. Must hold: at least 0.9 of its rate, where a document follows from one event.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use annals_application::ports::{EventPublisher, NormalizedEntityEvent, PortError, StoredEvent};
 use annals_application::projection::{Projector, ProjectorSettings};
@@ -22,8 +22,9 @@ use opensearch::http::Method;
 use opensearch::http::headers::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use opensearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
 use serde_json::Value;
-use tokio::runtime::Runtime;
 use url::Url;
+
+use crate::timed;
 
 /// As many events as the stream hands over at once.
 const BATCH: usize = 100;
@@ -81,14 +82,6 @@ fn measure(batches: usize, each: usize) -> Result<f64> {
     }
     runtime.block_on(world.remove());
     Ok(floor.over(&subject))
-}
-
-/// The work's time; what it had of a processor is added to `on_processor`.
-fn timed(runtime: &Runtime, work: impl Future<Output = Result<()>>, on_processor: &mut Duration) -> Result<Duration> {
-    let (start, before) = (Instant::now(), crate::on_processor()?);
-    runtime.block_on(work)?;
-    *on_processor += crate::on_processor()? - before;
-    Ok(start.elapsed())
 }
 
 /// The batches of each round, behind those of a first that makes the records.

@@ -15,31 +15,41 @@ pub fn is_small() -> bool {
     std::env::args().any(|argument| argument == "--small")
 }
 
-/// One measured side: the rounds' times, sorted.
+/// One measured side: the rounds' times, in the order in which they were measured.
 #[derive(Debug, Clone)]
 pub struct Times(Vec<Duration>);
 
 impl Times {
     /// Of those rounds.
-    pub fn new(mut rounds: Vec<Duration>) -> Self {
-        rounds.sort();
+    pub fn new(rounds: Vec<Duration>) -> Self {
         Self(rounds)
     }
 
     /// The median.
     pub fn median(&self) -> Duration {
-        self.0[self.0.len() / 2]
+        self.sorted()[self.0.len() / 2]
     }
 
-    /// The median as a multiple of another's.
+    /// The median of each round as a multiple of the other's: what the machine was busy with beside it
+    /// held up both.
     pub fn over(&self, other: &Self) -> f64 {
-        self.median().as_secs_f64() / other.median().as_secs_f64()
+        let mut ratios: Vec<f64> =
+            self.0.iter().zip(&other.0).map(|(a, b)| a.as_secs_f64() / b.as_secs_f64()).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios[ratios.len() / 2]
     }
 
     /// The median, and from what to what.
     pub fn spread(&self) -> String {
-        let (least, most) = (self.0[0], self.0[self.0.len() - 1]);
+        let sorted = self.sorted();
+        let (least, most) = (sorted[0], sorted[sorted.len() - 1]);
         format!("{:>10} ({} to {})", show(self.median()), show(least), show(most))
+    }
+
+    fn sorted(&self) -> Vec<Duration> {
+        let mut sorted = self.0.clone();
+        sorted.sort();
+        sorted
     }
 }
 

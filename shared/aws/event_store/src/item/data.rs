@@ -5,6 +5,7 @@
 //! A dictionary is part of what is stored: it is never changed, and a better one gets a number and
 //! an attribute of its own.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::{Arc, LazyLock};
 
@@ -59,8 +60,32 @@ pub(super) fn take(item: &mut Attributes) -> Result<Arc<str>, ItemError> {
     }
 }
 
+thread_local! {
+    /// What compresses and decompresses, kept from one event to the next: to make one takes three to
+    /// ten times as long as to use it.
+    static COMPRESSOR_1: Cell<Option<Compressor<'static>>> = const { Cell::new(None) };
+    static DECOMPRESSOR_1: Cell<Option<Decompressor<'static>>> = const { Cell::new(None) };
+}
+
 fn compress(data: &str) -> io::Result<Vec<u8>> {
-    Compressor::with_prepared_dictionary(&ENCODER_1)?.compress(data.as_bytes())
+    let mut of_1 = match COMPRESSOR_1.take() {
+        Some(kept) => kept,
+        None => Compressor::with_prepared_dictionary(&ENCODER_1)?,
+    };
+    // One that has failed is not used again.
+    let compressed = of_1.compress(data.as_bytes())?;
+    COMPRESSOR_1.set(Some(of_1));
+    Ok(compressed)
+}
+
+fn decompressed(compressed: &[u8], size: usize) -> io::Result<Vec<u8>> {
+    let mut of_1 = match DECOMPRESSOR_1.take() {
+        Some(kept) => kept,
+        None => Decompressor::with_prepared_dictionary(&DECODER_1)?,
+    };
+    let bytes = of_1.decompress(compressed, size)?;
+    DECOMPRESSOR_1.set(Some(of_1));
+    Ok(bytes)
 }
 
 fn decompress(compressed: &[u8]) -> Result<Arc<str>, ItemError> {
@@ -68,8 +93,7 @@ fn decompress(compressed: &[u8]) -> Result<Arc<str>, ItemError> {
     let size = zstd::zstd_safe::get_frame_content_size(compressed).ok().flatten();
     let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MAX_DATA_BYTES);
     let size = size.ok_or_else(|| unfit("a zstd frame that tells its size"))?;
-    let bytes =
-        Decompressor::with_prepared_dictionary(&DECODER_1).and_then(|mut of_1| of_1.decompress(compressed, size));
-    let text = String::from_utf8(bytes.map_err(ItemError::Compression)?).map_err(|_| unfit("text in UTF-8"))?;
+    let bytes = decompressed(compressed, size).map_err(ItemError::Compression)?;
+    let text = String::from_utf8(bytes).map_err(|_| unfit("text in UTF-8"))?;
     Ok(text.into())
 }
