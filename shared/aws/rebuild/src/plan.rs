@@ -6,6 +6,8 @@ use annals_domain::instant::Instant;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::report::TargetReport;
+
 /// The name of the work in the state store: one rebuild at a time.
 pub(crate) const WORK: &str = "rebuild";
 
@@ -29,8 +31,8 @@ pub struct Plan {
     pub counts: Counts,
     /// Records that could not be rebuilt, and why not.
     pub failed: Vec<(String, String)>,
-    /// Whether the aliases have moved, so that only the old indices are left to be removed.
-    pub is_swapped: bool,
+    /// What the aliases moved between, once they have: only the old indices are left to be removed.
+    pub swapped: Option<Vec<TargetReport>>,
 }
 
 /// One entity type of a rebuild.

@@ -147,7 +147,7 @@ impl Rebuilder {
             segments,
             counts: Counts::default(),
             failed: Vec::new(),
-            is_swapped: false,
+            swapped: None,
         };
         self.keep(lease.token, &plan).await?;
         self.ports.state.release_lease(WORK, lease.token).await?;
@@ -213,7 +213,7 @@ impl Rebuilder {
                 return Ok(RebuildOutcome::NotDone(Box::new(plan.lock().await.clone())));
             }
         }
-        let mut plan = plan.lock().await.clone();
+        let mut plan = plan.lock().await;
         on_progress(&plan);
         self.end(token, &mut plan).await.map(RebuildOutcome::Done)
     }
@@ -251,42 +251,53 @@ impl Rebuilder {
 
     /// Moves the aliases and removes what they left, unless readers would miss something.
     async fn end(&self, token: Uuid, plan: &mut Plan) -> Result<RebuildReport, RebuildError> {
-        let indices = &self.ports.indices;
-        let mut reports = Vec::new();
-        for target in &plan.targets {
-            indices.refresh(&target.to).await?;
-            let before = match &target.from {
-                Some(from) => Some((from.clone(), indices.count(from).await?)),
-                None => None,
-            };
-            let after = (target.to.clone(), indices.count(&target.to).await?);
-            reports.push(TargetReport { aggregate_type: target.aggregate_type.clone(), before, after });
-        }
-        let report = RebuildReport::of(plan, reports, self.ports.clock.now());
-        if plan.counts.failed > 0 && !plan.is_swapped {
-            self.give_up(token, plan).await?;
-            return Err(RebuildError::Failed(Box::new(report)));
-        }
-        if !plan.is_swapped {
-            for target in &plan.targets {
-                indices.swap(&self.shape_of(target), target.from.as_deref(), &target.to).await?;
-            }
-            plan.is_swapped = true;
-            self.keep(token, plan).await?;
-        }
+        let targets = match plan.swapped.clone() {
+            Some(targets) => targets,
+            None => self.swap(token, plan).await?,
+        };
         tokio::time::sleep(self.settings.old_index_stays).await;
         for from in plan.targets.iter().filter_map(|target| target.from.as_deref()) {
-            indices.delete(from).await?;
+            self.ports.indices.delete(from).await?;
         }
         self.finish(token).await?;
-        Ok(report)
+        Ok(RebuildReport::of(plan, targets, self.ports.clock.now()))
     }
 
-    /// The plan goes first, so that projection stops writing to indices that then go too.
+    async fn swap(&self, token: Uuid, plan: &mut Plan) -> Result<Vec<TargetReport>, RebuildError> {
+        let mut reports = Vec::new();
+        for target in &plan.targets {
+            reports.push(self.counted(target).await?);
+        }
+        if plan.counts.failed > 0 {
+            self.give_up(token, plan).await?;
+            let report = RebuildReport::of(plan, reports, self.ports.clock.now());
+            return Err(RebuildError::Failed(Box::new(report)));
+        }
+        for target in &plan.targets {
+            self.ports.indices.swap(&self.shape_of(target), target.from.as_deref(), &target.to).await?;
+        }
+        // What was counted goes with it: whoever goes on from here may find the old indices gone.
+        plan.swapped = Some(reports.clone());
+        self.keep(token, plan).await?;
+        Ok(reports)
+    }
+
+    /// How many documents a type's indices have, before the alias moves.
+    async fn counted(&self, target: &Target) -> Result<TargetReport, PortError> {
+        let indices = &self.ports.indices;
+        indices.refresh(&target.to).await?;
+        let before = match &target.from {
+            Some(from) => Some((from.clone(), indices.count(from).await?)),
+            None => None,
+        };
+        let after = (target.to.clone(), indices.count(&target.to).await?);
+        Ok(TargetReport { aggregate_type: target.aggregate_type.clone(), before, after })
+    }
+
+    /// The plan goes first, so that projection stops writing to indices that then go too. A late write
+    /// does not make one again: it goes by an alias that goes with its index.
     async fn give_up(&self, token: Uuid, plan: &Plan) -> Result<(), RebuildError> {
         self.finish(token).await?;
-        // A write to an index that is gone would make it again.
-        tokio::time::sleep(self.settings.known_after).await;
         for target in &plan.targets {
             self.ports.indices.delete(&target.to).await?;
         }

@@ -1,6 +1,7 @@
 //! What a rebuild has changed, to be told.
 
 use annals_domain::instant::Instant;
+use serde::{Deserialize, Serialize};
 
 use crate::plan::{Counts, Plan};
 
@@ -18,7 +19,7 @@ pub struct RebuildReport {
 }
 
 /// One entity type's part.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetReport {
     /// The type.
     pub aggregate_type: String,
