@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use annals_domain::definition::Shape;
 use annals_domain::entity::Entity;
 use annals_domain::services::broadcast::{BroadcastDecision, decide};
 use async_trait::async_trait;
@@ -26,13 +27,15 @@ impl BroadcastProjection {
 }
 
 /// Per field that differs, `{from, to}`; `None` stands for an entity that did not show.
-pub(crate) fn changes(
-    shape: &annals_domain::definition::Shape,
-    before: Option<&Entity>,
-    after: &Entity,
-) -> Map<String, Value> {
-    let was = before.map(|entity| entity.data(shape)).unwrap_or_default();
-    let is = after.data(shape);
+pub(crate) fn changes(shape: &Shape, before: Option<&Entity>, after: &Entity) -> Map<String, Value> {
+    differences(&data_of(shape, before), &after.data(shape))
+}
+
+fn data_of(shape: &Shape, entity: Option<&Entity>) -> Map<String, Value> {
+    entity.map(|entity| entity.data(shape)).unwrap_or_default()
+}
+
+fn differences(was: &Map<String, Value>, is: &Map<String, Value>) -> Map<String, Value> {
     let names = is.keys().chain(was.keys().filter(|name| !is.contains_key(*name)));
     let mut changes = Map::new();
     for name in names {
@@ -47,6 +50,7 @@ pub(crate) fn changes(
 fn announcement(work: &Work<'_>) -> Option<NormalizedEntityEvent> {
     let Progress { shape, before, entity, events, .. } = work.progress;
     let newest = &events.last()?.event;
+    let data = entity.data(shape);
     Some(NormalizedEntityEvent {
         event_id: newest.event_id(),
         aggregate_type: entity.aggregate_type.clone(),
@@ -55,8 +59,8 @@ fn announcement(work: &Work<'_>) -> Option<NormalizedEntityEvent> {
         provider: entity.provider,
         event_type: newest.event_type,
         timestamp: newest.timestamp(),
-        data: entity.data(shape),
-        changes: changes(shape, before.as_ref(), entity),
+        changes: differences(&data_of(shape, before.as_ref()), &data),
+        data,
         from_version: work.job.from_version,
         version: work.job.to_version,
         validation_info: events.iter().flat_map(|read| read.event.warnings.iter().cloned()).collect(),
