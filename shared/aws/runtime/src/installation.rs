@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use annals_application::commands::{CommandHandler, OutcomeObserver};
+use annals_application::commands::{CommandHandler, OutcomeObserver, Quarantine};
 use annals_application::ports::{Clock, EventPublisher, EventStore, Ids, ReadModel, StateStore};
 use annals_application::projection::{ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings};
 use annals_application::queries::{EntityQueries, PortsHealth, QueryPorts};
@@ -108,7 +108,7 @@ impl Installation {
         let health = PortsHealth::new(&ports, None, Arc::clone(&self.clock), &self.catalog);
         QueryApi {
             queries: EntityQueries::new(ports, Arc::clone(&self.catalog), self.dialects.clone()),
-            quarantine: self.handler().quarantine().clone(),
+            quarantine: Quarantine::new(Arc::clone(&self.state), Arc::clone(&self.clock), Arc::clone(&self.ids)),
             health: Arc::new(health),
         }
     }

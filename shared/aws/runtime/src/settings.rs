@@ -2,6 +2,8 @@
 //!
 //! Promises that the names here are the ones in `template.yaml`: a test compares them.
 
+use std::num::NonZeroUsize;
+
 use annals_application::commands::HandlerSettings;
 use annals_aws_client::{Environment, SettingsError};
 use annals_aws_publisher::PublishSettings;
@@ -134,7 +136,8 @@ impl Settings {
             dialects,
             log: environment.optional(LOG).unwrap_or_else(|| "info".to_owned()),
             admin_arns: admins.split(',').map(|arn| arn.trim().to_owned()).filter(|arn| !arn.is_empty()).collect(),
-            handler: HandlerSettings::default(),
+            // No projection shares the process, so nobody asks for what was just stored.
+            handler: HandlerSettings { recent_changes: NonZeroUsize::MIN, ..HandlerSettings::default() },
         }
     }
 }
