@@ -5,6 +5,8 @@
 //! tests run on are started, and go on running. It changes no source file.
 
 mod command;
+mod machine;
+mod package;
 mod python;
 mod runner;
 mod services;
@@ -17,6 +19,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::package::{Architecture, By};
 use crate::runner::{OnFailure, Step};
 
 #[derive(Parser)]
@@ -38,6 +41,15 @@ enum Task {
     Tidy,
     /// Install the tools that are missing, and nothing else.
     Tools,
+    /// Build the functions for Lambda, and check that its runtime can start them.
+    Package {
+        /// The processor, by the name that the template has for it.
+        #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
+        architecture: Architecture,
+        /// Build with `sam build`, into `.aws-sam`, for `sam local` and `sam deploy`.
+        #[arg(long)]
+        sam: bool,
+    },
     /// The local services that tests run on: DynamoDB Local, OpenSearch and moto.
     Services {
         #[command(subcommand)]
@@ -64,6 +76,14 @@ fn main() -> ExitCode {
         Task::Test { keep_going: false } => (steps::everything(root()), OnFailure::Stop),
         Task::Tidy => (vec![steps::tidy(root())], OnFailure::Stop),
         Task::Tools => (tools::steps(root()), OnFailure::Continue),
+        Task::Package { architecture, sam } => {
+            let by = if sam { By::Sam } else { By::CargoLambda };
+            (package::steps(root(), architecture, by), OnFailure::Stop)
+        }
+        Task::Services { task: ServicesTask::Up, port_offset } => {
+            let needs = machine::step(root(), move || services::needs(root(), port_offset));
+            (vec![needs, services_step(ServicesTask::Up, port_offset)], OnFailure::Stop)
+        }
         Task::Services { task, port_offset } => (vec![services_step(task, port_offset)], OnFailure::Stop),
     };
     run(&steps, on_failure)

@@ -1,26 +1,93 @@
-//! What comes from Python's package index: the template's checker and AWS's runtime interface
-//! emulator.
+//! What comes from Python's package index: the template's checker, AWS's runtime interface emulator,
+//! and what builds the functions.
 //!
 //! Promises to fetch each once, whole, into `target/services`, and to touch nothing else.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::command::Cargo;
+use crate::machine::Need;
+use crate::runner::Outcome;
 use crate::services::whole;
 
 const NEEDED: &str = "python3 with venv is needed (Debian: apt-get install python3-venv)";
 
 /// CloudFormation's linter, which knows SAM's types too.
 const CFN_LINT: &str = "1.58.0";
-/// The package that the emulator comes in.
+/// AWS's own builder, and the package that the emulator comes in.
 const SAM_CLI: &str = "1.170.0";
+/// Cargo's builder of functions, and its linker for whichever processor and glibc.
+const CARGO_LAMBDA: &str = "1.9.2";
+const ZIG: &str = "0.17.1";
+
+/// A tool in an environment of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PythonTool {
+    CfnLint,
+    CargoLambda,
+    Sam,
+}
+
+impl PythonTool {
+    /// The environment. Scripts know only the name that it was made under: modules and programs run.
+    pub(crate) fn folder(self, root: &Path) -> PathBuf {
+        home(root).join(match self {
+            Self::CfnLint => format!("cfn-lint-{CFN_LINT}"),
+            Self::CargoLambda => format!("cargo-lambda-{CARGO_LAMBDA}-zig-{ZIG}"),
+            Self::Sam => format!("sam-{SAM_CLI}"),
+        })
+    }
+
+    fn packages(self) -> String {
+        match self {
+            Self::CfnLint => format!("cfn-lint=={CFN_LINT}"),
+            Self::CargoLambda => format!("cargo-lambda=={CARGO_LAMBDA} ziglang=={ZIG}"),
+            Self::Sam => format!("aws-sam-cli=={SAM_CLI}"),
+        }
+    }
+
+    /// Fetches it, where it is not there.
+    pub(crate) fn provide(self, root: &Path) -> Result<Outcome> {
+        whole(&self.folder(root), |part| install(part, &self.packages()))?;
+        Ok(Outcome::DoneWith(self.packages().replace("==", " ")))
+    }
+}
+
+impl fmt::Display for PythonTool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CfnLint => "cfn-lint",
+            Self::CargoLambda => "cargo lambda",
+            Self::Sam => "sam",
+        })
+    }
+}
+
+fn home(root: &Path) -> PathBuf {
+    root.join("target").join("services")
+}
+
+fn emulator(root: &Path) -> PathBuf {
+    home(root).join("rie")
+}
+
+/// What has to be there to fetch a folder, unless it is fetched.
+pub(crate) fn needs(folder: &Path) -> Option<Need> {
+    (!folder.exists()).then_some(Need::Python)
+}
+
+/// What has to be there for the checks.
+pub(crate) fn needs_of_checks(root: &Path) -> impl Iterator<Item = Need> {
+    [PythonTool::CfnLint.folder(root), emulator(root)].into_iter().filter_map(|folder| needs(&folder))
+}
 
 /// Checks the template. Any region will do; without one it refuses.
 pub(crate) fn check_template(root: &Path) -> Result<()> {
-    let folder = root.join("target/services").join(format!("cfn-lint-{CFN_LINT}"));
-    whole(&folder, |part| install(part, &format!("cfn-lint=={CFN_LINT}")))?;
+    PythonTool::CfnLint.provide(root)?;
+    let folder = PythonTool::CfnLint.folder(root);
     // The script's own first line names the folder that it was made in.
     let [python, script] = ["python", "cfn-lint"].map(|name| folder.join("bin").join(name));
     let check = format!("{} template.yaml", script.display());
@@ -29,7 +96,7 @@ pub(crate) fn check_template(root: &Path) -> Result<()> {
 
 /// Fetches the emulator: one file of a wheel of which nothing else is needed.
 pub(crate) fn fetch_emulator(root: &Path) -> Result<()> {
-    whole(&root.join("target/services/rie"), |part| {
+    whole(&emulator(root), |part| {
         let download = format!("-m pip download --quiet --disable-pip-version-check --no-deps aws-sam-cli=={SAM_CLI}");
         Cargo::program("python3", part, &download).run().context(NEEDED)?;
         let wheel = std::fs::read_dir(part)?.next().context("the index has the package")??;

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 
 use crate::command::Cargo;
 use crate::runner::{Outcome, Step};
-use crate::{python, services, tidy, tools};
+use crate::{machine, python, services, tidy, tools};
 
 /// The functions as they are deployed, once for the tests and the benchmarks; with them what the
 /// benchmarks hold them against, so that they find the same build.
@@ -18,7 +18,12 @@ const FUNCTIONS: &str = "build --release -p annals-hello -p annals-ingest -p ann
 
 /// Set-up, then all checks.
 pub(crate) fn everything(root: &'static Path) -> Vec<Step> {
-    let mut steps = tools::steps(root);
+    let mut steps = vec![machine::step(root, move || {
+        let mut needs = services::needs(root, 0)?;
+        needs.extend(python::needs_of_checks(root));
+        Ok(needs)
+    })];
+    steps.extend(tools::steps(root));
     steps.push(tidy(root));
     steps.push(cargo(root, "format", "fmt --all --check"));
     steps.push(Step::new("template", move || done(python::check_template(root))));

@@ -14,15 +14,20 @@ use anyhow::{Context, Result, ensure};
 /// Nobody's id, of user and group, on every Linux that we know.
 const NOBODY: &str = "65534";
 
-/// Whether we are root, on a system that lets root become another without asking.
+/// See [`is_root`].
 static ROOT: LazyLock<bool> = LazyLock::new(|| {
     let id = Command::new("id").arg("-u").output();
     id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 });
 
+/// Whether we are root, on a system that lets root become another without asking.
+pub(crate) fn is_root() -> bool {
+    *ROOT
+}
+
 /// A command of a program under that account.
 pub(super) fn unprivileged(program: &Path) -> Command {
-    if !*ROOT {
+    if !is_root() {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
@@ -52,7 +57,7 @@ pub(super) fn reachable(home: &Path) -> Result<PathBuf> {
 
 /// Hands a folder over to that account.
 pub(super) fn hand_over(folder: &Path) -> Result<()> {
-    if !*ROOT {
+    if !is_root() {
         return Ok(());
     }
     let status = Command::new("chown").args(["-R", &format!("{NOBODY}:{NOBODY}")]).arg(folder).status();

@@ -2,6 +2,8 @@
 //!
 //! Everything is in memory: a start begins with no tables.
 
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -10,8 +12,10 @@ use super::answer::Answer;
 use super::docker::Image;
 use super::jdk::Jdk;
 use super::{Place, Prepared, Service, maven};
+use crate::machine::Need;
 
 const VERSION: &str = "2.6.1";
+const JAVA: RangeInclusive<u32> = 17..=u32::MAX;
 
 /// The service.
 pub(super) struct DynamoDbLocal;
@@ -56,10 +60,14 @@ impl Service for DynamoDbLocal {
         "Maven"
     }
 
+    fn needs(&self, place: &Place) -> Result<Vec<Need>> {
+        Ok([Need::Java(JAVA)].into_iter().chain(maven::needs(&libraries(place))).collect())
+    }
+
     fn prepare(&self, place: &Place) -> Result<Prepared> {
-        let jdk = Jdk::find(&(17..=u32::MAX));
+        let jdk = Jdk::find(&JAVA);
         let jdk = jdk.context("DynamoDB Local needs Java 17 or later (Debian: apt-get install openjdk-17-jre-headless), or a Docker engine")?;
-        let libraries = place.home.join(format!("dynamodb-local-{VERSION}"));
+        let libraries = libraries(place);
         maven::libraries(&format!("com.amazonaws:DynamoDBLocal:{VERSION}"), &libraries, &jdk)?;
         let mut command = Command::new(jdk.java());
         command.current_dir(&libraries).args(["-Xms128m", "-Xmx2g", "-Djava.library.path=.", "-cp", "*"]);
@@ -67,4 +75,8 @@ impl Service for DynamoDbLocal {
         command.args(["-disableTelemetry", "-port", &place.port.to_string()]);
         Ok(Prepared::Ready(command))
     }
+}
+
+fn libraries(place: &Place) -> PathBuf {
+    place.home.join(format!("dynamodb-local-{VERSION}"))
 }

@@ -15,13 +15,13 @@ const KEPT: [(&str, &str); 2] = [("/usr/lib/jvm", ""), ("/Library/Java/JavaVirtu
 
 /// An installed Java.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Jdk {
+pub(crate) struct Jdk {
     pub(super) home: PathBuf,
 }
 
 impl Jdk {
     /// The first that fits: as the environment names it, then as the system has it.
-    pub(super) fn find(versions: &RangeInclusive<u32>) -> Option<Self> {
+    pub(crate) fn find(versions: &RangeInclusive<u32>) -> Option<Self> {
         let fits = |home: &PathBuf| version_of(home).is_some_and(|version| versions.contains(&version));
         homes().into_iter().find(fits).map(|home| Self { home })
     }

@@ -10,6 +10,12 @@ use anyhow::{Context, Result};
 use super::jdk::Jdk;
 use super::start;
 use crate::command::Cargo;
+use crate::machine::Need;
+
+/// What has to be there to fetch a folder, unless it is fetched.
+pub(super) fn needs(folder: &Path) -> Option<Need> {
+    (!folder.exists()).then_some(Need::Maven)
+}
 
 /// Fetches an artifact with all that it needs at run time, as `folder/*.jar`.
 pub(super) fn libraries(artifact: &str, folder: &Path, jdk: &Jdk) -> Result<()> {
@@ -52,7 +58,7 @@ fn maven(goal: &str, folder: &Path, jdk: &Jdk) -> Result<()> {
     if std::env::var_os("JAVA_HOME").is_none() && !finds_java() {
         command = command.env("JAVA_HOME", &jdk.home.to_string_lossy());
     }
-    command.run().context("Maven is needed (Debian: apt-get install maven), or a Docker engine")
+    command.run().context("Maven does not bring it, and no Docker engine does")
 }
 
 fn project(artifact: &str) -> String {

@@ -23,11 +23,14 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+pub(crate) use self::account::is_root;
 use self::answer::Answer;
-use self::docker::Image;
+use self::docker::{Engine, Image};
+pub(crate) use self::jdk::Jdk;
 pub(crate) use self::maven::whole;
 use self::start::Standing;
 use self::started::Started;
+use crate::machine::Need;
 use crate::runner::Outcome;
 
 /// How to stop what `up` started.
@@ -58,6 +61,9 @@ trait Service: Sync {
 
     /// Where it comes from when not from Docker.
     fn source(&self) -> &'static str;
+
+    /// What the machine must have for it to be prepared.
+    fn needs(&self, place: &Place) -> Result<Vec<Need>>;
 
     /// Brings what it needs onto the machine, and makes the command that starts it there.
     fn prepare(&self, place: &Place) -> Result<Prepared>;
@@ -113,6 +119,25 @@ pub(crate) fn up(root: &Path, offset: u16) -> Result<Outcome> {
         println!("\nTests find them by:\n{}", exports(&services, offset));
     }
     Ok(outcome(services.len(), &absent))
+}
+
+/// What the machine must have for those that do not answer and do not come from Docker.
+pub(crate) fn needs(root: &Path, offset: u16) -> Result<Vec<Need>> {
+    let mut needs = Vec::new();
+    let mut engine = None;
+    for service in all() {
+        let place = Place::of(service.as_ref(), root, offset)?;
+        let begun = Started::load(&place)?.is_some_and(|started| started.is_alive());
+        if begun || service.ask(place.port) != Answer::Silent {
+            continue;
+        }
+        let engine = *engine.get_or_insert_with(|| docker::engine(root));
+        // Asked to the end: an engine whose registry is out of reach is of no use.
+        if engine == Engine::None || !service.image().is_to_be_had(root) {
+            needs.extend(service.needs(&place)?);
+        }
+    }
+    Ok(needs)
 }
 
 /// Begins one after the other, as each may have to be fetched, and waits for all at once. Each has its line printed.

@@ -2,6 +2,7 @@
 //!
 //! Everything is in memory: a start begins with nothing.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -9,6 +10,7 @@ use anyhow::Result;
 use super::answer::Answer;
 use super::docker::Image;
 use super::{Place, Prepared, Service, maven};
+use crate::machine::Need;
 use crate::python;
 
 const VERSION: &str = "5.2.5";
@@ -51,8 +53,12 @@ impl Service for Moto {
         "Python's package index"
     }
 
+    fn needs(&self, place: &Place) -> Result<Vec<Need>> {
+        Ok(python::needs(&folder(place)).into_iter().collect())
+    }
+
     fn prepare(&self, place: &Place) -> Result<Prepared> {
-        let folder = place.home.join(format!("moto-{VERSION}"));
+        let folder = folder(place);
         maven::whole(&folder, |part| {
             // A Docker engine would do as well.
             python::install(part, &format!("moto[server,events,sns,sqs,secretsmanager]=={VERSION}"))
@@ -62,4 +68,8 @@ impl Service for Moto {
         command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &place.port.to_string()]);
         Ok(Prepared::Ready(command))
     }
+}
+
+fn folder(place: &Place) -> PathBuf {
+    place.home.join(format!("moto-{VERSION}"))
 }

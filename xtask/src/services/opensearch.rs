@@ -13,6 +13,7 @@ use super::answer::{Answer, Reply};
 use super::docker::Image;
 use super::jdk::Jdk;
 use super::{Place, Prepared, Service, account, maven, start};
+use crate::machine::Need;
 
 const HEAP: &str = "-Xms512m -Xmx512m";
 
@@ -54,6 +55,11 @@ impl OpenSearch {
             return Some(Answer::Ready(Some(number.to_owned())));
         }
         Some(Answer::Other(format!("it is OpenSearch {number}")))
+    }
+
+    /// Where it is unpacked.
+    fn folder(self, home: &Path) -> PathBuf {
+        home.join(self.id())
     }
 
     fn without_java(self) -> Result<Prepared> {
@@ -123,10 +129,19 @@ impl Service for OpenSearch {
         "Maven"
     }
 
+    /// Where there is no Java for it, the newer line does without Maven too.
+    fn needs(&self, place: &Place) -> Result<Vec<Need>> {
+        if *self == Self::V3 && Jdk::find(&self.java()).is_none() {
+            return Ok(Vec::new());
+        }
+        let folder = self.folder(&account::reachable(&place.home)?);
+        Ok([Need::Java(self.java())].into_iter().chain(maven::needs(&folder)).collect())
+    }
+
     fn prepare(&self, place: &Place) -> Result<Prepared> {
         let Some(jdk) = Jdk::find(&self.java()) else { return self.without_java() };
         let (version, home) = (self.version(), account::reachable(&place.home)?);
-        let folder = home.join(format!("opensearch-{version}"));
+        let folder = self.folder(&home);
         let artifact = format!("org.opensearch.distribution.integ-test-zip:opensearch:{version}:zip");
         maven::archive(&artifact, &format!("opensearch-{version}"), &folder, &jdk)?;
         account::hand_over(&folder)?;

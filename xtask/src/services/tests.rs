@@ -59,3 +59,21 @@ fn what_was_started_is_known_again_and_forgotten_when_stopped() {
 fn an_offset_past_the_last_port_is_refused() {
     assert!(Place::of(&moto::Moto, Path::new("."), u16::MAX).is_err());
 }
+
+#[test]
+fn what_is_fetched_needs_no_program_to_fetch_it() {
+    let root = tempfile::tempdir().expect("a folder");
+    let place = |service: &dyn Service| Place::of(service, root.path(), 0).expect("a port");
+    let check = |service: &dyn Service, needs: &[Need]| {
+        assert_eq!(service.needs(&place(service)).expect("it is known"), needs, "{}", service.name());
+    };
+    let java = Need::Java(17..=u32::MAX);
+    check(&dynamodb::DynamoDbLocal, &[java.clone(), Need::Maven]);
+    check(&moto::Moto, &[Need::Python]);
+    let home = home(root.path());
+    for service in [&dynamodb::DynamoDbLocal as &dyn Service, &moto::Moto] {
+        fs::create_dir_all(home.join(format!("{}-{}", service.id(), service.version()))).expect("a folder");
+    }
+    check(&dynamodb::DynamoDbLocal, &[java]);
+    check(&moto::Moto, &[]);
+}

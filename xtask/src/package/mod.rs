@@ -1,0 +1,190 @@
+//! `cargo xtask package`: the functions as Lambda takes them.
+//!
+//! Promises four bootstraps for one processor, by `cargo lambda build` or by `sam build`, that Lambda's
+//! runtime can start. What builds them is fetched, in fixed versions. Nothing is run or deployed.
+
+mod bootstrap;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use object::elf;
+
+use self::bootstrap::Bootstrap;
+use crate::command::Cargo;
+use crate::machine;
+use crate::python::{self, PythonTool};
+use crate::runner::{Outcome, Step};
+
+const FUNCTIONS: [&str; 4] = ["ingest", "projection", "query", "backfill"];
+
+/// A processor that Lambda has, by the name that the template has for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Architecture {
+    Arm64,
+    #[value(name = "x86_64")]
+    X86_64,
+}
+
+/// What builds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    CargoLambda,
+    /// `sam build`, from the template.
+    Sam,
+}
+
+/// What is missing, the build, and a look at what came of it.
+pub(crate) fn steps(root: &'static Path, architecture: Architecture, by: By) -> Vec<Step> {
+    let tools = match by {
+        By::CargoLambda => vec![PythonTool::CargoLambda],
+        By::Sam => vec![PythonTool::CargoLambda, PythonTool::Sam],
+    };
+    let needed = tools.clone();
+    let needs = move || Ok(needed.iter().filter_map(|tool| python::needs(&tool.folder(root))).collect());
+    let mut steps = vec![machine::step(root, needs)];
+    steps.extend(tools.into_iter().map(|tool| Step::new(format!("tool: {tool}"), move || tool.provide(root))));
+    steps.push(Step::new(format!("rust for {architecture}"), move || rust_target(root, architecture)));
+    steps.push(Step::new("build", move || by.build(root, architecture).map(|()| Outcome::Done)));
+    steps.push(Step::new("bootstraps", move || bootstraps(&by.output(root, architecture), architecture, by)));
+    steps
+}
+
+/// The standard library for that processor, where rustup keeps it; else whoever installed Rust does.
+fn rust_target(root: &Path, architecture: Architecture) -> Result<Outcome> {
+    if Cargo::program("rustup", root, "--version").ask().is_none() {
+        return Ok(Outcome::DoneWith("rustup is not here: left to whoever installed Rust".to_owned()));
+    }
+    Cargo::program("rustup", root, &format!("target add {}", architecture.target())).run()?;
+    Ok(Outcome::Done)
+}
+
+/// All four are looked at, and each is told of.
+fn bootstraps(output: &Path, architecture: Architecture, by: By) -> Result<Outcome> {
+    let mut refused = Vec::new();
+    for function in FUNCTIONS {
+        match Bootstrap::checked(&output.join(by.folder(function)).join("bootstrap"), architecture) {
+            Ok(bootstrap) => println!("{function:10}  {architecture}  {bootstrap}"),
+            Err(error) => refused.push(format!("{error:#}")),
+        }
+    }
+    ensure!(refused.is_empty(), "{}", refused.join("\n"));
+    Ok(Outcome::DoneWith(format!("{} for {architecture} in {}", FUNCTIONS.len(), output.display())))
+}
+
+impl By {
+    fn build(self, root: &Path, architecture: Architecture) -> Result<()> {
+        let tools = PythonTool::CargoLambda.folder(root).join("bin");
+        let command = match self {
+            Self::CargoLambda => {
+                let packages = FUNCTIONS.map(|function| format!("-p annals-{function}")).join(" ");
+                let line = format!(
+                    "lambda build --release --target {} --lambda-dir {} {packages}",
+                    architecture.target(),
+                    self.output(Path::new(""), architecture).display()
+                );
+                Cargo::program(&tools.join("cargo-lambda").to_string_lossy(), root, &line)
+            }
+            // As a module: its script knows only the name under which its folder was made.
+            Self::Sam => {
+                let python = PythonTool::Sam.folder(root).join("bin").join("python");
+                let line = format!("-m samcli build --parameter-overrides Architecture={architecture}");
+                Cargo::program(&python.to_string_lossy(), root, &line).env("SAM_CLI_TELEMETRY", "0")
+            }
+        };
+        // First in the path: zig is looked for as a module of the first Python in it.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths([tools].into_iter().chain(std::env::split_paths(&path)))?;
+        command.env("PATH", &path.to_string_lossy()).run()
+    }
+
+    /// The folder of all four.
+    fn output(self, root: &Path, architecture: Architecture) -> PathBuf {
+        match self {
+            Self::CargoLambda => root.join("target").join("package").join(architecture.to_string()),
+            Self::Sam => root.join(".aws-sam").join("build"),
+        }
+    }
+
+    /// The folder of one, in that of all four.
+    fn folder(self, function: &str) -> String {
+        match self {
+            Self::CargoLambda => function.to_owned(),
+            Self::Sam => logical_id(function),
+        }
+    }
+}
+
+/// The template's name of a function.
+fn logical_id(function: &str) -> String {
+    let (first, rest) = function.split_at(1);
+    format!("{}{rest}Function", first.to_uppercase())
+}
+
+impl Architecture {
+    fn target(self) -> &'static str {
+        match self {
+            Self::Arm64 => "aarch64-unknown-linux-gnu",
+            Self::X86_64 => "x86_64-unknown-linux-gnu",
+        }
+    }
+
+    fn machine(self) -> elf::Machine {
+        match self {
+            Self::Arm64 => elf::EM_AARCH64,
+            Self::X86_64 => elf::EM_X86_64,
+        }
+    }
+
+    fn of(machine: elf::Machine) -> Option<Self> {
+        [Self::Arm64, Self::X86_64].into_iter().find(|architecture| architecture.machine() == machine)
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Arm64 => "arm64",
+            Self::X86_64 => "x86_64",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    const TEMPLATE: &str = include_str!("../../../template.yaml");
+
+    #[test]
+    fn processors_have_the_templates_names_and_its_default() {
+        let names: Vec<String> = Architecture::value_variants().iter().map(Architecture::to_string).collect();
+        assert!(TEMPLATE.contains(&format!("AllowedValues: [{}]", names.join(", "))), "{names:?}");
+        assert!(TEMPLATE.contains(&format!("  Architecture:\n    Type: String\n    Default: {}\n", names[0])));
+        for (name, architecture) in names.iter().zip(Architecture::value_variants()) {
+            assert_eq!(&Architecture::from_str(name, false).expect("an argument"), architecture);
+        }
+    }
+
+    #[test]
+    fn every_function_of_the_template_is_looked_at() {
+        for function in FUNCTIONS {
+            assert!(TEMPLATE.contains(&format!("\n  {}:\n    Type: AWS::Serverless::Function", logical_id(function))));
+            assert!(TEMPLATE.contains(&format!("CodeUri: functions/{function}\n")), "{function}");
+        }
+        assert_eq!(TEMPLATE.matches("Type: AWS::Serverless::Function\n").count(), FUNCTIONS.len());
+    }
+
+    #[test]
+    fn each_bootstrap_that_does_not_fit_or_is_not_there_is_named() {
+        let output = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(output.path().join("QueryFunction")).expect("a folder");
+        std::fs::write(output.path().join("QueryFunction/bootstrap"), "#!/bin/sh").expect("a file");
+        let error = bootstraps(output.path(), Architecture::Arm64, By::Sam).expect_err("none is right").to_string();
+        assert_eq!(error.matches("/bootstrap` cannot be read").count(), 3, "{error}");
+        assert_eq!(error.matches("QueryFunction/bootstrap` is no 64-bit ELF program").count(), 1, "{error}");
+    }
+}
