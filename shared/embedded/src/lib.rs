@@ -5,6 +5,7 @@
 //! processes stay dense and lose nothing, and the search index can be rebuilt under them. Does not
 //! promise to be reached over a network, nor that the file may lie on a network's file system.
 
+mod columns;
 mod database;
 mod event_store;
 pub mod process;

@@ -25,7 +25,7 @@ fn database() -> (Database, TempDir) {
 fn gadget(id: &str, version: u64, catalog: &Catalog) -> Document {
     let mut document = document("Gadget__c", id, vec![("name", text(&format!("{id} at {version}")))]);
     document.shape = catalog.shape(Provider::Salesforce, &EntityName::new("Gadget__c"));
-    document.entity.version = Version::new(version);
+    Arc::make_mut(&mut document.entity).version = Version::new(version);
     document
 }
 

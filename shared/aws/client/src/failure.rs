@@ -10,36 +10,44 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-/// Codes by which a service says that it has done nothing yet, and may later.
-const THROTTLED: [&str; 11] = [
-    "ProvisionedThroughputExceededException",
-    "ThrottlingException",
+/// Codes by which a service says that it has done nothing yet, and may later. A role's session that
+/// ran out is renewed by the next call.
+const UNAVAILABLE: [&str; 14] = [
+    "ProvisionedThroughputExceeded",
     "Throttling",
-    "ThrottledException",
+    "Throttled",
     "RequestLimitExceeded",
     "RequestThrottled",
-    "TooManyRequestsException",
-    "LimitExceededException",
-    "TransactionInProgressException",
-    "TransactionConflictException",
-    "ReplicatedWriteConflictException",
+    "TooManyRequests",
+    "LimitExceeded",
+    "TransactionInProgress",
+    "TransactionConflict",
+    "ReplicatedWriteConflict",
+    "KMSThrottling",
+    "ServiceUnavailable",
+    "ExpiredToken",
+    "RequestExpired",
 ];
+
+/// Codes of a service's own failure: it may have done what it was asked to.
+const FAILED: [&str; 5] =
+    ["Internal", "InternalFailure", "InternalError", "InternalServerError", "InternalServiceError"];
 
 /// Codes that an operator can mend only: rights, names, keys.
 const MISCONFIGURED: [&str; 13] = [
-    "AccessDeniedException",
     "AccessDenied",
     "AuthorizationError",
-    "AuthorizationErrorException",
-    "NotAuthorized",
-    "UnrecognizedClientException",
+    "UnrecognizedClient",
     "InvalidClientTokenId",
-    "InvalidSignatureException",
+    "InvalidSignature",
+    "InvalidSecurity",
+    "InvalidAccountId",
     "IncompleteSignature",
-    "MissingAuthenticationTokenException",
-    "ResourceNotFoundException",
+    "MissingAuthenticationToken",
+    "OptInRequired",
+    "ResourceNotFound",
     "NotFound",
-    "NotFoundException",
+    "EndpointDisabled",
 ];
 
 /// What stands for the code of an answer that has none.
@@ -61,6 +69,18 @@ where
     PortError::new(kind, resource, message).caused_by(error)
 }
 
+/// What a code says by itself, of a call or of one entry in it; nothing where it is not known.
+pub fn kind_of_code(code: &str) -> Option<PortErrorKind> {
+    match code.strip_suffix("Exception").unwrap_or(code) {
+        code if UNAVAILABLE.contains(&code) => Some(PortErrorKind::Unavailable),
+        code if FAILED.contains(&code) => Some(PortErrorKind::OutcomeUnknown),
+        code if MISCONFIGURED.contains(&code) => Some(PortErrorKind::Misconfigured),
+        // EventBridge's of a source or a detail type; and the key service's, behind a topic or a table.
+        code if code.starts_with("NotAuthorized") || code.starts_with("KMS") => Some(PortErrorKind::Misconfigured),
+        _ => None,
+    }
+}
+
 fn of_connector(error: Option<&ConnectorError>) -> (PortErrorKind, String) {
     match error {
         Some(error) if error.is_timeout() => (PortErrorKind::OutcomeUnknown, "no answer in time".to_owned()),
@@ -72,18 +92,14 @@ fn of_connector(error: Option<&ConnectorError>) -> (PortErrorKind, String) {
 
 fn of_service(error: &impl ProvideErrorMetadata, status: u16) -> (PortErrorKind, String) {
     let code = error.code().unwrap_or(NO_CODE);
-    let kind = match code {
-        code if THROTTLED.contains(&code) => PortErrorKind::Unavailable,
-        // A role's session that ran out is renewed by the next call.
-        "ExpiredTokenException" | "ExpiredToken" | "RequestExpired" => PortErrorKind::Unavailable,
-        code if MISCONFIGURED.contains(&code) => PortErrorKind::Misconfigured,
+    let kind = kind_of_code(code).unwrap_or(match code {
         _ if status == 429 || status == 503 => PortErrorKind::Unavailable,
         // An answer that is no refusal, but that cannot be read, may be a success.
         _ if !(400..500).contains(&status) => PortErrorKind::OutcomeUnknown,
         // A refusal without a code is not the service's: something in between sent it.
         NO_CODE => PortErrorKind::Unavailable,
         _ => PortErrorKind::Rejected,
-    };
+    });
     // The service's own words may quote a record's values (a validation does); its code never does.
     let message = if kind == PortErrorKind::Misconfigured {
         format!("{code}: {}", error.message().unwrap_or("no message"))
@@ -91,4 +107,71 @@ fn of_service(error: &impl ProvideErrorMetadata, status: u16) -> (PortErrorKind,
         format!("{code} ({status})")
     };
     (kind, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::error::ErrorMetadata;
+    use aws_smithy_types::error::metadata::Builder as ErrorMetadataBuilder;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(kind: Option<PortErrorKind>, codes: &[&str]) {
+        for code in codes {
+            assert_eq!(kind_of_code(code), kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_code_says_what_the_caller_may_do() {
+        check(
+            Some(PortErrorKind::Unavailable),
+            &[
+                "ProvisionedThroughputExceededException",
+                "ThrottlingException",
+                "Throttling",
+                "Throttled",
+                "ServiceUnavailable",
+                "KMSThrottling",
+                "ExpiredTokenException",
+            ],
+        );
+        check(
+            Some(PortErrorKind::OutcomeUnknown),
+            &["InternalFailure", "InternalException", "InternalError", "InternalErrorException"],
+        );
+        check(
+            Some(PortErrorKind::Misconfigured),
+            &[
+                "AccessDeniedException",
+                "AuthorizationError",
+                "NotAuthorizedForSourceException",
+                "NotAuthorizedForSource",
+                "NotAuthorizedForDetailTypeException",
+                "InvalidAccountIdException",
+                "KMSAccessDenied",
+                "KMSDisabled",
+                "ResourceNotFoundException",
+            ],
+        );
+        check(None, &["MalformedDetail", "InvalidArgument", "RedactionFailure", "InvalidParameter", NO_CODE]);
+    }
+
+    #[track_caller]
+    fn check_call(code: Option<&str>, status: u16, expected: PortErrorKind) {
+        let error = ErrorMetadata::builder();
+        let error = code.into_iter().fold(error, ErrorMetadataBuilder::code).build();
+        assert_eq!(of_service(&error, status).0, expected, "{code:?} {status}");
+    }
+
+    #[test]
+    fn where_the_code_says_nothing_the_status_does() {
+        check_call(Some("ValidationException"), 400, PortErrorKind::Rejected);
+        check_call(Some("SomethingNew"), 503, PortErrorKind::Unavailable);
+        check_call(Some("SomethingNew"), 502, PortErrorKind::OutcomeUnknown);
+        check_call(None, 403, PortErrorKind::Unavailable);
+        check_call(None, 200, PortErrorKind::OutcomeUnknown);
+        check_call(Some("ThrottlingException"), 400, PortErrorKind::Unavailable);
+    }
 }

@@ -10,4 +10,4 @@ mod failure;
 
 pub use self::connection::{Trust, connect, without_retries};
 pub use self::environment::{Environment, SettingsError};
-pub use self::failure::port_error;
+pub use self::failure::{kind_of_code, port_error};

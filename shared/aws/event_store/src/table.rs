@@ -9,8 +9,7 @@ use annals_application::ports::{PortError, PortErrorKind};
 use annals_aws_client::port_error;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters;
-use aws_sdk_dynamodb::error::{BuildError, SdkError};
-use aws_sdk_dynamodb::types::builders::StreamSpecificationBuilder;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
     StreamViewType,
@@ -28,7 +27,7 @@ const READY: Duration = Duration::from_secs(60);
 /// already is left as it is.
 pub async fn create_table(client: &Client, name: &str) -> Result<(), PortError> {
     let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage);
-    create(client, name, Some(stream)).await
+    create(client, name, Some(stream.build().expect("it is said whether there is one"))).await
 }
 
 /// The same table without its stream, for tests and benchmarks that write much and read no stream:
@@ -37,19 +36,16 @@ pub async fn create_table_without_stream(client: &Client, name: &str) -> Result<
     create(client, name, None).await
 }
 
-async fn create(client: &Client, name: &str, stream: Option<StreamSpecificationBuilder>) -> Result<(), PortError> {
-    let shape = |error: BuildError| {
-        PortError::new(PortErrorKind::Misconfigured, name, "the table cannot be described").caused_by(error)
-    };
+async fn create(client: &Client, name: &str, stream: Option<StreamSpecification>) -> Result<(), PortError> {
     let made = client
         .create_table()
         .table_name(name)
-        .attribute_definitions(attribute(ENTITY_KEY, ScalarAttributeType::S).map_err(shape)?)
-        .attribute_definitions(attribute(VERSION, ScalarAttributeType::N).map_err(shape)?)
-        .key_schema(key(ENTITY_KEY, KeyType::Hash).map_err(shape)?)
-        .key_schema(key(VERSION, KeyType::Range).map_err(shape)?)
+        .attribute_definitions(attribute(ENTITY_KEY, ScalarAttributeType::S))
+        .attribute_definitions(attribute(VERSION, ScalarAttributeType::N))
+        .key_schema(key(ENTITY_KEY, KeyType::Hash))
+        .key_schema(key(VERSION, KeyType::Range))
         .billing_mode(BillingMode::PayPerRequest)
-        .set_stream_specification(stream.map(|stream| stream.build()).transpose().map_err(shape)?)
+        .set_stream_specification(stream)
         .send()
         .await;
     match made {
@@ -63,10 +59,11 @@ async fn create(client: &Client, name: &str, stream: Option<StreamSpecificationB
     })
 }
 
-fn attribute(name: &str, kind: ScalarAttributeType) -> Result<AttributeDefinition, BuildError> {
-    AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()
+fn attribute(name: &str, kind: ScalarAttributeType) -> AttributeDefinition {
+    let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
+    definition.build().expect("both settings are given")
 }
 
-fn key(name: &str, kind: KeyType) -> Result<KeySchemaElement, BuildError> {
-    KeySchemaElement::builder().attribute_name(name).key_type(kind).build()
+fn key(name: &str, kind: KeyType) -> KeySchemaElement {
+    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("both settings are given")
 }

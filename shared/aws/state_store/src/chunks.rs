@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::{CancellationReason, ConditionCheck, TransactWriteI
 use tokio::time::{Duration, sleep};
 use uuid::Uuid;
 
-use crate::items::{Item, Place, Table, number, text};
+use crate::items::{Item, Place, Table, number};
 use crate::packed::{binary, pack, unpack};
 use crate::table::EXPIRES_AT;
 
@@ -41,26 +41,9 @@ pub(crate) async fn chunk(table: &Table, body: Uuid, number: u32) -> Result<Opti
 }
 
 pub(crate) async fn drop_all(table: &Table, body: Uuid) -> Result<(), PortError> {
-    let mut start = None;
-    loop {
-        let request = table
-            .client
-            .query()
-            .table_name(&table.name)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(partition(body)))
-            .projection_expression("pk, sk")
-            .set_exclusive_start_key(start);
-        let answer = request.send().await.map_err(|error| table.failed(error))?;
-        let items = answer.items.unwrap_or_default();
-        let places: Vec<Place> = items.into_iter().map(|item| Item(item).place()).collect();
-        table.remove_all(&places).await?;
-        start = answer.last_evaluated_key;
-        if start.is_none() {
-            return Ok(());
-        }
-    }
+    let keys = table.found(table.query(partition(body)).projection_expression("pk, sk")).await?;
+    let places: Vec<Place> = keys.iter().map(Item::place).collect();
+    table.remove_all(&places).await
 }
 
 /// Until when an entry's chunks are kept, where it ever bound them.
@@ -100,11 +83,7 @@ async fn forget_bound(table: &Table, entry: &Place, at: i64) -> Result<(), PortE
         .update_expression("REMOVE chunks_bound")
         .condition_expression("chunks_bound = :at AND attribute_not_exists(expires_at)")
         .expression_attribute_values(":at", number(at));
-    match request.send().await {
-        Ok(_) => Ok(()),
-        Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
-        Err(error) => Err(table.failed(error)),
-    }
+    table.held(request.send().await).map(drop)
 }
 
 /// Sets a chunk's expiry after its entry's, or takes it away; `false` where the entry has another

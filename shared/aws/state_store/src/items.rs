@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, DeleteRequest, KeysAndAttributes, ReturnValuesOnConditionCheckFailure, WriteRequest,
 };
@@ -170,6 +171,30 @@ impl Table {
         let request = self.client.get_item().table_name(&self.name).set_key(Some(place.key())).consistent_read(true);
         let answer = request.send().await.map_err(|error| self.failed(error))?;
         Ok(answer.item.map(Item))
+    }
+
+    /// A consistent query of one partition, whose key is `:pk` in its expressions.
+    pub(crate) fn query(&self, pk: impl Into<String>) -> QueryFluentBuilder {
+        let request = self.client.query().table_name(&self.name).consistent_read(true);
+        request.key_condition_expression("pk = :pk").expression_attribute_values(":pk", text(pk))
+    }
+
+    /// All that a query finds, over all pages.
+    pub(crate) async fn found(&self, query: QueryFluentBuilder) -> Result<Vec<Item>, PortError> {
+        let items = query.into_paginator().items().send().try_collect().await.map_err(|error| self.failed(error))?;
+        Ok(items.into_iter().map(Item).collect())
+    }
+
+    /// The answer to a conditional write; `None` where its condition did not hold.
+    pub(crate) fn held<T, E>(&self, sent: Result<T, SdkError<E, HttpResponse>>) -> Result<Option<T>, PortError>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        match sent {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
+            Err(error) => Err(self.failed(error)),
+        }
     }
 
     /// Writes an item whatever is there.

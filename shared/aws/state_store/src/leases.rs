@@ -68,11 +68,7 @@ pub(crate) async fn finish(table: &Table, work: &str, token: Uuid) -> Result<boo
         .condition_expression("#token = :token")
         .expression_attribute_names("#token", "token")
         .expression_attribute_values(":token", value(token));
-    match request.send().await {
-        Ok(_) => Ok(true),
-        Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(false),
-        Err(error) => Err(table.failed(error)),
-    }
+    Ok(table.held(request.send().await)?.is_some())
 }
 
 pub(crate) async fn checkpoint(table: &Table, work: &str) -> Result<Option<String>, PortError> {
@@ -93,11 +89,7 @@ fn update(table: &Table, work: &str, token: Uuid) -> UpdateItemFluentBuilder {
 
 /// The item as it is after the update; `None` where its condition did not hold.
 async fn send(table: &Table, request: UpdateItemFluentBuilder) -> Result<Option<Item>, PortError> {
-    match request.send().await {
-        Ok(answer) => Ok(Some(Item(answer.attributes.unwrap_or_default()))),
-        Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(None),
-        Err(error) => Err(table.failed(error)),
-    }
+    Ok(table.held(request.send().await)?.map(|answer| Item(answer.attributes.unwrap_or_default())))
 }
 
 fn value(token: Uuid) -> AttributeValue {

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::Select;
 use futures::future::try_join_all;
 use uuid::Uuid;
 
-use crate::items::{Attributes, Item, Place, Table, text};
+use crate::items::{Attributes, Item, Place, Table};
 use crate::table::{LIST_INDEX, LISTED};
 
 /// Moves the earliest instant there is above zero, and the latest stays within the digits.
@@ -103,16 +103,13 @@ impl Table {
         loop {
             let wanted = most.saturating_sub(items.len());
             let mut request = self
-                .client
-                .query()
-                .table_name(&self.name)
+                .query(&partition)
                 .index_name(LIST_INDEX)
-                .consistent_read(true)
-                .key_condition_expression("pk = :pk")
                 .set_filter_expression(filter.expression.clone())
-                .set_expression_attribute_values(Some(filter.values.clone()))
-                .expression_attribute_values(":pk", text(&partition))
                 .set_exclusive_start_key(start);
+            for (name, value) in &filter.values {
+                request = request.expression_attribute_values(name, value.clone());
+            }
             request = match wanted {
                 0 => request.select(Select::Count),
                 _ => request.limit(i32::try_from(wanted.min(PAGE)).unwrap_or(i32::MAX)),

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use annals_application::ports::PortError;
 use annals_domain::identity::{EntityName, Provider};
 
-use crate::items::{Item, Place, Table, text};
+use crate::items::{Item, Place, Table};
 
 const OBJECTS: &str = "object";
 
@@ -35,26 +35,10 @@ pub(crate) async fn note(table: &Table, noted: &Noted, objects: &[Object]) -> Re
 }
 
 pub(crate) async fn noted(table: &Table, noted: &Noted) -> Result<Vec<Object>, PortError> {
-    let (mut objects, mut start) = (Vec::new(), None);
-    loop {
-        let request = table
-            .client
-            .query()
-            .table_name(&table.name)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(OBJECTS))
-            .set_exclusive_start_key(start);
-        let answer = request.send().await.map_err(|error| table.failed(error))?;
-        for item in answer.items.unwrap_or_default() {
-            objects.push(table.read::<Object>(&Item(item))?);
-        }
-        start = answer.last_evaluated_key;
-        if start.is_none() {
-            noted.lock().extend(objects.iter().cloned());
-            return Ok(objects);
-        }
-    }
+    let items = table.found(table.query(OBJECTS)).await?;
+    let objects = items.iter().map(|item| table.read(item)).collect::<Result<Vec<Object>, _>>()?;
+    noted.lock().extend(objects.iter().cloned());
+    Ok(objects)
 }
 
 fn place(provider: Provider, name: &EntityName) -> Place {

@@ -32,12 +32,8 @@ async fn put_one(table: &Table, snapshot: &Aggregate) -> Result<(), PortError> {
 
 pub(crate) async fn newest(table: &Table, key: &EntityKey, at_most: Version) -> Result<Option<Aggregate>, PortError> {
     let request = table
-        .client
-        .query()
-        .table_name(&table.name)
-        .consistent_read(true)
+        .query(series(key))
         .key_condition_expression("pk = :pk AND sk <= :sk")
-        .expression_attribute_values(":pk", text(series(key)))
         .expression_attribute_values(":sk", text(sortable(at_most)))
         .scan_index_forward(false)
         .limit(1);

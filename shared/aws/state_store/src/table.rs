@@ -2,16 +2,17 @@
 //!
 //! Promises the shape that the deployment's template gives the real one. Changes no table that is there.
 
+use std::time::Duration;
+
 use annals_application::ports::{PortError, PortErrorKind};
 use annals_aws_client::port_error;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::client::Waiters;
 use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, LocalSecondaryIndex, Projection, ProjectionType,
-    ScalarAttributeType, TableStatus, TimeToLiveSpecification,
+    ScalarAttributeType, TimeToLiveSpecification,
 };
-use tokio::time::{Duration, sleep};
 
 /// The local secondary index on (`pk`, `listed`) by which lists are read in order.
 pub const LIST_INDEX: &str = "by_list";
@@ -23,9 +24,8 @@ pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
 pub(crate) const LISTED: &str = "listed";
 
-/// How long a new table may take to become active: a local one is at once.
-const ROUNDS: u32 = 100;
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long a new table may take to come up: a local one is at once.
+const READY: Duration = Duration::from_secs(60);
 
 /// Makes the table, on demand and with its expiry turned on. One that is there stays as it is.
 pub async fn create_table(client: &Client, name: &str) -> Result<(), PortError> {
@@ -44,30 +44,16 @@ pub async fn create_table(client: &Client, name: &str) -> Result<(), PortError> 
     request = request.key_schema(key(PK, KeyType::Hash)).key_schema(key(SK, KeyType::Range));
     match request.local_secondary_indexes(index).send().await {
         Ok(_) => {}
-        Err(error) if is_there(&error) => return Ok(()),
+        Err(SdkError::ServiceError(answer)) if answer.err().is_resource_in_use_exception() => return Ok(()),
         Err(error) => return Err(port_error(name, error)),
     }
-    become_active(client, name).await?;
+    client.wait_until_table_exists().table_name(name).wait(READY).await.map_err(|error| {
+        PortError::new(PortErrorKind::Unavailable, name, "the table does not become active").caused_by(error)
+    })?;
     let expiry = TimeToLiveSpecification::builder().enabled(true).attribute_name(EXPIRES_AT);
     let expiry = expiry.build().expect("both settings are given");
     let set = client.update_time_to_live().table_name(name).time_to_live_specification(expiry).send().await;
     set.map(drop).map_err(|error| port_error(name, error))
-}
-
-fn is_there<R>(error: &SdkError<CreateTableError, R>) -> bool {
-    error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception)
-}
-
-async fn become_active(client: &Client, name: &str) -> Result<(), PortError> {
-    for _ in 0..ROUNDS {
-        let described = client.describe_table().table_name(name).send().await;
-        let described = described.map_err(|error| port_error(name, error))?;
-        if described.table().and_then(|table| table.table_status()) == Some(&TableStatus::Active) {
-            return Ok(());
-        }
-        sleep(PAUSE).await;
-    }
-    Err(PortError::new(PortErrorKind::Unavailable, name, "the new table does not become active"))
 }
 
 fn key(name: &str, kind: KeyType) -> KeySchemaElement {

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use annals_application::ports::{AppendError, PortError, PortErrorKind, StoredEvent};
 use annals_domain::identity::{AggregateId, EntityName};
 use annals_domain::position::EventId;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
+use rusqlite::{CachedStatement, Connection, Row, Transaction, params};
 
-use super::{RESOURCE, number, row};
+use super::{RESOURCE, row};
+use crate::columns::{json, number, to_json, uuid};
 use crate::database::{Failure, begin_write};
 
 type Answer = Result<(), AppendError>;
@@ -96,12 +97,11 @@ fn insert(
 
 fn execute(statement: &mut CachedStatement<'_>, stored: &StoredEvent) -> Result<usize, Failure> {
     let event = &*stored.event;
-    let encode = |error: serde_json::Error| Failure::rejected(error.to_string());
-    let warnings = (!event.warnings.is_empty()).then(|| serde_json::to_string(&event.warnings));
+    let warnings = (!event.warnings.is_empty()).then(|| to_json(&event.warnings));
     let rows = statement.execute(params![
         event.entity_name.as_str(),
         event.aggregate_id.uuid().as_bytes(),
-        number(event.version),
+        number(event.version.get()),
         event.event_id().uuid().as_bytes(),
         event.event_type.as_str(),
         event.timestamp().millis(),
@@ -109,9 +109,9 @@ fn execute(statement: &mut CachedStatement<'_>, stored: &StoredEvent) -> Result<
         event.position.commit_number,
         event.position.sequence_number,
         event.recorded_at.millis(),
-        serde_json::to_string(&event.metadata).map_err(encode)?,
-        warnings.transpose().map_err(encode)?,
-        serde_json::to_string(&stored.head).map_err(encode)?,
+        to_json(&event.metadata)?,
+        warnings.transpose()?,
+        to_json(&stored.head)?,
         &*event.data,
     ])?;
     Ok(rows)
@@ -124,10 +124,10 @@ fn why_not(transaction: &Transaction<'_>, stored: &StoredEvent) -> Result<Append
         "SELECT event_id, head FROM events WHERE entity_name = ? AND aggregate_id = ? AND version = ?",
     )?;
     let id = event.aggregate_id.uuid();
-    let place = params![event.entity_name.as_str(), id.as_bytes(), number(event.version)];
-    let taken = statement.query_row(place, |found| Ok((row::uuid(found, 0), row::json(found, 1)))).optional()?;
-    match taken {
-        Some((event_id, head)) => Ok(AppendError::Conflict { event_id: EventId::from_uuid(event_id?), head: head? }),
+    let place = params![event.entity_name.as_str(), id.as_bytes(), number(event.version.get())];
+    let taken = |row: &Row<'_>| -> Result<_, Failure> { Ok((uuid(row, 0)?, json(row, 1)?)) };
+    match statement.query_and_then(place, taken)?.next().transpose()? {
+        Some((event_id, head)) => Ok(AppendError::Conflict { event_id: EventId::from_uuid(event_id), head }),
         None => {
             let hole = format!("version {} would leave a hole: the one before it is not stored", event.version);
             Ok(AppendError::NotApplied(Failure::rejected(hole).at(RESOURCE)))

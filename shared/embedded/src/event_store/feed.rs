@@ -5,9 +5,10 @@
 use annals_application::ports::{CommitPosition, EventFeed, PortError, StoredEvent};
 use annals_domain::instant::Instant;
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{RESOURCE, SqliteEventStore, row};
+use crate::columns::{instant, number};
 use crate::database::Failure;
 
 const AFTER: &str = concat!(
@@ -27,7 +28,7 @@ impl EventFeed for SqliteEventStore {
         after: CommitPosition,
         limit: usize,
     ) -> Result<Vec<(CommitPosition, StoredEvent)>, PortError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let limit = number(limit);
         let read = self.database.read(RESOURCE, move |transaction| {
             let mut statement = transaction.prepare_cached(AFTER)?;
             let mut rows = statement.query([stored(after), limit])?;
@@ -66,8 +67,8 @@ impl EventFeed for SqliteEventStore {
             let mut statement = transaction.prepare_cached(
                 "SELECT commit_position, recorded_at FROM events ORDER BY commit_position DESC LIMIT 1",
             )?;
-            let last = statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-            last.map(|(at, recorded_at)| Ok((position(at)?, row::instant(recorded_at)?))).transpose()
+            let last = |row: &Row<'_>| -> Result<_, Failure> { Ok((position(row.get(0)?)?, instant(row, 1)?)) };
+            statement.query_and_then([], last)?.next().transpose()
         });
         read.await
     }
@@ -88,7 +89,7 @@ pub(crate) fn last_position(connection: &Connection) -> Result<CommitPosition, F
 
 /// A position as SQLite holds it.
 pub(super) fn stored(position: CommitPosition) -> i64 {
-    i64::try_from(position.0).unwrap_or(i64::MAX)
+    number(position.0)
 }
 
 pub(super) fn position(number: i64) -> Result<CommitPosition, Failure> {

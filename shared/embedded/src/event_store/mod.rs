@@ -11,11 +11,11 @@ mod streams;
 use annals_application::ports::{AppendError, Direction, EventStore, PortError, ReadOptions, StoredEvent};
 use annals_domain::head::Head;
 use annals_domain::identity::EntityKey;
-use annals_domain::position::Version;
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 
 pub use self::streams::ChangedStreams;
+use crate::columns::{json, number};
 use crate::database::{Database, Failure};
 
 /// What errors name.
@@ -66,8 +66,7 @@ fn head(transaction: &Transaction<'_>, key: &EntityKey) -> Result<Option<Head>, 
     )?;
     let id = key.aggregate_id.uuid();
     let key = params![key.entity_name.as_str(), id.as_bytes()];
-    let head = statement.query_row(key, |row| Ok(row::json(row, 0))).optional()?;
-    head.transpose()
+    statement.query_and_then(key, |row| json(row, 0))?.next().transpose()
 }
 
 const ASCENDING: &str = concat!(
@@ -89,23 +88,15 @@ fn read(transaction: &Transaction<'_>, key: &EntityKey, options: &ReadOptions) -
         Direction::Ascending => ASCENDING,
         Direction::Descending => DESCENDING,
     })?;
-    let mut rows = statement.query(params![
+    let id = key.aggregate_id.uuid();
+    let range = params![
         key.entity_name.as_str(),
-        key.aggregate_id.uuid().as_bytes(),
-        number(options.from_version),
-        options.to_version.map_or(i64::MAX, number),
+        id.as_bytes(),
+        number(options.from_version.get()),
+        options.to_version.map_or(i64::MAX, |version| number(version.get())),
         options.from_time.map_or(i64::MIN, |time| time.millis()),
         options.to_time.map_or(i64::MAX, |time| time.millis()),
-        i64::try_from(options.limit).unwrap_or(i64::MAX),
-    ])?;
-    let mut events = Vec::new();
-    while let Some(row) = rows.next()? {
-        events.push(row::event(row)?);
-    }
-    Ok(events)
-}
-
-/// A version as SQLite holds it; none that is stored is above `i64::MAX`.
-fn number(version: Version) -> i64 {
-    i64::try_from(version.get()).unwrap_or(i64::MAX)
+        number(options.limit),
+    ];
+    statement.query_and_then(range, row::event)?.collect()
 }

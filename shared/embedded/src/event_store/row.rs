@@ -6,12 +6,10 @@ use annals_application::ports::StoredEvent;
 use annals_domain::event::{DomainEvent, EventType};
 use annals_domain::finding::Finding;
 use annals_domain::identity::{AggregateId, EntityName};
-use annals_domain::instant::Instant;
-use annals_domain::position::{EventId, Position, Rank, Version};
+use annals_domain::position::{EventId, Position, Rank};
 use rusqlite::Row;
-use serde::de::DeserializeOwned;
-use uuid::Uuid;
 
+use crate::columns::{instant, json, text, uuid, version};
 use crate::database::Failure;
 
 /// The columns of an event, in the order in which it is read and written.
@@ -29,43 +27,23 @@ pub(super) const COLUMNS: usize = 14;
 /// The event in a row that begins with `columns!()`.
 pub(super) fn event(row: &Row<'_>) -> Result<StoredEvent, Failure> {
     let event = DomainEvent {
-        entity_name: EntityName::new(row.get_ref(0)?.as_str().map_err(Failure::unreadable)?),
+        entity_name: EntityName::new(text(row, 0)?),
         aggregate_id: AggregateId::from_uuid(uuid(row, 1)?),
-        version: version(row.get(2)?)?,
-        event_type: event_type(row.get_ref(4)?.as_str().map_err(Failure::unreadable)?)?,
+        version: version(row, 2)?,
+        event_type: event_type(text(row, 4)?)?,
         position: Position {
-            instant: instant(row.get(5)?)?,
+            instant: instant(row, 5)?,
             rank: rank(row.get(6)?)?,
             commit_number: row.get(7)?,
             sequence_number: row.get(8)?,
             event_id: EventId::from_uuid(uuid(row, 3)?),
         },
-        recorded_at: instant(row.get(9)?)?,
+        recorded_at: instant(row, 9)?,
         metadata: json(row, 10)?,
         warnings: warnings(row)?,
-        data: Arc::from(row.get_ref(13)?.as_str().map_err(Failure::unreadable)?),
+        data: Arc::from(text(row, 13)?),
     };
     Ok(StoredEvent { event: Arc::new(event), head: json(row, 12)? })
-}
-
-/// The JSON in a column.
-pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, Failure> {
-    let text = row.get_ref(column)?.as_str().map_err(Failure::unreadable)?;
-    serde_json::from_str(text).map_err(Failure::unreadable)
-}
-
-/// The UUID in a column.
-pub(super) fn uuid(row: &Row<'_>, column: usize) -> Result<Uuid, Failure> {
-    let bytes = row.get_ref(column)?.as_blob().map_err(Failure::unreadable)?;
-    Uuid::from_slice(bytes).map_err(Failure::unreadable)
-}
-
-pub(super) fn version(number: i64) -> Result<Version, Failure> {
-    u64::try_from(number).map(Version::new).map_err(Failure::unreadable)
-}
-
-pub(super) fn instant(millis: i64) -> Result<Instant, Failure> {
-    Instant::from_millis(millis).map_err(Failure::unreadable)
 }
 
 fn warnings(row: &Row<'_>) -> Result<Vec<Finding>, Failure> {

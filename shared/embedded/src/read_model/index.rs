@@ -2,12 +2,13 @@
 
 use annals_application::ports::{Document, IndexOutcome};
 use annals_domain::definition::{FieldType, Shape};
-use annals_domain::entity::{Entity, FieldValue};
+use annals_domain::entity::FieldValue;
 use annals_domain::instant::Instant;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{CachedStatement, OptionalExtension, Transaction, params, params_from_iter};
 
 use super::table::{Table, column};
+use crate::columns::number;
 use crate::database::Failure;
 
 /// How much of a text is filtered and sorted by.
@@ -61,7 +62,7 @@ impl<'t> Writer<'t> {
 
     fn write(&mut self, document: &Document) -> Result<IndexOutcome, Failure> {
         let entity = &document.entity;
-        let version = version(entity);
+        let version = number(entity.version.get());
         let there = self.find.query_row([entity.aggregate_id.uuid().as_bytes()], |row| {
             let words = row.get_ref(2)?.as_str()?;
             Ok((row.get(0)?, row.get(1)?, !words.is_empty(), words == document.search_text))
@@ -90,10 +91,6 @@ impl<'t> Writer<'t> {
         }
         Ok(IndexOutcome::Indexed)
     }
-}
-
-fn version(entity: &Entity) -> i64 {
-    i64::try_from(entity.version.get()).unwrap_or(i64::MAX)
 }
 
 const SYSTEM: [&str; 10] = [
@@ -135,7 +132,7 @@ fn row(document: &Document) -> Result<Vec<ToSqlOutput<'_>>, String> {
         text(entity.entity_name.as_str()),
         text(entity.provider.as_str()),
         text(entity.external_id.as_str()),
-        version(entity).into(),
+        number(entity.version.get()).into(),
         entity.created_at.map(Instant::millis).map_or(NULL, Into::into),
         entity.updated_at.map(Instant::millis).map_or(NULL, Into::into),
         entity.is_deleted.into(),

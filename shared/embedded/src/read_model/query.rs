@@ -3,15 +3,15 @@
 use annals_application::ports::{Condition, EntityQuery, Filter, QueryValue, ReadDocument};
 use annals_domain::definition::{FieldType, Shape};
 use annals_domain::identity::AggregateId;
-use annals_domain::position::Version;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, Transaction, params_from_iter};
+use rusqlite::{Row, Transaction, params_from_iter};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::index::compared;
 use super::serving;
 use super::table::{Table, column};
+use crate::columns::{number, unsigned, uuid, version};
 use crate::database::Failure;
 
 /// The shortest word that trigrams find.
@@ -36,7 +36,7 @@ pub(super) fn get(
         values.push(Value::Text(object.as_str().to_owned()));
     }
     let mut statement = transaction.prepare_cached(&sql)?;
-    statement.query_row(params_from_iter(values), |row| Ok(document(row))).optional()?.transpose()
+    statement.query_and_then(params_from_iter(values), document)?.next().transpose()
 }
 
 pub(super) fn search(transaction: &Transaction<'_>, query: &EntityQuery) -> Result<Vec<ReadDocument>, Failure> {
@@ -47,30 +47,22 @@ pub(super) fn search(transaction: &Transaction<'_>, query: &EntityQuery) -> Resu
         "SELECT aggregate_id, version, doc FROM {} WHERE {sql} ORDER BY {order} LIMIT ? OFFSET ?",
         table.entities
     );
-    values.extend([query.limit, query.offset].map(|n| Value::Integer(i64::try_from(n).unwrap_or(i64::MAX))));
+    values.extend([query.limit, query.offset].map(|n| Value::Integer(number(n))));
     let mut statement = transaction.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(values))?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(document(row)?);
-    }
-    Ok(found)
+    statement.query_and_then(params_from_iter(values), document)?.collect()
 }
 
 pub(super) fn count(transaction: &Transaction<'_>, query: &EntityQuery) -> Result<u64, Failure> {
     let table = serving(transaction, &query.shape)?;
     let Where { sql, values } = condition(&table, query)?;
     let mut statement = transaction.prepare_cached(&format!("SELECT count(*) FROM {} WHERE {sql}", table.entities))?;
-    let count: i64 = statement.query_row(params_from_iter(values), |row| row.get(0))?;
-    u64::try_from(count).map_err(Failure::unreadable)
+    statement.query_row(params_from_iter(values), |row| Ok(unsigned(row, 0)))?
 }
 
 fn document(row: &Row<'_>) -> Result<ReadDocument, Failure> {
-    let id: [u8; 16] = row.get(0)?;
-    let version: i64 = row.get(1)?;
     Ok(ReadDocument {
-        aggregate_id: AggregateId::from_uuid(Uuid::from_bytes(id)),
-        version: Version::new(u64::try_from(version).map_err(Failure::unreadable)?),
+        aggregate_id: AggregateId::from_uuid(uuid(row, 0)?),
+        version: version(row, 1)?,
         json: RawValue::from_string(row.get(2)?).map_err(Failure::unreadable)?,
     })
 }

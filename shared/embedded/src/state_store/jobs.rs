@@ -3,10 +3,9 @@
 use annals_application::ports::BackfillJob;
 use annals_domain::identity::EntityName;
 use annals_domain::instant::Instant;
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Row, Transaction, params};
 
-use super::pending::FlattenFailures;
-use super::row::{instant, json, name_of, named, provider, text, to_json, unsigned, uuid};
+use crate::columns::{instant, json, name_of, named, provider, text, to_json, unsigned, uuid};
 use crate::database::Failure;
 
 macro_rules! columns {
@@ -44,7 +43,7 @@ pub(super) fn update(
     expected: &BackfillJob,
 ) -> Result<bool, Failure> {
     let mut find = transaction.prepare_cached(concat!("SELECT ", columns!(), " FROM backfill_job WHERE id = ?"))?;
-    let there = find.query_row([job.id.as_bytes()], |row| Ok(read(row))).optional()?.transpose()?;
+    let there = find.query_and_then([job.id.as_bytes()], read)?.next().transpose()?;
     if !there.is_some_and(|there| there.stands_as(expected)) {
         return Ok(false);
     }
@@ -68,7 +67,7 @@ pub(super) fn all(transaction: &Transaction<'_>) -> Result<Vec<BackfillJob>, Fai
         columns!(),
         " FROM backfill_job ORDER BY created_at DESC, id"
     ))?;
-    statement.query_map([], |row| Ok(read(row)))?.flatten_failures()
+    statement.query_and_then([], read)?.collect()
 }
 
 fn read(row: &Row<'_>) -> Result<BackfillJob, Failure> {

@@ -6,7 +6,6 @@ mod leases;
 mod objects;
 mod pending;
 mod quarantine;
-mod row;
 mod snapshots;
 
 use annals_application::ports::{

@@ -1,9 +1,9 @@
 //! The objects of which there are records.
 
 use annals_domain::identity::{EntityName, Provider};
-use rusqlite::Transaction;
+use rusqlite::{Row, Transaction};
 
-use super::row::{provider, text};
+use crate::columns::{provider, text};
 use crate::database::Failure;
 
 pub(super) fn note(transaction: &Transaction<'_>, objects: &[(Provider, EntityName)]) -> Result<(), Failure> {
@@ -18,10 +18,6 @@ pub(super) fn note(transaction: &Transaction<'_>, objects: &[(Provider, EntityNa
 pub(super) fn noted(transaction: &Transaction<'_>) -> Result<Vec<(Provider, EntityName)>, Failure> {
     let mut statement =
         transaction.prepare_cached("SELECT provider, entity_name FROM object ORDER BY provider, entity_name")?;
-    let mut rows = statement.query([])?;
-    let mut objects = Vec::new();
-    while let Some(row) = rows.next()? {
-        objects.push((provider(row, 0)?, EntityName::new(text(row, 1)?)));
-    }
-    Ok(objects)
+    let object = |row: &Row<'_>| -> Result<_, Failure> { Ok((provider(row, 0)?, EntityName::new(text(row, 1)?))) };
+    statement.query_and_then([], object)?.collect()
 }

@@ -4,9 +4,9 @@ use annals_application::ports::{HydrationTask, ParkedProjection};
 use annals_domain::change::HydrationReason;
 use annals_domain::identity::{EntityKey, ExternalId};
 use annals_domain::position::Version;
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{Row, Transaction, params};
 
-use super::row::{instant, json, key, number, provider, text, to_json, unsigned, version};
+use crate::columns::{instant, json, key, number, provider, text, to_json, unsigned, version};
 use crate::database::Failure;
 
 /// One record's task, in the columns that `hydration_task` reads.
@@ -21,7 +21,7 @@ pub(super) fn ask_hydration(transaction: &Transaction<'_>, tasks: Vec<HydrationT
     )?;
     for mut task in tasks {
         let (name, id) = (task.key.entity_name.clone(), task.key.aggregate_id.uuid());
-        let there = find.query_row(params![name.as_str(), id.as_bytes()], |row| Ok(hydration_task(row))).optional()?;
+        let there = find.query_and_then(params![name.as_str(), id.as_bytes()], hydration_task)?.next();
         if let Some(there) = there.transpose()? {
             task.reasons.extend(there.reasons);
             task.due_at = task.due_at.min(there.due_at);
@@ -45,7 +45,7 @@ pub(super) fn hydration_tasks(transaction: &Transaction<'_>, limit: usize) -> Re
         "SELECT entity_name, aggregate_id, provider, external_id, reasons, due_at, attempts FROM hydration_task \
          ORDER BY due_at, entity_name, aggregate_id LIMIT ?",
     )?;
-    statement.query_map([number(limit)], |row| Ok(hydration_task(row)))?.flatten_failures()
+    statement.query_and_then([number(limit)], hydration_task)?.collect()
 }
 
 fn hydration_task(row: &Row<'_>) -> Result<HydrationTask, Failure> {
@@ -78,7 +78,7 @@ pub(super) fn drop_reason(
         .prepare_cached("UPDATE hydration_task SET reasons = ? WHERE entity_name = ? AND aggregate_id = ?")?;
     for key in keys {
         let (name, id) = (key.entity_name.as_str(), key.aggregate_id.uuid());
-        let there = find.query_row(params![name, id.as_bytes()], |row| Ok(hydration_task(row))).optional()?;
+        let there = find.query_and_then(params![name, id.as_bytes()], hydration_task)?.next();
         let Some(mut task) = there.transpose()? else { continue };
         task.reasons.remove(&reason);
         if task.reasons.is_empty() {
@@ -114,7 +114,7 @@ pub(super) fn parked(transaction: &Transaction<'_>, limit: usize) -> Result<Vec<
         "SELECT entity_name, aggregate_id, from_version, to_version, reason, parked_at FROM parked \
          ORDER BY parked_at, entity_name, aggregate_id LIMIT ?",
     )?;
-    let parked = |row: &Row<'_>| {
+    let parked = |row: &Row<'_>| -> Result<_, Failure> {
         Ok(ParkedProjection {
             key: key(row, 0)?,
             from_version: version(row, 2)?,
@@ -123,7 +123,7 @@ pub(super) fn parked(transaction: &Transaction<'_>, limit: usize) -> Result<Vec<
             parked_at: instant(row, 5)?,
         })
     };
-    statement.query_map([number(limit)], |row| Ok(parked(row)))?.flatten_failures()
+    statement.query_and_then([number(limit)], parked)?.collect()
 }
 
 pub(super) fn unpark(transaction: &Transaction<'_>, key: &EntityKey, up_to: Version) -> Result<(), Failure> {
@@ -132,16 +132,4 @@ pub(super) fn unpark(transaction: &Transaction<'_>, key: &EntityKey, up_to: Vers
     let id = key.aggregate_id.uuid();
     statement.execute(params![key.entity_name.as_str(), id.as_bytes(), number(up_to.get())])?;
     Ok(())
-}
-
-/// Rows of which each may be unreadable by itself.
-pub(super) trait FlattenFailures<T> {
-    /// All of them, or the first failure.
-    fn flatten_failures(self) -> Result<Vec<T>, Failure>;
-}
-
-impl<T, I: Iterator<Item = rusqlite::Result<Result<T, Failure>>>> FlattenFailures<T> for I {
-    fn flatten_failures(self) -> Result<Vec<T>, Failure> {
-        self.map(|row| row?).collect()
-    }
 }

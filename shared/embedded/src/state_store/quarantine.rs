@@ -5,8 +5,7 @@ use annals_domain::finding::Finding;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
-use super::pending::FlattenFailures;
-use super::row::{instant, json, name_of, named, number, provider, text, to_json, unsigned, uuid};
+use crate::columns::{instant, json, name_of, named, number, provider, text, to_json, unsigned, uuid};
 use crate::database::Failure;
 
 pub(super) fn put_chunk(transaction: &Transaction<'_>, body: Uuid, number: u32, bytes: &[u8]) -> Result<(), Failure> {
@@ -55,7 +54,7 @@ macro_rules! columns {
 
 pub(super) fn entry(transaction: &Transaction<'_>, id: &str) -> Result<Option<QuarantineEntry>, Failure> {
     let mut statement = transaction.prepare_cached(concat!("SELECT ", columns!(), " FROM quarantine WHERE id = ?"))?;
-    statement.query_row([id], |row| Ok(read(row))).optional()?.transpose()
+    statement.query_and_then([id], read)?.next().transpose()
 }
 
 pub(super) fn list(
@@ -73,8 +72,8 @@ pub(super) fn list(
         " FROM quarantine WHERE ?1 IS NULL OR state = ?1 \
          ORDER BY received_at DESC, id LIMIT ?2 OFFSET ?3"
     ))?;
-    let rows = statement.query_map(params![state, number(limit), number(offset)], |row| Ok(read(row)))?;
-    Ok((rows.flatten_failures()?, count))
+    let rows = statement.query_and_then(params![state, number(limit), number(offset)], read)?;
+    Ok((rows.collect::<Result<_, _>>()?, count))
 }
 
 fn read(row: &Row<'_>) -> Result<QuarantineEntry, Failure> {

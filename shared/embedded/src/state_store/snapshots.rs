@@ -5,7 +5,7 @@ use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::row::{json, number, to_json};
+use crate::columns::{json, number, to_json};
 use crate::database::Failure;
 
 pub(super) fn put(transaction: &Transaction<'_>, snapshots: &[Aggregate]) -> Result<(), Failure> {

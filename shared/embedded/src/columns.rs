@@ -10,56 +10,56 @@ use uuid::Uuid;
 
 use crate::database::Failure;
 
-pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Failure> {
+pub(crate) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, Failure> {
     row.get_ref(column)?.as_str().map_err(Failure::unreadable)
 }
 
-pub(super) fn uuid(row: &Row<'_>, column: usize) -> Result<Uuid, Failure> {
+pub(crate) fn uuid(row: &Row<'_>, column: usize) -> Result<Uuid, Failure> {
     let bytes = row.get_ref(column)?.as_blob().map_err(Failure::unreadable)?;
     Uuid::from_slice(bytes).map_err(Failure::unreadable)
 }
 
 /// The key in two neighbouring columns, name first.
-pub(super) fn key(row: &Row<'_>, column: usize) -> Result<EntityKey, Failure> {
+pub(crate) fn key(row: &Row<'_>, column: usize) -> Result<EntityKey, Failure> {
     let entity_name = EntityName::new(text(row, column)?);
     Ok(EntityKey { entity_name, aggregate_id: AggregateId::from_uuid(uuid(row, column + 1)?) })
 }
 
-pub(super) fn provider(row: &Row<'_>, column: usize) -> Result<Provider, Failure> {
+pub(crate) fn provider(row: &Row<'_>, column: usize) -> Result<Provider, Failure> {
     text(row, column)?.parse().map_err(Failure::unreadable)
 }
 
-pub(super) fn instant(row: &Row<'_>, column: usize) -> Result<Instant, Failure> {
+pub(crate) fn instant(row: &Row<'_>, column: usize) -> Result<Instant, Failure> {
     Instant::from_millis(row.get(column)?).map_err(Failure::unreadable)
 }
 
-pub(super) fn version(row: &Row<'_>, column: usize) -> Result<Version, Failure> {
+pub(crate) fn version(row: &Row<'_>, column: usize) -> Result<Version, Failure> {
     unsigned(row, column).map(Version::new)
 }
 
-pub(super) fn unsigned<T: TryFrom<i64>>(row: &Row<'_>, column: usize) -> Result<T, Failure>
+pub(crate) fn unsigned<T: TryFrom<i64>>(row: &Row<'_>, column: usize) -> Result<T, Failure>
 where
     T::Error: std::error::Error + Send + Sync + 'static,
 {
     T::try_from(row.get(column)?).map_err(Failure::unreadable)
 }
 
-pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, Failure> {
+pub(crate) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, Failure> {
     serde_json::from_str(text(row, column)?).map_err(Failure::unreadable)
 }
 
 /// A state that is stored as its name.
-pub(super) fn named<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, Failure> {
+pub(crate) fn named<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, Failure> {
     let name = serde_json::Value::String(text(row, column)?.to_owned());
     serde_json::from_value(name).map_err(Failure::unreadable)
 }
 
-pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String, Failure> {
+pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|error| Failure::rejected(error.to_string()))
 }
 
 /// The name under which a state is stored.
-pub(super) fn name_of<T: Serialize>(state: &T) -> Result<String, Failure> {
+pub(crate) fn name_of<T: Serialize>(state: &T) -> Result<String, Failure> {
     match serde_json::to_value(state) {
         Ok(serde_json::Value::String(name)) => Ok(name),
         _ => Err(Failure::rejected("a state has no name")),
@@ -67,7 +67,7 @@ pub(super) fn name_of<T: Serialize>(state: &T) -> Result<String, Failure> {
 }
 
 /// A number for a column, as near as it holds it.
-pub(super) fn number<T>(value: T) -> i64
+pub(crate) fn number<T>(value: T) -> i64
 where
     i64: TryFrom<T>,
 {
