@@ -17,6 +17,7 @@ impl OutcomeObserver for Told {
             aggregate,
             version = read.version.map(|version| version.get()),
             event_id = read.event_id.map(tracing::field::display),
+            correlation_id = read.correlation_id,
             outcome = read.outcome.as_str(),
             quarantine_id = read.quarantine_id.as_deref(),
             job_id = read.job_id.map(tracing::field::display),

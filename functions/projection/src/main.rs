@@ -6,14 +6,17 @@
 mod batch;
 mod record;
 
-use annals_application::projection::ProjectorSettings;
 use annals_application::system::SystemClock;
 use annals_aws_client::{Environment, Trust, connect};
 use annals_aws_publisher::publisher;
 use annals_aws_runtime::settings::{Function, FunctionSettings};
-use annals_aws_runtime::{Installation, Search, serve, telemetry};
+use annals_aws_runtime::{Installation, Search, projector_settings, serve, telemetry};
 
 use crate::batch::StreamProjection;
+
+/// The functions allocate much and for a short while, which this allocator does in two thirds of the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -24,7 +27,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let search = Search::connect(&config, &search).await?;
     let installation = Installation::new(&config, common)?;
     let read_model = search.projecting(&installation);
-    let projector = installation.projector(&read_model, publisher(&config, publish), ProjectorSettings::default());
+    let projector = installation.projector(&read_model, publisher(&config, publish), projector_settings());
     let projection = StreamProjection::new(projector, installation.clock);
     serve(meter, &SystemClock, |invocation| projection.project(invocation)).await
 }

@@ -16,6 +16,9 @@ use serde_json::{Map, Number, Value};
 /// is. No provider sends it, so an object that starts with it is refused, not mistaken for one.
 const NUMBER_KEY: &str = "$serde_json::private::Number";
 
+/// How many fields an object has room for from the start.
+const USUAL_FIELDS: usize = 8;
+
 /// Why a text is not the JSON that was wanted, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {message}")]
@@ -117,7 +120,7 @@ impl<'de> Visitor<'de> for Checked {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
+        let mut map = Map::with_capacity(USUAL_FIELDS);
         while let Some(key) = fields.next_key::<String>()? {
             if map.is_empty() && key == NUMBER_KEY {
                 return fields.next_value_seed(Digits).map(Value::Number);

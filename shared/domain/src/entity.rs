@@ -117,7 +117,12 @@ impl Entity {
 
     /// Its mapped fields as JSON: all of its shape, null where not known.
     pub fn data(&self, shape: &Shape) -> Map<String, Value> {
-        EntityJson { entity: self, shape, with_system: false }.to_map()
+        self.as_data(shape).to_map()
+    }
+
+    /// The same, to be written without being built first.
+    pub fn as_data<'a>(&'a self, shape: &'a Shape) -> EntityJson<'a> {
+        EntityJson { entity: self, shape, with_system: false }
     }
 
     /// The whole entity as readers get it.

@@ -8,6 +8,7 @@ pub mod change;
 pub mod definition;
 pub mod dialect;
 pub mod entity;
+pub mod entity_changes;
 pub mod event;
 pub mod finding;
 pub mod head;

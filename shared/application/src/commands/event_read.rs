@@ -79,6 +79,9 @@ pub struct EventRead {
     /// Where a refused input is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quarantine_id: Option<String>,
+    /// What it belongs together with, for logs.
+    #[serde(skip)]
+    pub correlation_id: Option<String>,
     /// Whether the input was none of the provider's forms.
     #[serde(skip)]
     is_unrecognised: bool,
@@ -103,6 +106,7 @@ impl EventRead {
             processed_at,
             job_id: None,
             quarantine_id: None,
+            correlation_id: None,
             is_unrecognised: false,
         }
     }

@@ -165,6 +165,8 @@ impl CommandHandler {
         read.aggregate_type = Some(shape.aggregate_type());
         read.aggregate_id = Some(change.key.aggregate_id);
         read.timestamp = Some(incoming.change.position.instant);
+        let correlation_id = incoming.metadata.correlation_id.as_ref().or(command.metadata.correlation_id.as_ref());
+        read.correlation_id = correlation_id.cloned();
         Ok(read)
     }
 }

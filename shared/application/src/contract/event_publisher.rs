@@ -1,36 +1,41 @@
 //! What every event publisher must do.
 
+use std::sync::Arc;
+
 use annals_domain::event::EventType;
 use annals_domain::finding::Finding;
-use annals_domain::identity::{AggregateType, ExternalId, Provider};
 use annals_domain::position::{EventId, Version};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::samples::{instant, key};
-use crate::ports::{EventPublisher, NormalizedEntityEvent};
+use super::samples::{document, instant, text};
+use crate::ports::{Document, EventPublisher, NormalizedEntityEvent};
 
 /// An announcement of a client's change, by number.
 pub fn announcement(number: u64) -> NormalizedEntityEvent {
-    let Value::Object(data) = json!({ "id": "001", "name": format!("Acme {number}\r\n\"é\" 🦀") }) else {
-        unreachable!("an object literal is an object")
-    };
-    let Value::Object(changes) = json!({ "name": { "from": null, "to": number } }) else {
-        unreachable!("an object literal is an object")
-    };
+    let Document { shape, entity: before, .. } = document("Client", "001", Vec::new());
+    let name = format!("Acme {number}\r\n\"é\" 🦀");
+    let Document { mut entity, .. } = document("Client", "001", vec![("name", text(&name))]);
+    Arc::make_mut(&mut entity).version = Version::new(number + 1);
     NormalizedEntityEvent {
         event_id: EventId::of(&["announcement", &number.to_string()]),
-        aggregate_type: AggregateType::new("client"),
-        aggregate_id: key("001").aggregate_id,
-        external_id: ExternalId::new("001"),
-        provider: Provider::Salesforce,
         event_type: EventType::Updated,
         timestamp: instant(0),
-        data,
-        changes,
+        shape,
+        before: Some(before),
+        entity,
         from_version: Version::new(number),
         version: Version::new(number + 1),
         validation_info: vec![Finding::new("status", "is odd")],
         correlation_id: Some("corr".to_owned()),
+    }
+}
+
+/// Lets a field of an announcement's entity be that text, before the change as behind it.
+pub fn set_text(event: &mut NormalizedEntityEvent, field: &str, value: &str) {
+    for entity in event.before.iter_mut().chain([&mut event.entity]) {
+        let fields = &mut Arc::make_mut(entity).fields;
+        fields.retain(|(name, _)| &**name != field);
+        fields.push((field.into(), text(value)));
     }
 }
 

@@ -244,7 +244,7 @@ pub fn document(object: &str, id: &str, fields: Vec<(&str, FieldValue)>) -> Docu
         warnings: Vec::new(),
         unknown: Vec::new(),
     };
-    Document { search_text: search_text(&entity, &shape), shape, entity }
+    Document { search_text: search_text(&entity, &shape), shape, entity: Arc::new(entity) }
 }
 
 /// A text value.

@@ -3,38 +3,36 @@
 //! Promises at least once, each answer its own: one refused event does not hold up another. A
 //! consumer ignores a version not above the last it has seen.
 
+use std::sync::Arc;
+
+use annals_domain::definition::Shape;
+use annals_domain::entity::{Entity, EntityJson};
+use annals_domain::entity_changes::EntityChanges;
 use annals_domain::event::EventType;
 use annals_domain::finding::Finding;
 use annals_domain::identity::{AggregateId, AggregateType, ExternalId, Provider};
 use annals_domain::instant::Instant;
 use annals_domain::position::{EventId, Version};
 use async_trait::async_trait;
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
 
 use super::PortError;
 
-/// What is announced: one entity's change over a run of versions.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// What is announced: one entity's change over a run of versions. It serialises as consumers get it.
+#[derive(Debug, Clone, PartialEq)]
 pub struct NormalizedEntityEvent {
     /// The id of the newest event in it.
     pub event_id: EventId,
-    /// The entity's type.
-    pub aggregate_type: AggregateType,
-    /// The entity.
-    pub aggregate_id: AggregateId,
-    /// Its id at the CRM.
-    pub external_id: ExternalId,
-    /// The CRM.
-    pub provider: Provider,
     /// The type of the newest event in it.
     pub event_type: EventType,
     /// When the CRM committed the newest event in it.
     pub timestamp: Instant,
-    /// The whole entity: all fields of its definition, null where not known.
-    pub data: Map<String, Value>,
-    /// Per field that changed, `{from, to}`.
-    pub changes: Map<String, Value>,
+    /// The entity's shape.
+    pub shape: Shape,
+    /// The entity before; `None` where it did not show.
+    pub before: Option<Arc<Entity>>,
+    /// The entity.
+    pub entity: Arc<Entity>,
     /// The lowest version it covers.
     pub from_version: Version,
     /// The highest version it covers.
@@ -43,6 +41,53 @@ pub struct NormalizedEntityEvent {
     pub validation_info: Vec<Finding>,
     /// What the newest event in it belongs together with.
     pub correlation_id: Option<String>,
+}
+
+/// An announcement as consumers get it: `data` has all fields of the definition, null where not
+/// known; `changes` has `{from, to}` per field that changed.
+#[derive(Serialize)]
+struct Announced<'a> {
+    event_id: EventId,
+    aggregate_type: &'a AggregateType,
+    aggregate_id: AggregateId,
+    external_id: &'a ExternalId,
+    provider: Provider,
+    event_type: EventType,
+    timestamp: Instant,
+    data: EntityJson<'a>,
+    changes: EntityChanges<'a>,
+    from_version: Version,
+    version: Version,
+    validation_info: &'a [Finding],
+    correlation_id: Option<&'a str>,
+}
+
+impl NormalizedEntityEvent {
+    /// What changed, field by field.
+    pub fn changes(&self) -> EntityChanges<'_> {
+        EntityChanges::between(&self.shape, self.before.as_deref(), &self.entity)
+    }
+}
+
+impl Serialize for NormalizedEntityEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let announced = Announced {
+            event_id: self.event_id,
+            aggregate_type: &self.entity.aggregate_type,
+            aggregate_id: self.entity.aggregate_id,
+            external_id: &self.entity.external_id,
+            provider: self.entity.provider,
+            event_type: self.event_type,
+            timestamp: self.timestamp,
+            data: self.entity.as_data(&self.shape),
+            changes: self.changes(),
+            from_version: self.from_version,
+            version: self.version,
+            validation_info: &self.validation_info,
+            correlation_id: self.correlation_id.as_deref(),
+        };
+        announced.serialize(serializer)
+    }
 }
 
 /// A bus, a topic or a file.

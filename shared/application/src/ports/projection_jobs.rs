@@ -24,6 +24,8 @@ pub struct ProjectionJob {
     pub from_version: Version,
     /// The version to bring the record to, at least.
     pub to_version: Version,
+    /// What the newest event of it belongs together with.
+    pub correlation_id: Option<String>,
     /// When it was made.
     pub created_at: Instant,
 }

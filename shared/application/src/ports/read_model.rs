@@ -21,7 +21,7 @@ pub struct Document {
     /// Its shape.
     pub shape: Shape,
     /// The entity.
-    pub entity: Entity,
+    pub entity: Arc<Entity>,
     /// The folded text that searches look into.
     pub search_text: String,
 }

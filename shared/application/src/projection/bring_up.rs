@@ -26,7 +26,7 @@ const TAIL_PAGE: usize = 500;
 #[derive(Debug)]
 pub(super) struct Cached {
     pub(super) aggregate: Aggregate,
-    pub(super) entity: Option<Entity>,
+    pub(super) entity: Option<Arc<Entity>>,
 }
 
 /// What bringing up needs.
@@ -61,7 +61,7 @@ impl BringUp<'_> {
         for read in &events {
             aggregate.apply(read.event.version, &read.change);
         }
-        let entity = mapping::map(&aggregate, &shape, dialect);
+        let entity = Arc::new(mapping::map(&aggregate, &shape, dialect));
         Ok(Progress { shape, before, standing, after: aggregate, entity, events })
     }
 
@@ -90,7 +90,7 @@ impl BringUp<'_> {
         }
         let aggregate = self.load(key, below, fresh()).await?;
         let shape = self.catalog.shape(first.metadata.provider, &first.entity_name);
-        let entity = shown(&aggregate, &shape, dialect);
+        let entity = shown(&aggregate, &shape, dialect).map(Arc::new);
         Ok(Cached { aggregate, entity })
     }
 

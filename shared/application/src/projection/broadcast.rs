@@ -5,11 +5,8 @@
 
 use std::sync::Arc;
 
-use annals_domain::definition::Shape;
-use annals_domain::entity::Entity;
 use annals_domain::services::broadcast::{BroadcastDecision, decide};
 use async_trait::async_trait;
-use serde_json::{Map, Value, json};
 
 use super::{Progress, Projection, ProjectionFailure, Work};
 use crate::ports::{EventPublisher, JobOutcome, NormalizedEntityEvent};
@@ -26,41 +23,16 @@ impl BroadcastProjection {
     }
 }
 
-/// Per field that differs, `{from, to}`; `None` stands for an entity that did not show.
-pub(crate) fn changes(shape: &Shape, before: Option<&Entity>, after: &Entity) -> Map<String, Value> {
-    differences(&data_of(shape, before), &after.data(shape))
-}
-
-fn data_of(shape: &Shape, entity: Option<&Entity>) -> Map<String, Value> {
-    entity.map(|entity| entity.data(shape)).unwrap_or_default()
-}
-
-fn differences(was: &Map<String, Value>, is: &Map<String, Value>) -> Map<String, Value> {
-    let names = is.keys().chain(was.keys().filter(|name| !is.contains_key(*name)));
-    let mut changes = Map::new();
-    for name in names {
-        let (from, to) = (was.get(name).unwrap_or(&Value::Null), is.get(name).unwrap_or(&Value::Null));
-        if from != to {
-            changes.insert(name.clone(), json!({ "from": from, "to": to }));
-        }
-    }
-    changes
-}
-
 fn announcement(work: &Work<'_>) -> Option<NormalizedEntityEvent> {
     let Progress { shape, before, entity, events, .. } = work.progress;
     let newest = &events.last()?.event;
-    let data = entity.data(shape);
     Some(NormalizedEntityEvent {
         event_id: newest.event_id(),
-        aggregate_type: entity.aggregate_type.clone(),
-        aggregate_id: entity.aggregate_id,
-        external_id: entity.external_id.clone(),
-        provider: entity.provider,
         event_type: newest.event_type,
         timestamp: newest.timestamp(),
-        changes: differences(&data_of(shape, before.as_ref()), &data),
-        data,
+        shape: shape.clone(),
+        before: before.clone(),
+        entity: Arc::clone(entity),
         from_version: work.job.from_version,
         version: work.job.to_version,
         validation_info: events.iter().flat_map(|read| read.event.warnings.iter().cloned()).collect(),
@@ -83,7 +55,7 @@ impl Projection for BroadcastProjection {
                 outcomes.push(Ok(JobOutcome::AwaitsBase));
                 continue;
             }
-            let decision = decide(&progress.shape, progress.before.as_ref(), &progress.entity);
+            let decision = decide(&progress.shape, progress.before.as_deref(), &progress.entity);
             if decision == BroadcastDecision::Announced
                 && let Some(announcement) = announcement(work)
             {

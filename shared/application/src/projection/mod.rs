@@ -27,7 +27,6 @@ use annals_domain::services::hydration::Judged;
 use async_trait::async_trait;
 
 pub use self::broadcast::BroadcastProjection;
-pub(crate) use self::broadcast::changes;
 pub use self::hydration::{HYDRATION_DELAY_MS, HydrationProjection};
 pub use self::local::{LocalPipeline, OneBehind, PipelineError};
 pub use self::projector::{BatchReport, Projector, ProjectorPorts, ProjectorSettings, SNAPSHOT_INTERVAL};
@@ -51,13 +50,13 @@ pub struct Progress {
     /// Its shape.
     pub shape: Shape,
     /// Its entity before the batch; `None` where it did not show.
-    pub before: Option<Entity>,
+    pub before: Option<Arc<Entity>>,
     /// The newest word on its life before the batch, and where it stood.
     pub standing: Option<(Position, Lifecycle)>,
     /// Its state behind the batch.
     pub after: Aggregate,
     /// Its entity behind the batch.
-    pub entity: Entity,
+    pub entity: Arc<Entity>,
     /// The events that led there, in version order.
     pub events: Vec<ReadEvent>,
 }

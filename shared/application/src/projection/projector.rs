@@ -14,6 +14,7 @@ use annals_domain::event::DomainEvent;
 use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_domain::position::Version;
 use futures::StreamExt;
+use futures::future::join_all;
 use lru::LruCache;
 
 use super::bring_up::{BringUp, Cached};
@@ -27,6 +28,9 @@ use crate::ports::{
 
 /// A snapshot is kept each time a record passes a multiple of this version.
 pub const SNAPSHOT_INTERVAL: NonZeroU64 = NonZeroU64::new(50).expect("not zero");
+
+/// The fewest records that are worth calls of their own.
+const SMALLEST_PART: usize = 50;
 
 /// How many records are brought up side by side.
 const BROUGHT_UP_AT_ONCE: usize = 16;
@@ -56,11 +60,14 @@ pub struct ProjectorSettings {
     pub cached_states: usize,
     /// How many versions lie between two snapshots of a record.
     pub snapshot_interval: NonZeroU64,
+    /// In how many parts a batch is projected side by side, each part with calls of its own: while the
+    /// read model works on one, the next is brought up. A part has at least 50 records.
+    pub parts: NonZeroUsize,
 }
 
 impl Default for ProjectorSettings {
     fn default() -> Self {
-        Self { cached_states: 10_000, snapshot_interval: SNAPSHOT_INTERVAL }
+        Self { cached_states: 10_000, snapshot_interval: SNAPSHOT_INTERVAL, parts: NonZeroUsize::MIN }
     }
 }
 
@@ -83,10 +90,24 @@ pub struct Projector {
     registry: ProjectionRegistry,
     recent: Option<Arc<RecentChanges>>,
     snapshot_interval: NonZeroU64,
+    parts: NonZeroUsize,
     /// Objects that are noted already.
     noted: Mutex<HashSet<(Provider, EntityName)>>,
     cache: Option<Mutex<LruCache<EntityKey, Cached>>>,
 }
+
+impl BatchReport {
+    fn joined(mut self, other: Self) -> Self {
+        self.failed.extend(other.failed);
+        self.parked += other.parked;
+        self.projected += other.projected;
+        self
+    }
+}
+
+/// A batch's events of one record, by version.
+type Stream = (EntityKey, BTreeMap<Version, Arc<DomainEvent>>);
+type Streams = BTreeMap<EntityKey, BTreeMap<Version, Arc<DomainEvent>>>;
 
 /// One record in a batch.
 struct Lane {
@@ -113,6 +134,7 @@ impl Projector {
             registry,
             recent: None,
             snapshot_interval: settings.snapshot_interval,
+            parts: settings.parts,
             noted: Mutex::default(),
             cache,
         }
@@ -127,7 +149,23 @@ impl Projector {
 
     /// Projects a batch, in any order and with repetitions.
     pub async fn project(&self, batch: Vec<Arc<DomainEvent>>) -> BatchReport {
-        let mut lanes = self.bring_up(batch).await;
+        let mut by_key = Streams::new();
+        for event in batch {
+            by_key.entry(event.key()).or_default().insert(event.version, event);
+        }
+        let size = by_key.len().div_ceil(self.parts.get()).max(SMALLEST_PART);
+        let mut streams = by_key.into_iter().peekable();
+        let parts = std::iter::from_fn(|| streams.peek().is_some().then(|| streams.by_ref().take(size).collect()));
+        let reports = join_all(parts.enumerate().map(|(number, part)| self.project_part(number, part))).await;
+        reports.into_iter().fold(BatchReport::default(), BatchReport::joined)
+    }
+
+    async fn project_part(&self, number: usize, streams: Vec<Stream>) -> BatchReport {
+        // The calls of the parts before this one go out before this one is brought up.
+        for _ in 0..number {
+            tokio::task::yield_now().await;
+        }
+        let mut lanes = self.bring_up(streams).await;
         self.note_objects(&mut lanes).await;
         let mut reports = Vec::new();
         for (pattern, projection) in self.registry.iter() {
@@ -180,11 +218,7 @@ impl Projector {
         self.ports.state.parked(limit).await
     }
 
-    async fn bring_up(&self, batch: Vec<Arc<DomainEvent>>) -> Vec<Lane> {
-        let mut by_key: BTreeMap<EntityKey, BTreeMap<Version, Arc<DomainEvent>>> = BTreeMap::new();
-        for event in batch {
-            by_key.entry(event.key()).or_default().insert(event.version, event);
-        }
+    async fn bring_up(&self, streams: Vec<Stream>) -> Vec<Lane> {
         let bring_up = BringUp {
             store: &*self.ports.store,
             state: &*self.ports.state,
@@ -192,7 +226,7 @@ impl Projector {
             dialects: &self.dialects,
             recent: self.recent.as_deref(),
         };
-        let lanes = by_key.into_iter().map(|(key, events)| async {
+        let lanes = streams.into_iter().map(|(key, events)| async {
             let lowest = events.keys().next().copied().unwrap_or(Version::FIRST);
             let highest = events.keys().last().copied().unwrap_or(Version::FIRST);
             // Taken out: it goes back only once everything behind it succeeded.
@@ -233,6 +267,7 @@ impl Projector {
             key: progress.after.key().clone(),
             from_version: versions.clone().min().unwrap_or(Version::FIRST),
             to_version: versions.max().unwrap_or(Version::FIRST),
+            correlation_id: progress.events.last().and_then(|read| read.event.metadata.correlation_id.clone()),
             created_at: self.ports.clock.now(),
         };
         Work { job, progress }
@@ -285,6 +320,7 @@ impl Projector {
             key: key.clone(),
             from_version,
             to_version,
+            correlation_id: None,
             created_at: now,
         };
         self.ports.jobs.record(&[JobReport { job, outcome: JobOutcome::Parked { reason } }]).await;

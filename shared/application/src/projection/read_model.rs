@@ -28,7 +28,7 @@ pub fn document_of(progress: &Progress) -> Option<Document> {
     progress.after.has_base().then(|| Document {
         search_text: search_text(&progress.entity, &progress.shape),
         shape: progress.shape.clone(),
-        entity: progress.entity.clone(),
+        entity: Arc::clone(&progress.entity),
     })
 }
 

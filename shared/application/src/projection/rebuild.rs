@@ -106,5 +106,5 @@ pub fn shown_document(state: &Aggregate, catalog: &Catalog, dialects: &Dialects)
     let dialect = dialects.get(state.provider()).filter(|_| state.has_base())?;
     let shape = catalog.shape(state.provider(), &state.key().entity_name);
     let entity = mapping::map(state, &shape, &**dialect);
-    Some(Document { search_text: search_text(&entity, &shape), shape, entity })
+    Some(Document { search_text: search_text(&entity, &shape), shape, entity: Arc::new(entity) })
 }

@@ -4,6 +4,7 @@
 //! for its base included; and on request the stored input as it came.
 
 use annals_domain::aggregate::Aggregate;
+use annals_domain::entity_changes::EntityChanges;
 use annals_domain::event::{EventType, Source};
 use annals_domain::finding::Finding;
 use annals_domain::head::Head;
@@ -17,7 +18,6 @@ use serde_json::{Map, Value};
 
 use super::entities::{EntityQueries, Lookup, QueryError, within};
 use crate::ports::{ReadOptions, StoredEvent};
-use crate::projection::changes;
 
 /// The size of a page where none is asked for, and the largest.
 const PAGE_SIZE: u64 = 20;
@@ -192,7 +192,7 @@ impl EntityQueries {
         let late = state.newest().is_some_and(|newest| newest > event.position);
         state.apply(event.version, &change);
         let Some(before) = before else { return Ok(None) };
-        let changes = changes(&lookup.shape, before.as_ref(), &map(state));
+        let changes = EntityChanges::between(&lookup.shape, before.as_ref(), &map(state)).to_map();
         let data = raw.then(|| RawValue::from_string(event.data.to_string()).ok()).flatten();
         Ok(Some(HistoryEvent {
             event_id: event.event_id(),

@@ -1,8 +1,11 @@
 //! What EventBridge and SNS have in common: events become entries that fit, and entries are delivered.
 //!
-//! Promises each event its own answer, in their order; an event that cannot be sent holds up no other.
+//! Promises each event its own answer, in their order; an event that cannot be sent holds up no other,
+//! and a code that is not known is the entry's own fault. Passes on a service's words only about rights
+//! and keys, never about an entry's content.
 
-use annals_application::ports::{NormalizedEntityEvent, PortError};
+use annals_application::ports::{NormalizedEntityEvent, PortError, PortErrorKind};
+use annals_aws_client::kind_of_code;
 use annals_domain::identity::AggregateId;
 use annals_domain::position::EventId;
 use async_trait::async_trait;
@@ -64,6 +67,33 @@ pub(crate) async fn publish<B: Bus>(
 fn item<B: Bus>(bus: &B, number: usize, event: &NormalizedEntityEvent) -> Result<Item<B::Entry>, PortError> {
     let make = |message| bus.entry(event, message);
     let entry = message::fitting(bus.resource(), event, bus.max_bytes(), make, |entry| bus.size(entry))?;
-    let (aggregate_id, event_id) = (event.aggregate_id, event.event_id);
+    let (aggregate_id, event_id) = (event.entity.aggregate_id, event.event_id);
     Ok(Item { number, aggregate_id, event_id, size: bus.size(&entry), entry })
+}
+
+/// Why a service refuses an entry.
+pub(crate) fn entry_error(resource: &str, code: &str, message: Option<&str>) -> PortError {
+    let kind = kind_of_code(code).unwrap_or(PortErrorKind::Rejected);
+    let text = match message {
+        Some(message) if kind == PortErrorKind::Misconfigured => format!("an entry was refused: {code}: {message}"),
+        _ => format!("an entry was refused: {code}"),
+    };
+    PortError::new(kind, resource, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_quoted_on_rights_and_never_on_content() {
+        let on_rights = entry_error("bus `b`", "NotAuthorizedForSourceException", Some("no permission"));
+        assert_eq!(
+            on_rights.to_string(),
+            "bus `b`: an entry was refused: NotAuthorizedForSourceException: no permission"
+        );
+        let on_content = entry_error("bus `b`", "MalformedDetail", Some("`secret` is malformed"));
+        assert_eq!(on_content.to_string(), "bus `b`: an entry was refused: MalformedDetail");
+        assert_eq!(on_content.kind, PortErrorKind::Rejected);
+    }
 }

@@ -6,15 +6,14 @@
 use std::sync::Arc;
 
 use annals_application::ports::{EventPublisher, NormalizedEntityEvent, PortError};
+use annals_aws_client::port_error;
 use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
-use aws_sdk_eventbridge::error::ProvideErrorMetadata;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use aws_types::SdkConfig;
 
-use super::bus::{Bus, publish};
-use super::codes::{call_error, entry_error};
+use super::bus::{Bus, entry_error, publish};
 use super::retry::{Answer, Patience};
 use super::settings::DEFAULT_MAX_BYTES;
 
@@ -94,7 +93,7 @@ impl Bus for EventBridgePublisher {
         PutEventsRequestEntry::builder()
             .event_bus_name(&self.settings.bus)
             .source(&self.settings.source)
-            .detail_type(format!("{}{}", event.aggregate_type, self.settings.detail_type_suffix))
+            .detail_type(format!("{}{}", event.entity.aggregate_type, self.settings.detail_type_suffix))
             .time(DateTime::from_millis(event.timestamp.millis()))
             .detail(message)
             .build()
@@ -106,10 +105,7 @@ impl Bus for EventBridgePublisher {
 
     async fn send(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<Answer>, PortError> {
         let sent = self.client.put_events().set_entries(Some(entries)).send().await;
-        let output = sent.map_err(|error| {
-            let code = error.code().map(str::to_owned);
-            call_error(annals_aws_client::port_error(&self.resource, error), code.as_deref())
-        })?;
+        let output = sent.map_err(|error| port_error(&self.resource, error))?;
         Ok(output.entries().iter().map(|entry| self.answer(entry)).collect())
     }
 }

@@ -28,7 +28,6 @@
 
 mod batch;
 mod bus;
-mod codes;
 mod event_bridge;
 mod message;
 mod retry;

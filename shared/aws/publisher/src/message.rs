@@ -22,7 +22,7 @@ pub(crate) fn fitting<E>(
     if size(&whole) <= max_bytes {
         return Ok(whole);
     }
-    tracing::info!(aggregate_id = %event.aggregate_id, version = event.version.get(), size = length,
+    tracing::info!(aggregate_id = %event.entity.aggregate_id, version = event.version.get(), size = length,
         "the event is too large and is announced by a reference");
     for with_findings in [true, false] {
         let reference = reference(event, length, with_findings).map_err(unwritable)?;
@@ -42,7 +42,7 @@ fn reference(event: &NormalizedEntityEvent, length: usize, with_findings: bool) 
         reference["validation_info"] = Value::Null;
     }
     reference["reference"] = json!({
-        "aggregate_id": event.aggregate_id,
+        "aggregate_id": event.entity.aggregate_id,
         "version": event.version,
         "reason": "too large",
         "size": length,
@@ -66,7 +66,7 @@ fn refused(resource: &str, message: &str) -> PortError {
 
 #[cfg(test)]
 mod tests {
-    use annals_application::contract::event_publisher::announcement;
+    use annals_application::contract::event_publisher::{announcement, set_text};
     use annals_domain::finding::Finding;
 
     use super::*;
@@ -77,7 +77,7 @@ mod tests {
 
     fn large() -> NormalizedEntityEvent {
         let mut event = announcement(1);
-        event.data.insert("notes".to_owned(), json!("x".repeat(5_000)));
+        set_text(&mut event, "notes", &"x".repeat(5_000));
         event
     }
 
@@ -95,7 +95,7 @@ mod tests {
         {
           "event_id": "7802557a-e8e3-519c-b43f-4cf3e97f0a33",
           "aggregate_type": "client",
-          "aggregate_id": "bed5d5f6-4845-509f-a00b-d5225a64385b",
+          "aggregate_id": "1eb3e0c0-978a-59ad-be95-579868c4576d",
           "external_id": "001",
           "provider": "salesforce",
           "event_type": "Updated",
@@ -112,10 +112,10 @@ mod tests {
           ],
           "correlation_id": "corr",
           "reference": {
-            "aggregate_id": "bed5d5f6-4845-509f-a00b-d5225a64385b",
+            "aggregate_id": "1eb3e0c0-978a-59ad-be95-579868c4576d",
             "version": 2,
             "reason": "too large",
-            "size": 5450
+            "size": 5472
           }
         }
         "#);
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn characters_that_sqs_refuses_are_escaped() {
         let mut event = announcement(1);
-        event.data.insert("name".to_owned(), json!("a\u{0}\u{fffe}\u{ffff}\u{1f980}"));
+        set_text(&mut event, "name", "a\u{0}\u{fffe}\u{ffff}\u{1f980}");
         let message = within(&event, 100_000).unwrap();
         assert!(message.contains("a\\u0000\\ufffe\\uffff\u{1f980}"), "{message}");
         assert_eq!(serde_json::from_str::<Value>(&message).unwrap(), serde_json::to_value(&event).unwrap());

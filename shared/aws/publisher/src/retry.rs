@@ -66,6 +66,9 @@ impl Patience {
     }
 }
 
+/// Items, each with the answer that it got.
+type Sent<'a, E> = Vec<(&'a Item<E>, Answer)>;
+
 /// Each item's answer, by its number.
 pub(crate) type Answers = BTreeMap<usize, Result<(), PortError>>;
 
@@ -105,11 +108,7 @@ fn tried(mut error: PortError, attempts: u32) -> PortError {
 }
 
 /// Sends each item once.
-async fn round<'a, B: Bus>(
-    bus: &B,
-    items: Vec<&'a Item<B::Entry>>,
-    deadline: Instant,
-) -> Vec<(&'a Item<B::Entry>, Answer)> {
+async fn round<'a, B: Bus>(bus: &B, items: Vec<&'a Item<B::Entry>>, deadline: Instant) -> Sent<'a, B::Entry> {
     let mut answered = Vec::with_capacity(items.len());
     for wave in waves(pack(items, bus.max_bytes(), |item| item.size), |item| item.aggregate_id) {
         let calls: Vec<_> = wave.into_iter().map(|call| send(bus, call, deadline)).collect();
@@ -121,11 +120,7 @@ async fn round<'a, B: Bus>(
     answered
 }
 
-async fn send<'a, B: Bus>(
-    bus: &B,
-    items: Vec<&'a Item<B::Entry>>,
-    deadline: Instant,
-) -> Vec<(&'a Item<B::Entry>, Answer)> {
+async fn send<'a, B: Bus>(bus: &B, items: Vec<&'a Item<B::Entry>>, deadline: Instant) -> Sent<'a, B::Entry> {
     let mut answers = match call(bus, &items, deadline).await {
         Ok(answers) => answers,
         Err(error) if error.kind == PortErrorKind::Rejected && items.len() > 1 => {

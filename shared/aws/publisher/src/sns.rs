@@ -8,15 +8,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use annals_application::ports::{EventPublisher, NormalizedEntityEvent, PortError, PortErrorKind};
+use annals_aws_client::port_error;
 use async_trait::async_trait;
 use aws_sdk_sns::Client;
-use aws_sdk_sns::error::ProvideErrorMetadata;
 use aws_sdk_sns::operation::publish_batch::PublishBatchOutput;
 use aws_sdk_sns::types::{BatchResultErrorEntry, MessageAttributeValue, PublishBatchRequestEntry};
 use aws_types::SdkConfig;
 
-use super::bus::{Bus, publish};
-use super::codes::{call_error, entry_error};
+use super::bus::{Bus, entry_error, publish};
 use super::retry::{Answer, Patience};
 
 /// Where to.
@@ -98,12 +97,12 @@ impl Bus for SnsPublisher {
         let mut entry = PublishBatchRequestEntry::builder()
             .id("")
             .message(message)
-            .message_attributes("aggregate_type", attribute(event.aggregate_type.as_str()))
+            .message_attributes("aggregate_type", attribute(event.entity.aggregate_type.as_str()))
             .message_attributes("event_type", attribute(event.event_type.as_str()))
-            .message_attributes("provider", attribute(event.provider.as_str()));
+            .message_attributes("provider", attribute(event.entity.provider.as_str()));
         if self.is_fifo() {
             entry = entry
-                .message_group_id(event.aggregate_id.to_string())
+                .message_group_id(event.entity.aggregate_id.to_string())
                 .message_deduplication_id(format!("{}-{}", event.event_id, event.version));
         }
         entry.build().expect("id and message, which it needs, are set")
@@ -119,10 +118,8 @@ impl Bus for SnsPublisher {
             entry.id = number.to_string();
         }
         let call = self.client.publish_batch().topic_arn(&self.settings.topic_arn);
-        let output = call.set_publish_batch_request_entries(Some(entries)).send().await.map_err(|error| {
-            let code = error.code().map(str::to_owned);
-            call_error(annals_aws_client::port_error(&self.resource, error), code.as_deref())
-        })?;
+        let sent = call.set_publish_batch_request_entries(Some(entries)).send().await;
+        let output = sent.map_err(|error| port_error(&self.resource, error))?;
         Ok(self.answers(&output, count))
     }
 }

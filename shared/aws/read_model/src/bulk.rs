@@ -19,6 +19,8 @@ use crate::names::only;
 
 /// The most bytes of a call: domains of small instances take 10 MB.
 const CALL: usize = 5 * 1024 * 1024;
+/// How many bytes a document of some fields takes, so that a call is seldom moved as it grows.
+const DOCUMENT: usize = 4 * 1024;
 /// How long an item may wait for its shard; less than the call may take, so that there is an answer.
 const WAIT: &str = "10s";
 /// What is read of the answer.
@@ -121,7 +123,7 @@ impl OpenSearch {
     /// Writes documents, each on its routes; one fate for each of both, in their order.
     pub(crate) async fn bulk<'a>(&self, sent: &[Sent<'a>], taken: Taken) -> Result<Vec<Landed<'a>>, PortError> {
         let mut landed = Vec::with_capacity(sent.len());
-        let mut buffer = BytesMut::new();
+        let mut buffer = BytesMut::with_capacity((sent.len() * DOCUMENT).min(CALL));
         let mut entries: Vec<Entry<'a>> = Vec::new();
         for Sent { number, document, routes } in sent {
             for route in *routes {

@@ -65,9 +65,10 @@ enum Held<'a> {
 impl<'a> Prepared<'a> {
     /// Prepares a document, or says which value does not fit.
     pub(crate) fn new(document: &'a Document) -> Result<Self, String> {
-        let mut prepared = Self { document, values: Vec::new() };
+        let fields = fields(&document.shape);
+        let mut prepared = Self { document, values: Vec::with_capacity(2 * fields.len()) };
         let is_open = document.shape.definition().is_none();
-        for (name, field_type) in fields(&document.shape) {
+        for (name, field_type) in fields {
             if is_open {
                 prepared.add_text(name, document.entity.external_id.as_str());
             } else if let Some(value) = document.entity.field(name) {

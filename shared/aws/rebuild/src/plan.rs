@@ -71,11 +71,6 @@ pub struct Counts {
 }
 
 impl Plan {
-    /// Whether every segment is done.
-    pub fn is_filled(&self) -> bool {
-        self.segments.iter().all(|segment| segment.is_done)
-    }
-
     /// The target of a type.
     pub(crate) fn target(&self, aggregate_type: &str) -> Option<&Target> {
         self.targets.iter().find(|target| target.aggregate_type == aggregate_type)

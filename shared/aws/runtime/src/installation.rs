@@ -2,6 +2,7 @@
 //!
 //! Promises clients built once a process, each function only those it calls.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use annals_application::commands::{CommandHandler, OutcomeObserver, Quarantine};
@@ -37,6 +38,11 @@ pub struct Installation {
     /// Fresh ids.
     pub ids: Arc<dyn Ids>,
     settings: Settings,
+}
+
+/// How the stream is projected: while the cluster indexes one half of a batch, the other is made.
+pub fn projector_settings() -> ProjectorSettings {
+    ProjectorSettings { parts: NonZeroUsize::MIN.saturating_add(1), ..ProjectorSettings::default() }
 }
 
 impl Installation {

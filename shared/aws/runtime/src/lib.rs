@@ -11,6 +11,6 @@ pub mod settings;
 pub mod telemetry;
 
 pub use self::gateway::Gateway;
-pub use self::installation::Installation;
+pub use self::installation::{Installation, projector_settings};
 pub use self::invocation::{Invocation, InvocationFailed, serve, unreadable};
 pub use self::search::Search;

@@ -2,14 +2,16 @@
 //!
 //! Promises to change nothing of what the ports they stand before answer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use annals_application::ports::{
-    AppendError, EventPublisher, EventStore, JobOutcome, JobReport, NormalizedEntityEvent, PortError, ProjectionJobs,
-    ReadOptions, StoredEvent,
+    AppendError, EventPublisher, EventStore, JobOutcome, JobReport, NormalizedEntityEvent, PortError, ProjectionJob,
+    ProjectionJobs, ReadOptions, StoredEvent,
 };
 use annals_domain::head::Head;
 use annals_domain::identity::EntityKey;
+use annals_domain::services::broadcast::BroadcastDecision;
 use async_trait::async_trait;
 
 use crate::telemetry::Count;
@@ -47,22 +49,50 @@ impl EventPublisher for MeteredPublisher {
     }
 }
 
-/// Projection jobs as log lines.
+/// Projection jobs as log lines: one a record and batch, with what became of each projection.
 pub(crate) struct LoggedJobs;
+
+/// What became of one record.
+#[derive(Default)]
+struct Told {
+    read_model: Option<&'static str>,
+    broadcast: Option<&'static str>,
+    hydration: Option<&'static str>,
+    /// Of all projections at once.
+    outcome: Option<&'static str>,
+}
 
 #[async_trait]
 impl ProjectionJobs for LoggedJobs {
     async fn record(&self, reports: &[JobReport]) {
+        let mut records: BTreeMap<&EntityKey, (&ProjectionJob, Told)> = BTreeMap::new();
         for JobReport { job, outcome } in reports {
+            let (_, told) = records.entry(&job.key).or_insert_with(|| (job, Told::default()));
+            *told.of(job.projection) = Some(name_of(outcome));
+        }
+        for (job, told) in records.into_values() {
             tracing::info!(
-                job_id = %job.job_id,
                 aggregate = %job.key,
                 version = job.to_version.get(),
                 from_version = job.from_version.get(),
-                projection = job.projection,
-                outcome = name_of(outcome),
+                correlation_id = job.correlation_id,
+                read_model = told.read_model,
+                broadcast = told.broadcast,
+                hydration = told.hydration,
+                outcome = told.outcome,
                 "projected"
             );
+        }
+    }
+}
+
+impl Told {
+    fn of(&mut self, projection: &str) -> &mut Option<&'static str> {
+        match projection {
+            "read_model" => &mut self.read_model,
+            "broadcast" => &mut self.broadcast,
+            "hydration" => &mut self.hydration,
+            _ => &mut self.outcome,
         }
     }
 }
@@ -71,9 +101,10 @@ fn name_of(outcome: &JobOutcome) -> &'static str {
     match outcome {
         JobOutcome::Indexed => "indexed",
         JobOutcome::AwaitsBase => "awaits_base",
-        JobOutcome::Broadcast { .. } => "broadcast",
-        JobOutcome::Hydration { asked: true } => "hydration_asked",
-        JobOutcome::Hydration { asked: false } => "no_hydration",
+        JobOutcome::Broadcast { decision: BroadcastDecision::Announced } => "announced",
+        JobOutcome::Broadcast { decision: BroadcastDecision::Quiet { .. } } => "quiet",
+        JobOutcome::Hydration { asked: true } => "asked",
+        JobOutcome::Hydration { asked: false } => "not_needed",
         JobOutcome::Parked { .. } => "parked",
     }
 }

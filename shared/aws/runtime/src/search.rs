@@ -44,13 +44,13 @@ impl Search {
 
     /// The read model for readers.
     pub fn reading(&self) -> Arc<dyn ReadModel> {
-        Arc::new(OpenSearchReadModel::new(self.connection.clone()))
+        Arc::new(self.read_model())
     }
 
     /// The read model for projection: while a rebuild fills an index, documents go there too.
     pub fn projecting(&self, installation: &Installation) -> Arc<dyn ReadModel> {
         let live = LiveTargets::new(Arc::clone(&installation.state));
-        Arc::new(OpenSearchReadModel::new(self.connection.clone()).with_second(Arc::new(live)))
+        Arc::new(self.read_model().with_second(Arc::new(live)))
     }
 
     /// The read model as it is, with what is its adapter's own.

@@ -58,6 +58,7 @@ pub fn text_of(aggregate: &Aggregate, field: &Field, dialect: &dyn Dialect) -> O
 }
 
 fn map_defined(entity: &mut Entity, aggregate: &Aggregate, definition: &EntityDefinition, dialect: &dyn Dialect) {
+    entity.fields.reserve(definition.fields.len());
     for field in &definition.fields {
         let Some(operation) = field.sources.get(&aggregate.provider()) else { continue };
         let name = Arc::clone(&field.name);

@@ -1,5 +1,7 @@
 //! The rules for filters.
 
+use std::sync::Arc;
+
 use annals_domain::entity::FieldValue;
 use annals_domain::position::Version;
 
@@ -78,11 +80,11 @@ pub async fn a_filter_finds_equal_values_of_every_type(model: &impl ReadModel) {
 /// Aggregate id, provider, version, the two instants, and whether it is deleted.
 pub async fn a_filter_finds_by_system_field(model: &impl ReadModel) {
     let mut a = thing("a", Vec::new());
-    a.entity.version = Version::new(7);
-    a.entity.updated_at = Some(instant(9));
+    Arc::make_mut(&mut a.entity).version = Version::new(7);
+    Arc::make_mut(&mut a.entity).updated_at = Some(instant(9));
     let mut b = thing("b", Vec::new());
-    b.entity.created_at = None;
-    b.entity.is_deleted = true;
+    Arc::make_mut(&mut b.entity).created_at = None;
+    Arc::make_mut(&mut b.entity).is_deleted = true;
     let id = a.entity.aggregate_id.to_string();
     index_all(model, vec![a, b]).await;
     let nobody = key_of("Thing__c", "nobody").aggregate_id.to_string();

@@ -4,6 +4,8 @@ mod filters;
 mod order;
 mod words;
 
+use std::sync::Arc;
+
 use annals_domain::entity::FieldValue;
 use annals_domain::position::Version;
 use serde_json::Value;
@@ -133,7 +135,7 @@ pub async fn an_entity_is_read_as_it_was_indexed(model: &impl ReadModel) {
 
 fn version_of(number: u64, name: &str) -> Document {
     let mut document = thing("a", vec![("name", text(name))]);
-    document.entity.version = Version::new(number);
+    Arc::make_mut(&mut document.entity).version = Version::new(number);
     document
 }
 
@@ -182,7 +184,7 @@ pub async fn a_newer_version_replaces_fields_and_search_text(model: &impl ReadMo
     let mut back = thing("a", vec![("name", text("Older"))]);
     let versions = [(&mut old, "older", "x"), (&mut new, "newer", "y"), (&mut bare, "", ""), (&mut back, "older", "")];
     for (number, (document, word, order)) in (1..).zip(versions) {
-        document.entity.version = Version::new(number);
+        Arc::make_mut(&mut document.entity).version = Version::new(number);
         index_all(model, vec![document.clone()]).await;
         for each in ["older", "newer"] {
             let query = EntityQuery { words: vec![each.to_owned()], ..all_of("Thing__c") };
@@ -208,7 +210,7 @@ pub async fn a_value_that_does_not_fit_refuses_its_document_only(model: &impl Re
 /// A deleted entity is still read by its id, and listed where it is asked for.
 pub async fn deleted_entities_are_left_out_unless_asked(model: &impl ReadModel) {
     let mut deleted = thing("deleted", vec![("name", text("Acme"))]);
-    deleted.entity.is_deleted = true;
+    Arc::make_mut(&mut deleted.entity).is_deleted = true;
     index_all(model, vec![deleted.clone(), thing("there", vec![("name", text("Acme"))])]).await;
     let query = EntityQuery { words: vec!["acme".to_owned()], ..all_of("Thing__c") };
     assert_eq!(found(model, &query).await, ["there"]);
@@ -246,7 +248,7 @@ pub async fn shapes_do_not_mix(model: &impl ReadModel) {
 pub async fn objects_without_a_definition_are_kept(model: &impl ReadModel) {
     let raw: Value = serde_json::from_str(r#"{"n":1778192987716501506,"x":[1.10,null]}"#).expect("plain JSON");
     let mut deleted = document("Zeta__c", "z", Vec::new());
-    deleted.entity.is_deleted = true;
+    Arc::make_mut(&mut deleted.entity).is_deleted = true;
     let a = document("Alpha__c", "a", vec![("Anything__c", FieldValue::Raw(raw.clone()))]);
     index_all(model, vec![deleted, a.clone(), document("Alpha__c", "b", Vec::new()), thing("t", Vec::new())]).await;
 

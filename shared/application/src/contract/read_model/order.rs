@@ -1,5 +1,7 @@
 //! The rules for sorting and paging.
 
+use std::sync::Arc;
+
 use annals_domain::entity::FieldValue;
 
 use super::{all_of, found, index_all};
@@ -24,7 +26,7 @@ fn in_id_order(ids: &[&'static str]) -> Vec<&'static str> {
 
 fn created(id: &str, at: Option<i64>) -> Document {
     let mut document = thing(id, Vec::new());
-    document.entity.created_at = at.map(instant);
+    Arc::make_mut(&mut document.entity).created_at = at.map(instant);
     document
 }
 

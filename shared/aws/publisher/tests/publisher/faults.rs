@@ -1,12 +1,13 @@
 //! What holds for both services when they fail, and how many calls are made.
 
-use annals_application::contract::event_publisher::announcement;
+use std::sync::Arc;
+
+use annals_application::contract::event_publisher::{announcement, set_text};
 use annals_application::contract::samples::key;
 use annals_application::ports::{NormalizedEntityEvent, PortError, PortErrorKind};
 use annals_aws_client::without_retries;
 use annals_aws_publisher::{EventBridgeSettings, PublishSettings, SnsSettings, publisher};
 use annals_services::sdk_config;
-use serde_json::json;
 
 use crate::service::{Protocol, Reply, Sent, Service};
 
@@ -33,7 +34,7 @@ fn resource(protocol: Protocol) -> String {
 fn announcements(count: u64) -> Vec<NormalizedEntityEvent> {
     let of = |number: u64| {
         let mut event = announcement(number);
-        event.aggregate_id = key(&number.to_string()).aggregate_id;
+        Arc::make_mut(&mut event.entity).aggregate_id = key(&number.to_string()).aggregate_id;
         event
     };
     (1..=count).map(of).collect()
@@ -75,7 +76,7 @@ async fn no_call_is_over_the_byte_limit_and_what_is_too_large_alone_is_a_referen
         let service = Service::start(protocol, all_taken).await;
         let mut events = announcements(30);
         for (event, letters) in events.iter_mut().zip([0, 4_000, 9_000, 100, 20_000].into_iter().cycle()) {
-            event.data.insert("notes".to_owned(), json!("é".repeat(letters / 2)));
+            set_text(event, "notes", &"é".repeat(letters / 2));
         }
         let answers = publish(&service, settings(protocol, 10_000), events).await;
         assert!(answers.iter().all(Result::is_ok), "{answers:?}");

@@ -5,6 +5,5 @@
 
 mod event_bridge;
 mod faults;
-mod queue;
 mod service;
 mod sns;

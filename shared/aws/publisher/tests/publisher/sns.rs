@@ -1,67 +1,47 @@
 //! SNS, on moto: a subscription passes what is published on to a queue.
 
-use annals_application::contract::event_publisher::{announcement, check_event_publisher};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use annals_application::contract::event_publisher::{announcement, check_event_publisher, set_text};
 use annals_application::contract::samples::key;
 use annals_application::ports::{EventPublisher, PortErrorKind};
 use annals_aws_publisher::{DEFAULT_MAX_BYTES, SnsPublisher, SnsSettings};
 use annals_domain::event::EventType;
 use annals_domain::identity::AggregateType;
-use annals_services::{moto_endpoint, sdk_config, unique_name};
-use aws_sdk_sns::Client;
-use aws_sdk_sqs::types::MessageSystemAttributeName;
+use annals_services::{Queue, moto_endpoint, sdk_config};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use aws_types::SdkConfig;
 use serde_json::{Value, json};
-
-use crate::queue::{Queue, attributes};
-
-/// A topic of one test.
-async fn topic(config: &SdkConfig, fifo: bool) -> String {
-    let call = Client::new(config).create_topic();
-    let call = if fifo {
-        call.name(format!("{}.fifo", unique_name("topic"))).attributes("FifoTopic", "true")
-    } else {
-        call.name(unique_name("topic"))
-    };
-    call.send().await.unwrap().topic_arn.unwrap()
-}
-
-async fn subscribe(config: &SdkConfig, topic_arn: &str, queue: &Queue, filter: Option<Value>) {
-    let call = Client::new(config).subscribe().topic_arn(topic_arn).protocol("sqs").endpoint(&queue.arn);
-    let call = call.attributes("RawMessageDelivery", "true");
-    let call = match filter {
-        Some(filter) => call.attributes("FilterPolicy", filter.to_string()),
-        None => call,
-    };
-    call.send().await.unwrap();
-}
 
 fn publisher(config: &SdkConfig, topic_arn: String) -> SnsPublisher {
     SnsPublisher::new(config, SnsSettings { topic_arn, max_bytes: DEFAULT_MAX_BYTES })
 }
 
-async fn bodies(queue: &Queue) -> Vec<Value> {
-    let messages = queue.messages().await;
-    messages.iter().map(|message| serde_json::from_str(message.body().unwrap()).unwrap()).collect()
+/// A message's own attributes, by name.
+fn attributes(message: &Message) -> BTreeMap<&str, &str> {
+    let attributes = message.message_attributes().unwrap().iter();
+    attributes.map(|(name, value)| (name.as_str(), value.string_value().unwrap())).collect()
 }
 
 #[tokio::test]
 async fn the_contract_holds() {
     let config = sdk_config(&moto_endpoint());
-    let (queue, topic) = (Queue::standard(&config).await, topic(&config, false).await);
-    subscribe(&config, &topic, &queue, None).await;
-    check_event_publisher(&publisher(&config, topic), async || bodies(&queue).await).await;
+    let queue = Queue::standard().await;
+    let topic = queue.behind_topic(None).await;
+    check_event_publisher(&publisher(&config, topic), async || queue.bodies().await).await;
 }
 
 #[tokio::test]
 async fn a_filter_policy_can_tell_events_by_their_attributes() {
     let config = sdk_config(&moto_endpoint());
-    let (queue, topic) = (Queue::standard(&config).await, topic(&config, false).await);
+    let queue = Queue::standard().await;
     let filter = json!({ "aggregate_type": ["client"], "event_type": ["Deleted"], "provider": ["salesforce"] });
-    subscribe(&config, &topic, &queue, Some(filter)).await;
+    let topic = queue.behind_topic(Some(&filter)).await;
     let deleted = |number: u64, aggregate_type: &str| {
         let mut event = announcement(number);
         event.event_type = EventType::Deleted;
-        event.aggregate_type = AggregateType::new(aggregate_type);
+        Arc::make_mut(&mut event.entity).aggregate_type = AggregateType::new(aggregate_type);
         event
     };
     let events = vec![announcement(1), deleted(2, "platform"), deleted(3, "client")];
@@ -78,11 +58,11 @@ async fn a_filter_policy_can_tell_events_by_their_attributes() {
 #[tokio::test]
 async fn on_a_fifo_topic_a_record_is_a_group_and_an_announcement_is_passed_on_once() {
     let config = sdk_config(&moto_endpoint());
-    let (queue, topic) = (Queue::fifo(&config).await, topic(&config, true).await);
-    subscribe(&config, &topic, &queue, None).await;
+    let queue = Queue::fifo().await;
+    let topic = queue.behind_topic(None).await;
     let publisher = publisher(&config, topic);
     let mut other = announcement(2);
-    other.aggregate_id = key("002").aggregate_id;
+    Arc::make_mut(&mut other.entity).aggregate_id = key("002").aggregate_id;
     for events in [vec![announcement(1), other.clone()], vec![announcement(1)]] {
         let answers = publisher.publish(events).await;
         assert!(answers.iter().all(Result::is_ok), "{answers:?}");
@@ -92,20 +72,20 @@ async fn on_a_fifo_topic_a_record_is_a_group_and_an_announcement_is_passed_on_on
     let seen: Vec<_> =
         messages.iter().map(|message| names.clone().map(|name| message.attributes().unwrap()[&name].clone())).collect();
     let expected = [announcement(1), other]
-        .map(|event| [event.aggregate_id.to_string(), format!("{}-{}", event.event_id, event.version)]);
+        .map(|event| [event.entity.aggregate_id.to_string(), format!("{}-{}", event.event_id, event.version)]);
     assert_eq!(seen, expected);
 }
 
 #[tokio::test]
 async fn an_event_too_large_arrives_as_a_reference() {
     let config = sdk_config(&moto_endpoint());
-    let (queue, topic) = (Queue::standard(&config).await, topic(&config, false).await);
-    subscribe(&config, &topic, &queue, None).await;
+    let queue = Queue::standard().await;
+    let topic = queue.behind_topic(None).await;
     let mut large = announcement(1);
-    large.data.insert("notes".to_owned(), json!("x".repeat(300_000)));
+    set_text(&mut large, "notes", &"x".repeat(300_000));
     let answers = publisher(&config, topic).publish(vec![large, announcement(2)]).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
-    let bodies = bodies(&queue).await;
+    let bodies = queue.bodies().await;
     assert_eq!((&bodies[0]["data"], &bodies[0]["reference"]["reason"]), (&Value::Null, &json!("too large")));
     assert_eq!(bodies[1]["data"]["id"], "001");
 }

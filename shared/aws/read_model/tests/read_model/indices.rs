@@ -1,5 +1,7 @@
 //! Indices: made when missing, kept while they serve, left alone where they are not ours.
 
+use std::sync::Arc;
+
 use annals_application::contract::samples::{catalog_of, changed_catalog, document, shape, text, thing};
 use annals_application::ports::{
     Condition, Document, EntityQuery, Filter, IndexOutcome, PortErrorKind, QueryValue, ReadModel, SortKey,
@@ -42,7 +44,7 @@ fn of(catalog: &Catalog, object: &str) -> Shape {
 /// The same document by another definition.
 fn with(shape: &Shape, field: (&str, FieldValue), document: Document) -> Document {
     let mut document = Document { shape: shape.clone(), ..document };
-    document.entity.fields.push((field.0.into(), field.1));
+    Arc::make_mut(&mut document.entity).fields.push((field.0.into(), field.1));
     document
 }
 

@@ -36,7 +36,7 @@ impl AlsoInto for Targets {
 
 fn at(id: &str, version: u64) -> Document {
     let mut document = thing(id, vec![("name", text(&format!("version {version}")))]);
-    document.entity.version = Version::new(version);
+    Arc::make_mut(&mut document.entity).version = Version::new(version);
     document
 }
 
