@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use annals_benches::{is_small, try_pair};
+use annals_benches::{is_small, peak_memory, try_pair};
 use annals_tests::changes::{change, is_searchable};
 use anyhow::{Context, Result, ensure};
 use rusqlite::types::Value;
@@ -48,10 +48,9 @@ fn ingest(annals: &Path, changes: &Path, db: &Path, publish: &str) -> Result<(Du
         .stdout(Stdio::null())
         .spawn()
         .context("annals starts")?;
-    let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     let exit = loop {
-        peak = peak.max(peak_memory(&status));
+        peak = peak.max(peak_memory(child.id()));
         if let Some(exit) = child.try_wait()? {
             break exit;
         }
@@ -60,14 +59,6 @@ fn ingest(annals: &Path, changes: &Path, db: &Path, publish: &str) -> Result<(Du
     let time = start.elapsed();
     ensure!(exit.success(), "annals ingest ended with {exit}");
     Ok((time, peak))
-}
-
-/// The highest resident memory that the kernel has seen of a process.
-fn peak_memory(status: &str) -> u64 {
-    let text = fs::read_to_string(status).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|number| number.parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
 }
 
 fn remove(db: &Path) {

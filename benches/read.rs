@@ -49,7 +49,7 @@ fn client(number: usize, shape: &Shape) -> Result<Document> {
         warnings: Vec::new(),
         unknown: Vec::new(),
     };
-    Ok(Document { search_text: search_text(&entity, shape), shape: shape.clone(), entity })
+    Ok(Document { search_text: search_text(&entity, shape), shape: shape.clone(), entity: Arc::new(entity) })
 }
 
 async fn fill(process: &LocalProcess, settings: &ProcessSettings, count: usize) -> Result<()> {

@@ -55,15 +55,7 @@ impl Bare {
 
     /// All items of a stream, page by page.
     pub(crate) async fn items(&self, key: &str) -> Result<Vec<Item>> {
-        let (mut items, mut start) = (Vec::new(), None);
-        loop {
-            let page = self.query(key).set_exclusive_start_key(start).send().await?;
-            items.extend(page.items.unwrap_or_default());
-            start = page.last_evaluated_key;
-            if start.is_none() {
-                return Ok(items);
-            }
-        }
+        Ok(self.query(key).into_paginator().items().send().try_collect().await?)
     }
 
     fn query(&self, key: &str) -> aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder {

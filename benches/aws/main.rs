@@ -21,6 +21,10 @@ use std::{fs, io};
 use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Runtime};
 
+/// As in the functions.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Part = (&'static str, fn() -> Result<()>);
 
 const PARTS: [Part; 5] = [

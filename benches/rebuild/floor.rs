@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use aws_sdk_dynamodb::Client;
 use futures::{StreamExt, TryStreamExt};
 use opensearch::http::Method;
 use opensearch::http::headers::HeaderMap;
@@ -20,8 +19,8 @@ const DOCUMENTS: usize = 500;
 
 /// Reads the whole table, decoding nothing; how many items it has.
 pub async fn scan(world: &World) -> Result<(Duration, usize)> {
-    let client = Client::new(&world.config);
-    let table = world.installation.events.table();
+    let client = &world.tables.client;
+    let table = &world.tables.events_table;
     let start = Instant::now();
     let read = |segment: i32| {
         let scan = client.scan().table_name(table).consistent_read(true).segment(segment).total_segments(SEGMENTS);

@@ -3,7 +3,6 @@
 //! Promises that the rebuilding process is one of its own, so that it can be killed and its memory
 //! read, and that readers and writers are others.
 
-pub mod changes;
 pub mod floor;
 pub mod live;
 pub mod poller;

@@ -6,15 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use annals_application::ports::{ReadModel, ReadOptions};
-use annals_application::projection::{Projector, ProjectorSettings};
+use annals_application::projection::Projector;
 use annals_aws_read_model::OpenSearchReadModel;
 use annals_aws_rebuild::LiveTargets;
+use annals_aws_runtime::projector_settings;
 use annals_domain::position::Version;
+use annals_tests::changes::change;
 use anyhow::{Result, ensure};
 use tokio::time::MissedTickBehavior;
 
-use crate::changes::{CHANGES, change};
-use crate::world::World;
+use crate::world::{CHANGES, World};
 
 /// How many changes come in a second.
 const RATE: u64 = 50;
@@ -25,7 +26,7 @@ pub const PLAN_STANDS: Duration = Duration::from_secs(1);
 pub struct Live {
     world: Arc<World>,
     projectors: [Projector; 2],
-    records: u64,
+    records: usize,
     /// How many changes were written.
     pub written: AtomicU64,
     /// Ends it.
@@ -34,12 +35,12 @@ pub struct Live {
 
 impl Live {
     /// Over the first `records` records.
-    pub fn new(world: Arc<World>, records: u64) -> Self {
+    pub fn new(world: Arc<World>, records: usize) -> Self {
         let projector = || {
             let live = LiveTargets::standing_for(Arc::clone(&world.installation.state), PLAN_STANDS);
             let read_model: OpenSearchReadModel = world.search.read_model().with_second(Arc::new(live));
             let read_model: Arc<dyn ReadModel> = Arc::new(read_model);
-            world.installation.projector(&read_model, None, ProjectorSettings::default())
+            world.installation.projector(&read_model, None, projector_settings())
         };
         let projectors = [projector(), projector()];
         Self { world, projectors, records, written: AtomicU64::new(0), stop: AtomicBool::new(false) }
@@ -60,9 +61,9 @@ impl Live {
         Ok(())
     }
 
-    async fn change(&self, record: u64, round: u64) -> Result<()> {
-        self.world.write(&[change(record, round)]).await?;
-        let options = ReadOptions::from(Version::new(round + 1), 1);
+    async fn change(&self, record: usize, round: usize) -> Result<()> {
+        self.world.write(&[change(round, record).to_string()]).await?;
+        let options = ReadOptions::from(Version::new(round as u64 + 1), 1);
         let stored = self.world.installation.store.read(&self.world.key(record), &options).await?;
         let events = stored.into_iter().map(|stored| stored.event).collect();
         // Each record's changes go through either projector in turn, as re-cut batches do.

@@ -12,39 +12,37 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use annals_aws_read_model::IndexAdmin;
-use annals_rebuild_bench::changes::CHANGES;
+use annals_aws_rebuild::RebuildSettings;
+use annals_benches::{is_small, try_pair};
 use annals_rebuild_bench::floor::{Bulk, scan};
 use annals_rebuild_bench::live::Live;
 use annals_rebuild_bench::poller::Poller;
 use annals_rebuild_bench::rebuilding::{Rebuilding, WORD, rebuild, settings};
-use annals_rebuild_bench::world::{Names, World};
-use annals_services::opensearch_endpoints;
+use annals_rebuild_bench::world::{CHANGES, World};
+use annals_services::{opensearch_endpoints, unique_name};
 use anyhow::{Context, Result, ensure};
+use tokio::runtime::Runtime;
 
 /// How often the rebuilding process is killed.
 const KILLS: usize = 3;
-/// How many pairs are timed.
-const ROUNDS: usize = 7;
 
-#[tokio::main]
-async fn main() -> Result<()> {
+fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, names, ..] = &words[..]
+    let runtime = Runtime::new()?;
+    if let [word, name, ..] = &words[..]
         && word == WORD
     {
-        let world = World::join(&Names(names.clone())).await?;
-        rebuild(&world, settings()).await?;
+        runtime.block_on(async { rebuild(&World::join(name).await, settings()).await })?;
         return Ok(());
     }
-    let is_small = words.iter().any(|word| word == "--small");
-    watched(if is_small { 400 } else { 100_000 }, is_small).await?;
-    timed(if is_small { 400 } else { 20_000 }).await
+    runtime.block_on(watched(if is_small() { 400 } else { 100_000 }))?;
+    timed(&runtime, if is_small() { 400 } else { 20_000 })
 }
 
 /// The rebuild beside writers and readers.
-async fn watched(records: u64, is_small: bool) -> Result<()> {
-    let names = Names::unique();
-    let world = Arc::new(filled(&names, records).await?);
+async fn watched(records: usize) -> Result<()> {
+    let name = unique_name("rebuild");
+    let world = Arc::new(filled(&name, records).await?);
     let live = Arc::new(Live::new(Arc::clone(&world), records.min(500)));
     let poller = Arc::new(Poller::new(Arc::clone(&world), records));
     let (writing, reading) = (Arc::clone(&live), Arc::clone(&poller));
@@ -52,15 +50,15 @@ async fn watched(records: u64, is_small: bool) -> Result<()> {
     let reading = tokio::spawn(async move { reading.run().await });
 
     let start = Instant::now();
-    let at_work = settings().known_after + Duration::from_millis(if is_small { 100 } else { 6_000 });
+    let at_work = settings().known_after + Duration::from_millis(if is_small() { 100 } else { 6_000 });
     let mut killed = 0;
     for _ in 0..KILLS {
-        let rebuilding = Rebuilding::start(&names)?;
+        let rebuilding = Rebuilding::start(&name)?;
         // The first has to wait until projectors know; each next until the lease has run out.
         tokio::time::sleep(at_work).await;
         killed += usize::from(rebuilding.kill()?);
     }
-    let (_, memory) = Rebuilding::start(&names)?.wait().await?;
+    let memory = Rebuilding::start(&name)?.wait().await?;
     let took = start.elapsed();
     tokio::time::sleep(Duration::from_secs(2)).await;
     live.stop.store(true, Ordering::Relaxed);
@@ -78,7 +76,7 @@ async fn watched(records: u64, is_small: bool) -> Result<()> {
 }
 
 /// Every record is in the index that answers now, at its newest version.
-async fn whole(world: &World, records: u64) -> Result<()> {
+async fn whole(world: &World, records: usize) -> Result<()> {
     let read_model = world.reading();
     for record in 0..records.min(2_000) {
         let key = world.key(record);
@@ -90,53 +88,51 @@ async fn whole(world: &World, records: u64) -> Result<()> {
 }
 
 /// The rebuild beside its floor.
-async fn timed(records: u64) -> Result<()> {
-    let world = filled(&Names::unique(), records).await?;
-    let indices = IndexAdmin::new(world.search.connection());
-    let (_, url) = opensearch_endpoints().remove(0);
-    let current = indices.current(&world.shape).await?.context("an index answers")?;
-    indices.refresh(&current).await?;
-    let bulk = Bulk::of(&url, &current).await?;
-    ensure!(bulk.documents as u64 == records, "{} documents", bulk.documents);
-    let at_once = annals_aws_rebuild::RebuildSettings {
-        known_after: Duration::ZERO,
-        old_index_stays: Duration::ZERO,
-        ..settings()
-    };
-    let (mut floors, mut subjects) = (Vec::new(), Vec::new());
-    for round in 0..=ROUNDS {
-        let index = indices.create_numbered(&world.shape).await?;
-        let (scanned, items) = scan(&world).await?;
-        ensure!(items as u64 == records * CHANGES, "{items} items");
-        let floor = scanned + bulk.write(&index).await?;
-        indices.delete(&index).await?;
-        let start = Instant::now();
-        rebuild(&world, at_once).await?;
-        // The first round warms caches and is not counted.
-        if round > 0 {
-            floors.push(floor);
-            subjects.push(start.elapsed());
-        }
-    }
-    println!("rebuild of {records} records, {} events", records * CHANGES);
-    let (subject, floor) = (told("subject", subjects), told("floor  ", floors));
-    let rate = records as f64 * CHANGES as f64 / subject.as_secs_f64();
-    println!("  {rate:.0} events a second; rate/floor {:.2}", floor.as_secs_f64() / subject.as_secs_f64());
+fn timed(runtime: &Runtime, records: usize) -> Result<()> {
+    let world = runtime.block_on(filled(&unique_name("rebuild"), records))?;
+    let bulk = runtime.block_on(documents(&world))?;
+    ensure!(bulk.documents == records, "{} documents", bulk.documents);
+    let at_once = RebuildSettings { known_after: Duration::ZERO, old_index_stays: Duration::ZERO, ..settings() };
+    let events = records * CHANGES;
+    let (floor, subject) = try_pair(
+        &format!("rebuild of {records} records, {events} events (floor: bare scan, then bare _bulk)"),
+        || runtime.block_on(bare(&world, &bulk, events)),
+        || {
+            let start = Instant::now();
+            runtime.block_on(rebuild(&world, at_once))?;
+            Ok(start.elapsed())
+        },
+    )?;
+    let rate = events as f64 / subject.median().as_secs_f64();
+    println!("  {rate:.0} events a second; {:.2} of the floor's rate (must be 0.7)", floor.over(&subject));
     Ok(())
 }
 
-fn told(side: &str, mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    let [least, median, most] = [0, times.len() / 2, times.len() - 1].map(|nth| times[nth]);
-    println!("  {side} {:.2} s ({:.2} to {:.2})", median.as_secs_f64(), least.as_secs_f64(), most.as_secs_f64());
-    median
+/// The documents that the rebuild comes to.
+async fn documents(world: &World) -> Result<Bulk> {
+    let indices = IndexAdmin::new(world.search.connection());
+    let current = indices.current(&world.shape).await?.context("an index answers")?;
+    indices.refresh(&current).await?;
+    let (_, url) = opensearch_endpoints().remove(0);
+    Bulk::of(&url, &current).await
+}
+
+/// The floor's time, in an index of its own.
+async fn bare(world: &World, bulk: &Bulk, events: usize) -> Result<Duration> {
+    let indices = IndexAdmin::new(world.search.connection());
+    let index = indices.create_numbered(&world.shape).await?;
+    let (scanned, items) = scan(world).await?;
+    ensure!(items == events, "{items} items");
+    let written = bulk.write(&index).await?;
+    indices.delete(&index).await?;
+    Ok(scanned + written)
 }
 
 /// An installation with that many records, indexed.
-async fn filled(names: &Names, records: u64) -> Result<World> {
-    let world = World::make(names).await?;
+async fn filled(name: &str, records: usize) -> Result<World> {
+    let world = World::make(name).await;
     world.fill(records).await?;
-    let first = annals_aws_rebuild::RebuildSettings { known_after: Duration::ZERO, ..settings() };
+    let first = RebuildSettings { known_after: Duration::ZERO, ..settings() };
     rebuild(&world, first).await?;
     Ok(world)
 }

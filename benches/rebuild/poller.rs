@@ -13,14 +13,13 @@ use crate::world::World;
 
 /// How many reads are made in a second, and how many records are watched.
 const RATE: u64 = 20;
-/// How many records are watched.
-pub const WATCHED: u64 = 200;
+const WATCHED: usize = 200;
 
 /// Watches until it is told to stop.
 pub struct Poller {
     world: Arc<World>,
     read_model: Arc<dyn ReadModel>,
-    records: u64,
+    records: usize,
     /// How many reads were made.
     pub reads: AtomicU64,
     /// Ends it.
@@ -29,17 +28,17 @@ pub struct Poller {
 
 impl Poller {
     /// Over `records` records, of which it watches two hundred.
-    pub fn new(world: Arc<World>, records: u64) -> Self {
+    pub fn new(world: Arc<World>, records: usize) -> Self {
         let read_model = world.reading();
         Self { world, read_model, records, reads: AtomicU64::new(0), stop: AtomicBool::new(false) }
     }
 
     /// Runs; an error is a record that went missing, or back.
     pub async fn run(&self) -> Result<()> {
-        let mut seen: HashMap<u64, Version> = HashMap::new();
+        let mut seen: HashMap<usize, Version> = HashMap::new();
         let mut ticks = tokio::time::interval(Duration::from_micros(1_000_000 / RATE));
         let watched = WATCHED.min(self.records);
-        for number in 0_u64.. {
+        for number in 0_usize.. {
             ticks.tick().await;
             if self.stop.load(Ordering::Relaxed) {
                 break;

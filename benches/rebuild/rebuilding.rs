@@ -1,14 +1,14 @@
 //! The rebuilding process: begun, killed, begun again, and its memory.
 
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use annals_aws_rebuild::{Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings};
-use anyhow::{Context, Result, bail};
+use annals_benches::peak_memory;
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::live::PLAN_STANDS;
-use crate::world::{Names, World};
+use crate::world::World;
 
 /// The word by which this program is one that rebuilds.
 pub const WORD: &str = "--rebuilding";
@@ -49,10 +49,10 @@ pub struct Rebuilding(Child);
 
 impl Rebuilding {
     /// Starts one.
-    pub fn start(names: &Names) -> Result<Self> {
+    pub fn start(name: &str) -> Result<Self> {
         let program = std::env::current_exe()?;
         let mut command = Command::new(program);
-        let child = command.args([WORD, &names.0]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let child = command.args([WORD, name]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         Ok(Self(child.context("the rebuilding process starts")?))
     }
 
@@ -64,24 +64,16 @@ impl Rebuilding {
         Ok(was_running)
     }
 
-    /// Waits for its end; its time from here, and its peak memory in bytes.
-    pub async fn wait(mut self) -> Result<(Duration, u64)> {
-        let (start, status) = (Instant::now(), format!("/proc/{}/status", self.0.id()));
+    /// Waits for its end; its peak memory in bytes.
+    pub async fn wait(mut self) -> Result<u64> {
         let mut peak = 0;
         loop {
-            peak = peak.max(peak_memory(Path::new(&status)));
+            peak = peak.max(peak_memory(self.0.id()));
             if let Some(exit) = self.0.try_wait()? {
-                anyhow::ensure!(exit.success(), "the rebuilding process ended with {exit}");
-                return Ok((start.elapsed(), peak));
+                ensure!(exit.success(), "the rebuilding process ended with {exit}");
+                return Ok(peak);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-}
-
-fn peak_memory(status: &Path) -> u64 {
-    let text = std::fs::read_to_string(status).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1_024
 }

@@ -102,3 +102,11 @@ pub fn per_call<T>(mut call: impl FnMut() -> T) -> Duration {
     }
     start.elapsed() / calls
 }
+
+/// The highest resident memory that the kernel has seen of a process so far, in bytes; 0 once it is gone.
+pub fn peak_memory(process: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|number| number.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::crm::Delivery;
 use crate::history::History;
+use crate::process::key_of;
 use crate::view::View;
 
 /// One order of arrival, as a record of its own.
@@ -69,10 +70,7 @@ impl Lane {
         let event_id = read.event_id.expect("a change has an id");
         self.events.entry(event_id).and_modify(|known| *known = number.min(*known)).or_insert(number);
         self.stored += usize::from(read.outcome != Outcome::Duplicate);
-        self.key = Some(EntityKey {
-            entity_name: read.entity_name.clone().expect("a change has an object"),
-            aggregate_id: read.aggregate_id.expect("a change has a record"),
-        });
+        self.key = Some(key_of(read));
     }
 }
 

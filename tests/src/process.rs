@@ -57,7 +57,7 @@ impl TestProcess {
 
     /// Hands deliveries in, in one call; one list of answers each.
     pub async fn deliver(&self, deliveries: impl IntoIterator<Item = Delivery>) -> Vec<Vec<EventRead>> {
-        deliver(&self.process, deliveries).await
+        hand_in(&self.process.handler, deliveries).await
     }
 
     /// A record's state from its newest snapshot and the tail.
@@ -66,11 +66,6 @@ impl TestProcess {
         let (store, state) = (SqliteEventStore::new(database.clone()), SqliteStateStore::new(database));
         load(&store, &state, &self.process.dialects, key).await
     }
-}
-
-/// Hands deliveries to a process, in one call.
-pub async fn deliver(process: &LocalProcess, deliveries: impl IntoIterator<Item = Delivery>) -> Vec<Vec<EventRead>> {
-    hand_in(&process.handler, deliveries).await
 }
 
 /// Hands deliveries to what takes commands, in one call.
@@ -84,4 +79,13 @@ pub async fn hand_in(handler: &CommandHandler, deliveries: impl IntoIterator<Ite
     };
     let commands = deliveries.into_iter().map(command).collect();
     handler.handle(commands).await.expect("the store answers")
+}
+
+/// Whose change was read.
+///
+/// # Panics
+/// Where that could not be told.
+pub fn key_of(read: &EventRead) -> EntityKey {
+    let entity_name = read.entity_name.clone().expect("a change has an object");
+    EntityKey { entity_name, aggregate_id: read.aggregate_id.expect("a change has a record") }
 }

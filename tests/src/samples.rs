@@ -40,8 +40,33 @@ impl Sample {
     }
 }
 
+/// The repository's root.
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The sample events of this repository: one folder a provider. What AWS wraps around events is no
+/// sample of a provider.
+pub fn sample_events() -> Vec<Sample> {
+    let ingest = repository().join("events/ingest");
+    let folders = names(&ingest).into_iter().filter(|name| name != "README.md");
+    let provider = |folder: &str| folder.parse::<Provider>().expect("a folder has a provider's name");
+    folders.flat_map(|folder| samples(&ingest.join(&folder), provider(&folder))).collect()
+}
+
+/// Real payloads, collected from public places, where `ANNALS_SAMPLES` names the folder that has
+/// them; elsewhere `None`, and a word on it.
+pub fn collected() -> Option<Vec<Sample>> {
+    let Some(folder) = std::env::var_os("ANNALS_SAMPLES") else {
+        eprintln!("!!! ANNALS_SAMPLES is not set: THE COLLECTED SAMPLES ARE NOT RUN");
+        return None;
+    };
+    // A folder that is named and missing fails, in here.
+    Some(samples(&PathBuf::from(folder).join("salesforce-cdc"), Provider::Salesforce))
+}
+
 /// The samples of a folder that ends in `.json`, in the order of their names.
-pub fn samples(folder: &Path, provider: Provider) -> Vec<Sample> {
+fn samples(folder: &Path, provider: Provider) -> Vec<Sample> {
     let names = names(folder).into_iter().filter(|name| name.ends_with(".json"));
     let read = |name: String| {
         let text = fs::read_to_string(folder.join(&name)).unwrap_or_else(|error| panic!("`{name}`: {error}"));
@@ -51,7 +76,7 @@ pub fn samples(folder: &Path, provider: Provider) -> Vec<Sample> {
 }
 
 /// The names of what a folder holds, in their order.
-pub fn names(folder: &Path) -> BTreeSet<String> {
+fn names(folder: &Path) -> BTreeSet<String> {
     let listed = fs::read_dir(folder).unwrap_or_else(|error| panic!("`{}`: {error}", folder.display()));
     let name = |entry: std::io::Result<fs::DirEntry>| {
         entry.expect("an entry that can be read").file_name().to_str().expect("a name in UTF-8").to_owned()

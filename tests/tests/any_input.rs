@@ -1,24 +1,13 @@
 //! Any bytes at all: each input has an answer, what is refused is kept to the byte, nothing panics.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by it")]
-
-use std::fs;
-use std::path::Path;
-
 use annals_application::commands::{CommandMetadata, Outcome, TakeError};
 use annals_domain::identity::Provider;
 use annals_tests::process::TestProcess;
 use annals_tests::random::Random;
+use annals_tests::samples::sample_events;
 
 /// How many damaged inputs are tried.
 const INPUTS: usize = 2_000;
-
-fn samples() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events/ingest/salesforce");
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files.into_iter().map(|file| fs::read_to_string(file).unwrap()).collect()
-}
 
 /// Damages a text in one of the ways that transports and people do.
 fn damaged(text: &str, random: &mut Random) -> String {
@@ -63,13 +52,11 @@ fn damaged(text: &str, random: &mut Random) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_damaged_input_has_an_answer_and_what_is_refused_is_kept() {
     let test = TestProcess::new().await;
-    let (samples, mut random) = (samples(), Random::new(2026));
+    let (samples, mut random) = (sample_events(), Random::new(2026));
     let mut quarantined = 0;
     for _ in 0..INPUTS {
-        let text = {
-            let sample = &samples[random.below(samples.len())];
-            damaged(sample, &mut random)
-        };
+        let sample = &samples[random.below(samples.len())];
+        let text = damaged(&sample.text, &mut random);
         let taken = test.process.handler.take_body(Provider::Salesforce, &text, CommandMetadata::default()).await;
         let taken = match taken {
             Ok(taken) => taken,

@@ -38,7 +38,10 @@ async fn check(seeds: std::ops::Range<u64>, tuning: Tuning) -> usize {
 
 fn tuning(cached_states: usize) -> Tuning {
     let snapshot_interval = NonZeroU64::new(3).expect("not zero");
-    Tuning { projector: ProjectorSettings { cached_states, snapshot_interval }, ..Tuning::default() }
+    Tuning {
+        projector: ProjectorSettings { cached_states, snapshot_interval, ..ProjectorSettings::default() },
+        ..Tuning::default()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

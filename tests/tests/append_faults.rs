@@ -19,6 +19,7 @@ use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::position::Version;
 use annals_embedded::{Database, SqliteEventStore, SqliteStateStore};
 use annals_tests::crm::{Account, Delivery};
+use annals_tests::process::key_of;
 use annals_tests::random::Random;
 use async_trait::async_trait;
 
@@ -112,9 +113,7 @@ impl Bench {
 
     /// The versions in the stream of the first answer's record.
     async fn versions(&self, read: &EventRead) -> Vec<u64> {
-        let key =
-            EntityKey { entity_name: read.entity_name.clone().unwrap(), aggregate_id: read.aggregate_id.unwrap() };
-        let stored = self.store.read(&key, &ReadOptions::from(Version::FIRST, usize::MAX)).await.unwrap();
+        let stored = self.store.read(&key_of(read), &ReadOptions::from(Version::FIRST, usize::MAX)).await.unwrap();
         stored.iter().map(|stored| stored.event.version.get()).collect()
     }
 }

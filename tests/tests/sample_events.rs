@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::queries::{HistoryPage, HistoryRequest};
 use annals_domain::finding::Finding;
-use annals_domain::identity::Provider;
-use annals_tests::samples::{Run, Sample, files_below, names, numbered, samples, seen, without_version};
+use annals_tests::samples::{Run, Sample, files_below, numbered, repository, sample_events, seen, without_version};
 use serde_json::{Map, Value, json};
 
 /// The client with the most to tell: files 01, 04, 11, 12 and 39.
@@ -18,20 +17,8 @@ const HALCYON: &str = "001Qz00000Hal1cIAB";
 /// The client whose creation comes behind its first update: files 02, 03, 05 and 06.
 const BLUE_LANTERN: &str = "001Qz00000BlLn2IAF";
 
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests' folder lies in the repository").to_path_buf()
-}
-
 fn snapshots() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/sample_events")
-}
-
-/// All of them: one folder a provider. What AWS wraps around events is no sample of a provider.
-fn sample_events() -> Vec<Sample> {
-    let ingest = repository().join("events/ingest");
-    let folders = names(&ingest).into_iter().filter(|name| name != "README.md");
-    let provider = |folder: &str| folder.parse::<Provider>().expect("a folder has a provider's name");
-    folders.flat_map(|folder| samples(&ingest.join(&folder), provider(&folder))).collect()
 }
 
 /// Asserts that a value is the snapshot of that name.

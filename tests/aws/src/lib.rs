@@ -5,14 +5,3 @@
 
 pub mod decided;
 pub mod world;
-
-use annals_application::ports::{JobReport, ProjectionJobs};
-use async_trait::async_trait;
-
-/// Projection jobs that nobody records.
-pub struct Unrecorded;
-
-#[async_trait]
-impl ProjectionJobs for Unrecorded {
-    async fn record(&self, _: &[JobReport]) {}
-}

@@ -25,17 +25,31 @@ pub struct World {
 }
 
 impl World {
-    /// With new tables.
+    /// With new tables, of a name that no other run has.
     ///
     /// # Panics
     /// Where DynamoDB does not make them.
     pub async fn new(name: &str) -> Self {
+        let world = Self::named(&unique_name(name));
+        world.make().await;
+        world
+    }
+
+    /// Of exactly that name, so that another process finds the same tables; they need not be there yet.
+    pub fn named(name: &str) -> Self {
         let config = sdk_config(&dynamodb_endpoint());
         let client = Client::new(&config);
-        let (events_table, state_table) = (unique_name(&format!("{name}-e")), unique_name(&format!("{name}-s")));
-        create_table_without_stream(&client, &events_table).await.expect("DynamoDB makes the events table");
-        create_state_table(&client, &state_table).await.expect("DynamoDB makes the state table");
-        Self { config, client, events_table, state_table }
+        Self { config, client, events_table: format!("{name}-e"), state_table: format!("{name}-s") }
+    }
+
+    /// Makes the tables.
+    ///
+    /// # Panics
+    /// Where DynamoDB does not.
+    pub async fn make(&self) {
+        let made = create_table_without_stream(&self.client, &self.events_table).await;
+        made.expect("DynamoDB makes the events table");
+        create_state_table(&self.client, &self.state_table).await.expect("DynamoDB makes the state table");
     }
 
     /// The use cases over its tables.

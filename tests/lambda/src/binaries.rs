@@ -4,11 +4,12 @@
 //! unless `ANNALS_FUNCTIONS_DIR` names a folder of binaries, which are then taken as they are.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use annals_aws_runtime::settings::Function;
+use annals_services::workspace;
 use serde_json::Value;
 
 /// The folder of binaries that are built already.
@@ -23,11 +24,6 @@ pub(crate) fn binary(function: Function) -> PathBuf {
     }
     static BUILT: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
     BUILT.get_or_init(build).get(function.name()).expect("cargo names every binary that it built").clone()
-}
-
-/// The workspace's folder: two above this crate's.
-pub(crate) fn workspace() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// Builds them as the tests are built; where each is, by its name.

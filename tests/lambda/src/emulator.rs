@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use annals_services::workspace;
 use axum::http::Method;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::binaries::workspace;
 use crate::function::Answer;
 use crate::http::send;
 use crate::process::Process;

@@ -2,9 +2,8 @@
 
 use std::fs;
 
+use annals_services::workspace;
 use serde_json::{Value, json};
-
-use crate::binaries::workspace;
 
 /// Whom the authorizer let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

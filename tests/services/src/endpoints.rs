@@ -68,7 +68,7 @@ pub fn sdk_config(endpoint: &str) -> SdkConfig {
 }
 
 /// The workspace's folder: two above this crate's.
-fn workspace() -> &'static Path {
+pub fn workspace() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 

@@ -5,6 +5,8 @@
 
 mod endpoints;
 mod proxy;
+mod queue;
 
-pub use self::endpoints::{dynamodb_endpoint, moto_endpoint, opensearch_endpoints, sdk_config, unique_name};
+pub use self::endpoints::{dynamodb_endpoint, moto_endpoint, opensearch_endpoints, sdk_config, unique_name, workspace};
 pub use self::proxy::{Fault, Match, Proxy, Rule, SeenRequest, Times};
+pub use self::queue::Queue;

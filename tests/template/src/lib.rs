@@ -10,17 +10,12 @@ mod policy;
 pub mod stream_payloads;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-pub use self::policy::{Statement, matches};
+pub use annals_tests::samples::repository;
 
-/// The repository's root.
-pub fn repository() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).expect("this crate lies two folders below the root").to_path_buf()
-}
+pub use self::policy::{Statement, matches};
 
 /// The template as it is written.
 #[derive(Debug, Clone)]
@@ -125,8 +120,7 @@ impl Stack {
 
     /// A resource's settings.
     pub fn properties(&self, id: &str) -> &Value {
-        let resource = self.resources.get(id).unwrap_or_else(|| panic!("there is no resource `{id}`"));
-        &resource["Properties"]
+        &self.resource(id)["Properties"]
     }
 
     /// A resource with all that is said of it.

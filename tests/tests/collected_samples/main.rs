@@ -8,25 +8,13 @@ mod check;
 mod table;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::ports::QuarantineState;
-use annals_domain::identity::Provider;
-use annals_tests::samples::{Run, Sample, numbered, samples, without_version};
+use annals_tests::samples::{Run, Sample, collected, numbered, without_version};
 
 use self::check::{Checker, outcomes};
 use self::table::TABLE;
-
-/// The payloads, each with its number in the table; `None` where they are not there to be run.
-fn collected() -> Option<Vec<Sample>> {
-    let Some(folder) = std::env::var_os("ANNALS_SAMPLES") else {
-        eprintln!("!!! ANNALS_SAMPLES is not set: THE COLLECTED SAMPLES ARE NOT RUN");
-        return None;
-    };
-    // A folder that is named and missing fails, in here.
-    Some(samples(&PathBuf::from(folder).join("salesforce-cdc"), Provider::Salesforce))
-}
 
 /// The number that a sample has in the table.
 fn number(sample: &Sample) -> &str {

@@ -7,15 +7,18 @@ use std::time::Duration;
 use annals_application::commands::{CommandError, CommandHandler, CommandMetadata, EventRead, Outcome, TakeError};
 use annals_application::ports::{JobOutcome, PortErrorKind, ReadModel, ReadOptions, StoredEvent};
 use annals_application::projection::{
-    Pattern, Projection, ProjectionFailure, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings, Work,
+    Pattern, Projection, ProjectionFailure, ProjectionRegistry, Projector, ProjectorPorts, Work,
 };
 use annals_aws_read_model::Refresh;
-use annals_aws_runtime::Installation;
+use annals_aws_runtime::{Installation, projector_settings};
 use annals_aws_tests::world::World;
 use annals_domain::definition::Shape;
-use annals_domain::identity::{EntityKey, Provider};
+use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_domain::position::Version;
+use annals_embedded::TracedJobs;
 use annals_services::{Fault, Match, Proxy, Rule, dynamodb_endpoint, opensearch_endpoints, sdk_config, unique_name};
+use annals_tests::changes::change;
+use annals_tests::process::key_of;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use axum::http::StatusCode;
@@ -63,40 +66,19 @@ fn hasty(endpoint: &str) -> SdkConfig {
     config.to_builder().timeout_config(timeouts.operation_attempt_timeout(ATTEMPT).build()).build()
 }
 
-fn change(record: u64, round: u64, description: &str) -> String {
-    let change_type = if round == 0 { "CREATE" } else { "UPDATE" };
-    json!({
-        "ChangeEventHeader": {
-            "entityName": "Account", "recordIds": [format!("001{record:012}AAA")], "changeType": change_type,
-            "changedFields": if round == 0 { json!([]) } else { json!(["Description"]) }, "sequenceNumber": 1,
-            "transactionKey": format!("0000be70-{round:04x}-4bea-9202-{record:012x}"),
-            "commitTimestamp": 1_767_225_600_000_u64 + round * 1_000, "commitNumber": 1_767_225_600_000_u64 + round
-        },
-        "Name": format!("Company {record}"), "Description": description
-    })
-    .to_string()
-}
-
-fn key_of(read: &EventRead) -> EntityKey {
-    EntityKey {
-        entity_name: read.entity_name.clone().expect("a record is named"),
-        aggregate_id: read.aggregate_id.expect("a record is named"),
-    }
-}
-
 /// Under that fault of the write, a creation and an update behind it are stored once each.
 async fn stored_once(fault: Rule) {
     let name = format!("{fault:?}");
     let stage = Stage::new().await;
     stage.proxy.rule(fault);
     for round in 0..2 {
-        let reads = stage.take(&change(1, round, "x"), Duration::from_secs(20)).await.expect(&name);
+        let reads = stage.take(&change(round, 1).to_string(), Duration::from_secs(20)).await.expect(&name);
         assert_eq!(reads[0].outcome, Outcome::Stored, "{name}");
-        assert_eq!(reads[0].version, Some(Version::new(round + 1)), "{name}");
+        assert_eq!(reads[0].version, Some(Version::new(round as u64 + 1)), "{name}");
         let stored = stage.stored(&key_of(&reads[0])).await;
-        assert_eq!(stored.len() as u64, round + 1, "{name}");
+        assert_eq!(stored.len(), round + 1, "{name}");
     }
-    let again = stage.take(&change(1, 0, "x"), Duration::from_secs(20)).await.expect(&name);
+    let again = stage.take(&change(0, 1).to_string(), Duration::from_secs(20)).await.expect(&name);
     assert_eq!(again[0].outcome, Outcome::Duplicate, "{name}");
 }
 
@@ -137,12 +119,12 @@ async fn without_dynamodb_each_call_fails_in_time_and_the_last_stores_the_change
     // Each call stands for a queue's next delivery, minutes apart.
     for _ in 0..5 {
         let start = Moment::now();
-        let error = stage.take(&change(1, 0, "x"), Duration::from_secs(1)).await.expect_err("nothing answers");
+        let error = stage.take(&change(0, 1).to_string(), Duration::from_secs(1)).await.expect_err("nothing answers");
         assert!(error.is_retryable(), "{error:?}");
         assert!(start.elapsed() < Duration::from_secs(3), "it took {:?}", start.elapsed());
     }
     stage.proxy.heal();
-    let reads = stage.take(&change(1, 0, "x"), Duration::from_secs(5)).await.expect("it answers again");
+    let reads = stage.take(&change(0, 1).to_string(), Duration::from_secs(5)).await.expect("it answers again");
     assert_eq!(reads[0].outcome, Outcome::Stored);
     assert_eq!(stage.stored(&key_of(&reads[0])).await.len(), 1);
 }
@@ -151,7 +133,7 @@ async fn without_dynamodb_each_call_fails_in_time_and_the_last_stores_the_change
 async fn what_is_denied_fails_at_once_and_names_the_table() {
     let stage = Stage::new().await;
     stage.proxy.rule(Rule::always(PUT, Fault::access_denied()));
-    let error = stage.take(&change(1, 0, "x"), Duration::from_secs(20)).await.expect_err("it is denied");
+    let error = stage.take(&change(0, 1).to_string(), Duration::from_secs(20)).await.expect_err("it is denied");
     let CommandError::Port(error) = error else { panic!("{error:?}") };
     assert_eq!(error.kind, PortErrorKind::Misconfigured);
     assert_eq!(error.resource, stage.world.events_table);
@@ -163,7 +145,7 @@ async fn a_missing_table_is_named() {
     let mut world = World::new("faults").await;
     world.events_table = unique_name("missing");
     let handler = world.installation().handler();
-    let taken = handler.take_body(Provider::Salesforce, &change(1, 0, "x"), CommandMetadata::default()).await;
+    let taken = handler.take_body(Provider::Salesforce, &change(0, 1).to_string(), CommandMetadata::default()).await;
     let Err(TakeError::Command(CommandError::Port(error))) = taken else { panic!("{taken:?}") };
     assert_eq!((error.kind, error.resource), (PortErrorKind::Misconfigured, world.events_table));
 }
@@ -179,7 +161,9 @@ async fn an_event_larger_than_an_item_is_kept_whole_in_quarantine() {
     })
     .take(60_000)
     .collect();
-    let body = change(1, 0, &text);
+    let mut large = change(0, 1);
+    large["detail"]["payload"]["Description"] = json!(text);
+    let body = large.to_string();
     let reads = stage.take(&body, Duration::from_secs(20)).await.expect("it is kept");
     assert_eq!(reads[0].outcome, Outcome::Quarantined);
     let said = reads[0].errors[0].to_string();
@@ -218,7 +202,8 @@ async fn hundred(installation: &Installation) -> Vec<StoredEvent> {
     let handler = installation.handler();
     let mut events = Vec::new();
     for record in 0..100 {
-        let taken = handler.take_body(Provider::Salesforce, &change(record, 0, "x"), CommandMetadata::default()).await;
+        let taken =
+            handler.take_body(Provider::Salesforce, &change(0, record).to_string(), CommandMetadata::default()).await;
         let key = key_of(&taken.expect("DynamoDB answers").results[0]);
         let read = installation.store.read(&key, &ReadOptions::from(Version::FIRST, 1)).await;
         events.extend(read.expect("DynamoDB answers"));
@@ -227,7 +212,7 @@ async fn hundred(installation: &Installation) -> Vec<StoredEvent> {
 }
 
 fn clients(installation: &Installation) -> Shape {
-    Shape::Defined(Arc::clone(installation.catalog.named("client").expect("there are clients")))
+    installation.catalog.shape(Provider::Salesforce, &EntityName::new("Account"))
 }
 
 async fn shown(read_model: &dyn ReadModel, shape: &Shape, events: &[StoredEvent]) -> usize {
@@ -257,12 +242,12 @@ async fn of_a_hundred_one_poison_record_is_parked_and_redriven_once_its_cause_is
     let ports = ProjectorPorts {
         store: Arc::clone(&installation.store),
         state: Arc::clone(&installation.state),
-        jobs: Arc::new(annals_aws_tests::Unrecorded),
+        jobs: Arc::new(TracedJobs),
         clock: Arc::clone(&installation.clock),
         ids: Arc::clone(&installation.ids),
     };
     let (catalog, dialects) = (Arc::clone(&installation.catalog), installation.dialects.clone());
-    let projector = Projector::new(ports, catalog, dialects, registry, ProjectorSettings::default());
+    let projector = Projector::new(ports, catalog, dialects, registry, projector_settings());
 
     let report = projector.project(events.iter().map(|stored| Arc::clone(&stored.event)).collect()).await;
     assert_eq!((report.projected, report.parked, report.failed.len()), (99, 1, 0));
@@ -288,7 +273,7 @@ async fn kept_back(fault: Fault) {
     let proxy = Proxy::start(&opensearch);
     let search = world.search(&proxy.endpoint(), &unique_name("faults"), Refresh::Later).await;
     let read_model = search.reading();
-    let projector = installation.projector(&read_model, None, ProjectorSettings::default());
+    let projector = installation.projector(&read_model, None, projector_settings());
     let events = hundred(&installation).await;
     let batch: Vec<_> = events.iter().map(|stored| Arc::clone(&stored.event)).collect();
 

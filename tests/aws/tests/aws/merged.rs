@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use annals_application::commands::CommandMetadata;
 use annals_application::ports::EntityQuery;
-use annals_application::projection::ProjectorSettings;
 use annals_aws_read_model::Refresh;
+use annals_aws_runtime::projector_settings;
 use annals_domain::identity::{EntityName, Provider};
 use annals_services::{opensearch_endpoints, unique_name};
 use annals_tests::changes::{record_id, shared_change};
@@ -31,7 +31,7 @@ async fn a_change_of_a_hundred_records_is_a_hundred_aggregates() {
     for (label, endpoint) in opensearch_endpoints() {
         let search = counted.world.search(&endpoint, &unique_name("merged"), Refresh::BeforeAnswer).await;
         let read_model = search.projecting(&installation);
-        let projector = installation.projector(&read_model, None, ProjectorSettings::default());
+        let projector = installation.projector(&read_model, None, projector_settings());
         let report = projector.project(events(&counted).await).await;
         assert_eq!((report.projected, report.parked, report.failed.len()), (RECORDS, 0, 0), "{label}");
         let all = EntityQuery {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use annals_application::ports::StoredEvent;
-use annals_application::projection::{Projector, ProjectorSettings};
+use annals_application::projection::Projector;
 use annals_aws_event_store::encode;
 use annals_aws_publisher::{PublishSettings, publisher};
 use annals_aws_read_model::Refresh;
+use annals_aws_runtime::projector_settings;
 use annals_aws_tests::decided::decided;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::event::DomainEvent;
@@ -32,7 +33,7 @@ impl Pipeline {
         let connected = counted.world.search(&search.endpoint(), &unique_name(name), Refresh::Later).await;
         let publisher = publisher(&sdk_config(&bus.endpoint()), PublishSettings::default());
         let read_model = connected.projecting(&installation);
-        let projector = installation.projector(&read_model, publisher, ProjectorSettings::default());
+        let projector = installation.projector(&read_model, publisher, projector_settings());
         Self { counted, search, bus, projector }
     }
 
@@ -72,6 +73,20 @@ async fn a_contiguous_batch_of_100_events_of_20_records_reads_no_event_and_is_on
             println!("{label}, batch {number}: state {state:?}");
             assert_eq!((events, bulks, puts), (vec![], 1, 2), "{label}, batch {number}");
             assert!(number == 0 || state.is_empty(), "{label}, batch {number}: {state:?}");
+        }
+        pipeline.counted.world.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_100_records_is_two_bulks_side_by_side() {
+    for (label, opensearch) in opensearch_endpoints() {
+        let pipeline = Pipeline::new("halves", &opensearch).await;
+        let events = rounds(&pipeline, 2, 100).await;
+        for batch in events.chunks(100) {
+            pipeline.project(batch).await;
+            let (events, _, bulks, puts) = pipeline.seen();
+            assert_eq!((events, bulks, puts), (vec![], 2, 10), "{label}");
         }
         pipeline.counted.world.remove().await;
     }

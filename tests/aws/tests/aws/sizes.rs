@@ -4,14 +4,12 @@
 //! the folder that has them.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 
 use annals_application::commands::CommandMetadata;
 use annals_aws_event_store::{create_table_without_stream, item_size, write_units};
 use annals_aws_tests::world::World;
-use annals_domain::identity::Provider;
 use annals_services::unique_name;
-use annals_tests::samples::{Sample, samples};
+use annals_tests::samples::{Sample, collected, sample_events};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde_dynamo::Item;
 
@@ -98,18 +96,13 @@ fn check(name: &str, stored: &[Stored], over_a_unit: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sample_event_takes_one_write_unit_and_little_beside_its_data() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/ingest/salesforce");
     // A long description, and two creations with all their fields, a little over.
-    check("sample events", &stored(&samples(&folder, Provider::Salesforce)).await, 3);
+    check("sample events", &stored(&sample_events()).await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collected_event_takes_one_write_unit_unless_its_text_is_long() {
-    let Some(folder) = std::env::var_os("ANNALS_SAMPLES") else {
-        eprintln!("!!! ANNALS_SAMPLES is not set: THE COLLECTED SAMPLES ARE NOT MEASURED");
-        return;
-    };
-    let samples = samples(&PathBuf::from(folder).join("salesforce-cdc"), Provider::Salesforce);
+    let Some(samples) = collected() else { return };
     // Two long texts that are no words of JSON, and a record of 2.5 KB of ids.
     check("collected events", &stored(&samples).await, 3);
 }

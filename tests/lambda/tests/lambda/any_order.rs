@@ -84,7 +84,11 @@ async fn every_order_of_100_histories_gives_the_entity_of_the_commit_order() {
     let snapshot_interval = NonZeroU64::new(3).unwrap();
     // Two instances, one without cached states: no output depends on the cache.
     let projectors = [0, 10_000].map(|cached_states| {
-        installation.projector(&read_model, None, ProjectorSettings { cached_states, snapshot_interval })
+        installation.projector(
+            &read_model,
+            None,
+            ProjectorSettings { cached_states, snapshot_interval, ..Default::default() },
+        )
     });
     let (mut stream, mut random) = (stage.stream().await, Random::new(100));
     let mut lanes = lanes(0..HISTORIES, arrivals);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use annals_lambda_tests::payloads::of_file;
 use annals_lambda_tests::{Mapping, Stage, carry};
 use annals_services::opensearch_endpoints;
-use annals_tests::samples::{Run, samples};
+use annals_tests::samples::{Run, sample_events};
 use serde_json::{Value, json};
 
 use crate::{clients, get};
@@ -21,8 +21,7 @@ fn answered(status: u64, body: Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sample_events_give_the_entities_that_they_give_in_one_process() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/ingest/salesforce");
-    let samples = samples(&folder, annals_domain::identity::Provider::Salesforce);
+    let samples = sample_events();
     let mut local = Run::new().await;
     local.take_all(&samples).await;
     let expected = local.entities().await;

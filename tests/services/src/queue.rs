@@ -1,0 +1,115 @@
+//! A queue behind a bus or a topic, on moto: what a consumer gets.
+//!
+//! Promises every message that has come, once. A queue with message groups has a topic with them.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use aws_config::SdkConfig;
+use aws_sdk_eventbridge::types::Target;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use serde_json::Value;
+
+use crate::endpoints::{moto_endpoint, sdk_config, unique_name};
+
+/// A queue of one test.
+pub struct Queue {
+    config: SdkConfig,
+    client: Client,
+    url: String,
+    arn: String,
+    is_fifo: bool,
+    received: Mutex<Vec<Message>>,
+}
+
+impl Queue {
+    /// A queue that keeps no order by contract.
+    pub async fn standard() -> Self {
+        Self::make(false).await
+    }
+
+    /// A queue with message groups.
+    pub async fn fifo() -> Self {
+        Self::make(true).await
+    }
+
+    async fn make(is_fifo: bool) -> Self {
+        let config = sdk_config(&moto_endpoint());
+        let client = Client::new(&config);
+        let attributes = is_fifo.then(|| [(QueueAttributeName::FifoQueue, "true".to_owned())].into());
+        let made = client.create_queue().queue_name(name("queue", is_fifo)).set_attributes(attributes).send().await;
+        let url = made.ok().and_then(|queue| queue.queue_url).expect("moto makes a queue");
+        let arn = QueueAttributeName::QueueArn;
+        let told = client.get_queue_attributes().queue_url(&url).attribute_names(arn.clone()).send().await;
+        let told = told.ok().and_then(|told| told.attributes).and_then(|mut told| told.remove(&arn));
+        let arn = told.expect("a queue has an ARN");
+        Self { config, client, url, arn, is_fifo, received: Mutex::default() }
+    }
+
+    /// A new bus that passes on here what fits the pattern; its name.
+    pub async fn behind_bus(&self, pattern: &Value) -> String {
+        let (client, bus) = (aws_sdk_eventbridge::Client::new(&self.config), unique_name("bus"));
+        client.create_event_bus().name(&bus).send().await.expect("moto makes a bus");
+        let rule = client.put_rule().name("passed-on").event_bus_name(&bus).event_pattern(pattern.to_string());
+        rule.send().await.expect("moto makes a rule");
+        let target = Target::builder().id("queue").arn(&self.arn).build().expect("id and ARN are given");
+        let put = client.put_targets().rule("passed-on").event_bus_name(&bus).targets(target);
+        put.send().await.expect("moto gives a rule its target");
+        bus
+    }
+
+    /// A new topic that passes on here all messages, or those that fit the filter; its ARN.
+    pub async fn behind_topic(&self, filter: Option<&Value>) -> String {
+        let client = aws_sdk_sns::Client::new(&self.config);
+        let attributes = self.is_fifo.then(|| [("FifoTopic".to_owned(), "true".to_owned())].into());
+        let made = client.create_topic().name(name("topic", self.is_fifo)).set_attributes(attributes).send().await;
+        let topic = made.ok().and_then(|topic| topic.topic_arn).expect("moto makes a topic");
+        let subscribe = client.subscribe().topic_arn(&topic).protocol("sqs").endpoint(&self.arn);
+        let mut subscribe = subscribe.attributes("RawMessageDelivery", "true");
+        if let Some(filter) = filter {
+            subscribe = subscribe.attributes("FilterPolicy", filter.to_string());
+        }
+        subscribe.send().await.expect("moto subscribes a queue");
+        topic
+    }
+
+    /// All messages since the queue was made or they were taken, in the order in which they came.
+    pub async fn messages(&self) -> Vec<Message> {
+        loop {
+            let call = self.client.receive_message().queue_url(&self.url).max_number_of_messages(10);
+            let call = call.message_system_attribute_names(MessageSystemAttributeName::All);
+            let answer = call.message_attribute_names("All").send().await.expect("moto gives messages");
+            if answer.messages().is_empty() {
+                return self.received().clone();
+            }
+            for message in answer.messages() {
+                let delete = self.client.delete_message().queue_url(&self.url);
+                let delete = delete.set_receipt_handle(message.receipt_handle.clone());
+                delete.send().await.expect("moto deletes a message");
+            }
+            self.received().extend_from_slice(answer.messages());
+        }
+    }
+
+    /// Their bodies, which are JSON.
+    pub async fn bodies(&self) -> Vec<Value> {
+        let messages = self.messages().await;
+        let bodies = messages.iter().filter_map(Message::body);
+        bodies.map(|body| serde_json::from_str(body).expect("a message is JSON")).collect()
+    }
+
+    /// The same, and takes the messages.
+    pub async fn take_bodies(&self) -> Vec<Value> {
+        let bodies = self.bodies().await;
+        self.received().clear();
+        bodies
+    }
+
+    fn received(&self) -> MutexGuard<'_, Vec<Message>> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn name(prefix: &str, is_fifo: bool) -> String {
+    unique_name(prefix) + if is_fifo { ".fifo" } else { "" }
+}
