@@ -21,7 +21,7 @@ use std::{fs, io};
 use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Runtime};
 
-/// As in the functions.
+/// As in the projection function.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

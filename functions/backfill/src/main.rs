@@ -21,10 +21,6 @@ use annals_http::{Login, backfill_router};
 use crate::due::DueWork;
 use crate::input::Inputs;
 
-/// The functions allocate much and for a short while, which this allocator does in two thirds of the time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let FunctionSettings { common, search, publish } =

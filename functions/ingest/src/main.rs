@@ -19,10 +19,6 @@ use annals_http::{Login, events_router};
 use crate::report::Told;
 use crate::take::Ingest;
 
-/// The functions allocate much and for a short while, which this allocator does in two thirds of the time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let settings = FunctionSettings::read(Function::Ingest, Environment::of_process())?.common;

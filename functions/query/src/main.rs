@@ -8,10 +8,6 @@ use annals_aws_runtime::settings::{Function, FunctionSettings};
 use annals_aws_runtime::{Gateway, Installation, Search, serve, telemetry};
 use annals_http::{Login, query_router};
 
-/// The functions allocate much and for a short while, which this allocator does in two thirds of the time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let FunctionSettings { common, search, .. } = FunctionSettings::read(Function::Query, Environment::of_process())?;
