@@ -10,7 +10,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
-use crate::definition::Shape;
+use crate::definition::{EntityDefinition, Field, Shape};
 use crate::identity::{AggregateId, AggregateType, EntityName, ExternalId, Provider};
 use crate::instant::Instant;
 use crate::position::Version;
@@ -115,6 +115,19 @@ impl Entity {
         self.fields.iter().find(|(field, _)| &**field == name).map(|(_, value)| value)
     }
 
+    /// All fields of its definition, in their order, each with its value where that is known.
+    pub fn fields_of<'a>(
+        &'a self,
+        definition: &'a EntityDefinition,
+    ) -> impl Iterator<Item = (&'a Field, Option<&'a FieldValue>)> {
+        // The known fields stand in the definition's order, so the next one is mostly the one looked for.
+        let mut known = self.fields.iter().peekable();
+        definition.fields.iter().map(move |field| {
+            let next = known.next_if(|(name, _)| *name == field.name).map(|(_, value)| value);
+            (field, next.or_else(|| self.field(&field.name)))
+        })
+    }
+
     /// Its mapped fields as JSON: all of its shape, null where not known.
     pub fn data(&self, shape: &Shape) -> Map<String, Value> {
         self.as_data(shape).to_map()
@@ -156,16 +169,8 @@ impl EntityJson<'_> {
         let Some(definition) = self.shape.definition() else {
             return self.entity.fields.iter().try_for_each(|(name, value)| map.serialize_entry(&**name, value));
         };
-        // The known fields stand in the definition's order, so the next one is mostly the one looked for.
-        let mut known = self.entity.fields.iter().peekable();
-        for field in &definition.fields {
-            let next = known.next_if(|(name, _)| *name == field.name).map(|(_, value)| value);
-            match next.or_else(|| self.entity.field(&field.name)) {
-                Some(value) => map.serialize_entry(&*field.name, value)?,
-                None => map.serialize_entry(&*field.name, &())?,
-            }
-        }
-        Ok(())
+        let mut fields = self.entity.fields_of(definition);
+        fields.try_for_each(|(field, value)| map.serialize_entry(&*field.name, &value))
     }
 
     fn system<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {

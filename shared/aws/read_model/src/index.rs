@@ -13,7 +13,7 @@ use bytes::{BufMut, BytesMut};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::mapping::{ENTITY, Place, SEARCH_TEXT, fields};
+use crate::mapping::{ENTITY, ID, Place, SEARCH_TEXT};
 use crate::words::stored;
 
 /// How much of a text is filtered and sorted by.
@@ -65,17 +65,18 @@ enum Held<'a> {
 impl<'a> Prepared<'a> {
     /// Prepares a document, or says which value does not fit.
     pub(crate) fn new(document: &'a Document) -> Result<Self, String> {
-        let fields = fields(&document.shape);
-        let mut prepared = Self { document, values: Vec::with_capacity(2 * fields.len()) };
-        let is_open = document.shape.definition().is_none();
-        for (name, field_type) in fields {
-            if is_open {
-                prepared.add_text(name, document.entity.external_id.as_str());
-            } else if let Some(value) = document.entity.field(name) {
-                prepared
-                    .add(name, field_type, value)
-                    .ok_or_else(|| format!("{name}: the value is not a {}", field_type.as_str()))?;
-            }
+        let Some(definition) = document.shape.definition() else {
+            let mut prepared = Self { document, values: Vec::new() };
+            prepared.add_text(ID, document.entity.external_id.as_str());
+            return Ok(prepared);
+        };
+        let mut prepared = Self { document, values: Vec::with_capacity(2 * definition.fields.len()) };
+        for (field, value) in document.entity.fields_of(definition) {
+            let Some(value) = value else { continue };
+            let (name, field_type) = (&*field.name, field.field_type);
+            prepared
+                .add(name, field_type, value)
+                .ok_or_else(|| format!("{name}: the value is not a {}", field_type.as_str()))?;
         }
         Ok(prepared)
     }

@@ -22,6 +22,8 @@ pub(crate) const RESULT_WINDOW: u64 = 10_200;
 const TOTAL_FIELDS: usize = 1_000;
 const SYSTEM_FIELDS: usize = 32;
 
+/// The one mapped field of an object without a definition.
+pub(crate) const ID: &str = "id";
 /// The entity as readers get it, which is kept as it is and not looked into.
 pub(crate) const ENTITY: &str = "entity";
 /// The folded text that searches look into.
@@ -99,7 +101,7 @@ impl Place {
 pub(crate) fn fields(shape: &Shape) -> Vec<(&str, FieldType)> {
     match shape {
         Shape::Defined(definition) => definition.fields.iter().map(|field| (&*field.name, field.field_type)).collect(),
-        Shape::Open(_) => vec![("id", FieldType::Id)],
+        Shape::Open(_) => vec![(ID, FieldType::Id)],
     }
 }
 

@@ -31,10 +31,11 @@ impl Aggregate {
     /// What shows at `path`.
     pub fn read(&self, path: &Path) -> Reading<'_> {
         let above = self.newest_above(path);
-        let own = self.cells.get(path).map_or(Reading::Absent, |cell| show(cell, above.map(|(at, _)| at)));
+        let cell = self.cells.get(path);
+        let own = cell.map_or(Reading::Absent, |cell| show(cell, above.map(|(at, _)| at)));
         match own {
             Reading::Absent => self.read_without_own(path, above),
-            shown => match self.read_struct(path, self.cells.get(path).and_then(|cell| cell.newest())) {
+            shown => match self.read_struct(path, cell.and_then(|cell| cell.newest())) {
                 Some(ended_by_children) => ended_by_children,
                 None => shown,
             },
