@@ -13,12 +13,16 @@ use annals_aws_runtime::projector_settings;
 use annals_domain::position::Version;
 use annals_tests::changes::change;
 use anyhow::{Result, ensure};
-use tokio::time::MissedTickBehavior;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tokio::time::Interval;
 
 use crate::world::{CHANGES, World};
 
 /// How many changes come in a second.
 const RATE: u64 = 50;
+/// How many are under way at once: a store that a rebuild scans takes its time for each. Far fewer than
+/// records, so that each record's changes come one after the other.
+const IN_FLIGHT: usize = 32;
 /// How long a projector takes the plan of a rebuild to stand. In a function it is ten seconds.
 pub const PLAN_STANDS: Duration = Duration::from_secs(1);
 
@@ -48,17 +52,17 @@ impl Live {
 
     /// Runs.
     pub async fn run(&self) -> Result<()> {
-        let mut ticks = tokio::time::interval(Duration::from_micros(1_000_000 / RATE));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for number in 0.. {
+        let ticks = tokio::time::interval(Duration::from_micros(1_000_000 / RATE));
+        let until_stopped = |mut ticks: Interval| async move {
             ticks.tick().await;
-            if self.stop.load(Ordering::Relaxed) {
-                return Ok(());
-            }
+            (!self.stop.load(Ordering::Relaxed)).then_some(((), ticks))
+        };
+        let changes = stream::unfold(ticks, until_stopped).enumerate().map(|(number, ())| async move {
             self.change(number % self.records, CHANGES + number / self.records).await?;
             self.written.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(())
+            Ok(())
+        });
+        changes.buffer_unordered(IN_FLIGHT).try_collect().await
     }
 
     async fn change(&self, record: usize, round: usize) -> Result<()> {

@@ -69,7 +69,8 @@ async fn watched(records: usize) -> Result<()> {
     let (written, reads) = (live.written.load(Ordering::Relaxed), poller.reads.load(Ordering::Relaxed));
     println!("rebuild of {records} records beside live changes");
     println!("  {killed} times killed at work, done after {:.1} s with its waits", took.as_secs_f64());
-    println!("  {written} live changes, {reads} reads: none found a record missing or older");
+    let a_second = written as f64 / start.elapsed().as_secs_f64();
+    println!("  {written} live changes, {a_second:.0} a second; {reads} reads: none found a record missing or older");
     println!("  peak memory {:.0} MB", memory as f64 / 1e6);
     ensure!(memory < 256_000_000, "the rebuild took {memory} bytes");
     whole(&world, records).await
