@@ -13,8 +13,8 @@ use annals_aws_runtime::projector_settings;
 use annals_domain::position::Version;
 use annals_tests::changes::change;
 use anyhow::{Result, ensure};
-use futures::stream::{self, StreamExt, TryStreamExt};
-use tokio::time::Interval;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 
 use crate::world::{CHANGES, World};
 
@@ -52,17 +52,28 @@ impl Live {
 
     /// Runs.
     pub async fn run(&self) -> Result<()> {
-        let ticks = tokio::time::interval(Duration::from_micros(1_000_000 / RATE));
-        let until_stopped = |mut ticks: Interval| async move {
-            ticks.tick().await;
-            (!self.stop.load(Ordering::Relaxed)).then_some(((), ticks))
-        };
-        let changes = stream::unfold(ticks, until_stopped).enumerate().map(|(number, ())| async move {
-            self.change(number % self.records, CHANGES + number / self.records).await?;
-            self.written.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        });
-        changes.buffer_unordered(IN_FLIGHT).try_collect().await
+        let mut ticks = tokio::time::interval(Duration::from_micros(1_000_000 / RATE));
+        let mut under_way = FuturesUnordered::new();
+        let mut numbers = 0..;
+        while !self.stop.load(Ordering::Relaxed) {
+            tokio::select! {
+                Some(done) = under_way.next() => self.count(done)?,
+                _ = ticks.tick(), if under_way.len() < IN_FLIGHT => {
+                    let number = numbers.next().unwrap_or(usize::MAX);
+                    under_way.push(self.change(number % self.records, CHANGES + number / self.records));
+                }
+            }
+        }
+        while let Some(done) = under_way.next().await {
+            self.count(done)?;
+        }
+        Ok(())
+    }
+
+    fn count(&self, change: Result<()>) -> Result<()> {
+        change?;
+        self.written.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn change(&self, record: usize, round: usize) -> Result<()> {
