@@ -23,6 +23,8 @@ const RATE: u64 = 50;
 /// How many are under way at once: a store that a rebuild scans takes its time for each. Far fewer than
 /// records, so that each record's changes come one after the other.
 const IN_FLIGHT: usize = 32;
+/// How often a change is brought.
+const DELIVERIES: usize = 10;
 /// How long a projector takes the plan of a rebuild to stand. In a function it is ten seconds.
 pub const PLAN_STANDS: Duration = Duration::from_secs(1);
 
@@ -77,7 +79,14 @@ impl Live {
     }
 
     async fn change(&self, record: usize, round: usize) -> Result<()> {
-        self.world.write(&[change(round, record).to_string()]).await?;
+        let text = [change(round, record).to_string()];
+        // What brings changes brings them again where the store was too busy: whether that attempt was
+        // stored or not, the change is stored once.
+        for _ in 0..DELIVERIES {
+            if self.world.write(&text).await.is_ok() {
+                break;
+            }
+        }
         let options = ReadOptions::from(Version::new(round as u64 + 1), 1);
         let stored = self.world.installation.store.read(&self.world.key(record), &options).await?;
         let events = stored.into_iter().map(|stored| stored.event).collect();
