@@ -22,8 +22,8 @@ impl Inputs {
 
     /// Answers a request, or does what is due.
     pub(crate) async fn answer(&self, invocation: Invocation) -> Result<Box<RawValue>, InvocationFailed> {
-        if Gateway::is_request(&invocation.payload) {
-            return self.gateway.answer(invocation).await;
+        if let Some(request) = Gateway::request(&invocation.payload) {
+            return self.gateway.answer(request, invocation.deadline).await;
         }
         let done = self.due.work(invocation).await?;
         to_raw_value(&done).map_err(|error| InvocationFailed(format!("the answer cannot be written: {error}")))
@@ -37,7 +37,7 @@ mod tests {
     #[track_caller]
     fn check(payload: &str, is_request: bool) {
         let payload: Box<RawValue> = serde_json::from_str(payload).expect("it is JSON");
-        assert_eq!(Gateway::is_request(&payload), is_request, "{payload}");
+        assert_eq!(Gateway::request(&payload).is_some(), is_request, "{payload}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Promises that every payload is one of these: what is none of the known forms is an event, so
 //! that it is kept.
 
-use annals_aws_runtime::Gateway;
+use annals_aws_runtime::{Gateway, GatewayRequest};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A request of API Gateway.
-    Request,
+    Request(Box<GatewayRequest>),
     /// Messages of a queue.
     Queue(Vec<Message>),
     /// One event or an array of them, as it came.
@@ -56,8 +56,8 @@ struct FailedContext {
 
 /// Tells an input apart.
 pub(crate) fn tell(payload: &RawValue) -> Input {
-    if Gateway::is_request(payload) {
-        return Input::Request;
+    if let Some(request) = Gateway::request(payload) {
+        return Input::Request(Box::new(request));
     }
     // The cheap look first: a change event has no such field.
     if payload.get().contains("\"Records\"")
@@ -88,7 +88,7 @@ mod tests {
     #[track_caller]
     fn check(payload: &str, expected: &str) {
         let found = match tell(&raw(payload)) {
-            Input::Request => "request".to_owned(),
+            Input::Request(_) => "request".to_owned(),
             Input::Queue(messages) => format!("queue of {}", messages.len()),
             Input::Events => "events".to_owned(),
         };

@@ -35,7 +35,7 @@ impl Ingest {
     /// Takes what the function is invoked with.
     pub(crate) async fn take(&self, invocation: Invocation) -> Result<Box<RawValue>, InvocationFailed> {
         match tell(&invocation.payload) {
-            Input::Request => self.gateway.answer(invocation).await,
+            Input::Request(request) => self.gateway.answer(*request, invocation.deadline).await,
             Input::Queue(messages) => written(&self.queue(messages, invocation.deadline).await),
             Input::Events => {
                 let taken = self.events(invocation.payload.get(), invocation.deadline).await;

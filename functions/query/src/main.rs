@@ -18,5 +18,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let installation = Installation::new(&config, common)?;
     let api = installation.query_api(&search.reading());
     let gateway = Gateway::new(query_router(api, Login::Gateway), admin_arns);
-    serve(meter, &SystemClock, |invocation| gateway.answer(invocation)).await
+    serve(meter, &SystemClock, |invocation| gateway.answer_invocation(invocation)).await
 }

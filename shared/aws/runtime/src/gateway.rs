@@ -3,15 +3,14 @@
 //! Promises that the router sees who the authorizer let through, and the invocation's deadline.
 //! Does not check tokens: the authorizer has.
 
-use std::borrow::Cow;
-
 use annals_http::{Deadline, GatewayCaller};
 use axum::Router;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::tower::{Service, ServiceExt};
 use lambda_http::{Adapter, LambdaEvent, Request, RequestExt, service_fn};
-use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
+use tokio::time::Instant as Moment;
 
 use crate::invocation::{Invocation, InvocationFailed};
 
@@ -26,26 +25,9 @@ pub struct Gateway {
     admin_arns: Vec<String>,
 }
 
-/// What tells a request of the gateway from all else; its body is not read for that.
-#[derive(Deserialize)]
-struct Requested<'a> {
-    #[serde(rename = "requestContext", borrow)]
-    _context: RequestedBy<'a>,
-}
-
-#[derive(Deserialize)]
-struct RequestedBy<'a> {
-    #[serde(rename = "http", borrow)]
-    _http: Line<'a>,
-}
-
-#[derive(Deserialize)]
-struct Line<'a> {
-    #[serde(rename = "method")]
-    _method: &'a str,
-    #[serde(rename = "path")]
-    _path: Cow<'a, str>,
-}
+/// A request, read.
+#[derive(Debug)]
+pub struct GatewayRequest(ApiGatewayV2httpRequest);
 
 impl Gateway {
     /// Requests go to `router`, which takes its login from the gateway.
@@ -53,17 +35,24 @@ impl Gateway {
         Self { router, admin_arns }
     }
 
-    /// Whether a payload is a request of API Gateway.
-    pub fn is_request(payload: &RawValue) -> bool {
+    /// The request of API Gateway that a payload is, if it is one.
+    pub fn request(payload: &RawValue) -> Option<GatewayRequest> {
         // The cheap look first: most payloads of the ingest function are none.
-        payload.get().contains("\"requestContext\"") && serde_json::from_str::<Requested<'_>>(payload.get()).is_ok()
+        let request = payload.get().contains("\"requestContext\"").then(|| serde_json::from_str(payload.get()).ok());
+        let is_request = |request: &ApiGatewayV2httpRequest| !request.request_context.http.method.as_str().is_empty();
+        request.flatten().filter(is_request).map(GatewayRequest)
+    }
+
+    /// Answers an invocation that can be nothing but a request.
+    pub async fn answer_invocation(&self, invocation: Invocation) -> Result<Box<RawValue>, InvocationFailed> {
+        let request = serde_json::from_str(invocation.payload.get())
+            .map_err(|error| InvocationFailed::unreadable("no request of API Gateway", &error))?;
+        self.answer(GatewayRequest(request), invocation.deadline).await
     }
 
     /// Answers one request.
-    pub async fn answer(&self, invocation: Invocation) -> Result<Box<RawValue>, InvocationFailed> {
-        let request: LambdaRequest = serde_json::from_str(invocation.payload.get())
-            .map_err(|error| InvocationFailed::unreadable("no request of API Gateway", &error))?;
-        let deadline = Deadline(invocation.deadline);
+    pub async fn answer(&self, request: GatewayRequest, deadline: Moment) -> Result<Box<RawValue>, InvocationFailed> {
+        let deadline = Deadline(deadline);
         let service = service_fn(move |mut request: Request| {
             if let Some(caller) = self.caller(&request) {
                 request.extensions_mut().insert(caller);
@@ -71,7 +60,7 @@ impl Gateway {
             request.extensions_mut().insert(deadline);
             self.router.clone().oneshot(request)
         });
-        let event = LambdaEvent::new(request, lambda_http::Context::default());
+        let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(request.0), lambda_http::Context::default());
         let answered = Adapter::from(service).call(event).await;
         let answer = answered.map_err(|error| InvocationFailed(error.to_string()))?;
         to_raw_value(&answer).map_err(|error| InvocationFailed(format!("the answer cannot be written: {error}")))

@@ -10,7 +10,7 @@ mod search;
 pub mod settings;
 pub mod telemetry;
 
-pub use self::gateway::Gateway;
+pub use self::gateway::{Gateway, GatewayRequest};
 pub use self::installation::{Installation, projector_settings};
 pub use self::invocation::{Invocation, InvocationFailed, serve, unreadable};
 pub use self::search::Search;
