@@ -266,7 +266,7 @@ impl Rebuilder {
     async fn swap(&self, token: Uuid, plan: &mut Plan) -> Result<Vec<TargetReport>, RebuildError> {
         let mut reports = Vec::new();
         for target in &plan.targets {
-            reports.push(self.counted(target).await?);
+            reports.push(TargetReport::counted(target, &self.ports.indices).await?);
         }
         if plan.counts.failed > 0 {
             self.give_up(token, plan).await?;
@@ -280,18 +280,6 @@ impl Rebuilder {
         plan.swapped = Some(reports.clone());
         self.keep(token, plan).await?;
         Ok(reports)
-    }
-
-    /// How many documents a type's indices have, before the alias moves.
-    async fn counted(&self, target: &Target) -> Result<TargetReport, PortError> {
-        let indices = &self.ports.indices;
-        indices.refresh(&target.to).await?;
-        let before = match &target.from {
-            Some(from) => Some((from.clone(), indices.count(from).await?)),
-            None => None,
-        };
-        let after = (target.to.clone(), indices.count(&target.to).await?);
-        Ok(TargetReport { aggregate_type: target.aggregate_type.clone(), before, after })
     }
 
     /// The plan goes first, so that projection stops writing to indices that then go too. A late write

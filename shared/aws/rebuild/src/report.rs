@@ -1,9 +1,11 @@
 //! What a rebuild has changed, to be told.
 
+use annals_application::ports::PortError;
+use annals_aws_read_model::IndexAdmin;
 use annals_domain::instant::Instant;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Counts, Plan};
+use crate::plan::{Counts, Plan, Target};
 
 /// A finished rebuild.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,5 +39,18 @@ impl RebuildReport {
             failed: plan.failed.clone(),
             took_ms: now.millis() - plan.started_at.millis(),
         }
+    }
+}
+
+impl TargetReport {
+    /// How many documents a type's indices have, before the alias moves.
+    pub(crate) async fn counted(target: &Target, indices: &IndexAdmin) -> Result<Self, PortError> {
+        indices.refresh(&target.to).await?;
+        let before = match &target.from {
+            Some(from) => Some((from.clone(), indices.count(from).await?)),
+            None => None,
+        };
+        let after = (target.to.clone(), indices.count(&target.to).await?);
+        Ok(Self { aggregate_type: target.aggregate_type.clone(), before, after })
     }
 }
