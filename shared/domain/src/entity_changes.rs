@@ -38,25 +38,27 @@ impl<'a> EntityChanges<'a> {
         }
     }
 
-    fn of(&self, name: &'a str) -> Option<(&'a str, FromTo<'a>)> {
-        let shown = |entity: &'a Entity| entity.field(name).unwrap_or(&FieldValue::Null);
-        let (from, to) = (self.before.map_or(&FieldValue::Null, shown), shown(self.after));
-        (from != to).then_some((name, FromTo { from, to }))
-    }
-
-    fn names(&self) -> Vec<&'a str> {
+    /// Each field's name, and its value before and after where that is known.
+    fn fields(&self) -> Vec<(&'a str, Option<&'a FieldValue>, Option<&'a FieldValue>)> {
+        let (before, after) = (self.before, self.after);
         if let Some(definition) = self.shape.definition() {
-            return definition.fields.iter().map(|field| &*field.name).collect();
+            let mut before = before.map(|before| before.fields_of(definition));
+            let mut from = || before.as_mut()?.next()?.1;
+            return after.fields_of(definition).map(|(field, to)| (&*field.name, from(), to)).collect();
         }
-        let gone = |name: &&str| self.after.field(name).is_none();
-        let before = self.before.map_or(&[][..], |before| &before.fields);
-        let before = before.iter().map(|(name, _)| &**name).filter(gone);
-        self.after.fields.iter().map(|(name, _)| &**name).chain(before).collect()
+        let is =
+            after.fields.iter().map(|(name, to)| (&**name, before.and_then(|before| before.field(name)), Some(to)));
+        let was = before.map_or(&[][..], |before| &before.fields);
+        let gone = was.iter().filter(|(name, _)| after.field(name).is_none());
+        is.chain(gone.map(|(name, from)| (&**name, Some(from), None))).collect()
     }
 }
 
-impl Serialize for EntityChanges<'_> {
+impl<'a> Serialize for EntityChanges<'a> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.names().into_iter().filter_map(|name| self.of(name)))
+        let or_null = |value: Option<&'a FieldValue>| value.unwrap_or(&FieldValue::Null);
+        let fields =
+            self.fields().into_iter().map(|(name, from, to)| (name, FromTo { from: or_null(from), to: or_null(to) }));
+        serializer.collect_map(fields.filter(|(_, FromTo { from, to })| from != to))
     }
 }
