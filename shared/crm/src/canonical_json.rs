@@ -6,15 +6,17 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::json::Json;
+
 /// The SHA-256, in hexadecimal, of an object of those fields.
-pub(crate) fn sha256_of_fields<'a>(fields: impl Iterator<Item = (&'a str, &'a Value)>) -> String {
+pub(crate) fn sha256_of_fields<'a>(fields: impl Iterator<Item = (&'a str, &'a Json<'a>)>) -> String {
     let mut text = String::with_capacity(1024);
     write_object(&mut text, fields);
     hex_sha256(&text)
 }
 
 /// The SHA-256, in hexadecimal, of a value.
-pub(crate) fn sha256(value: &Value) -> String {
+pub(crate) fn sha256(value: &Json<'_>) -> String {
     let mut text = String::new();
     write(&mut text, value);
     hex_sha256(&text)
@@ -27,10 +29,10 @@ fn hex_sha256(text: &str) -> String {
     nibbles.map(|nibble| char::from(DIGITS[usize::from(nibble)])).collect()
 }
 
-fn write(text: &mut String, value: &Value) {
+fn write(text: &mut String, value: &Json<'_>) {
     match value {
-        Value::Object(fields) => write_object(text, fields.iter().map(|(key, value)| (key.as_str(), value))),
-        Value::Array(items) => {
+        Json::Object(fields) => write_object(text, fields.iter()),
+        Json::Array(items) => {
             text.push('[');
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
@@ -44,7 +46,7 @@ fn write(text: &mut String, value: &Value) {
     }
 }
 
-fn write_object<'a>(text: &mut String, fields: impl Iterator<Item = (&'a str, &'a Value)>) {
+fn write_object<'a>(text: &mut String, fields: impl Iterator<Item = (&'a str, &'a Json<'a>)>) {
     let mut sorted: Vec<_> = fields.collect();
     sorted.sort_unstable_by_key(|(key, _)| *key);
     text.push('{');
@@ -80,7 +82,7 @@ mod tests {
     fn the_hash_is_the_sha_256_of_that_text() {
         assert_eq!(hex_sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         let fields = json::read(r#"{"b":1,"a":2}"#).unwrap();
-        let of_fields = sha256_of_fields(fields.as_object().unwrap().iter().map(|(k, v)| (k.as_str(), v)));
+        let of_fields = sha256_of_fields(fields.as_object().unwrap().iter());
         assert_eq!(of_fields, sha256(&json::read(r#"{"a":2,"b":1}"#).unwrap()));
     }
 }

@@ -3,11 +3,11 @@
 //! Promises to see through wrappers wherever they are. Salesforce's own fields start with a
 //! capital, so no struct is mistaken for a wrapper.
 
-use serde_json::{Map, Value};
+use crate::json::{Json, Object};
 
 /// The value inside any wrappers.
-pub(super) fn inside(mut value: &Value) -> &Value {
-    while let Value::Object(fields) = value
+pub(super) fn inside<'a, 'b>(mut value: &'b Json<'a>) -> &'b Json<'a> {
+    while let Json::Object(fields) = value
         && let Some(inner) = wrapped(fields)
     {
         value = inner;
@@ -16,28 +16,28 @@ pub(super) fn inside(mut value: &Value) -> &Value {
 }
 
 /// The value without wrappers, in the elements of lists too.
-pub(super) fn unwrapped(mut value: Value) -> Value {
+pub(super) fn unwrapped(mut value: Json<'_>) -> Json<'_> {
     loop {
         match value {
-            Value::Object(ref mut fields) if wrapped(fields).is_some() => {
-                value = std::mem::take(fields).into_iter().next().map_or(Value::Null, |(_, inner)| inner);
+            Json::Object(ref mut fields) if wrapped(fields).is_some() => {
+                value = std::mem::take(fields).into_iter().next().map_or(Json::Null, |(_, inner)| inner);
             }
-            Value::Array(items) => return Value::Array(items.into_iter().map(deeply_unwrapped).collect()),
+            Json::Array(items) => return Json::Array(items.into_iter().map(deeply_unwrapped).collect()),
             other => return other,
         }
     }
 }
 
-fn deeply_unwrapped(value: Value) -> Value {
+fn deeply_unwrapped(value: Json<'_>) -> Json<'_> {
     match unwrapped(value) {
-        Value::Object(fields) => {
-            Value::Object(fields.into_iter().map(|(key, value)| (key, deeply_unwrapped(value))).collect())
+        Json::Object(fields) => {
+            Json::Object(fields.into_iter().map(|(key, value)| (key, deeply_unwrapped(value))).collect())
         }
         other => other,
     }
 }
 
-fn wrapped(fields: &Map<String, Value>) -> Option<&Value> {
+fn wrapped<'a, 'b>(fields: &'b Object<'a>) -> Option<&'b Json<'a>> {
     let mut fields = fields.iter();
     match (fields.next(), fields.next()) {
         (Some((key, inner)), None) if is_wrapper(key) => Some(inner),
@@ -52,29 +52,32 @@ fn is_wrapper(key: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::json;
 
     #[track_caller]
-    fn check(value: Value, expected: &Value) {
-        assert_eq!(inside(&value).is_object(), expected.is_object(), "{value}");
-        assert_eq!(&unwrapped(value), expected);
+    fn check(value: &Value, expected: &Value) {
+        let text = value.to_string();
+        let value = json::read(&text).unwrap();
+        assert_eq!(inside(&value).as_object().is_some(), expected.is_object(), "{value}");
+        assert_eq!(&Value::from(unwrapped(value)), expected);
     }
 
     #[test]
     fn wrappers_of_any_depth_are_seen_through() {
-        check(json!({"string": "Acme"}), &json!("Acme"));
-        check(json!({"com.sforce.eventbus.Address": {"City": null}}), &json!({"City": null}));
-        check(json!({"array": [{"string": "a"}, null, {"x": {"long": 1}}]}), &json!(["a", null, {"x": 1}]));
-        check(json!({"string": {"string": null}}), &json!(null));
+        check(&json!({"string": "Acme"}), &json!("Acme"));
+        check(&json!({"com.sforce.eventbus.Address": {"City": null}}), &json!({"City": null}));
+        check(&json!({"array": [{"string": "a"}, null, {"x": {"long": 1}}]}), &json!(["a", null, {"x": 1}]));
+        check(&json!({"string": {"string": null}}), &json!(null));
     }
 
     #[test]
     fn structs_are_left_alone() {
         for value in [json!({}), json!({"City": "x"}), json!({"string": 1, "long": 2}), json!({"diff": "x"}), json!(1)]
         {
-            check(value.clone(), &value);
+            check(&value, &value);
         }
     }
 }

@@ -4,10 +4,9 @@
 //! first and every bit falls on a field. Whether the order *is* the schema's is for the caller to
 //! check against the values, since JSON does not promise it.
 
-use serde_json::{Map, Value};
-
 use super::avro;
 use super::envelope::HEADER;
+use crate::json::{Json, Object};
 
 /// A field that a bitmap names.
 #[derive(Debug, PartialEq)]
@@ -15,12 +14,12 @@ pub(super) struct Spot<'a> {
     /// Its name, `Parent.Child` for a part of a compound.
     pub(super) name: String,
     /// What the body has there.
-    pub(super) value: &'a Value,
+    pub(super) value: &'a Json<'a>,
 }
 
 /// A body's top-level fields in their order, the header being number 0.
 pub(super) struct Layout<'a> {
-    fields: Vec<(&'a str, &'a Value)>,
+    fields: Vec<(&'a str, &'a Json<'a>)>,
 }
 
 /// Whether an entry of a field list is a bitmap: `0x400080`, or `4-0x01` for parts of field 4.
@@ -35,8 +34,8 @@ fn is_number(text: &str) -> bool {
 
 impl<'a> Layout<'a> {
     /// The layout of a payload; `None` where its first field is not the header.
-    pub(super) fn of(payload: &'a Map<String, Value>) -> Option<Self> {
-        let fields: Vec<_> = payload.iter().map(|(key, value)| (key.as_str(), value)).collect();
+    pub(super) fn of(payload: &'a Object<'a>) -> Option<Self> {
+        let fields: Vec<_> = payload.iter().collect();
         (fields.first()?.0 == HEADER).then_some(Self { fields })
     }
 

@@ -10,10 +10,11 @@ use annals_domain::change::{Content, Write};
 use annals_domain::event::BodyForm;
 use annals_domain::path::Path;
 use annals_domain::text_diff::TextDiff;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::envelope::HEADER;
 use super::{avro, paths};
+use crate::json::{Json, Object};
 
 /// What a body writes.
 #[derive(Debug, Default)]
@@ -24,7 +25,7 @@ pub(super) struct Written {
 }
 
 /// Everything that the body carries.
-pub(super) fn all(object: &str, body: Map<String, Value>, diffs: &BTreeSet<Path>) -> Written {
+pub(super) fn all(object: &str, body: Object<'_>, diffs: &BTreeSet<Path>) -> Written {
     let mut writer = Writer { diffs, written: Written::default() };
     writer.written.writes.reserve(body.len());
     for (key, value) in body {
@@ -38,15 +39,15 @@ pub(super) fn all(object: &str, body: Map<String, Value>, diffs: &BTreeSet<Path>
 /// What of the body is named, and null or `Unknown` for what is named and not carried.
 pub(super) fn named(
     object: &str,
-    body: Map<String, Value>,
+    mut body: Object<'_>,
     names: &BTreeSet<Path>,
     diffs: &BTreeSet<Path>,
     form: BodyForm,
 ) -> Written {
     let roots: HashSet<&str> = names.iter().map(|path| root(path.as_str())).collect();
     let is_met = |key: &str| key != HEADER && roots.contains(&*paths::place(object, root(key)).root);
-    let met_body = body.into_iter().filter(|(key, _)| is_met(key)).collect();
-    let carried = all(object, met_body, diffs);
+    body.retain(|key, _| is_met(key));
+    let carried = all(object, body, diffs);
     Selection::of(names, form).select(carried)
 }
 
@@ -60,9 +61,9 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn put(&mut self, path: Path, value: Value) {
+    fn put(&mut self, path: Path, value: Json<'_>) {
         match avro::unwrapped(value) {
-            Value::Object(mut fields) => match sole_diff(&mut fields) {
+            Json::Object(mut fields) => match sole_diff(&mut fields) {
                 Some(diff) => self.put_diff(path, &diff),
                 None => {
                     for (key, value) in fields {
@@ -71,12 +72,12 @@ impl Writer<'_> {
                 }
             },
             leaf if self.diffs.contains(&path) => self.put_diff(path, &leaf),
-            leaf => self.written.writes.push(Write::whole(path, leaf)),
+            leaf => self.written.writes.push(Write::whole(path, leaf.into())),
         }
     }
 
     /// What is named a difference is one, or it is not known: its text is never the value.
-    fn put_diff(&mut self, path: Path, diff: &Value) {
+    fn put_diff(&mut self, path: Path, diff: &Json<'_>) {
         let content = diff.as_str().and_then(TextDiff::recognise).map_or(Content::Unknown, Content::Diff);
         self.written.lacks_values |= content == Content::Unknown;
         self.written.writes.push(Write { path, content });
@@ -84,8 +85,8 @@ impl Writer<'_> {
 }
 
 /// The JSON form's `{"diff": "--- …"}`.
-fn sole_diff(fields: &mut Map<String, Value>) -> Option<Value> {
-    if fields.len() == 1 { fields.get_mut("diff").map(Value::take) } else { None }
+fn sole_diff<'a>(fields: &mut Object<'a>) -> Option<Json<'a>> {
+    if fields.len() == 1 { fields.get_mut("diff").map(Json::take) } else { None }
 }
 
 /// The fields that an update names, and which of them were met.
@@ -163,7 +164,7 @@ mod tests {
         names.iter().map(|name| paths::canonical("Account", name)).collect()
     }
 
-    fn fields(body: &str) -> Map<String, Value> {
+    fn fields(body: &str) -> Object<'_> {
         json::read(body).unwrap().as_object().unwrap().clone()
     }
 

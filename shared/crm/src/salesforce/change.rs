@@ -11,18 +11,23 @@ use annals_domain::event::{Metadata, Source};
 use annals_domain::finding::Finding;
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::position::{EventId, Position, Rank};
-use serde_json::{Map, Value};
 
 use super::envelope::{Delivery, HEADER};
 use super::header::{self, Header, Records};
 use super::statement::{self, Statement};
 use crate::canonical_json;
+use crate::json::{Json, Object};
 
 /// Stands for the record in the identity of a change of all records.
 const EVERY_RECORD: &str = "*";
 
 /// Reads a delivery. `refusals` are what the envelope alone has against it.
-pub(super) fn read(account: &ProviderAccount, delivery: Delivery, mut refusals: Vec<Finding>, input: &str) -> Intake {
+pub(super) fn read(
+    account: &ProviderAccount,
+    delivery: Delivery<'_>,
+    mut refusals: Vec<Finding>,
+    input: &str,
+) -> Intake {
     let Delivery { header, payload, envelope_id, .. } = delivery;
     let checked = match header::read(&header) {
         Ok(checked) if refusals.is_empty() => checked,
@@ -47,7 +52,7 @@ pub(super) fn read(account: &ProviderAccount, delivery: Delivery, mut refusals: 
 }
 
 /// What a stored change event says of one of its records, at its stored position.
-pub(super) fn reread(delivery: Delivery, id: &ExternalId, position: Position) -> Result<Change, Vec<Finding>> {
+pub(super) fn reread(delivery: Delivery<'_>, id: &ExternalId, position: Position) -> Result<Change, Vec<Finding>> {
     let header = header::read(&delivery.header)?;
     match &header.records {
         Records::Each(ids) if ids.contains(id) => Ok(change(statement::read(&header, delivery.payload), position)),
@@ -126,17 +131,12 @@ struct Identity<'a> {
 }
 
 impl<'a> Identity<'a> {
-    fn of(
-        account: &'a ProviderAccount,
-        header: &Header<'a>,
-        header_json: &Value,
-        payload: &Map<String, Value>,
-    ) -> Self {
+    fn of(account: &'a ProviderAccount, header: &Header<'a>, header_json: &Json<'_>, payload: &Object<'_>) -> Self {
         let or_empty = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
         let is_whole = header.transaction_key.is_some() && header.sequence_number.is_some();
         let instead = (!is_whole).then(|| {
             let with_header = |(key, value)| if key == HEADER { (key, header_json) } else { (key, value) };
-            let fields = payload.iter().map(|(key, value)| with_header((key.as_str(), value)));
+            let fields = payload.iter().map(with_header);
             let hash = canonical_json::sha256_of_fields(fields);
             [header.committed_at.millis().to_string(), or_empty(header.commit_number), hash]
         });

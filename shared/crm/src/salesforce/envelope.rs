@@ -4,7 +4,8 @@
 //! event and has no header. Does not read the header.
 
 use annals_domain::finding::Finding;
-use serde_json::{Map, Value};
+
+use crate::json::{Json, Object};
 
 /// The payload's field that makes it a change event.
 pub(super) const HEADER: &str = "ChangeEventHeader";
@@ -13,11 +14,11 @@ pub(super) const HEADER: &str = "ChangeEventHeader";
 const PARTNER_SOURCE: &str = "aws.partner/salesforce.com/";
 
 /// A change event and what its envelope says of it.
-pub(super) struct Delivery {
+pub(super) struct Delivery<'a> {
     /// The header, whatever its type.
-    pub(super) header: Value,
+    pub(super) header: Json<'a>,
     /// The fields in their order; the header's place is kept, with null in it.
-    pub(super) payload: Map<String, Value>,
+    pub(super) payload: Object<'a>,
     /// The org that EventBridge's source names.
     pub(super) org: Option<String>,
     /// EventBridge's id of this delivery.
@@ -25,9 +26,9 @@ pub(super) struct Delivery {
 }
 
 /// What an input is.
-pub(super) enum Opened {
+pub(super) enum Opened<'a> {
     /// A change event.
-    Change(Delivery),
+    Change(Delivery<'a>),
     /// An envelope of something else.
     Other(String),
     /// Something that claims to be a change event and is none.
@@ -37,8 +38,8 @@ pub(super) enum Opened {
 }
 
 /// Opens any of the forms.
-pub(super) fn open(input: Value) -> Opened {
-    let Value::Object(mut outer) = input else { return unrecognised() };
+pub(super) fn open(input: Json<'_>) -> Opened<'_> {
+    let Json::Object(mut outer) = input else { return unrecognised() };
     if outer.contains_key(HEADER) {
         return change(outer);
     }
@@ -51,13 +52,13 @@ pub(super) fn open(input: Value) -> Opened {
     open_streamed(&mut outer)
 }
 
-fn open_event_bridge(mut outer: Map<String, Value>) -> Opened {
-    let text = |key: &str| outer.get(key).and_then(Value::as_str).map(str::to_owned);
+fn open_event_bridge(mut outer: Object<'_>) -> Opened<'_> {
+    let text = |key: &str| outer.get(key).and_then(Json::as_str).map(str::to_owned);
     let (detail_type, source, envelope_id) = (text("detail-type"), text("source"), text("id"));
-    let payload = match outer.remove("detail") {
+    let payload = match outer.get_mut("detail").map(Json::take) {
         // AppFlow puts the header and the fields directly into `detail`.
-        Some(Value::Object(detail)) if detail.contains_key(HEADER) => Some(detail),
-        Some(Value::Object(mut detail)) => payload_of(&mut detail),
+        Some(Json::Object(detail)) if detail.contains_key(HEADER) => Some(detail),
+        Some(Json::Object(mut detail)) => payload_of(&mut detail),
         _ => None,
     };
     if let Some(payload) = payload {
@@ -79,11 +80,11 @@ fn open_event_bridge(mut outer: Map<String, Value>) -> Opened {
     }
 }
 
-fn open_comet_d(mut outer: Map<String, Value>) -> Opened {
-    let channel = outer.get("channel").and_then(Value::as_str).filter(|name| name.starts_with('/')).map(str::to_owned);
-    let mut data = match outer.remove("data") {
-        Some(Value::Object(data)) => data,
-        _ => Map::new(),
+fn open_comet_d(mut outer: Object<'_>) -> Opened<'_> {
+    let channel = outer.get("channel").and_then(Json::as_str).filter(|name| name.starts_with('/')).map(str::to_owned);
+    let mut data = match outer.get_mut("data").map(Json::take) {
+        Some(Json::Object(data)) => data,
+        _ => Object::default(),
     };
     if let Some(payload) = payload_of(&mut data) {
         return change(payload);
@@ -96,31 +97,31 @@ fn open_comet_d(mut outer: Map<String, Value>) -> Opened {
 }
 
 /// `{schema, payload, event}`, and the decoded form of Pub/Sub clients.
-fn open_streamed(outer: &mut Map<String, Value>) -> Opened {
+fn open_streamed<'a>(outer: &mut Object<'a>) -> Opened<'a> {
     if let Some(payload) = payload_of(outer) {
         return change(payload);
     }
-    let is_streamed = ["schema", "schemaId", "event", "replayId"].iter().any(|key| outer.contains_key(*key));
-    if is_streamed && outer.get("payload").is_some_and(Value::is_object) {
+    let is_streamed = ["schema", "schemaId", "event", "replayId"].iter().any(|key| outer.contains_key(key));
+    if is_streamed && outer.get("payload").is_some_and(|payload| payload.as_object().is_some()) {
         return Opened::Other("not a change event: a platform event".to_owned());
     }
     unrecognised()
 }
 
 /// The payload of an envelope, where it has a header.
-fn payload_of(envelope: &mut Map<String, Value>) -> Option<Map<String, Value>> {
+fn payload_of<'a>(envelope: &mut Object<'a>) -> Option<Object<'a>> {
     match envelope.get_mut("payload") {
-        Some(Value::Object(payload)) if payload.contains_key(HEADER) => Some(std::mem::take(payload)),
+        Some(Json::Object(payload)) if payload.contains_key(HEADER) => Some(std::mem::take(payload)),
         _ => None,
     }
 }
 
-fn change(payload: Map<String, Value>) -> Opened {
+fn change(payload: Object<'_>) -> Opened<'_> {
     delivery(payload, None, None)
 }
 
-fn delivery(mut payload: Map<String, Value>, org: Option<String>, envelope_id: Option<String>) -> Opened {
-    let header = payload.get_mut(HEADER).map_or(Value::Null, Value::take);
+fn delivery(mut payload: Object<'_>, org: Option<String>, envelope_id: Option<String>) -> Opened<'_> {
+    let header = payload.get_mut(HEADER).map_or(Json::Null, Json::take);
     Opened::Change(Delivery { header, payload, org, envelope_id })
 }
 
@@ -128,7 +129,7 @@ fn header_missing(claim: &str) -> Finding {
     Finding::new(HEADER, format!("missing, though {claim}; a change event has a header"))
 }
 
-fn unrecognised() -> Opened {
+fn unrecognised<'a>() -> Opened<'a> {
     let forms = "an EventBridge event, a CometD message, `schema`, `payload` and `event`, or a payload with a ChangeEventHeader";
     Opened::Unrecognised(Finding::new("", format!("no form of a Salesforce change event; {forms} would fit")))
 }
@@ -142,7 +143,7 @@ mod tests {
     fn check(input: &str, expected: &str) {
         let what = match open(json::read(input).expect(input)) {
             Opened::Change(found) => {
-                assert!(found.payload[HEADER].is_null());
+                assert!(found.payload.get(HEADER).is_some_and(Json::is_null));
                 format!("change {} {:?} {:?}", found.header, found.org, found.envelope_id)
             }
             Opened::Other(what) => what,

@@ -9,11 +9,11 @@ mod fields;
 use annals_domain::finding::Finding;
 use annals_domain::identity::ExternalId;
 use annals_domain::instant::Instant;
-use serde_json::{Map, Value};
 
 use self::fields::Fields;
 use super::change_type::ChangeType;
 use super::envelope::HEADER;
+use crate::json::{Json, Object};
 
 /// Which records a change is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,15 +48,15 @@ pub(super) struct Header<'a> {
 }
 
 /// Reads a header, or finds all that is wrong with it.
-pub(super) fn read(header: &Value) -> Result<Header<'_>, Vec<Finding>> {
-    let Value::Object(map) = header else {
+pub(super) fn read<'a>(header: &'a Json<'_>) -> Result<Header<'a>, Vec<Finding>> {
+    let Json::Object(map) = header else {
         let message = format!("`{}` does not fit; an object would", fields::shown(header));
         return Err(vec![Finding::new(HEADER, message)]);
     };
     read_fields(map)
 }
 
-fn read_fields(map: &Map<String, Value>) -> Result<Header<'_>, Vec<Finding>> {
+fn read_fields<'a>(map: &'a Object<'_>) -> Result<Header<'a>, Vec<Finding>> {
     let mut fields = Fields::of(map);
     let object = fields.entity_name();
     let change_type = fields.change_type();
@@ -99,9 +99,22 @@ fn read_fields(map: &Map<String, Value>) -> Result<Header<'_>, Vec<Finding>> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::json;
+
+    /// What is wanted of the header that a value reads as.
+    #[track_caller]
+    fn of<T>(header: &Value, wanted: impl FnOnce(Header<'_>) -> T) -> T {
+        let text = header.to_string();
+        wanted(read(&json::read(&text).expect("JSON")).expect("a header"))
+    }
+
+    #[track_caller]
+    fn errors(header: &Value) -> Vec<Finding> {
+        read(&json::read(&header.to_string()).expect("JSON")).expect_err("malformed")
+    }
 
     fn valid() -> Value {
         json!({
@@ -129,25 +142,24 @@ mod tests {
 
     #[track_caller]
     fn malformed(header: &Value, expected: &[&str]) {
-        let errors = read(header).expect_err("malformed");
-        assert_eq!(lines(&errors), expected, "{header}");
+        assert_eq!(lines(&errors(header)), expected, "{header}");
     }
 
     #[track_caller]
     fn warned(header: &Value, expected: &[&str]) {
-        assert_eq!(lines(&read(header).expect("a header").warnings), expected, "{header}");
+        assert_eq!(lines(&of(header, |header| header.warnings)), expected, "{header}");
     }
 
     #[test]
     fn a_valid_header_reads_exactly() {
-        let header = valid();
-        let read = read(&header).unwrap();
-        assert_eq!((read.object, read.change_type), ("Account", ChangeType::Update));
-        assert_eq!(read.records, Records::Each(vec![ExternalId::new("0014H00002LbR7QQAV")]));
-        assert_eq!(read.commit_number, Some(1_778_192_987_716_501_506));
-        assert_eq!((read.user, read.origin), (Some("005"), None));
-        assert_eq!(read.changed, Some(vec!["Name"]));
-        assert_eq!(read.warnings, []);
+        of(&valid(), |read| {
+            assert_eq!((read.object, read.change_type), ("Account", ChangeType::Update));
+            assert_eq!(read.records, Records::Each(vec![ExternalId::new("0014H00002LbR7QQAV")]));
+            assert_eq!(read.commit_number, Some(1_778_192_987_716_501_506));
+            assert_eq!((read.user, read.origin), (Some("005"), None));
+            assert_eq!(read.changed, Some(vec!["Name"]));
+            assert_eq!(read.warnings, []);
+        });
     }
 
     #[test]
@@ -193,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_long_list_of_bad_ids_is_not_reported_one_by_one() {
-        let errors = read(&with("recordIds", json!(vec!["x"; 5000]))).expect_err("malformed");
+        let errors = errors(&with("recordIds", json!(vec!["x"; 5000])));
         assert_eq!(errors.len(), 21);
         assert_eq!(errors[20].to_string(), "ChangeEventHeader.recordIds: 4980 more entries do not fit");
     }
@@ -202,18 +214,18 @@ mod tests {
     fn fifteen_and_eighteen_characters_are_one_id_and_count_once() {
         let header = with("recordIds", json!(["0014H00002LbR7Q", "0014H00002LbR7QQAV", "001B000000kNbqhIAC"]));
         let ids = ["0014H00002LbR7QQAV", "001B000000kNbqhIAC"].map(ExternalId::new);
-        assert_eq!(read(&header).unwrap().records, Records::Each(ids.to_vec()));
+        assert_eq!(of(&header, |header| header.records), Records::Each(ids.to_vec()));
     }
 
     #[test]
     fn a_wildcard_or_an_overflow_is_of_all_records() {
         for ids in [json!(["001*"]), json!(["0014H00002LbR7QQAV", "001*"])] {
             let header = with("recordIds", ids);
-            assert!(matches!(read(&header).unwrap().records, Records::All(why) if why.contains("`001*`")));
+            assert!(matches!(of(&header, |header| header.records), Records::All(why) if why.contains("`001*`")));
         }
         let mut overflow = with("changeType", json!("GAP_OVERFLOW"));
         overflow["recordIds"] = json!(["000000000000000AAA"]);
-        assert!(matches!(read(&overflow).unwrap().records, Records::All(why) if why.contains("GAP_OVERFLOW")));
+        assert!(matches!(of(&overflow, |header| header.records), Records::All(why) if why.contains("GAP_OVERFLOW")));
         malformed(
             &with("recordIds", json!(["001*", "x"])),
             &["ChangeEventHeader.recordIds[1]: `\"x\"` does not fit; an id of 15 or 18 letters and digits would"],
@@ -286,13 +298,12 @@ mod tests {
             &with("changedFields", json!(["Name", 1])),
             &["ChangeEventHeader.changedFields[1]: `1` does not fit; a field name would"],
         );
-        assert_eq!(read(&without("changedFields")).unwrap().changed, None);
+        assert!(of(&without("changedFields"), |header| header.changed.is_none()));
     }
 
     #[test]
     fn every_error_is_told_at_once() {
-        let fields =
-            |header: &Value| read(header).expect_err("malformed").into_iter().map(|e| e.field).collect::<Vec<_>>();
+        let fields = |header: &Value| errors(header).into_iter().map(|e| e.field).collect::<Vec<_>>();
         assert_eq!(
             fields(&json!({"commitNumber": null, "changedFields": 1})),
             ["entityName", "changeType", "recordIds", "commitTimestamp", "commitNumber", "changedFields"]

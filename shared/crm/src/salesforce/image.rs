@@ -13,9 +13,9 @@ use annals_domain::finding::Finding;
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::instant::Instant;
 use annals_domain::position::{EventId, Position, Rank};
-use serde_json::{Map, Value};
 
 use super::{body, ids, scalar, statement};
+use crate::json::{Json, Object};
 use crate::{canonical_json, json};
 
 /// The data of an image that shows no record.
@@ -64,14 +64,14 @@ pub(super) fn reread(subject: &Subject<'_>, event: &DomainEvent) -> Result<Chang
 }
 
 fn absence(fetched_at: Instant) -> Shown {
-    let hash = canonical_json::sha256(&Value::Null);
+    let hash = canonical_json::sha256(&Json::Null);
     Shown { stamp: fetched_at, lifecycle: Lifecycle::Deleted, hash, merged_into: None, writes: Vec::new() }
 }
 
 fn show(subject: &Subject<'_>, record: &str) -> Result<Shown, Vec<Finding>> {
     let value =
         json::read(record).map_err(|fault| vec![Finding::new("", format!("the record cannot be read: {fault}"))])?;
-    let Value::Object(mut fields) = value else {
+    let Json::Object(mut fields) = value else {
         return Err(vec![Finding::new("", "the record is no object; a record as REST gives it would fit")]);
     };
     let own_id = check_id(&fields, subject.id);
@@ -79,10 +79,10 @@ fn show(subject: &Subject<'_>, record: &str) -> Result<Shown, Vec<Finding>> {
     let (Ok(()), Ok(stamp)) = (&own_id, &stamp) else {
         return Err(own_id.err().into_iter().chain(stamp.err()).collect());
     };
-    let is_deleted = fields.get("IsDeleted") == Some(&Value::Bool(true));
-    let master = fields.get("MasterRecordId").and_then(Value::as_str).and_then(ids::canonical);
+    let is_deleted = fields.get("IsDeleted") == Some(&Json::Bool(true));
+    let master = fields.get("MasterRecordId").and_then(Json::as_str).and_then(ids::canonical);
     let content = fields.iter().filter(|(key, _)| *key != "attributes");
-    let hash = canonical_json::sha256_of_fields(content.map(|(key, value)| (key.as_str(), value)));
+    let hash = canonical_json::sha256_of_fields(content);
     keep_own_fields(&mut fields);
     Ok(Shown {
         stamp: *stamp,
@@ -93,7 +93,7 @@ fn show(subject: &Subject<'_>, record: &str) -> Result<Shown, Vec<Finding>> {
     })
 }
 
-fn check_id(fields: &Map<String, Value>, id: &ExternalId) -> Result<(), Finding> {
+fn check_id(fields: &Object<'_>, id: &ExternalId) -> Result<(), Finding> {
     let Some(own) = fields.get("Id") else { return Ok(()) };
     if own.as_str().and_then(ids::canonical).as_ref() == Some(id) {
         return Ok(());
@@ -101,7 +101,7 @@ fn check_id(fields: &Map<String, Value>, id: &ExternalId) -> Result<(), Finding>
     Err(Finding::new("Id", format!("`{own}` does not fit; `{id}` would, the record that was asked for")))
 }
 
-fn stamp(fields: &Map<String, Value>) -> Result<Instant, Finding> {
+fn stamp(fields: &Object<'_>) -> Result<Instant, Finding> {
     let there = ["SystemModstamp", "LastModifiedDate"].into_iter().find_map(|field| {
         let value = fields.get(field).filter(|value| !value.is_null())?;
         Some((field, value))
@@ -109,16 +109,17 @@ fn stamp(fields: &Map<String, Value>) -> Result<Instant, Finding> {
     let Some((field, value)) = there else {
         return Err(Finding::new("SystemModstamp", "missing, as is LastModifiedDate; an image needs one of them"));
     };
-    scalar::instant(value).ok_or_else(|| Finding::new(field, format!("`{value}` does not fit; an instant would")))
+    scalar::instant(value.as_number(), value.as_str())
+        .ok_or_else(|| Finding::new(field, format!("`{value}` does not fit; an instant would")))
 }
 
 /// Drops what is not the record's own: REST's `attributes`, and records of other objects.
-fn keep_own_fields(fields: &mut Map<String, Value>) {
+fn keep_own_fields(fields: &mut Object<'_>) {
     fields.retain(|key, value| {
         let is_nested_result = value.as_object().is_some_and(|inner| inner.contains_key("records"));
         key != "attributes" && !is_nested_result
     });
-    fields.values_mut().filter_map(Value::as_object_mut).for_each(keep_own_fields);
+    fields.values_mut().filter_map(Json::as_object_mut).for_each(keep_own_fields);
 }
 
 fn position(subject: &Subject<'_>, shown: &Shown, image: &Image) -> Position {

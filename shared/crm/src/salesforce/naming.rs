@@ -7,11 +7,11 @@
 use std::collections::BTreeSet;
 
 use annals_domain::path::Path;
-use serde_json::{Map, Value};
 
 use super::bitmap::{Layout, is_bitmap};
 use super::header::Header;
 use super::{avro, paths};
+use crate::json::{Json, Object};
 
 /// What an update names.
 #[derive(Debug, PartialEq)]
@@ -27,11 +27,11 @@ pub(super) enum Naming {
 /// One list of names, resolved; those that bitmaps named with the values they fell on.
 struct Resolved<'a> {
     paths: BTreeSet<Path>,
-    decoded: Vec<(Path, &'a Value)>,
+    decoded: Vec<(Path, &'a Json<'a>)>,
 }
 
 /// What the header names as changed in the payload. The header's place in it is kept.
-pub(super) fn changed(header: &Header<'_>, payload: &Map<String, Value>) -> Naming {
+pub(super) fn changed(header: &Header<'_>, payload: &Object<'_>) -> Naming {
     if header.changed.is_none() && header.nulled.is_none() {
         return Naming::Body;
     }
@@ -39,16 +39,16 @@ pub(super) fn changed(header: &Header<'_>, payload: &Map<String, Value>) -> Nami
 }
 
 /// The fields whose text is a difference; `None` where that cannot be told.
-pub(super) fn diffs(header: &Header<'_>, payload: &Map<String, Value>) -> Option<BTreeSet<Path>> {
+pub(super) fn diffs(header: &Header<'_>, payload: &Object<'_>) -> Option<BTreeSet<Path>> {
     if header.diffs.is_empty() {
         return Some(BTreeSet::new());
     }
     let layout = layout_for(&header.diffs, payload);
     let diffs = resolve(header.object, &header.diffs, layout.as_ref())?;
-    diffs.decoded.iter().all(|(_, value)| avro::inside(value).is_string()).then_some(diffs.paths)
+    diffs.decoded.iter().all(|(_, value)| avro::inside(value).as_str().is_some()).then_some(diffs.paths)
 }
 
-fn named(header: &Header<'_>, payload: &Map<String, Value>) -> Option<BTreeSet<Path>> {
+fn named(header: &Header<'_>, payload: &Object<'_>) -> Option<BTreeSet<Path>> {
     let mut paths = diffs(header, payload)?;
     let (changed, nulled) =
         (header.changed.as_deref().unwrap_or_default(), header.nulled.as_deref().unwrap_or_default());
@@ -64,7 +64,7 @@ fn named(header: &Header<'_>, payload: &Map<String, Value>) -> Option<BTreeSet<P
     Some(paths)
 }
 
-fn layout_for<'a>(entries: &[&str], payload: &'a Map<String, Value>) -> Option<Layout<'a>> {
+fn layout_for<'a>(entries: &[&str], payload: &'a Object<'a>) -> Option<Layout<'a>> {
     entries.iter().any(|entry| is_bitmap(entry)).then(|| Layout::of(payload)).flatten()
 }
 
@@ -89,8 +89,8 @@ fn resolve<'a>(object: &str, entries: &[&str], layout: Option<&Layout<'a>>) -> O
 
 /// Whether the values agree: what changed has a value or was nulled, what was nulled is null, and
 /// the modification's own date, where carried, is among what changed.
-fn is_borne_out(changed: &Resolved<'_>, nulled: &Resolved<'_>, payload: &Map<String, Value>) -> bool {
-    let is_null = |value: &Value| avro::inside(value).is_null();
+fn is_borne_out(changed: &Resolved<'_>, nulled: &Resolved<'_>, payload: &Object<'_>) -> bool {
+    let is_null = |value: &Json<'_>| avro::inside(value).is_null();
     let stamp = payload.get("LastModifiedDate").filter(|stamp| !is_null(stamp));
     changed.decoded.iter().all(|(path, value)| !is_null(value) || nulled.paths.contains(path))
         && nulled.decoded.iter().all(|(_, value)| is_null(value))

@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 
 use annals_domain::change::{Content, Creation, HydrationReason, Lifecycle, Write};
 use annals_domain::event::BodyForm;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::body::{self, Written};
 use super::change_type::ChangeType;
 use super::header::Header;
 use super::naming::{self, Naming};
 use super::{avro, scalar};
+use crate::json::Object;
 
 /// A change without its place.
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ pub(super) struct Statement {
 }
 
 /// Reads what a header and its payload say.
-pub(super) fn read(header: &Header<'_>, payload: Map<String, Value>) -> Statement {
+pub(super) fn read(header: &Header<'_>, payload: Object<'_>) -> Statement {
     let form = form_of(header, &payload);
     let change_type = header.change_type;
     let written = match change_type {
@@ -59,8 +60,8 @@ fn is_gap(change_type: ChangeType) -> bool {
     change_type.event_type() == annals_domain::event::EventType::Gap
 }
 
-fn form_of(header: &Header<'_>, payload: &Map<String, Value>) -> BodyForm {
-    let is_number = |field: &str| payload.get(field).is_some_and(|value| avro::inside(value).is_number());
+fn form_of(header: &Header<'_>, payload: &Object<'_>) -> BodyForm {
+    let is_number = |field: &str| payload.get(field).is_some_and(|value| avro::inside(value).as_number().is_some());
     let has_bitmap = || header.changed.iter().flatten().any(|entry| super::bitmap::is_bitmap(entry));
     if header.has_pubsub_fields || has_bitmap() || is_number("LastModifiedDate") || is_number("CreatedDate") {
         BodyForm::Pubsub
@@ -69,12 +70,12 @@ fn form_of(header: &Header<'_>, payload: &Map<String, Value>) -> BodyForm {
     }
 }
 
-fn whole(header: &Header<'_>, payload: Map<String, Value>) -> Option<Written> {
+fn whole(header: &Header<'_>, payload: Object<'_>) -> Option<Written> {
     let diffs = naming::diffs(header, &payload)?;
     Some(body::all(header.object, payload, &diffs))
 }
 
-fn part(header: &Header<'_>, payload: Map<String, Value>, form: BodyForm) -> Option<Written> {
+fn part(header: &Header<'_>, payload: Object<'_>, form: BodyForm) -> Option<Written> {
     match naming::changed(header, &payload) {
         Naming::Undecodable => None,
         Naming::Fields(names) => {
@@ -106,5 +107,5 @@ fn creation(header: &Header<'_>, writes: &[Write]) -> Option<Creation> {
 pub(super) fn stated_creation(writes: &[Write]) -> Option<Creation> {
     let write = writes.iter().find(|write| write.path.as_str() == "CreatedDate")?;
     let Content::Whole(value) = &write.content else { return None };
-    scalar::instant(value).map(Creation::Stated)
+    scalar::instant(value.as_number(), value.as_str()).map(Creation::Stated)
 }

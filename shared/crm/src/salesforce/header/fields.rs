@@ -8,9 +8,9 @@ use std::collections::HashSet;
 use annals_domain::finding::Finding;
 use annals_domain::identity::ExternalId;
 use annals_domain::instant::Instant;
-use serde_json::{Map, Value};
 
 use super::Records;
+use crate::json::{Json, Object};
 use crate::salesforce::change_type::ChangeType;
 use crate::salesforce::envelope::HEADER;
 use crate::salesforce::{ids, scalar};
@@ -28,13 +28,13 @@ const MOST_SHOWN: usize = 60;
 
 /// A header's fields as they came, and what was found in them so far.
 pub(super) struct Fields<'a> {
-    map: &'a Map<String, Value>,
+    map: &'a Object<'a>,
     pub(super) errors: Vec<Finding>,
     pub(super) warnings: Vec<Finding>,
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn of(map: &'a Map<String, Value>) -> Self {
+    pub(super) fn of(map: &'a Object<'a>) -> Self {
         Self { map, errors: Vec::new(), warnings: Vec::new() }
     }
 
@@ -67,7 +67,7 @@ impl<'a> Fields<'a> {
     pub(super) fn records(&mut self, change_type: Option<ChangeType>) -> Option<Records> {
         let fits = "a list of at least one id";
         let list = self.required("recordIds", fits, |value| value.as_array().filter(|list| !list.is_empty()))?;
-        let wildcard = list.iter().filter_map(Value::as_str).find(|id| ids::is_wildcard(id));
+        let wildcard = list.iter().filter_map(Json::as_str).find(|id| ids::is_wildcard(id));
         let is_overflow = change_type == Some(ChangeType::GapOverflow);
         let ids = self.record_ids(list, is_overflow)?;
         Some(match wildcard {
@@ -79,7 +79,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    fn record_ids(&mut self, list: &[Value], is_overflow: bool) -> Option<Vec<ExternalId>> {
+    fn record_ids(&mut self, list: &[Json<'_>], is_overflow: bool) -> Option<Vec<ExternalId>> {
         let mut ids = Vec::with_capacity(list.len());
         let mut bad = Vec::new();
         for (index, value) in list.iter().enumerate() {
@@ -105,11 +105,11 @@ impl<'a> Fields<'a> {
             self.errors.push(misfit("changedFields", list, fits));
             return None;
         };
-        let not_texts = entries.iter().enumerate().filter(|(_, entry)| !entry.is_string());
+        let not_texts = entries.iter().enumerate().filter(|(_, entry)| entry.as_str().is_none());
         let bad =
             not_texts.map(|(index, entry)| (index, format!("`{}` does not fit; a field name would", shown(entry))));
         let bad = bad.collect();
-        self.refuse_entries("changedFields", bad).then(|| entries.iter().filter_map(Value::as_str).collect())
+        self.refuse_entries("changedFields", bad).then(|| entries.iter().filter_map(Json::as_str).collect())
     }
 
     /// Takes the findings of a list's entries; whether there are none.
@@ -125,19 +125,19 @@ impl<'a> Fields<'a> {
 
     /// A text that may be missing; anything else is passed over with a warning.
     pub(super) fn text(&mut self, field: &'static str) -> Option<&'a str> {
-        self.optional(field, "a text", Value::as_str)
+        self.optional(field, "a text", Json::as_str)
     }
 
     /// A list of names that may be missing; anything else is passed over with a warning.
     pub(super) fn optional_names(&mut self, field: &'static str) -> Option<Vec<&'a str>> {
-        self.optional(field, "a list of field names", |value| value.as_array()?.iter().map(Value::as_str).collect())
+        self.optional(field, "a list of field names", |value| value.as_array()?.iter().map(Json::as_str).collect())
     }
 
     pub(super) fn warn_of_missing(&mut self, field: &str) {
         self.warnings.push(Finding::new(path(field), "missing; the change is taken with what it has"));
     }
 
-    fn required<T>(&mut self, field: &str, fits: &str, read: impl FnOnce(&'a Value) -> Option<T>) -> Option<T> {
+    fn required<T>(&mut self, field: &str, fits: &str, read: impl FnOnce(&'a Json<'a>) -> Option<T>) -> Option<T> {
         let Some(value) = self.map.get(field) else {
             self.errors.push(Finding::new(path(field), format!("missing; {fits} would fit")));
             return None;
@@ -149,7 +149,7 @@ impl<'a> Fields<'a> {
         found
     }
 
-    fn optional<T>(&mut self, field: &str, fits: &str, read: impl FnOnce(&'a Value) -> Option<T>) -> Option<T> {
+    fn optional<T>(&mut self, field: &str, fits: &str, read: impl FnOnce(&'a Json<'a>) -> Option<T>) -> Option<T> {
         let value = self.map.get(field)?;
         let found = read(value);
         if found.is_none() {
@@ -164,12 +164,12 @@ fn path(field: &str) -> String {
     format!("{HEADER}.{field}")
 }
 
-fn misfit(field: &str, value: &Value, fits: &str) -> Finding {
+fn misfit(field: &str, value: &Json<'_>, fits: &str) -> Finding {
     Finding::new(path(field), format!("`{}` does not fit; {fits} would", shown(value)))
 }
 
 /// A value as JSON, cut where a reader has seen enough.
-pub(super) fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Json<'_>) -> String {
     let text = value.to_string();
     match text.char_indices().nth(MOST_SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),

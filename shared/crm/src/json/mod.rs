@@ -4,20 +4,14 @@
 //! refused with line and column, and that digits and the order of keys are kept. Does not judge
 //! what the values are.
 
-use std::fmt;
+mod reader;
+mod tree;
 
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::map::Entry;
+use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
-use serde_json::{Map, Number, Value};
 
-/// The key under which serde_json hands a visitor the digits of a number that no 64-bit integer
-/// is. No provider sends it, so an object that starts with it is refused, not mistaken for one.
-const NUMBER_KEY: &str = "$serde_json::private::Number";
-
-/// How many fields an object has room for from the start.
-const USUAL_FIELDS: usize = 8;
+use self::reader::Checked;
+pub use self::tree::{Json, Object};
 
 /// Why a text is not the JSON that was wanted, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +26,7 @@ pub struct JsonFault {
 }
 
 /// Reads one JSON value.
-pub fn read(text: &str) -> Result<Value, JsonFault> {
+pub fn read(text: &str) -> Result<Json<'_>, JsonFault> {
     refuse_empty(text)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = Checked.deserialize(&mut deserializer).map_err(|error| fault(&error))?;
@@ -68,107 +62,10 @@ fn fault(error: &serde_json::Error) -> JsonFault {
     JsonFault { line, column, message }
 }
 
-/// Builds a value and refuses a key that comes twice.
-#[derive(Clone, Copy)]
-struct Checked;
-
-impl<'de> DeserializeSeed<'de> for Checked {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Checked {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_u64<E>(self, integer: u64) -> Result<Value, E> {
-        Ok(Value::Number(integer.into()))
-    }
-
-    fn visit_i64<E>(self, integer: i64) -> Result<Value, E> {
-        Ok(Value::Number(integer.into()))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::String(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::String(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = items.next_element_seed(self)? {
-            values.push(value);
-        }
-        Ok(Value::Array(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
-        let mut map = Map::with_capacity(USUAL_FIELDS);
-        while let Some(key) = fields.next_key::<String>()? {
-            if map.is_empty() && key == NUMBER_KEY {
-                return fields.next_value_seed(Digits).map(Value::Number);
-            }
-            match map.entry(key) {
-                Entry::Vacant(place) => {
-                    place.insert(fields.next_value_seed(self)?);
-                }
-                Entry::Occupied(there) => {
-                    return Err(A::Error::custom(format!("the key `{}` comes twice in one object", there.key())));
-                }
-            }
-        }
-        Ok(Value::Object(map))
-    }
-}
-
-/// A number's digits. serde_json hands them over as an owned string, and a string of the text
-/// never so: that tells them from an object that happens to have the key.
-struct Digits;
-
-impl<'de> DeserializeSeed<'de> for Digits {
-    type Value = Number;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Number, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl Visitor<'_> for Digits {
-    type Value = Number;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no key `{NUMBER_KEY}`")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Number, E> {
-        Err(E::custom(format!("the key `{NUMBER_KEY}` cannot be kept")))
-    }
-
-    fn visit_string<E: serde::de::Error>(self, digits: String) -> Result<Number, E> {
-        digits.parse().map_err(E::custom)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::*;
 
@@ -185,6 +82,9 @@ mod tests {
         refused("{\"a\":{\"b\":1,\n \"b\":1}}", 2, 4, "`b` comes twice");
         refused(r#"[{"a":1,"\u0061":1}]"#, 1, 16, "`a` comes twice");
         assert!(read(r#"[{"a":1},{"a":1}]"#).is_ok());
+        let many = (0..100).map(|n| format!(r#""k{n}":{n},"#)).collect::<String>();
+        refused(&format!(r#"{{{many}"k7":1}}"#), 1, many.len() + 5, "`k7` comes twice");
+        assert!(read(&format!(r#"{{{many}"k100":1}}"#)).is_ok());
     }
 
     #[test]
@@ -242,7 +142,9 @@ mod tests {
         fn it_reads_what_serde_json_reads(depth in 0..50_usize, text in "[a-z\"\\\\\u{e9}]{0,8}", number in any::<f64>()) {
             let leaf = serde_json::json!({"t": text, "n": number, "e": {}, "l": []}).to_string();
             let nested = format!("{}{leaf}{}", "[".repeat(depth), "]".repeat(depth));
-            prop_assert_eq!(read(&nested).unwrap(), serde_json::from_str::<Value>(&nested).unwrap());
+            let read = read(&nested).unwrap();
+            prop_assert_eq!(read.to_string(), nested.clone());
+            prop_assert_eq!(Value::from(read), serde_json::from_str::<Value>(&nested).unwrap());
         }
     }
 }
