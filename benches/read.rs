@@ -23,7 +23,7 @@ use tokio::runtime::Runtime;
 fn client(number: usize, shape: &Shape) -> Result<Document> {
     let external_id = ExternalId::new(format!("001{number:012}AAA"));
     let object = EntityName::new("Account");
-    let text = |text: String| FieldValue::Text(text);
+    let text = |text: String| FieldValue::Text(text.into());
     let instant = Instant::from_millis(1_767_225_600_000 + i64::try_from(number)? * 1_000)?;
     let fields = [
         ("id", text(external_id.to_string())),

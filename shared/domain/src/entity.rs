@@ -23,8 +23,8 @@ const SAFE_INTEGER: u64 = 1 << 53;
 pub enum FieldValue {
     /// Known to be empty.
     Null,
-    /// A text, an id or a reference.
-    Text(String),
+    /// A text, an id or a reference; shared, since most texts outlive many changes of their entity.
+    Text(Arc<str>),
     /// A list of texts.
     List(Vec<String>),
     /// An instant.
@@ -45,7 +45,8 @@ impl Serialize for FieldValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Null => serializer.serialize_unit(),
-            Self::Text(text) | Self::Decimal(text) => serializer.serialize_str(text),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Decimal(digits) => serializer.serialize_str(digits),
             Self::List(items) => items.serialize(serializer),
             Self::Instant(instant) => instant.serialize(serializer),
             Self::Date(date) => serializer.collect_str(date),

@@ -31,6 +31,11 @@ impl Path {
         })
     }
 
+    /// Whether one is the other or lies below it.
+    pub fn is_in_line_with(&self, other: &Self) -> bool {
+        self == other || self.below(other.as_str()).is_some() || other.below(self.as_str()).is_some()
+    }
+
     /// What of `self` lies below `above`: `Country` for `BillingAddress.Country` below `BillingAddress`.
     pub fn below(&self, above: &str) -> Option<&str> {
         self.0.strip_prefix(above)?.strip_prefix('.')
@@ -65,5 +70,12 @@ mod tests {
         assert_eq!(Path::new("Name.LastName").below("Name"), Some("LastName"));
         assert_eq!(Path::new("NameLastName").below("Name"), None);
         assert_eq!(Path::new("Name").below("Name"), None);
+    }
+
+    #[test]
+    fn paths_are_in_line_up_and_down_and_not_sideways() {
+        let in_line = |one: &str, other: &str| Path::new(one).is_in_line_with(&Path::new(other));
+        assert!(in_line("a.b", "a.b") && in_line("a", "a.b.c") && in_line("a.b.c", "a"));
+        assert!(!in_line("a.b", "a.c") && !in_line("a", "ab") && !in_line("ab.c", "a"));
     }
 }

@@ -1,15 +1,50 @@
-//! The laws of the fold: any order, any repetition, any grouping give the same state.
+//! The laws of the fold: any order, any repetition, any grouping give the same state; and of mapping:
+//! what changes were not near, maps as before.
 
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::{Change, Content, Lifecycle, Write};
+use annals_domain::definition::{Catalog, DefinitionFile, Shape};
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
+use annals_domain::mapping::{map, map_again};
 use annals_domain::path::Path;
 use annals_domain::position::{EventId, Position, Rank, Version};
-use annals_domain::testing::at;
+use annals_domain::testing::{PlainDialect, at};
 use proptest::prelude::*;
 use serde_json::Value;
 
 const PATHS: [&str; 5] = ["Name", "Name.First", "Address", "Address.City", "Address.Country"];
+
+/// An entity of fields that read leaves, structs, one of several, what does not convert, and the life.
+const DEFINITION: &str = r#"
+type = "client"
+plural = "clients"
+[objects]
+salesforce = "Account"
+[[fields]]
+name = "id"
+type = "id"
+salesforce = { copy = "Id" }
+[[fields]]
+name = "name"
+type = "string"
+salesforce = { copy = "Name" }
+[[fields]]
+name = "place"
+type = "string"
+salesforce = { first_of = ["Address.City", "Address.Country", "Name.First"] }
+[[fields]]
+name = "country"
+type = "string"
+salesforce = { copy = "Address.Country" }
+[[fields]]
+name = "size"
+type = "number"
+salesforce = { number = "Address" }
+[[fields]]
+name = "is_gone"
+type = "bool"
+salesforce = { bool = "IsDeleted" }
+"#;
 
 fn content() -> impl Strategy<Value = Content> {
     prop_oneof![
@@ -46,6 +81,12 @@ fn fold<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Aggregate {
     state
 }
 
+fn shape() -> Shape {
+    let file = DefinitionFile { name: "test.toml".to_owned(), text: DEFINITION.to_owned() };
+    let catalog = Catalog::load(&[file], &PlainDialect::alone()).expect("a definition that fits");
+    catalog.shape(Provider::Salesforce, &EntityName::new("Account"))
+}
+
 proptest! {
     #[test]
     fn any_order_and_repetition_gives_the_same_state(
@@ -67,6 +108,23 @@ proptest! {
             state.apply(Version::FIRST, change);
         }
         prop_assert_eq!(state, fold(&changes));
+    }
+
+    #[test]
+    fn mapping_again_gives_what_mapping_the_whole_gives(
+        (before, behind) in (proptest::collection::vec(change(), 1..8), proptest::collection::vec(change(), 0..8))
+    ) {
+        let dialects = PlainDialect::alone();
+        let dialect = dialects.get(Provider::Salesforce).expect("the plain dialect");
+        for shape in [shape(), Shape::Open(EntityName::new("Account"))] {
+            let mut state = fold(&before);
+            let known = map(&state, &shape, &**dialect);
+            for change in &behind {
+                state.apply(Version::FIRST, change);
+            }
+            let again = map_again(Some(&known), &behind, &state, &shape, &**dialect);
+            prop_assert_eq!(again, map(&state, &shape, &**dialect));
+        }
     }
 
     #[test]

@@ -228,7 +228,7 @@ pub fn thing(id: &str, fields: Vec<(&str, FieldValue)>) -> Document {
 /// A record of an object at version 1, created at second 0, with its id and those fields.
 pub fn document(object: &str, id: &str, fields: Vec<(&str, FieldValue)>) -> Document {
     let (shape, key) = (shape(object), key_of(object, id));
-    let mut all: Vec<(Arc<str>, FieldValue)> = vec![("id".into(), FieldValue::Text(id.to_owned()))];
+    let mut all: Vec<(Arc<str>, FieldValue)> = vec![("id".into(), FieldValue::Text(id.into()))];
     all.extend(fields.into_iter().map(|(name, value)| (name.into(), value)));
     let entity = Entity {
         aggregate_type: shape.aggregate_type(),
@@ -249,7 +249,7 @@ pub fn document(object: &str, id: &str, fields: Vec<(&str, FieldValue)>) -> Docu
 
 /// A text value.
 pub fn text(value: &str) -> FieldValue {
-    FieldValue::Text(value.to_owned())
+    FieldValue::Text(value.into())
 }
 
 /// A dialect that knows enough to load definitions, and reads nothing.

@@ -61,7 +61,8 @@ impl BringUp<'_> {
         for read in &events {
             aggregate.apply(read.event.version, &read.change);
         }
-        let entity = Arc::new(mapping::map(&aggregate, &shape, dialect));
+        let changes = events.iter().map(|read| &*read.change);
+        let entity = Arc::new(mapping::map_again(before.as_deref(), changes, &aggregate, &shape, dialect));
         Ok(Progress { shape, before, standing, after: aggregate, entity, events })
     }
 

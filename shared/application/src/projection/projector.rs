@@ -29,9 +29,6 @@ use crate::ports::{
 /// A snapshot is kept each time a record passes a multiple of this version.
 pub const SNAPSHOT_INTERVAL: NonZeroU64 = NonZeroU64::new(50).expect("not zero");
 
-/// The fewest records that are worth calls of their own.
-const SMALLEST_PART: usize = 50;
-
 /// How many records are brought up side by side.
 const BROUGHT_UP_AT_ONCE: usize = 16;
 
@@ -60,14 +57,14 @@ pub struct ProjectorSettings {
     pub cached_states: usize,
     /// How many versions lie between two snapshots of a record.
     pub snapshot_interval: NonZeroU64,
-    /// In how many parts a batch is projected side by side, each part with calls of its own: while the
-    /// read model works on one, the next is brought up. A part has at least 50 records.
-    pub parts: NonZeroUsize,
+    /// The most records that are projected by calls of their own. Of a larger batch, equal parts are
+    /// projected side by side: while the read model works on one, the next is brought up.
+    pub part: NonZeroUsize,
 }
 
 impl Default for ProjectorSettings {
     fn default() -> Self {
-        Self { cached_states: 10_000, snapshot_interval: SNAPSHOT_INTERVAL, parts: NonZeroUsize::MIN }
+        Self { cached_states: 10_000, snapshot_interval: SNAPSHOT_INTERVAL, part: NonZeroUsize::MAX }
     }
 }
 
@@ -90,7 +87,7 @@ pub struct Projector {
     registry: ProjectionRegistry,
     recent: Option<Arc<RecentChanges>>,
     snapshot_interval: NonZeroU64,
-    parts: NonZeroUsize,
+    part: NonZeroUsize,
     /// Objects that are noted already.
     noted: Mutex<HashSet<(Provider, EntityName)>>,
     cache: Option<Mutex<LruCache<EntityKey, Cached>>>,
@@ -134,7 +131,7 @@ impl Projector {
             registry,
             recent: None,
             snapshot_interval: settings.snapshot_interval,
-            parts: settings.parts,
+            part: settings.part,
             noted: Mutex::default(),
             cache,
         }
@@ -153,7 +150,8 @@ impl Projector {
         for event in batch {
             by_key.entry(event.key()).or_default().insert(event.version, event);
         }
-        let size = by_key.len().div_ceil(self.parts.get()).max(SMALLEST_PART);
+        let parts = by_key.len().div_ceil(self.part.get()).max(1);
+        let size = by_key.len().div_ceil(parts);
         let mut streams = by_key.into_iter().peekable();
         let parts = std::iter::from_fn(|| streams.peek().is_some().then(|| streams.by_ref().take(size).collect()));
         let reports = join_all(parts.enumerate().map(|(number, part)| self.project_part(number, part))).await;

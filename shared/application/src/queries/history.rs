@@ -187,12 +187,14 @@ impl EntityQueries {
         let Some(dialect) = self.dialects.get(metadata.provider) else { return Ok(None) };
         let state =
             state.get_or_insert_with(|| Aggregate::new(key.clone(), metadata.provider, metadata.external_id.clone()));
-        let map = |state: &Aggregate| mapping::map(state, &lookup.shape, &**dialect);
-        let before = is_on_page.then(|| (state.version() > Version::new(0)).then(|| map(state)));
+        let (shape, dialect) = (&lookup.shape, &**dialect);
+        let has_any = state.version() > Version::new(0);
+        let before = is_on_page.then(|| has_any.then(|| mapping::map(state, shape, dialect)));
         let late = state.newest().is_some_and(|newest| newest > event.position);
         state.apply(event.version, &change);
         let Some(before) = before else { return Ok(None) };
-        let changes = EntityChanges::between(&lookup.shape, before.as_ref(), &map(state)).to_map();
+        let after = mapping::map_again(before.as_ref(), [&change], state, shape, dialect);
+        let changes = EntityChanges::between(shape, before.as_ref(), &after).to_map();
         let data = raw.then(|| RawValue::from_string(event.data.to_string()).ok()).flatten();
         Ok(Some(HistoryEvent {
             event_id: event.event_id(),

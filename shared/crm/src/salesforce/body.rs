@@ -4,7 +4,7 @@
 //! that lists are leaves, and that a difference is never taken for a text. Which fields count is
 //! the caller's word.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use annals_domain::change::{Content, Write};
 use annals_domain::event::BodyForm;
@@ -44,7 +44,7 @@ pub(super) fn named(
     diffs: &BTreeSet<Path>,
     form: BodyForm,
 ) -> Written {
-    let roots: HashSet<&str> = names.iter().map(|path| root(path.as_str())).collect();
+    let roots: BTreeSet<&str> = names.iter().map(|path| root(path.as_str())).collect();
     let is_met = |key: &str| key != HEADER && roots.contains(&*paths::place(object, root(key)).root);
     body.retain(|key, _| is_met(key));
     let carried = all(object, body, diffs);
@@ -94,15 +94,15 @@ struct Selection<'a> {
     names: &'a BTreeSet<Path>,
     form: BodyForm,
     /// Names above other names: their struct's parts speak for themselves.
-    divided: HashSet<&'a str>,
-    met: HashSet<&'a str>,
-    nulls: HashSet<Path>,
+    divided: BTreeSet<&'a str>,
+    met: BTreeSet<&'a str>,
+    nulls: BTreeSet<Path>,
 }
 
 impl<'a> Selection<'a> {
     fn of(names: &'a BTreeSet<Path>, form: BodyForm) -> Self {
         let divided = names.iter().flat_map(Path::ancestors).filter(|above| names.contains(*above)).collect();
-        Self { names, form, divided, met: HashSet::new(), nulls: HashSet::new() }
+        Self { names, form, divided, met: BTreeSet::new(), nulls: BTreeSet::new() }
     }
 
     fn select(mut self, carried: Written) -> Written {

@@ -31,11 +31,13 @@ impl Aggregate {
     /// What shows at `path`.
     pub fn read(&self, path: &Path) -> Reading<'_> {
         let above = self.newest_above(path);
-        let cell = self.cells.get(path);
+        let mut from_here = self.cells.range::<str, _>((Bound::Included(path.as_str()), Bound::Unbounded)).peekable();
+        let cell = from_here.next_if(|(found, _)| *found == path).map(|(_, cell)| &**cell);
         let own = cell.map_or(Reading::Absent, |cell| show(cell, above.map(|(at, _)| at)));
+        let behind = from_here.map(|(path, cell)| (path, &**cell));
         match own {
-            Reading::Absent => self.read_without_own(path, above),
-            shown => match self.read_struct(path, cell.and_then(|cell| cell.newest())) {
+            Reading::Absent => self.read_without_own(path, above, behind),
+            shown => match self.read_struct(path, cell.and_then(|cell| cell.newest()), behind) {
                 Some(ended_by_children) => ended_by_children,
                 None => shown,
             },
@@ -75,8 +77,13 @@ impl Aggregate {
     }
 
     /// A path with no write of its own that shows: its children's, or its ancestor's word for it.
-    fn read_without_own(&self, path: &Path, above: Option<(&Position, &Whole)>) -> Reading<'_> {
-        if let Some(children) = self.read_struct(path, None) {
+    fn read_without_own<'a>(
+        &'a self,
+        path: &Path,
+        above: Option<(&Position, &Whole)>,
+        behind: impl Iterator<Item = (&'a Path, &'a Cell)>,
+    ) -> Reading<'a> {
+        if let Some(children) = self.read_struct(path, None, behind) {
             return children;
         }
         match above {
@@ -86,11 +93,17 @@ impl Aggregate {
         }
     }
 
-    /// The children's leaves, where one of them is newer than `own`, the path's own write.
-    fn read_struct(&self, path: &Path, own: Option<&Position>) -> Option<Reading<'_>> {
+    /// The children's leaves, where one of them is newer than `own`, the path's own write. `behind`: the
+    /// cells behind the path's own.
+    fn read_struct<'a>(
+        &'a self,
+        path: &Path,
+        own: Option<&Position>,
+        behind: impl Iterator<Item = (&'a Path, &'a Cell)>,
+    ) -> Option<Reading<'a>> {
         let (mut ended, mut unknown) = (false, false);
         let mut leaves = BTreeMap::new();
-        for (child, cell) in self.children(path) {
+        for (child, cell) in below(path, behind) {
             ended |= cell.newest() > own;
             match show(cell, self.newest_above(child).map(|(at, _)| at)) {
                 Reading::Known(value) => {
@@ -106,16 +119,17 @@ impl Aggregate {
             _ => None,
         }
     }
+}
 
-    fn children(&self, path: &Path) -> impl Iterator<Item = (&Path, &Cell)> {
-        let after = (Bound::Excluded(path.as_str()), Bound::Unbounded);
-        let below = self.cells.range::<str, _>(after);
-        // `A.b` and `A0` both start with `A`; only the first lies below it.
-        below
-            .take_while(|(child, _)| child.as_str().starts_with(path.as_str()))
-            .filter(|(child, _)| child.below(path.as_str()).is_some())
-            .map(|(child, cell)| (child, &**cell))
-    }
+/// Those of the cells behind a path's own that lie below it.
+fn below<'a>(
+    path: &Path,
+    behind: impl Iterator<Item = (&'a Path, &'a Cell)>,
+) -> impl Iterator<Item = (&'a Path, &'a Cell)> {
+    // `A.b` and `A0` both start with `A`; only the first lies below it.
+    behind
+        .take_while(|(child, _)| child.as_str().starts_with(path.as_str()))
+        .filter(|(child, _)| child.below(path.as_str()).is_some())
 }
 
 /// What a cell shows where the newest write above it stands at `above`.

@@ -22,7 +22,9 @@ pub(super) fn convert(value: &Value, field_type: FieldType, operation: &Operatio
         return Ok(FieldValue::Null);
     }
     let converted = match field_type {
-        FieldType::Id | FieldType::Reference | FieldType::String => text(value).map(FieldValue::Text),
+        FieldType::Id | FieldType::Reference | FieldType::String => {
+            text(value).map(|text| FieldValue::Text(text.into()))
+        }
         FieldType::List => list(value, operation).map(FieldValue::List),
         FieldType::Datetime => instant(value).map(FieldValue::Instant),
         FieldType::Date => date(value).map(FieldValue::Date),
@@ -45,10 +47,10 @@ fn quote(value: &Value) -> String {
     format!("`{}…` ({} bytes)", json.chars().take(LONGEST_QUOTE).collect::<String>(), json.len())
 }
 
-fn text(value: &Value) -> Option<String> {
+fn text(value: &Value) -> Option<&str> {
     match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.as_str()),
         _ => None,
     }
 }
@@ -59,7 +61,7 @@ fn list(value: &Value, operation: &Operation) -> Option<Vec<String>> {
             let parts = joined.split(separator.as_str()).map(str::trim).filter(|part| !part.is_empty());
             Some(parts.map(str::to_owned).collect())
         }
-        (Value::Array(items), _) => items.iter().map(text).collect(),
+        (Value::Array(items), _) => items.iter().map(|item| text(item).map(str::to_owned)).collect(),
         _ => None,
     }
 }

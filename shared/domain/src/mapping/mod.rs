@@ -4,12 +4,14 @@
 //! convert is left out and reported; a source that is absent is left out; one that is unknown is
 //! named as such. Nothing here fails.
 
+mod again;
 mod convert;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
+pub use self::again::map_again;
 use self::convert::convert;
 use crate::aggregate::{Aggregate, Reading};
 use crate::definition::{EntityDefinition, Field, FieldType, Leaf, Operation, Shape};
@@ -27,7 +29,17 @@ enum Mapped {
 
 /// Maps a record's state to its entity.
 pub fn map(aggregate: &Aggregate, shape: &Shape, dialect: &dyn Dialect) -> Entity {
-    let mut entity = Entity {
+    let mut entity = system(aggregate, shape);
+    match shape {
+        Shape::Defined(definition) => map_defined(&mut entity, aggregate, definition, dialect),
+        Shape::Open(_) => map_open(&mut entity, aggregate),
+    }
+    entity
+}
+
+/// An entity without its fields.
+fn system(aggregate: &Aggregate, shape: &Shape) -> Entity {
+    Entity {
         aggregate_type: shape.aggregate_type(),
         entity_name: aggregate.key().entity_name.clone(),
         aggregate_id: aggregate.key().aggregate_id,
@@ -40,18 +52,13 @@ pub fn map(aggregate: &Aggregate, shape: &Shape, dialect: &dyn Dialect) -> Entit
         fields: Vec::new(),
         warnings: Vec::new(),
         unknown: Vec::new(),
-    };
-    match shape {
-        Shape::Defined(definition) => map_defined(&mut entity, aggregate, definition, dialect),
-        Shape::Open(_) => map_open(&mut entity, aggregate),
     }
-    entity
 }
 
 /// The text of one field, where it maps to one; for rules that look at a field or two.
-pub fn text_of(aggregate: &Aggregate, field: &Field, dialect: &dyn Dialect) -> Option<String> {
+pub fn text_of(aggregate: &Aggregate, field: &Field, dialect: &dyn Dialect) -> Option<Arc<str>> {
     let operation = field.sources.get(&aggregate.provider())?;
-    match map_field(aggregate, field, operation, dialect) {
+    match field_of(aggregate, field, operation, dialect) {
         Mapped::Value(FieldValue::Text(text)) if !text.is_empty() => Some(text),
         _ => None,
     }
@@ -61,24 +68,29 @@ fn map_defined(entity: &mut Entity, aggregate: &Aggregate, definition: &EntityDe
     entity.fields.reserve(definition.fields.len());
     for field in &definition.fields {
         let Some(operation) = field.sources.get(&aggregate.provider()) else { continue };
-        let name = Arc::clone(&field.name);
-        match map_field(aggregate, field, operation, dialect) {
-            Mapped::Absent => {}
-            Mapped::Unknown => entity.unknown.push(name),
-            Mapped::Value(value) => entity.fields.push((name, value)),
-            Mapped::Unconvertible(message) => entity.warnings.push(MappingWarning { field: name, message }),
-        }
+        keep(entity, field, field_of(aggregate, field, operation, dialect));
+    }
+}
+
+/// Puts a field's result behind those before it.
+fn keep(entity: &mut Entity, field: &Field, mapped: Mapped) {
+    let name = Arc::clone(&field.name);
+    match mapped {
+        Mapped::Absent => {}
+        Mapped::Unknown => entity.unknown.push(name),
+        Mapped::Value(value) => entity.fields.push((name, value)),
+        Mapped::Unconvertible(message) => entity.warnings.push(MappingWarning { field: name, message }),
     }
 }
 
 fn map_open(entity: &mut Entity, aggregate: &Aggregate) {
-    entity.fields.push(("id".into(), FieldValue::Text(aggregate.external_id().as_str().to_owned())));
+    entity.fields.push(("id".into(), FieldValue::Text(aggregate.external_id().as_str().into())));
     entity.fields.push(("is_deleted".into(), FieldValue::Bool(aggregate.is_deleted())));
     entity.fields.extend(aggregate.raw().into_iter().map(|(name, value)| (name.into(), FieldValue::Raw(value))));
     entity.unknown.extend(aggregate.unknown_paths().map(|path| path.as_str().into()));
 }
 
-fn map_field(aggregate: &Aggregate, field: &Field, operation: &Operation, dialect: &dyn Dialect) -> Mapped {
+fn field_of(aggregate: &Aggregate, field: &Field, operation: &Operation, dialect: &dyn Dialect) -> Mapped {
     let mut mapped = Mapped::Absent;
     for leaf in operation.leaves() {
         mapped = map_leaf(aggregate, leaf, field.field_type, operation, dialect);
@@ -103,7 +115,7 @@ fn map_leaf(
     dialect: &dyn Dialect,
 ) -> Mapped {
     let path = match leaf {
-        Leaf::ExternalId => return Mapped::Value(FieldValue::Text(aggregate.external_id().as_str().to_owned())),
+        Leaf::ExternalId => return Mapped::Value(FieldValue::Text(aggregate.external_id().as_str().into())),
         Leaf::IsDeleted => return Mapped::Value(FieldValue::Bool(aggregate.is_deleted())),
         Leaf::At(path) => path,
     };

@@ -38,5 +38,5 @@ fn announces_leaving(shape: &Shape) -> bool {
 fn quiet_status<'a>(shape: &Shape, entity: &'a Entity) -> Option<&'a str> {
     let definition = shape.definition()?;
     let FieldValue::Text(status) = entity.field(definition.status_field.as_deref()?)? else { return None };
-    definition.broadcast.quiet_statuses.contains(&status.to_lowercase()).then_some(status.as_str())
+    definition.broadcast.quiet_statuses.contains(&status.to_lowercase()).then_some(&**status)
 }

@@ -22,7 +22,7 @@ fn check(setting: &str, expected: Value) {
 fn every_record_is_read_at_once_from_the_oldest_on() {
     check("Stream", json!("${EventsTable.StreamArn}"));
     check("StartingPosition", json!("TRIM_HORIZON"));
-    check("BatchSize", json!(100));
+    check("BatchSize", json!(500));
     check("MaximumBatchingWindowInSeconds", json!(0));
     check("ParallelizationFactor", json!(4));
     // A removal or a change of a stored event is to be seen, so nothing is filtered out.
