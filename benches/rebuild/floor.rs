@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use annals_aws_rebuild::RebuildSettings;
 use anyhow::{Context, Result, ensure};
 use futures::{StreamExt, TryStreamExt};
 use opensearch::http::Method;
@@ -13,18 +14,18 @@ use serde_json::value::RawValue;
 
 use crate::world::World;
 
-/// As many segments as the rebuild reads at once, and as many documents a call.
-const SEGMENTS: i32 = 4;
+/// As many documents a call as the rebuild's.
 const DOCUMENTS: usize = 500;
 
-/// Reads the whole table, decoding nothing; how many items it has.
-pub async fn scan(world: &World) -> Result<(Duration, usize)> {
+/// Reads the whole table in the rebuild's segments, decoding nothing; how many items it has.
+pub async fn scan(world: &World, settings: &RebuildSettings) -> Result<(Duration, usize)> {
     let client = &world.tables.client;
     let table = &world.tables.events_table;
+    let total = i32::try_from(settings.segments)?;
     let start = Instant::now();
     // Each by itself, so that answers are read on as many processors as there are.
     let read = |segment: i32| {
-        let scan = client.scan().table_name(table).consistent_read(true).segment(segment).total_segments(SEGMENTS);
+        let scan = client.scan().table_name(table).consistent_read(true).segment(segment).total_segments(total);
         tokio::spawn(async move {
             let mut pages = scan.into_paginator().send();
             let mut items = 0;
@@ -34,10 +35,8 @@ pub async fn scan(world: &World) -> Result<(Duration, usize)> {
             anyhow::Ok(items)
         })
     };
-    let mut items = 0;
-    for segment in (0..SEGMENTS).map(read).collect::<Vec<_>>() {
-        items += segment.await??;
-    }
+    let segments = futures::stream::iter(0..total).map(read).buffer_unordered(settings.at_once);
+    let items = segments.map(|joined| joined?).try_fold(0, |sum, items| async move { Ok(sum + items) }).await?;
     Ok((start.elapsed(), items))
 }
 

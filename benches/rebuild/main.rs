@@ -105,7 +105,7 @@ fn timed(runtime: &Runtime, records: usize) -> Result<()> {
     let events = records * CHANGES;
     let (floor, subject) = try_pair(
         &format!("rebuild of {records} records, {events} events (floor: bare scan, then bare _bulk)"),
-        || runtime.block_on(bare(&world, &bulk, events)),
+        || runtime.block_on(bare(&world, &bulk, events, &at_once)),
         || {
             let start = Instant::now();
             runtime.block_on(rebuild(&world, at_once))?;
@@ -127,10 +127,10 @@ async fn documents(world: &World) -> Result<Bulk> {
 }
 
 /// The floor's time, in an index of its own.
-async fn bare(world: &World, bulk: &Bulk, events: usize) -> Result<Duration> {
+async fn bare(world: &World, bulk: &Bulk, events: usize, settings: &RebuildSettings) -> Result<Duration> {
     let indices = IndexAdmin::new(world.search.connection());
     let index = indices.create_numbered(&world.shape).await?;
-    let (scanned, items) = scan(world).await?;
+    let (scanned, items) = scan(world, settings).await?;
     ensure!(items == events, "{items} items");
     let written = bulk.write(&index).await?;
     indices.delete(&index).await?;
