@@ -42,7 +42,7 @@ fn main() -> Result<()> {
         runtime.block_on(watched(if is_small() { 400 } else { 100_000 }))?;
     }
     if is_wanted("timed") {
-        timed(&runtime, if is_small() { 400 } else { 20_000 })?;
+        timed(&runtime, if is_small() { 400 } else { 100_000 })?;
     }
     Ok(())
 }

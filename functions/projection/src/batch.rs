@@ -13,9 +13,11 @@ use annals_application::projection::Projector;
 use annals_aws_runtime::telemetry::{Count, lags};
 use annals_aws_runtime::{Invocation, InvocationFailed};
 use annals_domain::identity::EntityKey;
+use annals_domain::instant::Instant;
 use annals_domain::position::Version;
 use serde::Serialize;
 
+use crate::lag::LagTeller;
 use crate::record::{Appended, Batch, Record};
 
 /// How old a record may be and still be tried again. The mapping drops it at 6 hours of age; parked
@@ -25,6 +27,7 @@ const LONGEST_IN_STREAM: Duration = Duration::from_secs(5 * 3_600);
 /// Projects batches.
 pub(crate) struct StreamProjection {
     projector: Projector,
+    lag: LagTeller,
     clock: Arc<dyn Clock>,
 }
 
@@ -48,9 +51,9 @@ impl BatchAnswer {
 }
 
 impl StreamProjection {
-    /// Through that projector.
-    pub(crate) fn new(projector: Projector, clock: Arc<dyn Clock>) -> Self {
-        Self { projector, clock }
+    /// Through that projector, telling how far behind it is.
+    pub(crate) fn new(projector: Projector, lag: LagTeller, clock: Arc<dyn Clock>) -> Self {
+        Self { projector, lag, clock }
     }
 
     /// Projects one batch.
@@ -82,9 +85,13 @@ impl StreamProjection {
         let report = self.projector.project(events).await;
         Count::Projected.add(report.projected);
         Count::Parked.add(report.parked);
-        self.note_lags(&appended, &report.failed);
+        let mut waits_since = None;
         for (key, lowest, error) in &report.failed {
-            self.kept_back(key, *lowest, error, &appended, &mut answer).await;
+            let since = self.kept_back(key, *lowest, error, &appended, &mut answer).await;
+            waits_since = waits_since.into_iter().chain(since).min();
+        }
+        if !appended.is_empty() {
+            self.tell_lags(&appended, &report.failed, waits_since).await;
         }
         answer
     }
@@ -105,7 +112,7 @@ impl StreamProjection {
     }
 
     /// A record's events that an outage kept back: they come again, or are parked where they have
-    /// come for too long.
+    /// come for too long. When the oldest that is to come again was stored.
     async fn kept_back(
         &self,
         key: &EntityKey,
@@ -113,7 +120,7 @@ impl StreamProjection {
         error: &PortError,
         appended: &[Appended],
         answer: &mut BatchAnswer,
-    ) {
+    ) -> Option<Instant> {
         let is_of_it = |record: &&Appended| record.stored.event.version >= lowest && record.stored.event.key() == *key;
         let records: Vec<&Appended> = appended.iter().filter(is_of_it).collect();
         tracing::warn!(aggregate = %key, version = lowest.get(), error = %log_chain(error), "not projected");
@@ -122,12 +129,13 @@ impl StreamProjection {
             let reason = format!("not projected for hours: {error}");
             if self.projector.park(key, (lowest, highest), reason).await.is_ok() {
                 Count::Parked.add(1);
-                return;
+                return None;
             }
         }
-        for record in records {
+        for record in &records {
             answer.again(&record.sequence);
         }
+        records.iter().map(|record| record.stored.event.recorded_at).min()
     }
 
     fn is_too_old(&self, record: &Appended) -> bool {
@@ -135,10 +143,18 @@ impl StreamProjection {
         u128::try_from(age).is_ok_and(|age| age > LONGEST_IN_STREAM.as_millis())
     }
 
-    fn note_lags(&self, appended: &[Appended], failed: &[(EntityKey, Version, PortError)]) {
-        let now = self.clock.now().millis();
+    async fn tell_lags(
+        &self,
+        appended: &[Appended],
+        failed: &[(EntityKey, Version, PortError)],
+        waits_since: Option<Instant>,
+    ) {
+        let now = self.clock.now();
         let is_done = |record: &&Appended| !failed.iter().any(|(key, ..)| *key == record.stored.event.key());
         let done = appended.iter().filter(is_done);
-        lags(done.map(|record| now - record.stored.event.recorded_at.millis()).collect());
+        let millis: Vec<i64> = done.map(|record| now.millis() - record.stored.event.recorded_at.millis()).collect();
+        let most = millis.iter().max().map_or(0, |most| u64::try_from(*most).unwrap_or(0));
+        lags(millis);
+        self.lag.tell(now, most, waits_since).await;
     }
 }

@@ -4,6 +4,7 @@
 //! Promises the stream's own protocol of retries (`batch`), and that no record holds up another.
 
 mod batch;
+mod lag;
 mod record;
 
 use annals_application::system::SystemClock;
@@ -13,6 +14,7 @@ use annals_aws_runtime::settings::{Function, FunctionSettings};
 use annals_aws_runtime::{Installation, Search, projector_settings, serve, telemetry};
 
 use crate::batch::StreamProjection;
+use crate::lag::LagTeller;
 
 /// Projecting allocates much and for a short while, which this allocator does in two thirds of the time.
 /// The other functions would only start more slowly by it.
@@ -29,6 +31,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let installation = Installation::new(&config, common)?;
     let read_model = search.projecting(&installation);
     let projector = installation.projector(&read_model, publisher(&config, publish), projector_settings());
-    let projection = StreamProjection::new(projector, installation.clock);
+    let lag = LagTeller::new(installation.lags, installation.ids.fresh());
+    let projection = StreamProjection::new(projector, lag, installation.clock);
     serve(meter, &SystemClock, |invocation| projection.project(invocation)).await
 }

@@ -15,6 +15,7 @@
 pub mod event_feed;
 pub mod event_publisher;
 pub mod event_store;
+pub mod lag_notes;
 pub mod read_model;
 pub mod samples;
 pub mod state_store;

@@ -8,6 +8,7 @@ mod clock;
 mod error;
 mod event_publisher;
 mod event_store;
+mod lag_notes;
 mod projection_jobs;
 mod read_model;
 mod state_store;
@@ -17,6 +18,7 @@ pub use self::clock::{Clock, Ids};
 pub use self::error::{PortError, PortErrorKind};
 pub use self::event_publisher::{EventPublisher, NormalizedEntityEvent};
 pub use self::event_store::{AppendError, CommitPosition, Direction, EventFeed, EventStore, ReadOptions, StoredEvent};
+pub use self::lag_notes::{LagNote, LagNotes};
 pub use self::projection_jobs::{JobOutcome, JobReport, ProjectionJob, ProjectionJobs};
 pub use self::read_model::{
     Condition, Document, EntityQuery, Filter, IndexOutcome, QueryValue, ReadDocument, ReadModel, SortKey,

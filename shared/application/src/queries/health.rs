@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use annals_domain::definition::{Catalog, Shape};
-use annals_domain::identity::{AggregateId, EntityKey, EntityName};
+use annals_domain::identity::{AggregateId, EntityName};
 use async_trait::async_trait;
 use serde::Serialize;
 
 use super::QueryPorts;
-use crate::ports::{Clock, CommitPosition, EventFeed, EventStore, PortError, QuarantineState, ReadModel, StateStore};
+use super::lag::{Lag, LagSource};
+use crate::ports::{Clock, EventStore, PortError, QuarantineState, ReadModel, StateStore};
 
 /// Whether a dependency answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -38,9 +39,10 @@ pub struct HealthReport {
     pub status: Health,
     /// Each dependency's state.
     pub dependencies: Vec<DependencyState>,
-    /// Commits that are not searchable yet.
+    /// Commits that are not searchable yet; `None` where only a feed could count them.
     pub lag_events: Option<u64>,
-    /// For how long the oldest of them has waited, in milliseconds.
+    /// The lag from commit to searchable in milliseconds: for how long the oldest of them has waited.
+    /// `None` where it is not known, as where nothing was projected of late.
     pub lag_ms: Option<u64>,
 }
 
@@ -57,7 +59,7 @@ const COUNTED: usize = 1_000;
 /// Looks at an installation through its ports.
 pub struct PortsHealth {
     store: Arc<dyn EventStore>,
-    feed: Option<Arc<dyn EventFeed>>,
+    lag: LagSource,
     state: Arc<dyn StateStore>,
     read_model: Arc<dyn ReadModel>,
     clock: Arc<dyn Clock>,
@@ -66,26 +68,12 @@ pub struct PortsHealth {
 }
 
 impl PortsHealth {
-    /// Over these ports. Without a feed the lag is not known: there it is a metric of whoever projects.
-    pub fn new(ports: &QueryPorts, feed: Option<Arc<dyn EventFeed>>, clock: Arc<dyn Clock>, catalog: &Catalog) -> Self {
+    /// Over these ports.
+    pub fn new(ports: &QueryPorts, lag: LagSource, clock: Arc<dyn Clock>, catalog: &Catalog) -> Self {
         let shape = catalog.definitions().first().map(|definition| Shape::Defined(Arc::clone(definition)));
         let shape = shape.unwrap_or_else(|| Shape::Open(EntityName::new("none")));
         let QueryPorts { store, state, read_model } = ports.clone();
-        Self { store, feed, state, read_model, clock, shape }
-    }
-
-    /// Whether the events can be read; and commits not projected, with the age of the oldest of
-    /// them in milliseconds.
-    async fn lag(&self) -> Result<Option<(u64, u64)>, PortError> {
-        let Some(feed) = &self.feed else {
-            let nobody = EntityKey { entity_name: EntityName::new("none"), aggregate_id: nobody() };
-            return self.store.heads(&[nobody]).await.map(|_| None);
-        };
-        let checkpoint = feed.checkpoint().await?;
-        let last = feed.last_commit().await?.map_or(CommitPosition::default(), |(position, _)| position);
-        let oldest = feed.after(checkpoint, 1).await?;
-        let age = oldest.first().map_or(0, |(_, stored)| self.clock.now().millis() - stored.event.recorded_at.millis());
-        Ok(Some((last.0.saturating_sub(checkpoint.0), u64::try_from(age).unwrap_or(0))))
+        Self { store, lag, state, read_model, clock, shape }
     }
 
     /// What waits: hydration tasks, jobs, parked projections, quarantined inputs.
@@ -106,28 +94,23 @@ impl PortsHealth {
 #[async_trait]
 impl HealthCheck for PortsHealth {
     async fn check(&self) -> HealthReport {
-        let lag = self.lag().await;
-        let counts = lag.as_ref().ok().copied().flatten();
-        let told = |lag: Option<(u64, u64)>| match lag {
-            Some((events, _)) => (format!("{events} events not projected"), Health::Ok),
-            None => ("it answers".to_owned(), Health::Ok),
-        };
-        let events = dependency("event_store", lag.map(told));
+        let Lag { mut dependencies, events, millis } = self.lag.look(&*self.store, self.clock.now()).await;
         let state = dependency("state_store", self.waiting().await);
         let probe = self.read_model.get(&self.shape, nobody()).await;
         let read_model = dependency("read_model", probe.map(|_| ("it answers".to_owned(), Health::Ok)));
-        let dependencies = vec![events, state, read_model];
+        dependencies.extend([state, read_model]);
         let all_ok = dependencies.iter().all(|dependency| dependency.status == Health::Ok);
         HealthReport {
             status: if all_ok { Health::Ok } else { Health::Degraded },
             dependencies,
-            lag_events: counts.map(|(events, _)| events),
-            lag_ms: counts.map(|(_, millis)| millis),
+            lag_events: events,
+            lag_ms: millis,
         }
     }
 }
 
-fn dependency(name: &str, answer: Result<(String, Health), PortError>) -> DependencyState {
+/// What a dependency's answer says of it.
+pub(super) fn dependency(name: &str, answer: Result<(String, Health), PortError>) -> DependencyState {
     let (detail, status) = answer.unwrap_or_else(|error| {
         tracing::error!(error = %crate::log_chain(&error), dependency = name, "health check failed");
         ("it does not answer; the log says why".to_owned(), Health::Degraded)
@@ -136,6 +119,6 @@ fn dependency(name: &str, answer: Result<(String, Health), PortError>) -> Depend
 }
 
 /// An id that no record has.
-fn nobody() -> AggregateId {
+pub(super) fn nobody() -> AggregateId {
     AggregateId::from_uuid(uuid::Uuid::nil())
 }

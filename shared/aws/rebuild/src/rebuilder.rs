@@ -30,7 +30,8 @@ pub struct RebuildSettings {
     /// had not read it has read it or ended. Twice the time a read plan stands, and the projection
     /// function's timeout.
     pub known_after: Duration,
-    /// In how many segments the table is scanned.
+    /// In how many segments the table is scanned: many, since what is not done of those under way may be
+    /// read again, and since DynamoDB Local reads a segment from its beginning for each page.
     pub segments: u32,
     /// How many of them at once.
     pub at_once: usize,
@@ -44,7 +45,7 @@ impl Default for RebuildSettings {
     fn default() -> Self {
         Self {
             known_after: 2 * STANDS_FOR + Duration::from_secs(60),
-            segments: 16,
+            segments: 64,
             at_once: 4,
             checkpoint_every: Duration::from_secs(5),
             old_index_stays: Duration::from_secs(10),

@@ -6,9 +6,9 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use annals_application::commands::{CommandHandler, OutcomeObserver, Quarantine};
-use annals_application::ports::{Clock, EventPublisher, EventStore, Ids, ReadModel, StateStore};
+use annals_application::ports::{Clock, EventPublisher, EventStore, Ids, LagNotes, ReadModel, StateStore};
 use annals_application::projection::{ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings};
-use annals_application::queries::{EntityQueries, PortsHealth, QueryPorts};
+use annals_application::queries::{EntityQueries, LagSource, PortsHealth, QueryPorts};
 use annals_application::system::{RandomIds, SystemClock};
 use annals_aws_event_store::DynamoEventStore;
 use annals_aws_state_store::DynamoStateStore;
@@ -29,6 +29,8 @@ pub struct Installation {
     pub store: Arc<dyn EventStore>,
     /// The state table.
     pub state: Arc<dyn StateStore>,
+    /// How far projection is behind, in the same table.
+    pub lags: Arc<dyn LagNotes>,
     /// The definitions.
     pub catalog: Arc<Catalog>,
     /// The dialects.
@@ -58,6 +60,7 @@ impl Installation {
         Ok(Self {
             store: Arc::new(MeteredEventStore(events.clone())),
             events,
+            lags: Arc::new(state.clone()),
             state: Arc::new(state),
             catalog: Arc::new(Catalog::built_in(&settings.dialects)?),
             dialects: settings.dialects.clone(),
@@ -115,7 +118,8 @@ impl Installation {
             state: Arc::clone(&self.state),
             read_model: Arc::clone(read_model),
         };
-        let health = PortsHealth::new(&ports, None, Arc::clone(&self.clock), &self.catalog);
+        let health =
+            PortsHealth::new(&ports, LagSource::Notes(Arc::clone(&self.lags)), Arc::clone(&self.clock), &self.catalog);
         QueryApi {
             queries: EntityQueries::new(ports, Arc::clone(&self.catalog), self.dialects.clone()),
             quarantine: Quarantine::new(Arc::clone(&self.state), Arc::clone(&self.clock), Arc::clone(&self.ids)),

@@ -21,13 +21,14 @@
 //!   there before the item that names them and are named by their content, so that no reader ever
 //!   puts parts of two writes together.
 //! - `expires_at` (seconds since 1970) is set on what may go: settled quarantine after 30 days, its
-//!   chunks a day later. DynamoDB removes such items late, so they count as gone from that second on.
+//!   chunks a day later, lag notes after an hour. DynamoDB removes such items late, so they count as gone from that second on.
 //!   Snapshots of older folds, and parts or chunks whose writer died half way, stay: they cost
 //!   storage, and nothing reads them.
 
 mod chunks;
 mod items;
 mod jobs;
+mod lags;
 mod leases;
 mod lists;
 mod objects;

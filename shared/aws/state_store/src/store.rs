@@ -33,6 +33,10 @@ impl DynamoStateStore {
         let table = Table { client: Client::new(config), name: table, clock };
         Self { table: Arc::new(table), noted: Arc::default() }
     }
+
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
 }
 
 #[async_trait]

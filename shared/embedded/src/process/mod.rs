@@ -15,7 +15,7 @@ use annals_application::ports::{Clock, EventFeed, EventPublisher, EventStore, Id
 use annals_application::projection::{
     LocalPipeline, OneBehind, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
 };
-use annals_application::queries::{EntityQueries, HealthCheck, PortsHealth, QueryPorts};
+use annals_application::queries::{EntityQueries, HealthCheck, LagSource, PortsHealth, QueryPorts};
 use annals_application::system::{RandomIds, SystemClock};
 use annals_crm::NotAnOrg;
 use annals_domain::definition::{Catalog, DefinitionError};
@@ -163,7 +163,7 @@ impl LocalProcess {
         };
         let handler = Arc::new(handler.told(listener));
         let ports = QueryPorts { store, state, read_model };
-        let health = Arc::new(PortsHealth::new(&ports, Some(feed), Arc::clone(&clock), &catalog));
+        let health = Arc::new(PortsHealth::new(&ports, LagSource::Feed(feed), Arc::clone(&clock), &catalog));
         let queries = EntityQueries::new(ports, Arc::clone(&catalog), dialects.clone());
         Ok(Self { handler, queries, pipeline, health, catalog, dialects, clock })
     }

@@ -12,7 +12,7 @@ use annals_tests::changes::{change, record_id};
 use serde_json::Value;
 
 use crate::queue::{Bus, Details};
-use crate::{changes, clients, named, take};
+use crate::{changes, clients, get, named, take};
 
 /// How often each record's versions were announced.
 fn announced(details: &[Value]) -> BTreeMap<(String, u64, u64), usize> {
@@ -23,6 +23,15 @@ fn announced(details: &[Value]) -> BTreeMap<(String, u64, u64), usize> {
         *announced.entry((id, versions.0, versions.1)).or_insert(0) += 1;
     }
     announced
+}
+
+/// How projection stands by what health says.
+async fn standing(stage: &Stage) -> String {
+    let (status, health) = get(&stage.query(), "/health").await;
+    assert_eq!(status, 200);
+    let dependencies = health["dependencies"].as_array().unwrap();
+    let projection = dependencies.iter().find(|dependency| dependency["name"] == "projection").unwrap();
+    projection["status"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,6 +58,7 @@ async fn an_outage_of_opensearch_names_exactly_what_it_kept_back() {
     assert_eq!(found, expected);
     assert_eq!((total(&answer.lines, "Projected"), total(&answer.lines, "ForeignRecords")), (1, 1));
     assert!(bus.details().await.is_empty(), "what is not indexed is not announced");
+    assert_eq!(standing(&stage).await, "degraded", "health tells of it");
 
     // Still away: the same again, and the place does not move.
     let stuck = carry(&records, &projection, Mapping { attempts: 3, ..Mapping::of(100) }).await;
@@ -61,6 +71,7 @@ async fn an_outage_of_opensearch_names_exactly_what_it_kept_back() {
     assert!(shown.values().all(|client| client["version"] == 2), "{shown:?}");
     let expected = [0, 1].map(|client| ((record_id(client), 1, 2), 1));
     assert_eq!(announced(&bus.details().await), expected.into());
+    assert_eq!(standing(&stage).await, "ok", "and of its end");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,6 +75,8 @@ async fn the_payloads_of_the_readme_lead_from_an_event_to_its_answers() {
     assert_eq!((status, &kept["count"]), (200, &json!(0)));
     let (status, health) = query.invoke(&of_file("query/health.json")).await.http();
     assert_eq!((status, &health["status"]), (200, &json!("ok")), "{health}");
+    let lag = health["lag_ms"].as_u64().expect("projection told how far behind it is");
+    assert!((1..600_000).contains(&lag), "{health}");
 
     let (status, body) = ingest.invoke(&of_file("ingest_invocations/http-api.json")).await.http();
     assert_eq!((status, &body["results"][0]["outcome"]), (200, &json!("stored")), "{body}");

@@ -18,3 +18,4 @@ async fn make() -> (DynamoStateStore, Bench) {
 }
 
 annals_application::state_store_contract!(make);
+annals_application::lag_notes_contract!(make);
