@@ -8,19 +8,17 @@ use std::sync::Arc;
 
 use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::Catalog;
-use annals_domain::dialect::{Dialect, Dialects};
+use annals_domain::dialect::Dialect;
 use annals_domain::entity::Entity;
 use annals_domain::event::DomainEvent;
 use annals_domain::identity::EntityKey;
 use annals_domain::mapping;
 use annals_domain::position::Version;
 
+use super::load::{PAGE, StateLoader, of_one_stream};
 use super::{Progress, ProjectionFailure, ReadEvent, shown};
 use crate::commands::{RecentChanges, lock};
-use crate::ports::{EventStore, PortError, PortErrorKind, ReadOptions, StateStore};
-
-/// How many events the tail is read by.
-const TAIL_PAGE: usize = 500;
+use crate::ports::ReadOptions;
 
 /// A record's state as the last batch left it.
 #[derive(Debug)]
@@ -31,10 +29,8 @@ pub(super) struct Cached {
 
 /// What bringing up needs.
 pub(super) struct BringUp<'a> {
-    pub(super) store: &'a dyn EventStore,
-    pub(super) state: &'a dyn StateStore,
+    pub(super) loader: StateLoader<'a>,
     pub(super) catalog: &'a Catalog,
-    pub(super) dialects: &'a Dialects,
     pub(super) recent: Option<&'a RecentChanges>,
 }
 
@@ -68,7 +64,7 @@ impl BringUp<'_> {
 
     fn dialect(&self, event: &DomainEvent) -> Result<&dyn Dialect, ProjectionFailure> {
         let provider = event.metadata.provider;
-        let dialect = self.dialects.get(provider).map(|dialect| &**dialect);
+        let dialect = self.loader.dialects.get(provider).map(|dialect| &**dialect);
         dialect.ok_or_else(|| ProjectionFailure::Poison(format!("this installation reads no {provider} events")))
     }
 
@@ -89,28 +85,10 @@ impl BringUp<'_> {
         if lowest == Version::FIRST {
             return Ok(Cached { aggregate: fresh(), entity: None });
         }
-        let aggregate = self.load(key, below, fresh()).await?;
+        let aggregate = self.loader.load(key, below, fresh()).await?;
         let shape = self.catalog.shape(first.metadata.provider, &first.entity_name);
         let entity = shown(&aggregate, &shape, dialect).map(Arc::new);
         Ok(Cached { aggregate, entity })
-    }
-
-    /// The state at `version`: the newest snapshot not above it, and the tail behind that.
-    async fn load(&self, key: &EntityKey, version: Version, fresh: Aggregate) -> Result<Aggregate, ProjectionFailure> {
-        let mut aggregate = self.state.snapshot(key, version).await?.unwrap_or(fresh);
-        while aggregate.version() < version {
-            let options =
-                ReadOptions { to_version: Some(version), ..ReadOptions::from(aggregate.version().next(), TAIL_PAGE) };
-            let page = self.store.read(key, &options).await.map_err(of_one_stream)?;
-            if page.is_empty() {
-                return Err(ProjectionFailure::Poison(format!("version {} is not in the store", options.from_version)));
-            }
-            for stored in &page {
-                let change = self.read_event(&stored.event)?;
-                aggregate.apply(stored.event.version, &change);
-            }
-        }
-        Ok(aggregate)
     }
 
     /// The events from `lowest` to `highest`, those that the batch leaves out read from the store.
@@ -123,8 +101,8 @@ impl BringUp<'_> {
     ) -> Result<Vec<ReadEvent>, ProjectionFailure> {
         let mut next = lowest;
         while next <= highest && (batch.len() as u64) <= highest.get() - lowest.get() {
-            let options = ReadOptions { to_version: Some(highest), ..ReadOptions::from(next, TAIL_PAGE) };
-            let page = self.store.read(key, &options).await.map_err(of_one_stream)?;
+            let options = ReadOptions { to_version: Some(highest), ..ReadOptions::from(next, PAGE) };
+            let page = self.loader.store.read(key, &options).await.map_err(of_one_stream)?;
             let Some(last) = page.last() else {
                 return Err(ProjectionFailure::Poison(format!("version {next} is not in the store")));
             };
@@ -141,17 +119,9 @@ impl BringUp<'_> {
         match recent.filter(|change| change.position == event.position) {
             Some(change) => Ok(change),
             None => {
-                let change = self.dialects.read_event(event);
+                let change = self.loader.dialects.read_event(event);
                 change.map(Arc::new).map_err(|error| ProjectionFailure::Poison(error.to_string()))
             }
         }
-    }
-}
-
-/// A stream that cannot be read as stored is its record's own fault, not an outage.
-fn of_one_stream(error: PortError) -> ProjectionFailure {
-    match error.kind {
-        PortErrorKind::Corrupt => ProjectionFailure::Poison(error.to_string()),
-        _ => error.into(),
     }
 }

@@ -7,6 +7,7 @@
 mod bring_up;
 mod broadcast;
 mod hydration;
+mod load;
 mod local;
 mod projector;
 mod read_model;
@@ -28,6 +29,7 @@ use async_trait::async_trait;
 
 pub use self::broadcast::BroadcastProjection;
 pub use self::hydration::{HYDRATION_DELAY_MS, HydrationProjection};
+pub use self::load::StateLoader;
 pub use self::local::{LocalPipeline, OneBehind, PipelineError};
 pub use self::projector::{BatchReport, Projector, ProjectorPorts, ProjectorSettings, SNAPSHOT_INTERVAL};
 pub use self::read_model::{ReadModelProjection, document_of};

@@ -18,6 +18,7 @@ use futures::future::join_all;
 use lru::LruCache;
 
 use super::bring_up::{BringUp, Cached};
+use super::load::StateLoader;
 use super::read_model::repeated;
 use super::{Progress, ProjectionFailure, ProjectionRegistry, Work};
 use crate::commands::{RecentChanges, lock};
@@ -217,13 +218,13 @@ impl Projector {
     }
 
     async fn bring_up(&self, streams: Vec<Stream>) -> Vec<Lane> {
-        let bring_up = BringUp {
+        let loader = StateLoader {
             store: &*self.ports.store,
             state: &*self.ports.state,
-            catalog: &self.catalog,
             dialects: &self.dialects,
-            recent: self.recent.as_deref(),
+            snapshot_interval: self.snapshot_interval,
         };
+        let bring_up = BringUp { loader, catalog: &self.catalog, recent: self.recent.as_deref() };
         let lanes = streams.into_iter().map(|(key, events)| async {
             let lowest = events.keys().next().copied().unwrap_or(Version::FIRST);
             let highest = events.keys().last().copied().unwrap_or(Version::FIRST);
