@@ -25,7 +25,7 @@ use crate::input::Inputs;
 async fn main() -> Result<(), lambda_runtime::Error> {
     let FunctionSettings { common, search, publish } =
         FunctionSettings::read(Function::Backfill, Environment::of_process())?;
-    let meter = telemetry::start(Function::Backfill, &common.log)?;
+    let meter = telemetry::start(Function::Backfill, &common)?;
     let config = connect(Trust::Amazon).await;
     let search = Search::connect(&config, &search).await?;
     let admin_arns = common.admin_arns.clone();

@@ -22,7 +22,7 @@ use crate::take::Ingest;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let settings = FunctionSettings::read(Function::Ingest, Environment::of_process())?.common;
-    let meter = telemetry::start(Function::Ingest, &settings.log)?;
+    let meter = telemetry::start(Function::Ingest, &settings)?;
     let admin_arns = settings.admin_arns.clone();
     let installation = Installation::new(&connect(Trust::Amazon).await, settings)?;
     let handler = installation.observed_handler(Arc::new(Told));

@@ -25,7 +25,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> Result<(), lambda_runtime::Error> {
     let FunctionSettings { common, search, publish } =
         FunctionSettings::read(Function::Projection, Environment::of_process())?;
-    let meter = telemetry::start(Function::Projection, &common.log)?;
+    let meter = telemetry::start(Function::Projection, &common)?;
     let config = connect(Trust::Amazon).await;
     let search = Search::connect(&config, &search).await?;
     let installation = Installation::new(&config, common)?;

@@ -11,7 +11,7 @@ use annals_http::{Login, query_router};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let FunctionSettings { common, search, .. } = FunctionSettings::read(Function::Query, Environment::of_process())?;
-    let meter = telemetry::start(Function::Query, &common.log)?;
+    let meter = telemetry::start(Function::Query, &common)?;
     let config = connect(Trust::Amazon).await;
     let search = Search::connect(&config, &search).await?;
     let admin_arns = common.admin_arns.clone();

@@ -67,6 +67,7 @@ impl World {
             state_table: self.state_table.clone(),
             dialects: annals_crm::dialects(None).expect("no org is set"),
             log: "info".to_owned(),
+            function_name: None,
             admin_arns: Vec::new(),
             handler: HandlerSettings::default(),
         };

@@ -29,6 +29,9 @@ pub const LOG: &str = "ANNALS_LOG";
 /// Beginnings of ARNs of the IAM principals who may do what needs the admin scope, by comma.
 pub const ADMIN_ARNS: &str = "ANNALS_ADMIN_ARNS";
 
+/// The function's own name, which Lambda itself sets.
+const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
+
 /// The four functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
@@ -55,7 +58,7 @@ impl Function {
     /// All.
     pub const ALL: [Self; 4] = [Self::Ingest, Self::Projection, Self::Query, Self::Backfill];
 
-    /// Its name: of its package, its folder and its metrics' dimension.
+    /// Its name: of its package and its folder.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
@@ -115,6 +118,8 @@ pub struct Settings {
     pub dialects: Dialects,
     /// What is logged.
     pub log: String,
+    /// The name of the function in its account, where this is one.
+    pub function_name: Option<String>,
     /// Who may do what needs the admin scope, where callers are IAM principals.
     pub admin_arns: Vec<String>,
     /// How the command handler works, within an invocation's own deadline.
@@ -135,6 +140,7 @@ impl Settings {
             state_table: environment.required(STATE_TABLE),
             dialects,
             log: environment.optional(LOG).unwrap_or_else(|| "info".to_owned()),
+            function_name: environment.optional(FUNCTION_NAME),
             admin_arns: admins.split(',').map(|arn| arn.trim().to_owned()).filter(|arn| !arn.is_empty()).collect(),
             // No projection shares the process, so nobody asks for what was just stored.
             handler: HandlerSettings { recent_changes: NonZeroUsize::MIN, ..HandlerSettings::default() },

@@ -10,7 +10,7 @@ use metrics_cloudwatch_embedded::{Builder, Collector};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
-use crate::settings::Function;
+use crate::settings::{Function, Settings};
 
 /// The namespace that the metrics are in.
 pub const NAMESPACE: &str = "Annals";
@@ -120,8 +120,10 @@ pub enum TelemetryError {
 /// on standard error as well.)
 const REPEATED: &str = "lambda_runtime::layers::panic=off";
 
-/// Starts to log and to collect.
-pub fn start(function: Function, level: &str) -> Result<Meter, TelemetryError> {
+/// Starts to log and to collect. Metrics go by the function's own name, since more than one
+/// installation may be in an account.
+pub fn start(function: Function, settings: &Settings) -> Result<Meter, TelemetryError> {
+    let level = settings.log.as_str();
     let level_error = |error| TelemetryError::Level(level.to_owned(), error);
     let runtimes_own = REPEATED.parse().map_err(level_error)?;
     let filter = EnvFilter::try_new(level).map_err(level_error)?.add_directive(runtimes_own);
@@ -133,6 +135,7 @@ pub fn start(function: Function, level: &str) -> Result<Meter, TelemetryError> {
         .with_writer(io::stdout)
         .with_ansi(false)
         .init();
-    let builder = Builder::new().cloudwatch_namespace(NAMESPACE).with_dimension("function", function.name());
+    let name = settings.function_name.clone().unwrap_or_else(|| function.name().to_owned());
+    let builder = Builder::new().cloudwatch_namespace(NAMESPACE).with_dimension("function", name);
     builder.init().map(Meter).map_err(|error| TelemetryError::Metrics(error.to_string()))
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use annals_aws_runtime::settings::Function;
 use annals_aws_runtime::telemetry::{Count, LAG, NAMESPACE};
 use annals_template_tests::{Stack, Template};
 use serde_json::{Value, json};
@@ -52,10 +51,10 @@ fn every_cause_of_trouble_has_its_alarm() {
     check("AWS/ApiGateway", "5xx", "${HttpApi}", "> 0");
     check("AWS/ES", "ClusterStatus.red", "${SearchDomain}", ">= 1");
     check("AWS/ES", "FreeStorageSpace", "${SearchDomain}", "< 2048");
-    check(NAMESPACE, "Quarantined", "ingest", "> 0");
-    check(NAMESPACE, "Parked", "projection", "> 0");
-    check(NAMESPACE, "ForeignRecords", "projection", "> 0");
-    check(NAMESPACE, "Stored", "ingest", "< 1");
+    check(NAMESPACE, "Quarantined", "${IngestFunction}", "> 0");
+    check(NAMESPACE, "Parked", "${ProjectionFunction}", "> 0");
+    check(NAMESPACE, "ForeignRecords", "${ProjectionFunction}", "> 0");
+    check(NAMESPACE, "Stored", "${IngestFunction}", "< 1");
 }
 
 #[test]
@@ -88,15 +87,24 @@ fn the_dashboard_shows_every_metric_of_the_functions() {
     let dashboard: Value = serde_json::from_str(&body).expect("the dashboard is JSON");
     let widgets = dashboard["widgets"].as_array().expect("widgets").iter();
     let shown = widgets.flat_map(|widget| widget["properties"]["metrics"].as_array().expect("metrics"));
-    let shown = shown.filter(|metric| metric[0] == NAMESPACE).map(|metric| metric[1].as_str().expect("a name"));
-    assert_eq!(shown.collect::<BTreeSet<_>>(), metrics().into_iter().collect());
+    let shown: Vec<_> = shown.filter(|metric| metric[0] == NAMESPACE).collect();
+    let names = shown.iter().map(|metric| metric[1].as_str().expect("a name"));
+    assert_eq!(names.collect::<BTreeSet<_>>(), metrics().into_iter().collect());
+    for metric in shown {
+        assert!(metric[2] == "function" && functions(&stack).iter().any(|name| metric[3] == *name), "{metric}");
+    }
+}
+
+/// The functions as their metrics name them: each by its own name, which no other stack has.
+fn functions(stack: &Stack) -> Vec<String> {
+    stack.of_type("AWS::Serverless::Function").map(|(id, _)| format!("${{{id}}}")).collect()
 }
 
 /// A name that no function writes would be an alarm that never rises.
 #[test]
 fn every_alarm_on_the_functions_own_metrics_names_one_that_is_written() {
     let stack = stack();
-    let functions: Vec<_> = Function::ALL.into_iter().map(Function::name).collect();
+    let functions = functions(&stack);
     let own: Vec<_> = stack.of_type("AWS::CloudWatch::Alarm").filter(|(_, it)| it["Namespace"] == NAMESPACE).collect();
     assert_eq!(own.len(), 4);
     for (id, alarm) in own {
