@@ -1,22 +1,35 @@
-//! Lists the definition files that ship with the code, so that a new entity type is a new file.
+//! Reads the definition files that ship with the code, so that a new entity type is a new file, and
+//! writes them down in a form that a starting function reads in no time.
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::{env, fs};
 
-fn main() -> io::Result<()> {
+#[path = "src/definition/raw.rs"]
+mod raw;
+
+fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new("entities");
     println!("cargo::rerun-if-changed={}", folder.display());
+    println!("cargo::rerun-if-changed=src/definition/raw.rs");
     let mut files: Vec<PathBuf> =
-        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>()?;
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
     let mut list = String::from("&[\n");
     for file in files {
-        let (name, path) = (file.file_name().unwrap_or_default(), fs::canonicalize(&file)?);
-        let _ = writeln!(list, "    ({name:?}, include_str!({path:?})),");
+        let name = file.file_name().unwrap_or_default();
+        let _ = writeln!(list, "    ({name:?}, &{:?}),", written(&file)?);
     }
     list.push(']');
-    let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
-    fs::write(Path::new(&out).join("built_in_entities.rs"), list)
+    let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
+    fs::write(Path::new(&out).join("built_in_entities.rs"), list)?;
+    Ok(())
+}
+
+fn written(file: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
+    let text = fs::read_to_string(file)?;
+    let raw: raw::RawDefinition = toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(postcard::to_allocvec(&raw)?)
 }

@@ -114,3 +114,19 @@ fn an_object_without_a_definition_has_an_open_shape_under_its_lowercase_name() {
     assert!(shape.definition().is_none());
     assert_eq!(FieldType::Decimal.as_str(), "decimal");
 }
+
+#[test]
+fn the_definitions_that_ship_are_those_of_their_files() {
+    let dialects = PlainDialect::alone();
+    let mut files: Vec<_> =
+        std::fs::read_dir("entities").expect("the folder").map(|entry| entry.expect("a file").path()).collect();
+    files.sort();
+    let file = |path: &std::path::PathBuf| DefinitionFile {
+        name: path.file_name().expect("a name").to_string_lossy().into_owned(),
+        text: std::fs::read_to_string(path).expect("a text"),
+    };
+    let read = Catalog::load(&files.iter().map(file).collect::<Vec<_>>(), &dialects).expect("they fit");
+    let built_in = Catalog::built_in(&dialects).expect("they fit");
+    assert_eq!(built_in.definitions(), read.definitions());
+    assert_eq!(read.definitions().len(), files.len());
+}

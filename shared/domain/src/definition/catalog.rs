@@ -9,8 +9,9 @@ use super::{DefinitionError, DefinitionFile, EntityDefinition};
 use crate::dialect::Dialects;
 use crate::identity::{AggregateType, EntityName, Provider};
 
-/// The definition files that ship with the code, by name: all of `entities/`.
-const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/built_in_entities.rs"));
+/// The definition files that ship with the code, all of `entities/`, by name; as the build read them,
+/// since a function that starts has no time to parse.
+const BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/built_in_entities.rs"));
 
 /// Every entity type there is a definition for.
 #[derive(Debug, Clone, Default)]
@@ -48,24 +49,22 @@ impl Shape {
 impl Catalog {
     /// The definitions that ship with the code.
     pub fn built_in(dialects: &Dialects) -> Result<Self, DefinitionError> {
-        let file = |(name, text): &(&str, &str)| DefinitionFile { name: (*name).to_owned(), text: (*text).to_owned() };
-        Self::load(&BUILT_IN.iter().map(file).collect::<Vec<_>>(), dialects)
+        let mut catalog = Claims::default();
+        for (name, bytes) in BUILT_IN {
+            let file = DefinitionFile { name: (*name).to_owned(), text: String::new() };
+            let raw = postcard::from_bytes(bytes).map_err(|error| file.error(0, error.to_string()))?;
+            catalog.take(&file, file.check(&raw, dialects)?)?;
+        }
+        Ok(Self { definitions: catalog.definitions })
     }
 
     /// Reads all files; a name or object that two of them claim is refused.
     pub fn load(files: &[DefinitionFile], dialects: &Dialects) -> Result<Self, DefinitionError> {
-        let mut claimed: BTreeMap<String, &str> = BTreeMap::new();
-        let mut definitions = Vec::new();
+        let mut catalog = Claims::default();
         for file in files {
-            let definition = file.load(dialects)?;
-            for name in claims(&definition) {
-                if let Some(other) = claimed.insert(name.clone(), &file.name) {
-                    return Err(file.error(0, format!("`{name}` is claimed by {other} already")));
-                }
-            }
-            definitions.push(Arc::new(definition));
+            catalog.take(file, file.load(dialects)?)?;
         }
-        Ok(Self { definitions })
+        Ok(Self { definitions: catalog.definitions })
     }
 
     /// All definitions, in the order of their files.
@@ -86,6 +85,25 @@ impl Catalog {
                 || definition.aggregate_type.as_str() == name
                 || definition.objects.values().any(|object| object.as_str() == name)
         })
+    }
+}
+
+/// Definitions so far, and which file claims which name.
+#[derive(Default)]
+struct Claims {
+    by_name: BTreeMap<String, String>,
+    definitions: Vec<Arc<EntityDefinition>>,
+}
+
+impl Claims {
+    fn take(&mut self, file: &DefinitionFile, definition: EntityDefinition) -> Result<(), DefinitionError> {
+        for name in claims(&definition) {
+            if let Some(other) = self.by_name.insert(name.clone(), file.name.clone()) {
+                return Err(file.error(0, format!("`{name}` is claimed by {other} already")));
+            }
+        }
+        self.definitions.push(Arc::new(definition));
+        Ok(())
     }
 }
 

@@ -8,9 +8,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use toml::Spanned;
 
-use super::raw::{RawDefinition, RawField, RawOperation};
+use super::raw::{Placed, RawDefinition, RawField, RawOperation};
 use super::{BroadcastRule, EntityDefinition, Field, FieldType, Leaf, Operation, SYSTEM_FIELDS};
 use crate::dialect::{Dialect, Dialects};
 use crate::identity::{AggregateType, EntityName, Provider};
@@ -48,7 +47,16 @@ struct Loader<'a> {
 impl DefinitionFile {
     /// Reads the definition.
     pub fn load(&self, dialects: &Dialects) -> Result<EntityDefinition, DefinitionError> {
-        Loader { file: self, dialects }.load()
+        let raw = toml::from_str(&self.text).map_err(|error| {
+            let offset = error.span().map_or(0, |span| span.start);
+            self.error(offset, error.message().to_owned())
+        })?;
+        self.check(&raw, dialects)
+    }
+
+    /// The definition that the file's values make.
+    pub(super) fn check(&self, raw: &RawDefinition, dialects: &Dialects) -> Result<EntityDefinition, DefinitionError> {
+        Loader { file: self, dialects }.check(raw)
     }
 
     pub(super) fn error(&self, offset: usize, reason: impl Into<String>) -> DefinitionError {
@@ -59,20 +67,16 @@ impl DefinitionFile {
 }
 
 impl Loader<'_> {
-    fn load(&self) -> Result<EntityDefinition, DefinitionError> {
-        let raw: RawDefinition = toml::from_str(&self.file.text).map_err(|error| {
-            let offset = error.span().map_or(0, |span| span.start);
-            self.file.error(offset, error.message().to_owned())
-        })?;
-        let objects = self.objects(&raw)?;
-        let fields = self.fields(&raw, &objects)?;
+    fn check(&self, raw: &RawDefinition) -> Result<EntityDefinition, DefinitionError> {
+        let objects = self.objects(raw)?;
+        let fields = self.fields(raw, &objects)?;
         let mut definition = EntityDefinition {
             aggregate_type: AggregateType::new(self.name(&raw.aggregate_type)?),
-            plural: self.plural(&raw)?,
+            plural: self.plural(raw)?,
             status_field: raw.status.as_ref().map(|s| self.field_named(&s.field, &fields)).transpose()?,
             statuses: raw.status.as_ref().map(|s| s.expected.clone()).unwrap_or_default(),
             parent_field: raw.parent.as_ref().map(|name| self.field_named(name, &fields)).transpose()?,
-            broadcast: self.broadcast(&raw)?,
+            broadcast: self.broadcast(raw)?,
             objects,
             fields,
             digest: String::new(),
@@ -81,12 +85,12 @@ impl Loader<'_> {
         Ok(definition)
     }
 
-    fn refuse<T>(&self, at: &Spanned<T>, reason: impl Into<String>) -> DefinitionError {
-        self.file.error(at.span().start, reason)
+    fn refuse<T>(&self, at: &Placed<T>, reason: impl Into<String>) -> DefinitionError {
+        self.file.error(at.start, reason)
     }
 
-    fn name(&self, name: &Spanned<String>) -> Result<String, DefinitionError> {
-        let text = name.get_ref();
+    fn name(&self, name: &Placed<String>) -> Result<String, DefinitionError> {
+        let text = &name.value;
         let fits = text.starts_with(|c: char| c.is_ascii_lowercase())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         if fits {
@@ -104,17 +108,17 @@ impl Loader<'_> {
     }
 
     fn objects(&self, raw: &RawDefinition) -> Result<BTreeMap<Provider, EntityName>, DefinitionError> {
-        if raw.objects.get_ref().is_empty() {
+        if raw.objects.value.is_empty() {
             return Err(self.refuse(&raw.objects, "names no provider's object, such as salesforce = \"Account\""));
         }
-        let object = |(provider, object): (&Spanned<String>, &Spanned<String>)| {
-            let known = provider.get_ref().parse().map_err(|e| self.refuse(provider, format!("{e}")))?;
-            if object.get_ref().is_empty() || object.get_ref().contains('#') {
+        let object = |(provider, object): (&Placed<String>, &Placed<String>)| {
+            let known = provider.value.parse().map_err(|e| self.refuse(provider, format!("{e}")))?;
+            if object.value.is_empty() || object.value.contains('#') {
                 return Err(self.refuse(object, "an object's name is not empty and has no `#`"));
             }
-            Ok((known, EntityName::new(object.get_ref().as_str())))
+            Ok((known, EntityName::new(object.value.as_str())))
         };
-        raw.objects.get_ref().iter().map(object).collect()
+        raw.objects.value.iter().map(object).collect()
     }
 
     fn fields(
@@ -124,7 +128,7 @@ impl Loader<'_> {
     ) -> Result<Vec<Field>, DefinitionError> {
         let mut seen = BTreeSet::new();
         let mut fields = Vec::new();
-        for field in raw.fields.get_ref() {
+        for field in &raw.fields.value {
             let read = self.field(field, objects)?;
             if !seen.insert(Arc::clone(&read.name)) {
                 return Err(self.refuse(&field.name, format!("field `{}` is there twice", read.name)));
@@ -143,7 +147,7 @@ impl Loader<'_> {
             return Err(self.refuse(&raw.name, format!("every entity has `{name}` already; choose another name")));
         }
         let field_type = self.field_type(&raw.field_type)?;
-        let searchable = raw.searchable.as_ref().filter(|searchable| *searchable.get_ref());
+        let searchable = raw.searchable.as_ref().filter(|searchable| searchable.value);
         if let Some(at) = searchable.filter(|_| !field_type.is_text()) {
             return Err(self.refuse(at, format!("a {} is not searchable; a text is", field_type.as_str())));
         }
@@ -163,22 +167,22 @@ impl Loader<'_> {
         Ok(Field { name: name.into(), field_type, searchable: searchable.is_some(), sources })
     }
 
-    fn field_type(&self, raw: &Spanned<String>) -> Result<FieldType, DefinitionError> {
-        let named = FieldType::NAMES.iter().find(|(name, _)| name == raw.get_ref());
+    fn field_type(&self, raw: &Placed<String>) -> Result<FieldType, DefinitionError> {
+        let named = FieldType::NAMES.iter().find(|(name, _)| *name == raw.value);
         named.map(|(_, field_type)| *field_type).ok_or_else(|| {
             let names: Vec<_> = FieldType::NAMES.iter().map(|(name, _)| *name).collect();
-            self.refuse(raw, format!("`{}` is not a type: {}", raw.get_ref(), names.join(", ")))
+            self.refuse(raw, format!("`{}` is not a type: {}", raw.value, names.join(", ")))
         })
     }
 
     fn operation(
         &self,
-        at: &Spanned<RawOperation>,
+        at: &Placed<RawOperation>,
         field_type: FieldType,
         provider: Provider,
         object: &EntityName,
     ) -> Result<Operation, DefinitionError> {
-        let raw = at.get_ref();
+        let raw = &at.value;
         let dialect = self
             .dialects
             .get(provider)
@@ -199,19 +203,19 @@ impl Loader<'_> {
         Ok(operation)
     }
 
-    fn field_named(&self, name: &Spanned<String>, fields: &[Field]) -> Result<Arc<str>, DefinitionError> {
-        let found = fields.iter().find(|field| &*field.name == name.get_ref().as_str());
+    fn field_named(&self, name: &Placed<String>, fields: &[Field]) -> Result<Arc<str>, DefinitionError> {
+        let found = fields.iter().find(|field| &*field.name == name.value.as_str());
         let found = found.filter(|field| field.field_type.is_text());
         found
             .map(|field| Arc::clone(&field.name))
-            .ok_or_else(|| self.refuse(name, format!("there is no text field `{}` in this definition", name.get_ref())))
+            .ok_or_else(|| self.refuse(name, format!("there is no text field `{}` in this definition", name.value)))
     }
 
     fn broadcast(&self, raw: &RawDefinition) -> Result<BroadcastRule, DefinitionError> {
         if let (Some(quiet), None) = (&raw.broadcast.quiet_statuses, &raw.status) {
             return Err(self.refuse(quiet, "`quiet_statuses` needs a [status] that names the status field"));
         }
-        let quiet = raw.broadcast.quiet_statuses.as_ref().map(|quiet| quiet.get_ref().as_slice()).unwrap_or_default();
+        let quiet = raw.broadcast.quiet_statuses.as_ref().map(|quiet| quiet.value.as_slice()).unwrap_or_default();
         Ok(BroadcastRule {
             quiet_statuses: quiet.iter().map(|status| status.to_lowercase()).collect(),
             announce_leaving: raw.broadcast.announce_leaving,
