@@ -24,15 +24,12 @@ use crate::ports::{AppendError, PortError, PortErrorKind, ReadOptions, StoredEve
 const LOOK_BACK_PAGE: usize = 50;
 /// The first and the longest wait between two rounds, at least and as multiples of what an append
 /// takes. Where appends are slow, a wait that did not grow with them would have every writer meet
-/// every other again; where it grew faster from round to round, the last writers would sleep while
-/// the store has nothing to do. Measured with 16 writers of one record.
-const FIRST_WAIT: Duration = Duration::from_millis(3);
-const FIRST_WAIT_APPENDS: u32 = 3;
-const WAIT_GROWS: f64 = 1.4;
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
-const LONGEST_WAIT_APPENDS: u32 = 64;
-/// From this round on the wait is the longest in any case.
-const MOST_GROWTHS: u32 = 32;
+/// every other again; where the longest were longer, the last writers would sleep while the store has
+/// nothing to do. Measured with 16 writers of one record.
+const FIRST_WAIT: Duration = Duration::from_millis(8);
+const FIRST_WAIT_APPENDS: u32 = 8;
+const LONGEST_WAIT: Duration = Duration::from_millis(60);
+const LONGEST_WAIT_APPENDS: u32 = 24;
 /// An append that takes longer than this met no other writer but an outage.
 const LONGEST_APPEND: Duration = Duration::from_millis(25);
 
@@ -263,8 +260,7 @@ impl<'a> Rounds<'a> {
 fn longest_wait(round: u32, an_append: Duration) -> Duration {
     let an_append = an_append.min(LONGEST_APPEND);
     let first = FIRST_WAIT.max(an_append * FIRST_WAIT_APPENDS);
-    let rounds = i32::try_from(round.min(MOST_GROWTHS)).unwrap_or_default();
-    first.mul_f64(WAIT_GROWS.powi(rounds)).min(LONGEST_WAIT.max(an_append * LONGEST_WAIT_APPENDS))
+    (first * (1 << round.min(10))).min(LONGEST_WAIT.max(an_append * LONGEST_WAIT_APPENDS))
 }
 
 /// What is to be done with a change after an answer.
@@ -287,9 +283,9 @@ mod tests {
 
     #[test]
     fn waits_grow_from_round_to_round_and_with_what_an_append_takes() {
-        check(0, [3, 4, 11, 500]);
-        check(1, [3, 4, 11, 500]);
-        check(10, [30, 42, 115, 640]);
-        check(5_000, [75, 105, 288, 1_600]);
+        check(0, [8, 16, 60, 60]);
+        check(1, [8, 16, 60, 60]);
+        check(10, [80, 160, 240, 240]);
+        check(5_000, [200, 400, 600, 600]);
     }
 }
