@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
-use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Number;
 
 use super::tree::{Json, Object};
@@ -78,7 +78,7 @@ impl<'de> Visitor<'de> for Checked {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Json<'de>, A::Error> {
         let mut object = Object::with_capacity(USUAL_FIELDS);
         let mut keys = Keys::default();
-        while let Some(key) = fields.next_key_seed(Key)? {
+        while let Some(Key(key)) = fields.next_key()? {
             if object.is_empty() && key == NUMBER_KEY {
                 return fields.next_value_seed(Digits).map(Json::Number);
             }
@@ -114,32 +114,11 @@ impl Keys {
     }
 }
 
-/// An object's key.
-struct Key;
-
-impl<'de> DeserializeSeed<'de> for Key {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Key {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Borrowed(text))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Cow<'de, str>, E> {
-        Ok(Cow::Owned(text.to_owned()))
-    }
-}
+/// An object's key. Transparent, since serde_json hands the key of a number's digits over as it is asked
+/// for anything.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A number's digits. serde_json hands them over as an owned string, and a string of the text
 /// never so: that tells them from an object that happens to have the key.
