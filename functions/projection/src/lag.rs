@@ -3,7 +3,7 @@
 //! Promises a note each ten seconds at most while all is well, one whenever an outage begins to keep
 //! events back or no longer does, and no harm where noting fails.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use annals_application::log_chain;
@@ -38,17 +38,20 @@ impl LagTeller {
             return;
         }
         match tokio::time::timeout(LONGEST, self.notes.note_lag(note.clone())).await {
-            Ok(Ok(())) => *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(note),
+            Ok(Ok(())) => *self.last() = Some(note),
             Ok(Err(error)) => tracing::warn!(error = %log_chain(&error), "the lag was not noted"),
             Err(_) => tracing::warn!("the lag was not noted in time"),
         }
     }
 
     fn is_news(&self, note: &LagNote) -> bool {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().is_none_or(|last| {
+        self.last().as_ref().is_none_or(|last| {
             let is_old = note.noted_at.millis() - last.noted_at.millis() >= NOTED_EACH_MS;
             is_old || last.waits_since.is_some() != note.waits_since.is_some()
         })
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<LagNote>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -254,7 +254,8 @@ impl Scenario {
         self
     }
 
-    fn shape(&self) -> Shape {
+    /// The shape of the record's entity.
+    pub fn shape(&self) -> Shape {
         self.catalog.shape(Provider::Salesforce, &EntityName::new("Account"))
     }
 

@@ -3,12 +3,12 @@
 
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::{Change, Content, Lifecycle, Write};
-use annals_domain::definition::{Catalog, DefinitionFile, Shape};
+use annals_domain::definition::Shape;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::mapping::{map, map_again};
 use annals_domain::path::Path;
 use annals_domain::position::{EventId, Position, Rank, Version};
-use annals_domain::testing::{PlainDialect, at};
+use annals_domain::testing::{PlainDialect, at, given_as};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -81,12 +81,6 @@ fn fold<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Aggregate {
     state
 }
 
-fn shape() -> Shape {
-    let file = DefinitionFile { name: "test.toml".to_owned(), text: DEFINITION.to_owned() };
-    let catalog = Catalog::load(&[file], &PlainDialect::alone()).expect("a definition that fits");
-    catalog.shape(Provider::Salesforce, &EntityName::new("Account"))
-}
-
 proptest! {
     #[test]
     fn any_order_and_repetition_gives_the_same_state(
@@ -116,7 +110,7 @@ proptest! {
     ) {
         let dialects = PlainDialect::alone();
         let dialect = dialects.get(Provider::Salesforce).expect("the plain dialect");
-        for shape in [shape(), Shape::Open(EntityName::new("Account"))] {
+        for shape in [given_as(DEFINITION, []).shape(), Shape::Open(EntityName::new("Account"))] {
             let mut state = fold(&before);
             let known = map(&state, &shape, &**dialect);
             for change in &behind {

@@ -118,10 +118,7 @@ impl BringUp<'_> {
         // The id alone is no proof: another account's store may be projected by the same process.
         match recent.filter(|change| change.position == event.position) {
             Some(change) => Ok(change),
-            None => {
-                let change = self.loader.dialects.read_event(event);
-                change.map(Arc::new).map_err(|error| ProjectionFailure::Poison(error.to_string()))
-            }
+            None => Ok(Arc::new(self.loader.dialects.read_event(event)?)),
         }
     }
 }

@@ -14,7 +14,7 @@ use annals_domain::position::Version;
 use super::ProjectionFailure;
 use crate::ports::{EventStore, PortError, PortErrorKind, ReadOptions, StateStore, StoredEvent};
 
-/// How many events are read at once.
+/// How many events of a stream are read at once.
 pub(super) const PAGE: usize = 500;
 
 /// Loads states.
@@ -42,16 +42,24 @@ impl StateLoader<'_> {
         let tail = self.read(key, earliest.next(), version);
         let (snapshot, tail) = futures::try_join!(async { Ok(self.state.snapshot(key, version).await?) }, tail)?;
         let mut aggregate = snapshot.unwrap_or(fresh);
-        while aggregate.version() < earliest {
-            let between = self.read(key, aggregate.version().next(), earliest).await?;
-            self.fold(&mut aggregate, &between)?;
-        }
+        self.catch_up(&mut aggregate, key, earliest).await?;
         self.fold(&mut aggregate, &tail)?;
-        while aggregate.version() < version {
-            let rest = self.read(key, aggregate.version().next(), version).await?;
-            self.fold(&mut aggregate, &rest)?;
-        }
+        self.catch_up(&mut aggregate, key, version).await?;
         Ok(aggregate)
+    }
+
+    /// Folds in what the state lacks up to a version, page by page.
+    async fn catch_up(
+        &self,
+        aggregate: &mut Aggregate,
+        key: &EntityKey,
+        version: Version,
+    ) -> Result<(), ProjectionFailure> {
+        while aggregate.version() < version {
+            let page = self.read(key, aggregate.version().next(), version).await?;
+            self.fold(aggregate, &page)?;
+        }
+        Ok(())
     }
 
     /// Where the newest snapshot below a version is at the earliest: it is kept behind the batch that
@@ -75,9 +83,7 @@ impl StateLoader<'_> {
     fn fold(&self, aggregate: &mut Aggregate, events: &[StoredEvent]) -> Result<(), ProjectionFailure> {
         let held = aggregate.version();
         for stored in events.iter().filter(|stored| stored.event.version > held) {
-            let change = self.dialects.read_event(&stored.event);
-            let change = change.map_err(|error| ProjectionFailure::Poison(error.to_string()))?;
-            aggregate.apply(stored.event.version, &change);
+            aggregate.apply(stored.event.version, &self.dialects.read_event(&stored.event)?);
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::{Change, Lifecycle};
 use annals_domain::definition::Shape;
-use annals_domain::dialect::Dialect;
+use annals_domain::dialect::{Dialect, UnreadableEvent};
 use annals_domain::entity::Entity;
 use annals_domain::event::DomainEvent;
 use annals_domain::mapping;
@@ -99,6 +99,13 @@ impl From<PortError> for ProjectionFailure {
             crate::ports::PortErrorKind::Rejected => Self::Poison(error.to_string()),
             _ => Self::Outage(error),
         }
+    }
+}
+
+/// An event that cannot be read is its record's own fault.
+impl From<UnreadableEvent> for ProjectionFailure {
+    fn from(error: UnreadableEvent) -> Self {
+        Self::Poison(error.to_string())
     }
 }
 

@@ -14,10 +14,8 @@ use annals_domain::position::Version;
 use annals_domain::search_text::search_text;
 
 use super::ProjectionFailure;
+use super::load::PAGE;
 use crate::ports::{Document, EventStore, IndexOutcome, ReadModel, ReadOptions};
-
-/// How many events of a stream are read at once.
-const PAGE: usize = 500;
 
 /// What became of a run of streams.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -90,8 +88,7 @@ impl StreamRebuilder {
                 let state = state.get_or_insert_with(|| {
                     Aggregate::new(key.clone(), event.metadata.provider, event.metadata.external_id.clone())
                 });
-                let change = self.dialects.read_event(event);
-                state.apply(event.version, &change.map_err(|e| ProjectionFailure::Poison(e.to_string()))?);
+                state.apply(event.version, &self.dialects.read_event(event)?);
             }
             if page.len() < PAGE {
                 break;

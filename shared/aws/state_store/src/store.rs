@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use annals_application::ports::{
-    BackfillJob, Clock, HydrationTask, Lease, ParkedProjection, PortError, QuarantineEntry, QuarantineState, StateStore,
+    BackfillJob, Clock, HydrationTask, LagNote, LagNotes, Lease, ParkedProjection, PortError, QuarantineEntry,
+    QuarantineState, StateStore,
 };
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::HydrationReason;
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 use crate::items::Table;
 use crate::objects::Noted;
-use crate::{chunks, jobs, leases, objects, pending, quarantine, snapshots};
+use crate::{chunks, jobs, lags, leases, objects, pending, quarantine, snapshots};
 
 /// The state table. Clones share its client and what they know of it.
 #[derive(Clone)]
@@ -32,10 +33,6 @@ impl DynamoStateStore {
     pub fn new(config: &SdkConfig, table: String, clock: Arc<dyn Clock>) -> Self {
         let table = Table { client: Client::new(config), name: table, clock };
         Self { table: Arc::new(table), noted: Arc::default() }
-    }
-
-    pub(crate) fn table(&self) -> &Table {
-        &self.table
     }
 }
 
@@ -165,5 +162,16 @@ impl StateStore for DynamoStateStore {
 
     async fn checkpoint(&self, work: &str) -> Result<Option<String>, PortError> {
         leases::checkpoint(&self.table, work).await
+    }
+}
+
+#[async_trait]
+impl LagNotes for DynamoStateStore {
+    async fn note_lag(&self, note: LagNote) -> Result<(), PortError> {
+        lags::note(&self.table, &note).await
+    }
+
+    async fn lag_notes(&self) -> Result<Vec<LagNote>, PortError> {
+        lags::noted(&self.table).await
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Promises that every object has a shape: a definition's, or an open one under its lowercase name.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,6 +13,9 @@ use crate::identity::{AggregateType, EntityName, Provider};
 /// The definition files that ship with the code, all of `entities/`, by name; as the build read them,
 /// since a function that starts has no time to parse.
 const BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/built_in_entities.rs"));
+
+/// A file and the definition in it.
+type Read<'a> = (Cow<'a, DefinitionFile>, EntityDefinition);
 
 /// Every entity type there is a definition for.
 #[derive(Debug, Clone, Default)]
@@ -49,22 +53,32 @@ impl Shape {
 impl Catalog {
     /// The definitions that ship with the code.
     pub fn built_in(dialects: &Dialects) -> Result<Self, DefinitionError> {
-        let mut catalog = Claims::default();
-        for (name, bytes) in BUILT_IN {
+        Self::of(BUILT_IN.iter().map(|(name, bytes)| {
             let file = DefinitionFile { name: (*name).to_owned(), text: String::new() };
             let raw = postcard::from_bytes(bytes).map_err(|error| file.error(0, error.to_string()))?;
-            catalog.take(&file, file.check(&raw, dialects)?)?;
-        }
-        Ok(Self { definitions: catalog.definitions })
+            let definition = file.check(&raw, dialects)?;
+            Ok((Cow::Owned(file), definition))
+        }))
     }
 
     /// Reads all files; a name or object that two of them claim is refused.
     pub fn load(files: &[DefinitionFile], dialects: &Dialects) -> Result<Self, DefinitionError> {
-        let mut catalog = Claims::default();
-        for file in files {
-            catalog.take(file, file.load(dialects)?)?;
+        Self::of(files.iter().map(|file| Ok((Cow::Borrowed(file), file.load(dialects)?))))
+    }
+
+    fn of<'a>(read: impl Iterator<Item = Result<Read<'a>, DefinitionError>>) -> Result<Self, DefinitionError> {
+        let mut claimed: BTreeMap<String, String> = BTreeMap::new();
+        let mut definitions = Vec::new();
+        for read in read {
+            let (file, definition) = read?;
+            for name in claims(&definition) {
+                if let Some(other) = claimed.insert(name.clone(), file.name.clone()) {
+                    return Err(file.error(0, format!("`{name}` is claimed by {other} already")));
+                }
+            }
+            definitions.push(Arc::new(definition));
         }
-        Ok(Self { definitions: catalog.definitions })
+        Ok(Self { definitions })
     }
 
     /// All definitions, in the order of their files.
@@ -85,25 +99,6 @@ impl Catalog {
                 || definition.aggregate_type.as_str() == name
                 || definition.objects.values().any(|object| object.as_str() == name)
         })
-    }
-}
-
-/// Definitions so far, and which file claims which name.
-#[derive(Default)]
-struct Claims {
-    by_name: BTreeMap<String, String>,
-    definitions: Vec<Arc<EntityDefinition>>,
-}
-
-impl Claims {
-    fn take(&mut self, file: &DefinitionFile, definition: EntityDefinition) -> Result<(), DefinitionError> {
-        for name in claims(&definition) {
-            if let Some(other) = self.by_name.insert(name.clone(), file.name.clone()) {
-                return Err(file.error(0, format!("`{name}` is claimed by {other} already")));
-            }
-        }
-        self.definitions.push(Arc::new(definition));
-        Ok(())
     }
 }
 
