@@ -49,7 +49,7 @@ impl Search {
 
     /// The read model for projection: while a rebuild fills an index, documents go there too.
     pub fn projecting(&self, installation: &Installation) -> Arc<dyn ReadModel> {
-        let live = LiveTargets::new(Arc::clone(&installation.state));
+        let live = LiveTargets::new(Arc::clone(&installation.state), Arc::clone(&installation.clock));
         Arc::new(self.read_model().with_second(Arc::new(live)))
     }
 
