@@ -37,7 +37,7 @@ pub async fn rebuild(world: &World, settings: RebuildSettings) -> Result<Rebuild
             Err(error) => return Err(error.into()),
         }
         let told = |plan: &Plan| eprintln!("{}", plan.counts.streams);
-        match rebuilder.resume(None, &told).await? {
+        match rebuilder.resume(std::future::pending(), &told).await? {
             RebuildOutcome::Done(report) => return Ok(report),
             outcome => bail!("the rebuild ended with {outcome:?}"),
         }

@@ -63,13 +63,7 @@ async fn work(
         return Ok(None);
     }
     let on_progress = |plan: &Plan| progress.show(plan, clock);
-    let resume = async |interrupt: &mut Interrupt| {
-        tokio::select! {
-            biased;
-            () = interrupt.asked() => Err(Stopped::Interrupted),
-            outcome = rebuilder.resume(None, &on_progress) => Ok(outcome?),
-        }
-    };
+    let resume = async |interrupt: &mut Interrupt| Ok(rebuilder.resume(interrupt.asked(), &on_progress).await?);
     match patiently(interrupt, progress.bar(), resume).await? {
         RebuildOutcome::Done(report) => Ok(Some(report)),
         RebuildOutcome::Nothing => {

@@ -90,7 +90,7 @@ impl DueWork {
             let counts = plan.counts;
             tracing::info!(streams = counts.streams, events = counts.events, indexed = counts.indexed, "rebuilding");
         };
-        let outcome = self.rebuilder.resume(Some(deadline), &on_progress).await;
+        let outcome = self.rebuilder.resume(tokio::time::sleep_until(deadline), &on_progress).await;
         done.rebuild = match outcome {
             Ok(RebuildOutcome::Nothing) => None,
             Ok(RebuildOutcome::NotDone(plan)) => Some(format!("{} streams so far", plan.counts.streams)),

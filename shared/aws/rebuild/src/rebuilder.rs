@@ -133,9 +133,7 @@ impl Rebuilder {
         }
         let mut targets = Vec::new();
         for shape in shapes {
-            let from = self.ports.indices.current(&shape).await?;
-            let to = self.ports.indices.create_numbered(&shape).await?;
-            targets.push(Target { aggregate_type: shape.aggregate_type().as_str().to_owned(), from, to });
+            targets.push(self.target(&shape).await?);
         }
         let now = self.ports.clock.now();
         let known_after = i64::try_from(self.settings.known_after.as_millis()).unwrap_or(i64::MAX);
@@ -155,10 +153,24 @@ impl Rebuilder {
         Ok(plan)
     }
 
-    /// Goes on with the rebuild that was begun, to its end or until `until`.
+    /// A new index for a shape. One that neither serves nor is in a plan was left by a rebuild that was killed
+    /// while it began or gave up: nobody else would remove it.
+    async fn target(&self, shape: &Shape) -> Result<Target, RebuildError> {
+        let indices = &self.ports.indices;
+        let from = indices.current(shape).await?;
+        for left in indices.numbered(shape).await?.into_iter().filter(|index| Some(index) != from.as_ref()) {
+            tracing::warn!(index = left, "removing what an earlier rebuild left");
+            indices.delete(&left).await?;
+        }
+        let to = indices.create_numbered(shape).await?;
+        Ok(Target { aggregate_type: shape.aggregate_type().as_str().to_owned(), from, to })
+    }
+
+    /// Goes on with the rebuild that was begun, to its end or until `until` is over. What then is done stays
+    /// done, and whoever goes on need not wait for a lease. Once the aliases move, it goes on to its end.
     pub async fn resume(
         &self,
-        until: Option<Moment>,
+        until: impl Future<Output = ()> + Send,
         on_progress: &OnProgress<'_>,
     ) -> Result<RebuildOutcome, RebuildError> {
         if self.ports.state.checkpoint(WORK).await?.is_none() {
@@ -185,33 +197,30 @@ impl Rebuilder {
         &self,
         token: Uuid,
         plan: &Arc<Mutex<Plan>>,
-        until: Option<Moment>,
+        until: impl Future<Output = ()> + Send,
         on_progress: &OnProgress<'_>,
     ) -> Result<RebuildOutcome, RebuildError> {
         let mut walks = self.walks(plan).await;
+        let mut until = std::pin::pin!(until);
+        // By the clock, however many segments end meanwhile: the lease stands for some of these only.
+        let mut ticks = tokio::time::interval(self.settings.checkpoint_every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let mut tick = Moment::now() + self.settings.checkpoint_every;
-            if let Some(until) = until {
-                tick = tick.min(until);
-            }
-            let is_over = tokio::select! {
-                walked = walks.join_next() => match walked {
-                    Some(walked) => {
-                        walked.map_err(|error| stopped(&error.to_string()))??;
-                        false
-                    }
-                    None => break,
-                },
-                () = tokio::time::sleep_until(tick) => {
+            tokio::select! {
+                biased;
+                () = &mut until => {
+                    walks.shutdown().await;
+                    return Ok(RebuildOutcome::NotDone(Box::new(plan.lock().await.clone())));
+                }
+                _ = ticks.tick() => {
                     let plan = plan.lock().await.clone();
                     on_progress(&plan);
                     self.keep(token, &plan).await?;
-                    until.is_some_and(|until| Moment::now() >= until)
                 }
-            };
-            if is_over {
-                walks.shutdown().await;
-                return Ok(RebuildOutcome::NotDone(Box::new(plan.lock().await.clone())));
+                walked = walks.join_next() => match walked {
+                    Some(walked) => walked.map_err(|error| stopped(&error.to_string()))??,
+                    None => break,
+                },
             }
         }
         let mut plan = plan.lock().await;
@@ -293,9 +302,11 @@ impl Rebuilder {
         Ok(())
     }
 
+    /// Where the answer to a first attempt was lost, the second finds the work gone: another process would
+    /// have left its checkpoint.
     async fn finish(&self, token: Uuid) -> Result<(), RebuildError> {
         let is_ours = self.ports.state.finish_lease(WORK, token).await?;
-        if is_ours { Ok(()) } else { Err(RebuildError::Lost) }
+        if is_ours || self.ports.state.checkpoint(WORK).await?.is_none() { Ok(()) } else { Err(RebuildError::Lost) }
     }
 
     async fn take_lease(&self) -> Result<Option<Lease>, PortError> {

@@ -6,4 +6,5 @@ mod counted;
 mod faults;
 mod merged;
 mod projection;
+mod rebuild;
 mod sizes;
