@@ -90,6 +90,7 @@ impl Live {
         }
         let options = ReadOptions::from(Version::new(round as u64 + 1), 1);
         let stored = self.world.installation.store.read(&self.world.key(record), &options).await?;
+        ensure!(stored.len() == 1, "a live change was not stored: record {record}, version {}", round + 1);
         let events = stored.into_iter().map(|stored| stored.event).collect();
         // Each record's changes go through either projector in turn, as re-cut batches do.
         let projector = &self.projectors[usize::from(round.is_multiple_of(2))];

@@ -1,7 +1,7 @@
 //! The rebuilding process: begun, killed, begun again, and its memory.
 
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use annals_aws_rebuild::{Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings};
 use annals_benches::peak_memory;
@@ -10,6 +10,9 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::live::PLAN_STANDS;
 use crate::world::World;
 
+/// How long a process may take to be at work, the lease of the one before it and its own wait included.
+const LONGEST: Duration = Duration::from_secs(120);
+
 /// The word by which this program is one that rebuilds.
 pub const WORD: &str = "--rebuilding";
 
@@ -17,7 +20,7 @@ pub const WORD: &str = "--rebuilding";
 pub fn settings() -> RebuildSettings {
     RebuildSettings {
         known_after: 2 * PLAN_STANDS + Duration::from_secs(1),
-        checkpoint_every: Duration::from_millis(500),
+        checkpoint_every: Duration::from_millis(100),
         old_index_stays: Duration::from_secs(2),
         ..RebuildSettings::default()
     }
@@ -56,12 +59,30 @@ impl Rebuilding {
         Ok(Self(child.context("the rebuilding process starts")?))
     }
 
-    /// Kills it; whether it was still at work.
-    pub fn kill(mut self) -> Result<bool> {
-        let was_running = self.0.try_wait()?.is_none();
+    /// Waits until it has come past what was there before by so many records; how many there are then. One
+    /// that begins anew comes by less than was there.
+    pub async fn goes_on(&self, world: &World, behind: u64, by: u64) -> Result<u64> {
+        let deadline = Instant::now() + LONGEST;
+        while Instant::now() < deadline {
+            if let Some(text) = world.installation.state.checkpoint("rebuild").await? {
+                let streams = serde_json::from_str::<Plan>(&text)?.counts.streams;
+                ensure!(streams >= behind, "it began anew: {streams} records, {behind} were done");
+                if streams >= behind + by {
+                    return Ok(streams);
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        bail!("it is not at work")
+    }
+
+    /// Kills it at its work; its peak memory in bytes.
+    pub fn kill(mut self) -> Result<u64> {
+        ensure!(self.0.try_wait()?.is_none(), "it was done before it was killed");
+        let peak = peak_memory(self.0.id());
         self.0.kill()?;
         self.0.wait()?;
-        Ok(was_running)
+        Ok(peak)
     }
 
     /// Waits for its end; its peak memory in bytes.
