@@ -3,13 +3,15 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use annals_aws_rebuild::{Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings};
+use annals_aws_rebuild::{Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings, Wish};
 use annals_benches::peak_memory;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::live::PLAN_STANDS;
 use crate::world::World;
 
+/// What is rebuilt.
+const CLIENTS: Wish<'_> = Wish { name: Some("client"), leaves_out_failed: false };
 /// How long a process may take to be at work, the lease of the one before it and its own wait included.
 const LONGEST: Duration = Duration::from_secs(120);
 
@@ -30,7 +32,7 @@ pub fn settings() -> RebuildSettings {
 pub async fn rebuild(world: &World, settings: RebuildSettings) -> Result<RebuildReport> {
     let rebuilder = world.search.rebuilder(&world.installation, settings);
     loop {
-        match rebuilder.begin(Some("client")).await {
+        match rebuilder.begin(&CLIENTS).await {
             Ok(_) | Err(RebuildError::Unfinished(_)) => {}
             // The one that was killed holds its lease until that has run out.
             Err(RebuildError::Held) => {

@@ -26,7 +26,8 @@ pub struct ScanKey {
 }
 
 /// An item that is no event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("version {} cannot be read: {reason}", key.version)]
 pub struct Undecodable {
     /// Where it is.
     pub key: ScanKey,
@@ -37,11 +38,9 @@ pub struct Undecodable {
 /// One page of a segment: up to 1 MB of items.
 #[derive(Debug, Clone, Default)]
 pub struct ScanPage {
-    /// Its events.
-    pub events: Vec<StoredEvent>,
-    /// The items that are none.
-    pub undecodable: Vec<Undecodable>,
-    /// Where the next page begins; `None` at the segment's end. A page without events need not be
+    /// Its items, each where it stands in its stream.
+    pub items: Vec<Result<StoredEvent, Undecodable>>,
+    /// Where the next page begins; `None` at the segment's end. A page without items need not be
     /// the last.
     pub next: Option<ScanKey>,
 }
@@ -63,15 +62,12 @@ impl DynamoEventStore {
             .total_segments(i32::try_from(total_segments).unwrap_or(i32::MAX))
             .set_exclusive_start_key(start.map(ScanKey::into_key));
         let answer = scan.send().await.map_err(|error| port_error(&self.table, error))?;
-        let mut page = ScanPage { next: answer.last_evaluated_key.as_ref().map(ScanKey::of), ..ScanPage::default() };
-        for item in answer.items.into_iter().flatten() {
+        let read = |item: HashMap<String, AttributeValue>| {
             let key = ScanKey::of(&item);
-            match decode(item.into()) {
-                Ok(stored) => page.events.push(stored),
-                Err(error) => page.undecodable.push(Undecodable { key, reason: error.to_string() }),
-            }
-        }
-        Ok(page)
+            decode(item.into()).map_err(|error| Undecodable { key, reason: error.to_string() })
+        };
+        let next = answer.last_evaluated_key.as_ref().map(ScanKey::of);
+        Ok(ScanPage { items: answer.items.into_iter().flatten().map(read).collect(), next })
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use annals_application::ports::{Document, IndexOutcome, PortError, PortErrorKind};
 use annals_domain::definition::Shape;
+use annals_domain::identity::EntityKey;
 use opensearch::http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -121,6 +122,28 @@ impl IndexAdmin {
     /// How many documents an index has, deleted entities among them; as of its last refresh.
     pub async fn count(&self, index: &str) -> Result<u64, PortError> {
         self.search.count_in(index, &json!({ "query": { "match_all": {} } })).await
+    }
+
+    /// Which of these records readers of a shape find.
+    pub async fn holds(&self, shape: &Shape, keys: &[EntityKey]) -> Result<Vec<EntityKey>, PortError> {
+        let alias = self.search.alias(shape);
+        let ids: Vec<String> = keys.iter().map(|key| key.aggregate_id.to_string()).collect();
+        let path = format!("/{alias}/_mget?_source=false");
+        let answer = self.search.call_json(&alias, Method::Post, &path, &json!({ "ids": ids })).await?;
+        if answer.misses_index() {
+            return Ok(Vec::new());
+        }
+        let answer: Value = answer.read(&alias)?;
+        let found = |id: &str| {
+            let docs = answer["docs"].as_array().map_or(&[][..], Vec::as_slice);
+            docs.iter().any(|doc| doc["_id"] == id && doc["found"] == true)
+        };
+        Ok(keys.iter().zip(&ids).filter(|(_, id)| found(id)).map(|(key, _)| key.clone()).collect())
+    }
+
+    /// The digest of what an index of a shape is made from.
+    pub fn digest(shape: &Shape) -> &str {
+        mapping::digest(shape)
     }
 
     /// Writes documents into one index, whether it serves or not. The same version is written again,

@@ -1,15 +1,16 @@
-//! Folding a segment's events, stream after stream, as they come.
+//! Folding a segment's items, stream after stream, as they come.
 //!
 //! Promises memory for one stream's state, whatever the length of its history. A stream that is
-//! not met whole from its first version is named, to be read by itself.
+//! not met whole from its first version is named, to be read by itself; one with an item that is no
+//! event, wherever in it that stands, is named with the reason.
 
 use annals_application::ports::{Document, StoredEvent};
 use annals_application::projection::shown_document;
-use annals_aws_event_store::ScanKey;
+use annals_aws_event_store::{ScanKey, Undecodable};
 use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::Catalog;
 use annals_domain::dialect::Dialects;
-use annals_domain::identity::EntityKey;
+use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_domain::position::Version;
 
 use crate::plan::Plan;
@@ -34,8 +35,8 @@ pub(crate) enum StreamResult {
     NotWanted,
     /// It was not met whole.
     NotWhole(EntityKey),
-    /// It cannot be read.
-    Unreadable(EntityKey, String),
+    /// It cannot be read, for that reason.
+    Unreadable(String),
 }
 
 /// The fold of a segment.
@@ -47,7 +48,6 @@ pub(crate) struct Fold<'a> {
 }
 
 struct Current {
-    key: EntityKey,
     last: ScanKey,
     state: State,
 }
@@ -55,7 +55,7 @@ struct Current {
 enum State {
     Whole(Box<Aggregate>),
     NotWanted,
-    NotWhole,
+    NotWhole(EntityKey),
     Unreadable(String),
 }
 
@@ -64,70 +64,81 @@ impl<'a> Fold<'a> {
         Self { catalog, dialects, plan, current: None }
     }
 
-    /// Takes the next event; gives the stream before it, where that has ended.
-    pub(crate) fn push(&mut self, stored: &StoredEvent) -> Option<Finished> {
-        let event = &stored.event;
-        let is_same = self.current.as_ref().is_some_and(|current| {
-            current.key.aggregate_id == event.aggregate_id && current.key.entity_name == event.entity_name
-        });
+    /// Takes the next item; gives the stream before it, where that has ended.
+    pub(crate) fn push(&mut self, item: &Result<StoredEvent, Undecodable>) -> Option<Finished> {
+        let place = match item {
+            Ok(stored) => place_of(&stored.event.key(), stored.event.version),
+            Err(undecodable) => undecodable.key.clone(),
+        };
+        let is_same = self.current.as_ref().is_some_and(|current| current.last.entity_key == place.entity_key);
         let ended = if is_same { None } else { self.end() };
-        if self.current.is_none() {
-            self.current = Some(self.begin(stored));
-        }
-        if let Some(current) = &mut self.current {
-            current.last = place_of(&current.key, event.version);
-            current.state.take(stored, self.dialects);
-        }
+        let state = match self.current.take() {
+            Some(current) => current.state,
+            None => self.begin(item),
+        };
+        let state = match item {
+            Ok(stored) => state.with(stored, self.dialects),
+            Err(undecodable) => state.broken_by(undecodable),
+        };
+        self.current = Some(Current { last: place, state });
         ended
-    }
-
-    /// An item that is no event stands in a stream: its stream is not whole.
-    pub(crate) fn skip(&mut self, at: &ScanKey) {
-        if let Some(current) = self.current.as_mut().filter(|current| current.key.to_string() == at.entity_key) {
-            current.state = State::Unreadable(format!("version {} cannot be read", at.version));
-        }
     }
 
     /// The stream at hand, as the segment's last.
     pub(crate) fn end(&mut self) -> Option<Finished> {
-        let Current { key, last, state } = self.current.take()?;
+        let Current { last, state } = self.current.take()?;
         let result = match state {
             State::Whole(aggregate) => match shown_document(&aggregate, self.catalog, self.dialects) {
-                Some(document) => StreamResult::Document(key, Box::new(document)),
+                Some(document) => StreamResult::Document(aggregate.key().clone(), Box::new(document)),
                 None => StreamResult::AwaitsBase,
             },
             State::NotWanted => StreamResult::NotWanted,
-            State::NotWhole => StreamResult::NotWhole(key),
-            State::Unreadable(reason) => StreamResult::Unreadable(key, reason),
+            State::NotWhole(key) => StreamResult::NotWhole(key),
+            State::Unreadable(reason) => StreamResult::Unreadable(reason),
         };
         Some(Finished { last, result })
     }
 
-    fn begin(&self, stored: &StoredEvent) -> Current {
-        let (key, event) = (stored.event.key(), &stored.event);
-        let shape = self.catalog.shape(event.metadata.provider, &key.entity_name);
-        let is_wanted = self.plan.target(shape.aggregate_type().as_str()).is_some();
-        let state = if is_wanted {
-            let fresh = Aggregate::new(key.clone(), event.metadata.provider, event.metadata.external_id.clone());
-            State::Whole(Box::new(fresh))
-        } else {
-            State::NotWanted
-        };
-        Current { last: place_of(&key, event.version), key, state }
+    fn begin(&self, item: &Result<StoredEvent, Undecodable>) -> State {
+        match item {
+            Ok(stored) if self.is_wanted(stored.event.metadata.provider, &stored.event.entity_name) => {
+                let (event, key) = (&stored.event, stored.event.key());
+                State::Whole(Box::new(Aggregate::new(key, event.metadata.provider, event.metadata.external_id.clone())))
+            }
+            Err(undecodable) if self.may_be_wanted(&undecodable.key) => State::Unreadable(undecodable.to_string()),
+            _ => State::NotWanted,
+        }
+    }
+
+    fn is_wanted(&self, provider: Provider, object: &EntityName) -> bool {
+        self.plan.target(self.catalog.shape(provider, object).aggregate_type().as_str()).is_some()
+    }
+
+    /// What cannot be read does not tell whose it is; its key tells the object.
+    fn may_be_wanted(&self, place: &ScanKey) -> bool {
+        let key = place.entity_key.parse::<EntityKey>();
+        key.is_ok_and(|key| Provider::ALL.into_iter().any(|provider| self.is_wanted(provider, &key.entity_name)))
     }
 }
 
 impl State {
-    fn take(&mut self, stored: &StoredEvent, dialects: &Dialects) {
-        let Self::Whole(aggregate) = self else { return };
+    fn with(self, stored: &StoredEvent, dialects: &Dialects) -> Self {
+        let Self::Whole(mut aggregate) = self else { return self };
         let version = stored.event.version;
         if version != aggregate.version().next() {
-            *self = Self::NotWhole;
-            return;
+            return Self::NotWhole(aggregate.key().clone());
         }
         match dialects.read_event(&stored.event) {
             Ok(change) => aggregate.apply(version, &change),
-            Err(error) => *self = Self::Unreadable(error.to_string()),
+            Err(error) => return Self::Unreadable(error.to_string()),
+        }
+        Self::Whole(aggregate)
+    }
+
+    fn broken_by(self, undecodable: &Undecodable) -> Self {
+        match self {
+            Self::Whole(_) | Self::NotWhole(_) => Self::Unreadable(undecodable.to_string()),
+            unread => unread,
         }
     }
 }

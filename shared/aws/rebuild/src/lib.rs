@@ -17,6 +17,6 @@ mod report;
 mod segment;
 
 pub use self::live::LiveTargets;
-pub use self::plan::{Counts, Plan, SegmentState, Target};
-pub use self::rebuilder::{OnProgress, RebuildError, RebuildOutcome, RebuildPorts, RebuildSettings, Rebuilder};
+pub use self::plan::{Counts, Failed, Plan, SegmentState, Target};
+pub use self::rebuilder::{OnProgress, RebuildError, RebuildOutcome, RebuildPorts, RebuildSettings, Rebuilder, Wish};
 pub use self::report::{RebuildReport, TargetReport};

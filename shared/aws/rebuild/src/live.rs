@@ -52,7 +52,7 @@ impl LiveTargets {
 
     async fn read(&self) -> Result<Vec<Target>, PortError> {
         let Some(text) = self.state.checkpoint(WORK).await? else { return Ok(Vec::new()) };
-        Ok(Plan::of_text(&text)?.targets)
+        Plan::targets_of(&text)
     }
 }
 

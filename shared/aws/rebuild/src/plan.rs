@@ -1,7 +1,11 @@
 //! The plan of a rebuild, and how far it has come: all that the next run needs to go on.
 
+use std::sync::Arc;
+
 use annals_application::ports::{PortError, PortErrorKind};
 use annals_aws_event_store::ScanKey;
+use annals_domain::definition::{Catalog, Shape};
+use annals_domain::identity::EntityName;
 use annals_domain::instant::Instant;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -30,7 +34,10 @@ pub struct Plan {
     /// What was done so far.
     pub counts: Counts,
     /// Records that could not be rebuilt, and why not.
-    pub failed: Vec<(String, String)>,
+    pub failed: Vec<Failed>,
+    /// Whether the aliases move although readers then miss records that could not be rebuilt.
+    #[serde(default)]
+    pub leaves_out_failed: bool,
     /// What the aliases moved between, once they have: only the old indices are left to be removed.
     pub swapped: Option<Vec<TargetReport>>,
 }
@@ -44,6 +51,24 @@ pub struct Target {
     pub from: Option<String>,
     /// The index that is filled.
     pub to: String,
+    /// The digest of the definition it is filled by.
+    #[serde(default)]
+    pub digest: String,
+}
+
+/// A record that could not be rebuilt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// Its key, as the events table has it.
+    pub entity_key: String,
+    /// Why not.
+    pub reason: String,
+}
+
+/// What others than the rebuild itself need of a plan: all that a plan of any release has.
+#[derive(Debug, Deserialize)]
+struct Outline {
+    targets: Vec<Target>,
 }
 
 /// How far a segment is.
@@ -68,6 +93,20 @@ pub struct Counts {
     pub awaiting_base: u64,
     /// Records that could not be rebuilt.
     pub failed: u64,
+    /// Those of them that readers found when they were met.
+    #[serde(default)]
+    pub missed: u64,
+}
+
+impl Target {
+    /// What it is the index of.
+    pub(crate) fn shape(&self, catalog: &Catalog) -> Shape {
+        let named = catalog.named(&self.aggregate_type);
+        named.map_or_else(
+            || Shape::Open(EntityName::new(self.aggregate_type.as_str())),
+            |definition| Shape::Defined(Arc::clone(definition)),
+        )
+    }
 }
 
 impl Plan {
@@ -76,12 +115,13 @@ impl Plan {
         self.targets.iter().find(|target| target.aggregate_type == aggregate_type)
     }
 
-    pub(crate) fn add(&mut self, counts: Counts, failed: Vec<(String, String)>) {
+    pub(crate) fn add(&mut self, counts: Counts, failed: Vec<Failed>) {
         self.counts.events += counts.events;
         self.counts.streams += counts.streams;
         self.counts.indexed += counts.indexed;
         self.counts.awaiting_base += counts.awaiting_base;
         self.counts.failed += failed.len() as u64;
+        self.counts.missed += counts.missed;
         let room = FAILURES_NAMED.saturating_sub(self.failed.len());
         self.failed.extend(failed.into_iter().take(room));
     }
@@ -93,7 +133,15 @@ impl Plan {
     }
 
     pub(crate) fn of_text(text: &str) -> Result<Self, PortError> {
-        serde_json::from_str(text)
-            .map_err(|error| PortError::new(PortErrorKind::Corrupt, WORK, "the plan cannot be read").caused_by(error))
+        serde_json::from_str(text).map_err(unreadable)
     }
+
+    /// Only what is filled, of a plan of any release.
+    pub(crate) fn targets_of(text: &str) -> Result<Vec<Target>, PortError> {
+        Ok(serde_json::from_str::<Outline>(text).map_err(unreadable)?.targets)
+    }
+}
+
+fn unreadable(error: serde_json::Error) -> PortError {
+    PortError::new(PortErrorKind::Corrupt, WORK, "the plan cannot be read").caused_by(error)
 }

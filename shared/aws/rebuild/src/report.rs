@@ -5,7 +5,7 @@ use annals_aws_read_model::IndexAdmin;
 use annals_domain::instant::Instant;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Counts, Plan, Target};
+use crate::plan::{Counts, Failed, Plan, Target};
 
 /// A finished rebuild.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct RebuildReport {
     /// What was done.
     pub counts: Counts,
     /// Records that could not be rebuilt, and why not; the first hundred.
-    pub failed: Vec<(String, String)>,
+    pub failed: Vec<Failed>,
     /// How long it took, in milliseconds, with all its interruptions.
     pub took_ms: i64,
 }

@@ -2,7 +2,7 @@
 //!
 //! Promises that the plan's mark of a segment moves only behind streams that are written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use annals_application::ports::{Document, IndexOutcome, PortError, PortErrorKind};
@@ -13,15 +13,17 @@ use annals_domain::definition::Catalog;
 use annals_domain::dialect::Dialects;
 use annals_domain::identity::EntityKey;
 use tokio::sync::Mutex;
+use tokio::time::Instant as Moment;
 
 use crate::fold::{Finished, Fold, StreamResult};
-use crate::plan::{Counts, Plan};
+use crate::plan::{Counts, Failed, Plan};
 
 /// How many documents are written in one call: past 500 a larger call gains little.
 const DOCUMENTS: usize = 500;
-/// How often a call that an outage failed is made again, and the first wait before it.
-const TRIES: u32 = 6;
-const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// How long a call that an outage fails is made again, and the first and longest wait before it is.
+const PATIENCE: Duration = Duration::from_secs(300);
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// What a segment's walk works with.
 pub(crate) struct SegmentWalk<'a> {
@@ -33,6 +35,8 @@ pub(crate) struct SegmentWalk<'a> {
     pub(crate) dialects: &'a Dialects,
     /// The plan as it was at the start: what is wanted, and how many segments there are.
     pub(crate) plan: &'a Plan,
+    /// As the settings have it.
+    pub(crate) held_bytes: usize,
     /// The plan as it is now.
     pub(crate) shared: &'a Mutex<Plan>,
 }
@@ -42,9 +46,16 @@ pub(crate) struct SegmentWalk<'a> {
 struct Pending {
     documents: BTreeMap<String, Vec<(EntityKey, Document)>>,
     count: usize,
+    bytes: usize,
     done: Counts,
-    failed: Vec<(String, String)>,
+    failed: Vec<Failed>,
     behind: Option<ScanKey>,
+}
+
+impl Pending {
+    fn is_full(&self, held_bytes: usize) -> bool {
+        self.count >= DOCUMENTS || (self.behind.is_some() && self.bytes >= held_bytes)
+    }
 }
 
 impl SegmentWalk<'_> {
@@ -58,8 +69,6 @@ impl SegmentWalk<'_> {
         let total = u32::try_from(self.plan.segments.len()).unwrap_or(u32::MAX);
         let mut fold = Fold::new(self.catalog, self.dialects, self.plan);
         let mut pending = Pending::default();
-        // Streams with an item that is no event: most are met with their others, some have no other.
-        let mut unmet: BTreeMap<String, String> = BTreeMap::new();
         let mut start = state.behind;
         loop {
             let mut outages = Outages::default();
@@ -69,17 +78,13 @@ impl SegmentWalk<'_> {
                     Err(error) => outages.wait_out(error).await?,
                 }
             };
-            for item in &page.undecodable {
-                fold.skip(&item.key);
-                unmet.insert(item.key.entity_key.clone(), item.reason.clone());
-            }
-            for stored in &page.events {
+            for item in &page.items {
                 pending.done.events += 1;
-                if let Some(finished) = fold.push(stored) {
-                    unmet.remove(&finished.last.entity_key);
+                pending.bytes += item.as_ref().map_or(0, |stored| stored.event.data.len());
+                if let Some(finished) = fold.push(item) {
                     self.finished(finished, &mut pending).await?;
                 }
-                if pending.count >= DOCUMENTS {
+                if pending.is_full(self.held_bytes) {
                     self.write(std::mem::take(&mut pending), false).await?;
                 }
             }
@@ -89,23 +94,24 @@ impl SegmentWalk<'_> {
             }
         }
         if let Some(finished) = fold.end() {
-            unmet.remove(&finished.last.entity_key);
             self.finished(finished, &mut pending).await?;
         }
-        pending.failed.extend(unmet);
         self.write(pending, true).await
     }
 
     async fn finished(&self, finished: Finished, pending: &mut Pending) -> Result<(), PortError> {
+        let Finished { last, result } = finished;
         pending.done.streams += 1;
-        pending.behind = Some(finished.last);
-        match finished.result {
+        match result {
             StreamResult::Document(key, document) => self.put(pending, key, *document),
             StreamResult::AwaitsBase => pending.done.awaiting_base += 1,
             StreamResult::NotWanted => {}
-            StreamResult::Unreadable(key, reason) => pending.failed.push((key.to_string(), reason)),
+            StreamResult::Unreadable(reason) => {
+                pending.failed.push(Failed { entity_key: last.entity_key.clone(), reason });
+            }
             StreamResult::NotWhole(key) => self.read_whole(key, pending).await?,
         }
+        pending.behind = Some(last);
         Ok(())
     }
 
@@ -116,10 +122,12 @@ impl SegmentWalk<'_> {
             Ok(Some(document)) => self.put(pending, key, document),
             Ok(None) => pending.done.awaiting_base += 1,
             Err(ProjectionFailure::Outage(error)) if error.kind == PortErrorKind::Corrupt => {
-                pending.failed.push((key.to_string(), error.to_string()));
+                pending.failed.push(Failed { entity_key: key.to_string(), reason: error.to_string() });
             }
             Err(ProjectionFailure::Outage(error)) => return Err(error),
-            Err(ProjectionFailure::Poison(reason)) => pending.failed.push((key.to_string(), reason)),
+            Err(ProjectionFailure::Poison(reason)) => {
+                pending.failed.push(Failed { entity_key: key.to_string(), reason });
+            }
         }
         Ok(())
     }
@@ -143,10 +151,13 @@ impl SegmentWalk<'_> {
             for (key, outcome) in keys.into_iter().zip(outcomes) {
                 match outcome {
                     IndexOutcome::Indexed | IndexOutcome::AlreadyNewer => pending.done.indexed += 1,
-                    IndexOutcome::Refused(reason) => pending.failed.push((key.to_string(), reason)),
+                    IndexOutcome::Refused(reason) => {
+                        pending.failed.push(Failed { entity_key: key.to_string(), reason });
+                    }
                 }
             }
         }
+        pending.done.missed = self.missed(&pending.failed).await?;
         let mut plan = self.shared.lock().await;
         plan.add(pending.done, pending.failed);
         if let Some(segment) = plan.segments.get_mut(usize::try_from(self.number).unwrap_or(usize::MAX)) {
@@ -155,22 +166,49 @@ impl SegmentWalk<'_> {
         }
         Ok(())
     }
+
+    /// How many of these readers find now: they would miss them.
+    async fn missed(&self, failed: &[Failed]) -> Result<u64, PortError> {
+        if failed.is_empty() {
+            return Ok(0);
+        }
+        let keys: Vec<EntityKey> = failed.iter().filter_map(|failed| failed.entity_key.parse().ok()).collect();
+        let mut there = HashSet::new();
+        for target in &self.plan.targets {
+            let shape = target.shape(self.catalog);
+            for keys in keys.chunks(DOCUMENTS) {
+                let mut outages = Outages::default();
+                let found = loop {
+                    match self.indices.holds(&shape, keys).await {
+                        Ok(found) => break found,
+                        Err(error) => outages.wait_out(error).await?,
+                    }
+                };
+                there.extend(found);
+            }
+        }
+        Ok(there.len() as u64)
+    }
 }
 
-/// The outages that one call has met.
+/// The outage that one call has met, and how long it lasts.
 #[derive(Default)]
-struct Outages(u32);
+struct Outages {
+    tries: u32,
+    since: Option<Moment>,
+}
 
 impl Outages {
     /// Waits, longer each time, so that the call may be made again; gives the error back where that
-    /// is no use, or was tried often enough.
+    /// is no use, or the outage lasts too long.
     async fn wait_out(&mut self, error: PortError) -> Result<(), PortError> {
-        self.0 += 1;
-        if self.0 >= TRIES || !error.is_retryable() {
+        let since = *self.since.get_or_insert_with(Moment::now);
+        if since.elapsed() >= PATIENCE || !error.is_retryable() {
             return Err(error);
         }
         tracing::warn!(error = %annals_application::log_chain(&error), "the rebuild waits");
-        tokio::time::sleep(FIRST_WAIT * (1 << self.0)).await;
+        tokio::time::sleep((FIRST_WAIT * (1 << self.tries.min(10))).min(LONGEST_WAIT)).await;
+        self.tries += 1;
         Ok(())
     }
 }

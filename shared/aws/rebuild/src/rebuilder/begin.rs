@@ -1,0 +1,101 @@
+//! The beginning: new indices, and the plan that tells everyone of them.
+//!
+//! Promises that a plan is there only with all its indices, and that an index which is in no plan goes with
+//! the next rebuild of its type.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use annals_application::ports::Lease;
+use annals_aws_read_model::IndexAdmin;
+use annals_domain::definition::Shape;
+
+use super::{RebuildError, Rebuilder, WORK, Wish};
+use crate::plan::{Counts, Plan, SegmentState, Target};
+
+impl Rebuilder {
+    /// Begins a rebuild of one entity type, or of all. `resume` does the work.
+    pub async fn begin(&self, wish: &Wish<'_>) -> Result<Plan, RebuildError> {
+        let shapes = self.shapes(wish.name).await?;
+        let lease = self.take_lease().await?.ok_or(RebuildError::Held)?;
+        let begun = self.plan(&lease, shapes, wish).await;
+        let released = self.ports.state.release_lease(WORK, lease.token).await;
+        let plan = begun?;
+        released?;
+        Ok(plan)
+    }
+
+    async fn plan(&self, lease: &Lease, shapes: Vec<Shape>, wish: &Wish<'_>) -> Result<Plan, RebuildError> {
+        if let Some(text) = &lease.checkpoint {
+            return Err(RebuildError::Unfinished(Box::new(Plan::of_text(text)?)));
+        }
+        let mut targets = Vec::new();
+        for shape in shapes {
+            targets.push(self.target(&shape).await?);
+            // Each takes its time, and there may be many.
+            self.hold(lease.token, None).await?;
+        }
+        let now = self.ports.clock.now();
+        let known_after = i64::try_from(self.settings.known_after.as_millis()).unwrap_or(i64::MAX);
+        let segments = vec![SegmentState::default(); usize::try_from(self.settings.segments).unwrap_or(1)];
+        let plan = Plan {
+            id: self.ports.ids.fresh(),
+            targets,
+            started_at: now,
+            scan_from: now.plus_millis(known_after),
+            segments,
+            counts: Counts::default(),
+            failed: Vec::new(),
+            leaves_out_failed: wish.leaves_out_failed,
+            swapped: None,
+        };
+        self.keep(lease.token, &plan).await?;
+        Ok(plan)
+    }
+
+    /// A new index for a shape. One that neither serves nor is in a plan was left by a rebuild that was killed
+    /// while it began: this one removes it.
+    async fn target(&self, shape: &Shape) -> Result<Target, RebuildError> {
+        let indices = &self.ports.indices;
+        let from = indices.current(shape).await?;
+        for left in indices.numbered(shape).await?.into_iter().filter(|index| Some(index) != from.as_ref()) {
+            tracing::warn!(index = left, "removing what an earlier rebuild left");
+            indices.delete(&left).await?;
+        }
+        let to = indices.create_numbered(shape).await?;
+        let (aggregate_type, digest) = (shape.aggregate_type().as_str().to_owned(), IndexAdmin::digest(shape));
+        Ok(Target { aggregate_type, from, to, digest: digest.to_owned() })
+    }
+
+    /// Whether what is wished for is all in a plan, by the definitions of today.
+    pub async fn covers(&self, plan: &Plan, wish: &Wish<'_>) -> Result<bool, RebuildError> {
+        let is_in = |shape: &Shape| {
+            let target = plan.target(shape.aggregate_type().as_str());
+            target.is_some_and(|target| target.digest == IndexAdmin::digest(shape))
+        };
+        Ok(self.shapes(wish.name).await?.iter().all(is_in))
+    }
+
+    /// The shapes of that name, or of all definitions and all objects that were met without one.
+    async fn shapes(&self, name: Option<&str>) -> Result<Vec<Shape>, RebuildError> {
+        let catalog = &self.ports.catalog;
+        let noted = self.ports.state.noted_objects().await?;
+        let open = noted.into_iter().map(|(provider, object)| catalog.shape(provider, &object));
+        let open = open.filter(|shape| shape.definition().is_none());
+        let defined = catalog.definitions().iter().map(|definition| Shape::Defined(Arc::clone(definition)));
+        let mut all: BTreeMap<String, Shape> = BTreeMap::new();
+        for shape in defined.chain(open) {
+            all.entry(shape.aggregate_type().as_str().to_owned()).or_insert(shape);
+        }
+        let mut all = all.into_values();
+        let Some(name) = name else { return Ok(all.collect()) };
+        if let Some(definition) = catalog.named(name) {
+            return Ok(vec![Shape::Defined(Arc::clone(definition))]);
+        }
+        let is_named = |shape: &Shape| {
+            shape.definition().is_none() && shape.aggregate_type().as_str() == name.to_ascii_lowercase()
+        };
+        let found = all.find(is_named).map(|shape| vec![shape]);
+        found.ok_or_else(|| RebuildError::UnknownType(name.to_owned()))
+    }
+}
