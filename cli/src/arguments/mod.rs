@@ -291,6 +291,12 @@ pub(crate) struct Rebuild {
     /// Only begin it: the backfill function does the rest
     #[arg(long, help_heading = "On AWS")]
     pub(crate) detach: bool,
+    /// Give up the rebuild that was begun: what it filled is removed, the index that answers stays
+    #[arg(long, help_heading = "On AWS", conflicts_with_all = ["detach", "leave_out_failed"])]
+    pub(crate) abandon: bool,
+    /// Let the new index answer although records that are found now could not be rebuilt, and are not in it
+    #[arg(long, help_heading = "On AWS")]
+    pub(crate) leave_out_failed: bool,
     /// How long projection functions may take to notice that a rebuild began, before the table is
     /// scanned [default: 80]; lower only where none runs
     #[arg(long, value_name = "SECONDS", help_heading = "On AWS")]

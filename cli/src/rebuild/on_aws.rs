@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use annals_application::ports::Clock;
-use annals_aws_rebuild::{Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings, Rebuilder};
+use annals_aws_rebuild::{Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings, Rebuilder, Wish};
 use aws_sdk_dynamodb::Client;
 
 use super::patience::{Stopped, patiently};
@@ -50,27 +50,41 @@ async fn work(
     clock: &dyn Clock,
 ) -> Result<Option<RebuildReport>, Stopped> {
     let say = |text: String| progress.bar().suspend(|| notice(text));
-    let begun = patiently(interrupt, progress.bar(), async |_| Ok(rebuilder.begin(asked.only()).await?)).await;
-    match begun {
-        Ok(plan) => say(begun_text(&plan, clock)),
-        Err(Stopped::Failed(error @ RebuildError::Unfinished(_))) if !asked.detach => {
-            say(format!("{error}: going on with it"));
-        }
-        Err(stopped) => return Err(stopped),
-    }
-    if asked.detach {
-        say("the backfill function goes on with it, each minute".to_owned());
+    if asked.abandon {
+        let is_gone = patiently(interrupt, progress.bar(), async |_| Ok(rebuilder.abandon().await?)).await?;
+        say(if is_gone { "given up: the index that answered goes on" } else { "there is none to give up" }.to_owned());
         return Ok(None);
     }
-    let on_progress = |plan: &Plan| progress.show(plan, clock);
-    let resume = async |interrupt: &mut Interrupt| Ok(rebuilder.resume(interrupt.asked(), &on_progress).await?);
-    match patiently(interrupt, progress.bar(), resume).await? {
-        RebuildOutcome::Done(report) => Ok(Some(report)),
-        RebuildOutcome::Nothing => {
-            say("another process brought it to its end".to_owned());
-            Ok(None)
+    let wish = Wish { name: asked.only(), leaves_out_failed: asked.leave_out_failed };
+    loop {
+        let begun = patiently(interrupt, progress.bar(), async |_| Ok(rebuilder.begin(&wish).await?)).await;
+        let is_asked_for = match begun {
+            Ok(plan) => {
+                say(begun_text(&plan, clock));
+                true
+            }
+            Err(Stopped::Failed(RebuildError::Unfinished(plan))) if !asked.detach => {
+                let is_asked_for = rebuilder.covers(&plan, &wish).await?;
+                say(format!("{}: going on with it", RebuildError::Unfinished(plan)));
+                is_asked_for
+            }
+            Err(stopped) => return Err(stopped),
+        };
+        if asked.detach {
+            say("the backfill function goes on with it, each minute".to_owned());
+            return Ok(None);
         }
-        RebuildOutcome::NotDone(_) => Err(Stopped::Interrupted),
+        let on_progress = |plan: &Plan| progress.show(plan, clock);
+        let resume = async |interrupt: &mut Interrupt| Ok(rebuilder.resume(interrupt.asked(), &on_progress).await?);
+        match patiently(interrupt, progress.bar(), resume).await? {
+            RebuildOutcome::Done(report) if is_asked_for => return Ok(Some(report)),
+            RebuildOutcome::Nothing if is_asked_for => {
+                say("another process brought it to its end".to_owned());
+                return Ok(None);
+            }
+            RebuildOutcome::Done(_) | RebuildOutcome::Nothing => say("that is done; now what was asked for".to_owned()),
+            RebuildOutcome::NotDone(_) => return Err(Stopped::Interrupted),
+        }
     }
 }
 
@@ -110,8 +124,12 @@ fn tell(shared: &Shared, report: &RebuildReport) -> Result<Exit, Failure> {
         out.line(format_args!("{} wait for their creation", counts.awaiting_base));
     }
     out.finish()?;
-    tell_failed(&report.failed);
+    tell_failed(&named(report));
     Ok(if counts.failed == 0 { Exit::Well } else { Exit::Problems })
+}
+
+fn named(report: &RebuildReport) -> Vec<(String, String)> {
+    report.failed.iter().map(|failed| (failed.entity_key.clone(), failed.reason.clone())).collect()
 }
 
 /// Says why it has not come to its end.
@@ -129,9 +147,15 @@ fn told(stopped: Stopped) -> Result<Exit, Failure> {
         RebuildError::Held | RebuildError::Lost => failure.hint("it goes on without this command"),
         RebuildError::Unfinished(_) => failure.hint(GOES_ON),
         RebuildError::Port(_) => failure.hint(GOES_ON),
+        RebuildError::OtherDefinitions(_) => failure.hint(
+            "use the release that it was begun with, or give it up with `annals rebuild --abandon` and begin anew",
+        ),
         RebuildError::Failed(report) => {
-            tell_failed(&report.failed);
-            failure.hint("what those records say above has to be mended first; then the same command begins anew")
+            tell_failed(&named(&report));
+            failure.hint(
+                "mend what is said of those records and the same command begins anew; --leave-out-failed does without \
+                 them",
+            )
         }
     })
 }

@@ -1,9 +1,9 @@
-//! How far a rebuild on AWS is, on stderr where that is a terminal.
+//! How far a rebuild on AWS is, on stderr: a bar on a terminal, else a line each half minute.
 //!
 //! Promises a length only as an estimate: nobody knows how many events there are before all are
 //! read. DynamoDB's own count is some hours old.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use annals_application::ports::Clock;
@@ -11,8 +11,13 @@ use annals_aws_rebuild::Plan;
 use aws_sdk_dynamodb::Client;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::output::notice;
+
 /// How often the spinner moves.
 const TICK: Duration = Duration::from_millis(200);
+
+/// How often a line says so where there is no terminal.
+const LINE: i64 = 30_000;
 
 /// The bar, and what it shows.
 pub(super) struct Progress {
@@ -21,6 +26,8 @@ pub(super) struct Progress {
     estimate: Option<u64>,
     /// Whether events are read by now; until then there is no rate.
     reads: AtomicBool,
+    /// When the next line is due, in milliseconds of the clock.
+    next_line: AtomicI64,
 }
 
 impl Progress {
@@ -29,10 +36,13 @@ impl Progress {
         let described = client.describe_table().table_name(table).send().await.ok();
         let count = described.and_then(|answer| answer.table?.item_count);
         let estimate = count.and_then(|count| u64::try_from(count).ok()).filter(|count| *count > 0);
-        let bar =
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style("{spinner} {msg}"));
+        Self::on(ProgressDrawTarget::stderr(), estimate)
+    }
+
+    fn on(target: ProgressDrawTarget, estimate: Option<u64>) -> Self {
+        let bar = ProgressBar::with_draw_target(None, target).with_style(style("{spinner} {msg}"));
         bar.enable_steady_tick(TICK);
-        Self { bar, estimate, reads: AtomicBool::new(false) }
+        Self { bar, estimate, reads: AtomicBool::new(false), next_line: AtomicI64::new(i64::MIN) }
     }
 
     /// The bar itself.
@@ -42,6 +52,9 @@ impl Progress {
 
     /// Shows how far it is.
     pub(super) fn show(&self, plan: &Plan, clock: &dyn Clock) {
+        if self.bar.is_hidden() {
+            self.say(plan, clock);
+        }
         let wait = plan.scan_from.millis() - clock.now().millis();
         if wait > 0 {
             let seconds = wait / 1000 + 1;
@@ -59,6 +72,14 @@ impl Progress {
         self.bar.set_message(format!("{} documents", plan.counts.indexed));
     }
 
+    fn say(&self, plan: &Plan, clock: &dyn Clock) {
+        let now = clock.now().millis();
+        if now >= self.next_line.load(Ordering::Relaxed) && now >= plan.scan_from.millis() {
+            self.next_line.store(now + LINE, Ordering::Relaxed);
+            notice(format_args!("{} events read, {} documents", plan.counts.events, plan.counts.indexed));
+        }
+    }
+
     /// What an earlier run has read says nothing of this one's rate.
     fn begin(&self, events: u64) {
         self.bar.set_style(style(match self.estimate {
@@ -72,4 +93,48 @@ impl Progress {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests {
+    use annals_domain::instant::Instant;
+    use indicatif::InMemoryTerm;
+
+    use super::*;
+
+    struct At(i64);
+
+    impl Clock for At {
+        fn now(&self) -> Instant {
+            Instant::from_millis(self.0).expect("an instant")
+        }
+    }
+
+    fn plan(events: u64, indexed: u64) -> Plan {
+        let counts =
+            format!(r#"{{"events":{events},"streams":{indexed},"indexed":{indexed},"awaiting_base":0,"failed":0}}"#);
+        let text = format!(
+            r#"{{"id":"00000000-0000-0000-0000-000000000000","targets":[],"started_at":"2026-01-01T00:00:00Z",
+                "scan_from":"2026-01-01T00:01:20Z","segments":[],"counts":{counts},"failed":[],"swapped":null}}"#
+        );
+        serde_json::from_str(&text).expect("a plan")
+    }
+
+    #[test]
+    fn a_terminal_shows_the_wait_then_what_was_read_and_at_which_rate() {
+        let terminal = InMemoryTerm::new(4, 120);
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let progress = Progress::on(target, Some(1_000));
+        let shown = |plan: &Plan, at: i64| {
+            progress.show(plan, &At(at));
+            progress.bar().force_draw();
+            terminal.contents()
+        };
+        let start = plan(0, 0).scan_from.millis();
+        let waits = shown(&plan(0, 0), start - 20_000);
+        assert!(waits.contains("until every projection writes to the new index too: 21 s"), "{waits}");
+        shown(&plan(0, 0), start);
+        let reads = shown(&plan(500, 100), start + 1_000);
+        assert!(reads.contains(" 500/~1000 events, ") && reads.contains("/s, 100 documents"), "{reads}");
+    }
 }

@@ -1,7 +1,9 @@
 //! `rebuild --target aws`: documents from the events, one type or all, gone on with when stopped.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
 use super::installation::Installation;
@@ -51,9 +53,28 @@ fn a_rebuild_that_was_only_begun_is_gone_on_with() {
     aws.annals(&begin).exits(0).says(&["client_index-000001", "the backfill function goes on with it"]);
     aws.annals(&begin).exits(1).says(&["a rebuild of client that began at", "the same command goes on with it"]);
     assert_eq!(aws.json(&["list", "clients", "--json"])["count"], json!(0));
-    let run = aws.annals(&AT_ONCE).exits(0).says(&["has not ended: going on with it"]);
+    let run = aws.annals(&["rebuild", "client"]).exits(0).says(&["has not ended: going on with it"]);
     assert!(row(&run, "client").starts_with("0 → 2"), "{}", run.stdout);
     assert_eq!(aws.json(&["list", "clients", "--json"])["count"], json!(1));
+}
+
+#[test]
+fn what_is_asked_for_is_done_behind_one_of_another_type_that_was_begun() {
+    let aws = with_two_clients();
+    aws.annals(&["rebuild", "client", "--known-after", "0", "--detach"]).exits(0);
+    let run = aws.annals(&["rebuild", "deals", "--known-after", "0"]).exits(0);
+    let run = run.says(&["has not ended: going on with it", "that is done; now what was asked for"]);
+    assert!(row(&run, "deal").starts_with("0 → 0 none → "), "{}", run.stdout);
+    assert_eq!(aws.json(&["list", "clients", "--json"])["count"], json!(1));
+}
+
+#[test]
+fn one_that_was_begun_can_be_given_up() {
+    let aws = with_two_clients();
+    aws.annals(&["rebuild", "client", "--known-after", "0", "--detach"]).exits(0);
+    aws.annals(&["rebuild", "--abandon"]).exits(0).says(&["given up: the index that answered goes on"]);
+    assert_eq!(aws.raw("GET", "client_index-000001", "").0, 404, "what it filled is gone");
+    aws.annals(&["rebuild", "--abandon"]).exits(0).says(&["there is none to give up"]);
 }
 
 #[test]
@@ -82,15 +103,20 @@ fn a_record_that_cannot_be_rebuilt_is_named_and_keeps_the_old_index_in_its_place
     aws.folder.file("more.json", created(3).to_string());
     aws.annals(&["ingest", "more.json"]).exits(0);
     aws.on_tables(async |client| {
-        let item = client.scan().table_name(&aws.events).send().await.unwrap().items.unwrap().remove(0);
+        let items = client.scan().table_name(&aws.events).send().await.unwrap().items.unwrap();
+        let is_update = |item: &&HashMap<String, AttributeValue>| item["version"].as_n().unwrap() == "2";
+        let item = items.iter().find(is_update).unwrap();
         let key = ["entity_key", "version"].map(|name| (name.to_owned(), item[name].clone()));
         // No code of the project can do so: the item is broken past it.
         client.put_item().table_name(&aws.events).set_item(Some(key.into())).send().await.unwrap();
     });
     let run = aws.annals(&AT_ONCE).exits(1);
-    let run = run.says(&["records could not be rebuilt, so the old index goes on answering", "Account#"]);
+    let why = "1 records that readers find could not be rebuilt, so the old index goes on answering";
+    let run = run.says(&[why, "version 2 cannot be read", "--leave-out-failed does without them"]);
     assert_eq!(run.stdout, "");
     assert_eq!(aws.json(&["list", "clients", "--include-deleted", "--json"])["count"], json!(2));
+    let run = aws.annals(&["rebuild", "client", "--known-after", "0", "--leave-out-failed"]).exits(1);
+    assert!(row(&run.says(&["version 2 cannot be read"]), "client").starts_with("2 → 2 "), "one less, and a new one");
 }
 
 #[test]
