@@ -2,7 +2,7 @@
 //! what it must.
 
 use annals_template_tests::{Stack, Template};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// What a route asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,8 @@ const ROUTES: [(&str, &str, &str, Access); 24] = [
     ("GET", "/events/salesforce", "Query", Login),
 ];
 
-/// Where the gateway sends a request: to a full match, else to the longest greedy one, else to `$default`.
+/// Where the gateway sends a request: to a full match, else to the longest greedy one, else to the
+/// operation that is flagged as the default route. Its path tells nothing: the gateway takes it for a path.
 fn route<'a>(stack: &'a Stack, method: &str, path: &str) -> &'a Value {
     let paths = stack.properties("HttpApi")["DefinitionBody"]["paths"].as_object().expect("paths");
     let method = method.to_lowercase();
@@ -54,7 +55,14 @@ fn route<'a>(stack: &'a Stack, method: &str, path: &str) -> &'a Value {
         Some((begin.len(), operation))
     });
     let greedy = greedy.max_by_key(|(length, _)| *length).map(|(_, operation)| operation);
-    exact.or(greedy).unwrap_or(&paths["$default"]["x-amazon-apigateway-any-method"])
+    exact.or(greedy).unwrap_or_else(|| default_route(paths))
+}
+
+fn default_route(paths: &Map<String, Value>) -> &Value {
+    let operations = paths.values().map(|operations| &operations["x-amazon-apigateway-any-method"]);
+    let flagged: Vec<_> = operations.filter(|operation| operation["isDefaultRoute"] == true).collect();
+    let [operation] = flagged.as_slice() else { panic!("{} default routes", flagged.len()) };
+    operation
 }
 
 fn access(operation: &Value, authorizer: &str) -> Access {
