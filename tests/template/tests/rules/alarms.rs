@@ -15,31 +15,45 @@ fn stack() -> Stack {
     Template::read().with(&[("SalesforceEventSource", "aws.partner/salesforce.com/00DQz0000004nNlMAI/relay")])
 }
 
-/// An alarm on that metric of that resource, which rises where the value is beyond the threshold.
-#[track_caller]
-fn check(namespace: &str, metric: &str, about: &str, beyond: &str) {
-    let stack = stack();
-    let alarms = stack.of_type("AWS::CloudWatch::Alarm").filter(|(_, alarm)| {
-        let dimensions = alarm["Dimensions"].as_array().expect("dimensions");
-        alarm["Namespace"] == namespace
-            && alarm["MetricName"] == metric
-            && dimensions.iter().any(|dimension| dimension["Value"] == about)
-    });
-    let alarms: Vec<_> = alarms.collect();
-    let [(_, alarm)] = alarms.as_slice() else { panic!("{} alarms on {metric} of {about}", alarms.len()) };
+/// The metrics that an alarm watches: its own, or those that its expression makes one figure of.
+fn watched(alarm: &Value) -> Vec<&Value> {
+    let metrics = alarm["Metrics"].as_array().map(|metrics| metrics.iter().filter_map(|it| it.get("MetricStat")));
+    metrics.map_or_else(|| vec![alarm], |metrics| metrics.map(|it| &it["Metric"]).collect())
+}
+
+/// When an alarm rises, such as `> 0`, or `a + b > 0` where it watches an expression.
+fn rises(alarm: &Value) -> String {
     let sign = match alarm["ComparisonOperator"].as_str() {
         Some("GreaterThanThreshold") => ">",
         Some("GreaterThanOrEqualToThreshold") => ">=",
         Some("LessThanThreshold") => "<",
         other => panic!("{other:?}"),
     };
-    assert_eq!(format!("{sign} {}", alarm["Threshold"]), beyond, "{metric} of {about}");
+    let figures = alarm["Metrics"].as_array().into_iter().flatten().filter(|it| it["ReturnData"] != false);
+    let figure: String = figures.map(|it| it["Expression"].as_str().expect("an expression").to_owned() + " ").collect();
+    format!("{figure}{sign} {}", alarm["Threshold"])
+}
+
+/// One alarm watches that metric of that resource, and rises as is said.
+#[track_caller]
+fn check(namespace: &str, metric: &str, about: &str, beyond: &str) {
+    let stack = stack();
+    let is_meant = |it: &Value| {
+        let dimensions = it["Dimensions"].as_array().expect("dimensions");
+        let is_about = dimensions.iter().any(|dimension| dimension["Value"] == about);
+        is_about && it["Namespace"] == namespace && it["MetricName"] == metric
+    };
+    let alarms = stack.of_type("AWS::CloudWatch::Alarm");
+    let alarms: Vec<_> = alarms.filter(|(_, alarm)| watched(alarm).into_iter().any(is_meant)).collect();
+    let [(_, alarm)] = alarms.as_slice() else { panic!("{} alarms on {metric} of {about}", alarms.len()) };
+    assert_eq!(rises(alarm), beyond, "{metric} of {about}");
 }
 
 #[test]
 fn every_cause_of_trouble_has_its_alarm() {
     check("AWS/Lambda", "IteratorAge", "${ProjectionFunction}", "> 300000");
-    check("AWS/SQS", "ApproximateAgeOfOldestMessage", "${FailureQueue.QueueName}", "> 3600");
+    check("AWS/SQS", "ApproximateNumberOfMessagesVisible", "${FailureQueue.QueueName}", "visible + hidden > 0");
+    check("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "${FailureQueue.QueueName}", "visible + hidden > 0");
     check("AWS/SQS", "ApproximateNumberOfMessagesVisible", "${LastQueue.QueueName}", "> 0");
     check("AWS/SQS", "ApproximateNumberOfMessagesVisible", "${ProjectionFailures.QueueName}", "> 0");
     check("AWS/Lambda", "DestinationDeliveryFailures", "${IngestFunction}", "> 0");
@@ -55,6 +69,21 @@ fn every_cause_of_trouble_has_its_alarm() {
     check(NAMESPACE, "Parked", "${ProjectionFunction}", "> 0");
     check(NAMESPACE, "ForeignRecords", "${ProjectionFunction}", "> 0");
     check(NAMESPACE, "Stored", "${IngestFunction}", "< 1");
+}
+
+/// A message is hidden for most of the time that it waits, and has no age any more once it was tried three times.
+#[test]
+fn an_hour_in_the_failure_queue_is_told_however_often_its_events_were_tried() {
+    let stack = stack();
+    let alarm = stack.properties("FailureQueueAlarm");
+    let metrics = alarm["Metrics"].as_array().expect("metrics").iter();
+    let figures: Vec<_> = metrics.filter_map(|it| Some((&it["Id"], it.get("MetricStat")?))).collect();
+    assert_eq!(figures.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["visible", "hidden"]);
+    for (id, figure) in figures {
+        assert_eq!((&figure["Stat"], &figure["Period"]), (&json!("Maximum"), &json!(300)), "{id}");
+    }
+    assert_eq!(alarm["EvaluationPeriods"], 3600 / 300);
+    assert_eq!(alarm["DatapointsToAlarm"], Value::Null, "each of them is to be beyond");
 }
 
 #[test]
