@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 pub(crate) struct Intrinsics<'a> {
+    pub(crate) resources: &'a Map<String, Value>,
     pub(crate) parameters: &'a BTreeMap<String, Value>,
     pub(crate) conditions: &'a BTreeMap<String, bool>,
 }
@@ -32,18 +33,33 @@ impl Intrinsics<'_> {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         Some(match name {
             "Ref" if argument == "AWS::NoValue" => return None,
-            "Ref" => match self.parameters.get(&text(argument)) {
-                Some(value) => value.clone(),
-                None => format!("${{{}}}", text(argument)).into(),
-            },
+            "Ref" => self.reference(&text(argument)),
             "Fn::If" => {
                 let branch = if self.conditions[&text(part(0))] { 1 } else { 2 };
                 return self.kept(part(branch));
             }
             "Fn::GetAtt" => format!("${{{}.{}}}", text(part(0)), text(part(1))).into(),
             "Fn::Sub" => self.substitute(&text(argument)).into(),
+            "Fn::Split" => text(&self.resolve(part(1))).split(&text(part(0))).collect(),
+            "Fn::Select" => {
+                let index = part(0).as_u64().and_then(|index| usize::try_from(index).ok()).expect("an index");
+                self.resolve(part(1))[index].clone()
+            }
             other => panic!("`{other}` is not known here"),
         })
+    }
+
+    /// A parameter's value, or a resource's name. A rule's on a bus other than the default one has the bus
+    /// before it.
+    fn reference(&self, name: &str) -> Value {
+        if let Some(value) = self.parameters.get(name) {
+            return value.clone();
+        }
+        let rule = self.resources.get(name).filter(|resource| resource["Type"] == "AWS::Events::Rule");
+        match rule.and_then(|rule| rule["Properties"].get("EventBusName")).map(|bus| self.resolve(bus)) {
+            Some(bus) => format!("{}|${{{name}}}", bus.as_str().expect("a bus's name")).into(),
+            None => format!("${{{name}}}").into(),
+        }
     }
 
     /// With the parameters' values for their names.

@@ -69,8 +69,8 @@ impl Template {
             assert!(known.is_some(), "the template has no parameter `{name}`");
         }
         let conditions = conditions::decide(&self.document["Conditions"], &chosen);
-        let intrinsics = intrinsics::Intrinsics { parameters: &chosen, conditions: &conditions };
         let resources = self.document["Resources"].as_object().expect("resources");
+        let intrinsics = intrinsics::Intrinsics { resources, parameters: &chosen, conditions: &conditions };
         let there = resources.iter().filter(|(_, resource)| match resource.get("Condition") {
             Some(condition) => conditions[condition.as_str().expect("a condition's name")],
             None => true,
