@@ -64,7 +64,8 @@ fn every_cause_of_trouble_has_its_alarm() {
     }
     check("AWS/ApiGateway", "5xx", "${HttpApi}", "> 0");
     check("AWS/ES", "ClusterStatus.red", "${SearchDomain}", ">= 1");
-    check("AWS/ES", "FreeStorageSpace", "${SearchDomain}", "< 2048");
+    check("AWS/ES", "FreeStorageSpace", "${SearchDomain}", "100 * free / (1024 * 20) < 25");
+    check("AWS/ES", "ClusterIndexWritesBlocked", "${SearchDomain}", ">= 1");
     check(NAMESPACE, "Quarantined", "${IngestFunction}", "> 0");
     check(NAMESPACE, "Parked", "${ProjectionFunction}", "> 0");
     check(NAMESPACE, "ForeignRecords", "${ProjectionFunction}", "> 0");
@@ -84,6 +85,12 @@ fn an_hour_in_the_failure_queue_is_told_however_often_its_events_were_tried() {
     }
     assert_eq!(alarm["EvaluationPeriods"], 3600 / 300);
     assert_eq!(alarm["DatapointsToAlarm"], Value::Null, "each of them is to be beyond");
+}
+
+#[test]
+fn what_is_left_is_measured_by_the_chosen_volume() {
+    let stack = Template::read().with(&[("OpenSearchVolumeGiB", "300")]);
+    assert_eq!(rises(stack.properties("SearchSpaceAlarm")), "100 * free / (1024 * 300) < 25");
 }
 
 #[test]
