@@ -4,6 +4,7 @@
 //! nothing: what AWS itself makes of the template is tried elsewhere.
 
 mod alarms;
+mod domain;
 mod environment;
 mod failures;
 mod functions;

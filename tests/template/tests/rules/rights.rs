@@ -200,13 +200,3 @@ fn the_domain_lets_each_role_do_what_the_role_itself_may() {
     }
     assert_eq!(found, expected);
 }
-
-#[test]
-fn the_domain_is_encrypted_everywhere() {
-    let stack = Template::read().with(&[]);
-    let domain = stack.properties("SearchDomain");
-    for setting in ["/EncryptionAtRestOptions/Enabled", "/NodeToNodeEncryptionOptions/Enabled"] {
-        assert_eq!(domain.pointer(setting), Some(&json!(true)), "{setting}");
-    }
-    assert_eq!(domain["DomainEndpointOptions"]["EnforceHTTPS"], true);
-}
