@@ -1,6 +1,6 @@
 //! The functions: how they are built, how long they may take, and how often they run.
 
-use annals_template_tests::{Template, repository};
+use annals_template_tests::{Stack, Template, repository};
 use serde_json::json;
 
 #[test]
@@ -42,15 +42,22 @@ fn no_function_takes_longer_than_it_may() {
 }
 
 #[test]
-fn backfill_runs_each_minute_and_leaves_a_place_for_a_request() {
+fn backfill_runs_each_minute_and_a_run_that_found_no_place_is_not_kept() {
     let stack = Template::read().with(&[]);
     let backfill = stack.properties("BackfillFunction");
     assert_eq!(backfill["Events"]["EachMinute"]["Properties"]["Schedule"], "rate(1 minute)");
-    assert_eq!(backfill["ReservedConcurrentExecutions"], 2);
     // What the schedule could not start the next minute starts: nothing piles up behind a long run.
     let expected = json!({"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60});
     assert_eq!(backfill["EventInvokeConfig"], expected);
     assert_eq!(backfill["Events"]["EachMinute"]["Properties"]["RetryPolicy"], expected);
+}
+
+/// A new account has nothing to spare, and its deployment would fail; 0 itself would let no run start.
+#[test]
+fn no_place_is_kept_free_for_backfill_unless_chosen() {
+    let kept = |stack: &Stack| stack.properties("BackfillFunction").get("ReservedConcurrentExecutions").cloned();
+    assert_eq!(kept(&Template::read().with(&[])), None);
+    assert_eq!(kept(&Template::read().with(&[("BackfillConcurrency", "2")])), Some(json!("2")));
 }
 
 #[test]
