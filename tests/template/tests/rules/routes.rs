@@ -121,6 +121,20 @@ fn only_health_is_open() {
     }
 }
 
+/// Else anyone could take all that the gateway lets through, and a store's work for each.
+#[test]
+fn the_open_route_is_let_through_much_less_often_than_all_together() {
+    let stack = Template::read().with(&[]);
+    let api = stack.properties("HttpApi");
+    let open = &api["RouteSettings"]["GET /health"];
+    for limit in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
+        let [own, all] = [open, &api["DefaultRouteSettings"]].map(|it| it[limit].as_u64().expect("a number"));
+        assert!(own * 10 <= all, "{limit}");
+    }
+    // What a route does not say of itself it does not take from the default.
+    assert_eq!(open["DetailedMetricsEnabled"], api["DefaultRouteSettings"]["DetailedMetricsEnabled"]);
+}
+
 #[test]
 fn what_a_route_asks_for_is_defined_or_the_deployment_fails() {
     for stack in Template::read().stacks() {
