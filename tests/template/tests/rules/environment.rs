@@ -67,6 +67,17 @@ fn the_topic_is_named_where_it_is_published_to() {
     }
 }
 
+/// A topic's limit, beyond which whole calls are refused: an announcement above it goes as a reference.
+#[test]
+fn the_size_of_announcements_is_what_the_publisher_takes() {
+    for (publisher, expected) in [("eventbridge", "1048576"), ("sns", "262144")] {
+        let stack = Template::read().with(&[("Publisher", publisher), ("EventMaxBytes", "1048576")]);
+        for function in ["ProjectionFunction", "BackfillFunction"] {
+            assert_eq!(stack.function(function).environment["ANNALS_EVENT_MAX_BYTES"], expected, "{function}");
+        }
+    }
+}
+
 #[test]
 fn a_local_endpoint_is_named_on_no_real_stack() {
     for stack in Template::read().stacks() {
