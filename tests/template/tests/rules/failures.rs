@@ -31,6 +31,15 @@ fn the_rule_hands_every_event_of_the_relay_to_ingest() {
     assert_eq!(permission["SourceArn"], "${SalesforceRule.Arn}");
 }
 
+/// By a later word that the bus is another's, it would be deleted while the rule still hears it.
+#[test]
+fn the_bus_stays_when_the_stack_lets_go_of_it() {
+    let stack = stack();
+    for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+        assert_eq!(stack.resource("SalesforceBus")[policy], "Retain", "{policy}");
+    }
+}
+
 #[test]
 fn a_bus_that_is_there_is_not_made_again() {
     let source = "aws.partner/salesforce.com/00DQz0000004nNlMAI/relay";
