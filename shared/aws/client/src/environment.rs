@@ -36,13 +36,19 @@ impl Environment {
 
     /// These variables. An empty one counts as not set.
     pub fn new(values: impl IntoIterator<Item = (String, String)>) -> Self {
-        let values = values.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect();
-        Self { values, problems: Vec::new() }
+        Self { values: values.into_iter().collect(), problems: Vec::new() }
     }
 
     /// A variable that may be missing.
     pub fn optional(&self, name: &str) -> Option<String> {
-        self.values.get(name).cloned()
+        self.values.get(name).filter(|value| !is_empty(value)).cloned()
+    }
+
+    /// The names that begin so and are empty: to others that read them, that may be another thing than
+    /// not set.
+    pub fn empty(&self, beginning: &str) -> Vec<String> {
+        let begin_so = self.values.iter().filter(|(name, _)| name.starts_with(beginning));
+        begin_so.filter(|(_, value)| is_empty(value)).map(|(name, _)| name.clone()).collect()
     }
 
     /// A variable that must be there; where it is not, that is noted and an empty text stands in.
@@ -76,9 +82,21 @@ impl Environment {
     }
 }
 
+fn is_empty(value: &str) -> bool {
+    value.trim().is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_variable_is_not_set_and_known_to_be_empty() {
+        let values = [("URL", ""), ("URL_A", " "), ("URL_B", "b"), ("C", "")];
+        let environment = Environment::new(values.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(environment.optional("URL_A"), None);
+        assert_eq!(environment.empty("URL"), ["URL", "URL_A"]);
+    }
 
     #[test]
     fn every_problem_is_in_one_error() {

@@ -29,6 +29,9 @@ pub const LOG: &str = "ANNALS_LOG";
 /// Beginnings of ARNs of the IAM principals who may do what needs the admin scope, by comma.
 pub const ADMIN_ARNS: &str = "ANNALS_ADMIN_ARNS";
 
+/// How the names begin by which AWS's SDK is told of other endpoints than AWS's own.
+const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+
 /// The function's own name, which Lambda itself sets.
 const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
@@ -185,6 +188,7 @@ impl FunctionSettings {
     /// Read from the environment, or all that does not fit in one error.
     pub fn read(function: Function, mut environment: Environment) -> Result<Self, SettingsError> {
         let environment = &mut environment;
+        note_empty_endpoints(environment);
         let common = Settings::from_environment(environment);
         let search = match function {
             Function::Ingest => SearchSettings::nowhere(),
@@ -198,6 +202,16 @@ impl FunctionSettings {
         };
         environment.check()?;
         Ok(Self { common, search, publish })
+    }
+}
+
+/// Over an empty one the SDK panics at the first call. `sam local` sets one where it is not given the file
+/// of variables; on AWS there is none.
+fn note_empty_endpoints(environment: &mut Environment) {
+    for name in environment.empty(ENDPOINT_URL) {
+        environment.problem(format!(
+            "{name} is empty: a URL would fit (`sam local` takes it from the file of `--env-vars`), or no such variable"
+        ));
     }
 }
 
@@ -220,6 +234,18 @@ mod tests {
         check(Function::Ingest, &[], &tables);
         check(Function::Query, &[], &[tables[0], tables[1], search]);
         check(Function::Projection, &[(EVENTS_TABLE, "e"), (OPENSEARCH_DOMAIN, "d")], &[tables[1]]);
+    }
+
+    #[test]
+    fn an_empty_endpoint_is_refused_before_any_client_meets_it() {
+        const OF_DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+        const WOULD_FIT: &str =
+            "a URL would fit (`sam local` takes it from the file of `--env-vars`), or no such variable";
+        let empty = [(STATE_TABLE, "s"), (ENDPOINT_URL, ""), (OF_DYNAMODB, " ")];
+        let [all, one] = [ENDPOINT_URL, OF_DYNAMODB].map(|name| format!("{name} is empty: {WOULD_FIT}"));
+        check(Function::Ingest, &empty, &[&all, &one, "ANNALS_EVENTS_TABLE is not set"]);
+        let url = [(EVENTS_TABLE, "e"), (STATE_TABLE, "s"), (OF_DYNAMODB, "http://127.0.0.1:18000")];
+        check(Function::Ingest, &url, &[]);
     }
 
     #[test]
