@@ -11,6 +11,7 @@ mod functions;
 mod payloads;
 mod projection_payloads;
 mod rights;
+mod rights_held;
 mod rights_refused;
 mod routes;
 mod stream;

@@ -2,38 +2,52 @@
 
 use annals_template_tests::Template;
 
-use crate::rights::{changes_of_events, reaches_too_far};
+use crate::rights::changes_of_events;
+use crate::rights_held::too_many;
 
 /// The rights that ingest has on the events table, as they stand in the template.
-const RIGHTS: &str = "Action: [dynamodb:PutItem, dynamodb:Query, dynamodb:GetItem]";
+const RIGHTS: &str = "Action: [dynamodb:PutItem, dynamodb:Query]\n";
 
-/// What is found of a template in which ingest's statement about events is this.
-fn found(statement: &str) -> (Vec<String>, Vec<String>) {
+/// What is found of a template in which some of its text is another.
+fn found(text: &str, instead: &str) -> (Vec<String>, Vec<String>) {
     let path = annals_template_tests::repository().join("template.yaml");
-    let text = std::fs::read_to_string(path).expect("the template");
-    assert_eq!(text.matches(RIGHTS).count(), 1, "ingest's rights stand there once");
-    let stack = Template::of(&text.replace(RIGHTS, statement)).with(&[]);
-    (changes_of_events(&stack), reaches_too_far(&stack))
+    let template = std::fs::read_to_string(path).expect("the template");
+    assert_eq!(template.matches(text).count(), 1, "it stands there once");
+    let stack = Template::of(&template.replace(text, instead)).with(&[]);
+    (changes_of_events(&stack), too_many(&stack))
 }
 
 #[track_caller]
-fn check(statement: &str, changes: usize, too_far: usize) {
-    let (found_changes, found_too_far) = found(statement);
-    assert_eq!((found_changes.len(), found_too_far.len()), (changes, too_far), "{found_changes:?} {found_too_far:?}");
+fn check(statement: &str, changes: usize, expected: &[&str]) {
+    let (found_changes, too_many) = found(RIGHTS, &format!("{statement}\n"));
+    assert_eq!(found_changes.len(), changes, "{found_changes:?}");
+    let expected: Vec<_> =
+        expected.iter().map(|action| format!("IngestRole: {action} on ${{EventsTable.Arn}}")).collect();
+    assert_eq!(too_many, expected);
 }
 
 #[test]
 fn rights_beyond_the_append_are_found() {
-    check(RIGHTS, 0, 0);
-    check("Action: [dynamodb:PutItem, dynamodb:UpdateItem]", 1, 0);
-    check("Action: dynamodb:deleteitem", 1, 0);
-    check("Action: dynamodb:BatchWrite*", 1, 1);
-    check("Action: dynamodb:*", 14, 1);
-    check("Action: '*'", 14, 1);
+    check(RIGHTS.trim_end(), 0, &[]);
+    check("Action: [dynamodb:PutItem, dynamodb:UpdateItem]", 1, &["dynamodb:UpdateItem"]);
+    check("Action: dynamodb:deleteitem", 1, &["dynamodb:deleteitem"]);
+    check("Action: dynamodb:BatchWrite*", 1, &["dynamodb:BatchWrite*"]);
+    check("Action: dynamodb:*", 14, &["dynamodb:*"]);
+    check("Action: '*'", 14, &["*"]);
+}
+
+#[test]
+fn a_right_too_many_is_found_whatever_it_is_on() {
+    let last = "                  - sqs:GetQueueAttributes\n";
+    let (_, of_a_queue) = found(last, &format!("{last}                  - sqs:PurgeQueue\n"));
+    assert_eq!(of_a_queue, ["IngestRole: sqs:PurgeQueue on ${FailureQueue.Arn}"]);
+    let secret = "Resource: !Ref SalesforceCredentials";
+    let (_, of_all_secrets) = found(secret, "Resource: '*'");
+    assert_eq!(of_all_secrets, ["BackfillRole: secretsmanager:GetSecretValue on *"]);
 }
 
 #[test]
 #[should_panic(expected = "NotAction")]
 fn a_statement_that_names_what_it_leaves_out_is_refused() {
-    found("NotAction: dynamodb:DeleteItem");
+    found(RIGHTS, "NotAction: dynamodb:DeleteItem\n");
 }
