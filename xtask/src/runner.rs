@@ -59,6 +59,11 @@ impl Step {
         Self { name: name.into(), work: Box::new(work) }
     }
 
+    #[cfg(test)]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn run(&self, number: usize, of: usize) -> Row {
         println!("\n=== {number}/{of} {}", self.name);
         let started = Instant::now();

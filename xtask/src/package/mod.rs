@@ -1,7 +1,8 @@
 //! `cargo xtask package`: the functions as Lambda takes them.
 //!
 //! Promises four bootstraps for one processor, by `cargo lambda build` or by `sam build`, that Lambda's
-//! runtime can start. What builds them is fetched, in fixed versions. Nothing is run or deployed.
+//! runtime can start; by `sam build` from a template that `sam validate --lint` finds nothing in. What builds
+//! them is fetched, in fixed versions. Nothing is run or deployed.
 
 mod bootstrap;
 
@@ -45,10 +46,24 @@ pub(crate) fn steps(root: &'static Path, architecture: Architecture, by: By) -> 
     let needs = move || Ok(needed.iter().filter_map(|tool| python::needs(&tool.folder(root))).collect());
     let mut steps = vec![machine::step(root, needs)];
     steps.extend(tools.into_iter().map(|tool| Step::new(format!("tool: {tool}"), move || tool.provide(root))));
+    if by == By::Sam {
+        steps.push(Step::new("sam validate", move || sam_validate(root).run().map(|()| Outcome::Done)));
+    }
     steps.push(Step::new(format!("rust for {architecture}"), move || rust_target(root, architecture)));
     steps.push(Step::new("build", move || by.build(root, architecture).map(|()| Outcome::Done)));
     steps.push(Step::new("bootstraps", move || bootstraps(&by.output(root, architecture), architecture, by)));
     steps
+}
+
+/// The template as SAM itself reads it. Any region will do: nothing of an account is looked at.
+fn sam_validate(root: &Path) -> Cargo {
+    sam(root, "validate --lint").env("AWS_DEFAULT_REGION", "us-east-1")
+}
+
+/// As a module: its script knows only the name under which its folder was made.
+fn sam(root: &Path, arguments: &str) -> Cargo {
+    let python = PythonTool::Sam.folder(root).join("bin").join("python");
+    Cargo::program(&python.to_string_lossy(), root, &format!("-m samcli {arguments}")).env("SAM_CLI_TELEMETRY", "0")
 }
 
 /// The standard library for that processor, where rustup keeps it; else whoever installed Rust does.
@@ -86,12 +101,7 @@ impl By {
                 );
                 Cargo::program(&tools.join("cargo-lambda").to_string_lossy(), root, &line)
             }
-            // As a module: its script knows only the name under which its folder was made.
-            Self::Sam => {
-                let python = PythonTool::Sam.folder(root).join("bin").join("python");
-                let line = format!("-m samcli build --parameter-overrides Architecture={architecture}");
-                Cargo::program(&python.to_string_lossy(), root, &line).env("SAM_CLI_TELEMETRY", "0")
-            }
+            Self::Sam => sam(root, &format!("build --parameter-overrides Architecture={architecture}")),
         };
         // First in the path: zig is looked for as a module of the first Python in it.
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -176,6 +186,16 @@ mod tests {
             assert!(TEMPLATE.contains(&format!("CodeUri: functions/{function}\n")), "{function}");
         }
         assert_eq!(TEMPLATE.matches("Type: AWS::Serverless::Function\n").count(), FUNCTIONS.len());
+    }
+
+    #[test]
+    fn sam_reads_the_template_before_it_builds_from_it() {
+        let root = Path::new("/annals");
+        let steps = steps(root, Architecture::Arm64, By::Sam);
+        let place = |name: &str| steps.iter().position(|step| step.name() == name).expect("a step of that name");
+        assert!(place("tool: sam") < place("sam validate") && place("sam validate") < place("build"));
+        let python = PythonTool::Sam.folder(root).join("bin/python");
+        assert_eq!(sam_validate(root).line(), format!("{} -m samcli validate --lint", python.display()));
     }
 
     #[test]
