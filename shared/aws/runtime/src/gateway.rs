@@ -21,7 +21,7 @@ const ADMIN_SCOPE: &str = "admin";
 #[derive(Clone)]
 pub struct Gateway {
     router: Router,
-    /// ARNs, or beginnings of ARNs, of the IAM principals who may do what needs the admin scope.
+    /// ARNs of the IAM principals, or of what stands above them, who may do what needs the admin scope.
     admin_arns: Vec<String>,
 }
 
@@ -78,6 +78,37 @@ impl Gateway {
             return Some(GatewayCaller { is_admin: listed || claimed });
         }
         let arn = authorizer.iam.as_ref()?.user_arn.as_deref()?;
-        Some(GatewayCaller { is_admin: self.admin_arns.iter().any(|admin| arn.starts_with(admin.as_str())) })
+        Some(GatewayCaller { is_admin: self.admin_arns.iter().any(|admin| is_of(arn, admin)) })
+    }
+}
+
+/// Whether an ARN is that one, or one below it: `…:role/operators` has `…:role/operators/ann` below it, and
+/// `…:role/operators-readonly` beside it.
+fn is_of(arn: &str, admin: &str) -> bool {
+    let below = arn.strip_prefix(admin);
+    below.is_some_and(|rest| rest.is_empty() || admin.ends_with(['/', ':']) || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPERATORS: &str = "arn:aws:sts::111122223333:assumed-role/operators";
+
+    #[track_caller]
+    fn check(arn: &str, admin: &str, expected: bool) {
+        assert_eq!(is_of(arn, admin), expected, "{arn} by {admin}");
+    }
+
+    #[test]
+    fn an_admin_is_named_whole_or_up_to_a_boundary() {
+        let ann = format!("{OPERATORS}/ann");
+        check(&ann, &ann, true);
+        check(&ann, OPERATORS, true);
+        check(&ann, &format!("{OPERATORS}/"), true);
+        check(&ann, "arn:aws:sts::111122223333:", true);
+        check(&ann, &OPERATORS[..OPERATORS.len() - 1], false);
+        check(&format!("{ann}e"), &ann, false);
+        check(&format!("{OPERATORS}-readonly/ann"), OPERATORS, false);
     }
 }

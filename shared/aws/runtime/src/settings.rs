@@ -26,7 +26,7 @@ pub const OPENSEARCH_DOMAIN: &str = "ANNALS_OPENSEARCH_DOMAIN";
 pub const INDEX_PREFIX: &str = "ANNALS_INDEX_PREFIX";
 /// What is logged.
 pub const LOG: &str = "ANNALS_LOG";
-/// Beginnings of ARNs of the IAM principals who may do what needs the admin scope, by comma.
+/// ARNs of the IAM principals who may do what needs the admin scope, or of what stands above them, by comma.
 pub const ADMIN_ARNS: &str = "ANNALS_ADMIN_ARNS";
 
 /// How the names begin by which AWS's SDK is told of other endpoints than AWS's own.
