@@ -154,3 +154,18 @@ fn the_local_environment_names_what_the_template_names() {
     }
     assert!(repository().join("samconfig.toml").is_file());
 }
+
+#[test]
+fn the_page_shows_an_invocation_of_each_function_with_a_payload_of_its_own() {
+    let page = std::fs::read_to_string(repository().join("events/README.md")).expect("the page");
+    let shown = page.lines().filter_map(|line| line.trim().strip_prefix("sam local invoke "));
+    let mut functions = BTreeSet::new();
+    for invocation in shown {
+        let mut words = invocation.split_whitespace();
+        let (function, file) = (words.next().expect("a function"), words.nth(1).expect("a file"));
+        let file = file.strip_prefix("events/").expect("a file of this folder");
+        assert!(PAYLOADS.iter().any(|(known, _, of)| (*known, *of) == (file, function)), "{invocation}");
+        functions.insert(function);
+    }
+    assert_eq!(functions, PAYLOADS.iter().map(|(_, _, function)| *function).collect());
+}
