@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
+use tracing::Instrument;
 
 use crate::answer::{Results, json};
 use crate::problem::{Kind, Problem};
@@ -93,11 +94,11 @@ pub(crate) fn text_of(body: Result<Bytes, BytesRejection>) -> Result<String, Pro
 }
 
 /// Runs `work` apart from the request: a caller that hangs up ends the request, and must not end
-/// a change halfway between its store and its projection.
+/// a change halfway between its store and its projection. What it logs is the request's all the same.
 pub(crate) async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Problem> {
-    tokio::spawn(work).await.map_err(|error| Problem::internal(&error))
+    tokio::spawn(work.in_current_span()).await.map_err(|error| Problem::internal(&error))
 }
 
 fn problem_of(error: TakeError) -> Problem {

@@ -9,10 +9,10 @@ use annals_tests::changes::change;
 use serde_json::{Value, json};
 
 /// A value that stands in records and nowhere else.
-const VALUE: &str = "Quetzalcoatlus";
+pub(crate) const VALUE: &str = "Quetzalcoatlus";
 
 /// A created client with that value in every text.
-fn told_change(client: usize) -> Value {
+pub(crate) fn told_change(client: usize) -> Value {
     let mut change = change(0, client);
     for field in change["detail"]["payload"].as_object_mut().unwrap().values_mut() {
         if field.is_string() {
@@ -23,17 +23,24 @@ fn told_change(client: usize) -> Value {
 }
 
 /// The invocation's lines are JSON of one request, and show no value.
-fn check_lines(answer: &Answer, function: &str) {
+#[track_caller]
+pub(crate) fn check_lines(answer: &Answer, function: &str) {
     let lines = logged(&answer.lines);
     let ids: Vec<&Value> = lines.iter().map(|line| &line["span"]["request_id"]).collect();
     assert!(ids.iter().all(|id| id.is_string() && *id == ids[0]), "{function}: {lines:#?}");
     for line in &lines {
         assert!(line["timestamp"].is_string() && line["level"].is_string(), "{line}");
     }
-    assert!(!answer.lines.join("\n").contains(VALUE), "{function}: {:#?}", answer.lines);
+    let shown = answer.lines.iter().chain([&answer.errors]).find(|line| line.contains(VALUE));
+    assert_eq!(shown, None, "{function}");
     for line in metrics(&answer.lines) {
         assert!(ids.first().is_none_or(|id| line["request_id"] == **id), "{line}");
     }
+}
+
+/// The invocation's lines of one message.
+pub(crate) fn lines_of(answer: &Answer, message: &str) -> Vec<Value> {
+    logged(&answer.lines).into_iter().filter(|line| line["message"] == message).collect()
 }
 
 /// Its metrics, each of the form that CloudWatch reads.
@@ -76,7 +83,7 @@ async fn every_invocation_tells_its_request_and_records_and_never_a_value() {
     let stage = Stage::new().await;
     let events = json!([told_change(1), told_change(2)]).to_string();
     let taken = check_invocations(&stage.ingest(), "ingest", &events, &["ColdStart", "Stored"], &["Duplicate"]).await;
-    let of_records: Vec<Value> = logged(&taken.lines).into_iter().filter(|line| line["message"] == "taken").collect();
+    let of_records = lines_of(&taken, "taken");
     assert_eq!(of_records.len(), 2);
     for line in &of_records {
         assert!(line["aggregate"].as_str().unwrap().starts_with("Account#"), "{line}");
@@ -88,8 +95,7 @@ async fn every_invocation_tells_its_request_and_records_and_never_a_value() {
     let payload = batch(&records).to_string();
     let metrics = ["ColdStart", "LagMs", "Projected"];
     let projected = check_invocations(&stage.projection(), "projection", &payload, &metrics, &metrics[1..]).await;
-    let of_records: Vec<Value> =
-        logged(&projected.lines).into_iter().filter(|line| line["message"] == "projected").collect();
+    let of_records = lines_of(&projected, "projected");
     assert_eq!(of_records.len(), 2, "one a record");
     for line in &of_records {
         assert!(line["aggregate"].as_str().unwrap().starts_with("Account#"), "{line}");
@@ -102,6 +108,24 @@ async fn every_invocation_tells_its_request_and_records_and_never_a_value() {
     check_invocations(&stage.query(), "query", &one, &["ColdStart"], &[]).await;
     let schedule = of_file("backfill/schedule.json");
     check_invocations(&stage.backfill(), "backfill", &schedule, &["ColdStart"], &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_for_a_request_tells_whose_it_is_though_it_outlives_the_request() {
+    let (stage, path) = (Stage::new().await, "/events/salesforce");
+    let body = json!([told_change(1), told_change(2)]).to_string();
+    let events = request("POST", path, Caller::Reader, Some(&body)).to_string();
+    let taken = check_invocations(&stage.ingest(), "ingest", &events, &["ColdStart", "Stored"], &["Duplicate"]).await;
+    assert_eq!(lines_of(&taken, "taken").len(), 2);
+
+    let ingest = stage.ingest();
+    let refused = ingest.invoke_with(&request("POST", path, Caller::Reader, Some("{}"))).await;
+    check_lines(&refused, "ingest");
+    let id = lines_of(&refused, "taken")[0]["quarantine_id"].as_str().unwrap().to_owned();
+    let redrive = request("POST", &format!("/quarantine/{id}/redrive"), Caller::Admin, None);
+    let again = ingest.invoke_with(&redrive).await;
+    assert_eq!((again.http().0, lines_of(&again, "taken").len()), (200, 1));
+    check_lines(&again, "ingest");
 }
 
 #[tokio::test(flavor = "multi_thread")]
