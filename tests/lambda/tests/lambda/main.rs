@@ -10,6 +10,7 @@ mod emulator;
 mod inputs;
 mod outage;
 mod queue;
+mod rebuild;
 mod requests;
 mod shards;
 mod start;
