@@ -1,28 +1,30 @@
 //! OpenSearch or the bus away: what could not be done comes again, and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use annals_aws_runtime::settings::OPENSEARCH_ENDPOINT;
 use annals_lambda_tests::records::{batch, changed, sequence};
 use annals_lambda_tests::telling::total;
 use annals_lambda_tests::{Mapping, Stage, carry};
-use annals_services::{Fault, Match, Proxy, Rule, moto_endpoint};
+use annals_services::{Fault, Match, Proxy, Rule, SeenRequest, moto_endpoint};
 use annals_tests::changes::{change, record_id};
 use serde_json::Value;
 
-use crate::queue::{Bus, Details};
+use crate::queue::{Bus, Details, announced, versions};
 use crate::{changes, clients, get, named, take};
 
-/// How often each record's versions were announced.
-fn announced(details: &[Value]) -> BTreeMap<(String, u64, u64), usize> {
-    let mut announced = BTreeMap::new();
-    for detail in details {
-        let id = detail["external_id"].as_str().unwrap().to_owned();
-        let versions = (detail["from_version"].as_u64().unwrap(), detail["version"].as_u64().unwrap());
-        *announced.entry((id, versions.0, versions.1)).or_insert(0) += 1;
+/// What consumers make of announcements that may come twice: of each record those whose version is above
+/// that of the last.
+fn heeded(details: &[Value]) -> BTreeMap<String, Vec<(u64, u64)>> {
+    let mut heeded: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
+    for (id, from, to) in details.iter().map(versions) {
+        let known = heeded.entry(id).or_default();
+        if known.last().is_none_or(|(_, last)| to > *last) {
+            known.push((from, to));
+        }
     }
-    announced
+    heeded
 }
 
 /// How projection stands by what health says.
@@ -93,6 +95,37 @@ async fn an_outage_of_the_bus_names_what_it_kept_back_and_announces_it_once() {
     assert_eq!(carry(&records, &projection, Mapping::of(100)).await.invocations(), 1);
     let expected = [0, 1, 2].map(|client| ((record_id(client), 1, 1), 1));
     assert_eq!(announced(&bus.details().await), expected.into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_calls_to_the_bus_the_one_that_failed_is_made_again_and_consumers_heed_each_version_once() {
+    let stage = Stage::new().await;
+    let (proxy, bus) = (Proxy::start(&moto_endpoint()), Bus::new().await);
+    let projection = bus.publishing(stage.projection()).with("AWS_ENDPOINT_URL_EVENTBRIDGE", &proxy.endpoint());
+    // More records than one call takes. The call that has the fourth of them fails, whichever that is.
+    take(&stage.ingest(), &changes(14, 2)).await;
+    let records = stage.stream().await.read().await;
+    let has_the_fourth = |request: &SeenRequest| {
+        request.operation() == Some("PutEvents") && String::from_utf8_lossy(&request.body).contains(&record_id(3))
+    };
+    proxy.rule(Rule::always(Match::when(has_the_fourth), Fault::access_denied()));
+    let failing = carry(&records, &projection, Mapping { attempts: 1, ..Mapping::of(100) }).await;
+    let value = failing.answers[0].1.value();
+    let id_of = |record: &Value| record["dynamodb"]["NewImage"]["external_id"]["S"].as_str().unwrap().to_owned();
+    let kept_back: BTreeSet<String> =
+        records.iter().filter(|record| named(&value).contains(&sequence(record))).map(id_of).collect();
+    let told = bus.details().await;
+    let told_at_once: BTreeSet<String> = heeded(&told).into_keys().collect();
+    let all: BTreeSet<String> = records.iter().map(id_of).collect();
+    assert!(!told_at_once.is_empty(), "one call was taken");
+    assert_eq!(kept_back, &all - &told_at_once, "what was told is not named, and all else is");
+
+    proxy.heal();
+    assert_eq!(carry(&records[failing.done..], &projection, Mapping::of(100)).await.invocations(), 1);
+    let again = bus.details().await;
+    assert!(announced(&again).values().all(|times| *times == 1), "once a batch: {again:?}");
+    let expected: BTreeMap<String, Vec<(u64, u64)>> = all.into_iter().map(|id| (id, vec![(1, 2)])).collect();
+    assert_eq!(heeded(&[told, again].concat()), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! A bus and a topic of one test, with a queue behind them: what a consumer gets.
 
+use std::collections::BTreeMap;
+
 use annals_lambda_tests::Function;
 use annals_services::{Queue, moto_endpoint};
 use serde_json::{Value, json};
@@ -10,6 +12,21 @@ pub(crate) trait Details {
     async fn details(&self) -> Vec<Value>;
     /// A function that publishes there.
     fn publishing(&self, function: Function) -> Function;
+}
+
+/// Of which record an announcement is, and from which version to which.
+pub(crate) fn versions(detail: &Value) -> (String, u64, u64) {
+    let [from, to] = ["from_version", "version"].map(|name| detail[name].as_u64().unwrap());
+    (detail["external_id"].as_str().unwrap().to_owned(), from, to)
+}
+
+/// How often each record's versions were announced.
+pub(crate) fn announced(details: &[Value]) -> BTreeMap<(String, u64, u64), usize> {
+    let mut announced = BTreeMap::new();
+    for versions in details.iter().map(versions) {
+        *announced.entry(versions).or_insert(0) += 1;
+    }
+    announced
 }
 
 /// An EventBridge bus, with a rule to a queue for what comes from us.
