@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+mod aged;
 mod announcements;
 mod any_order;
 mod batches;
