@@ -16,6 +16,7 @@ mod requests;
 mod shards;
 mod start;
 mod strays;
+mod tables_away;
 mod told;
 mod way;
 
