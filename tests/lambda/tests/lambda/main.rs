@@ -9,6 +9,7 @@ mod any_order;
 mod batches;
 mod emulator;
 mod inputs;
+mod measured;
 mod outage;
 mod queue;
 mod rebuild;
