@@ -19,6 +19,7 @@ mod start;
 mod strays;
 mod tables_away;
 mod told;
+mod values;
 mod way;
 
 use std::collections::BTreeMap;
