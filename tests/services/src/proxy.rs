@@ -58,6 +58,11 @@ impl Proxy {
         self.requests().iter().filter(|request| request.is(name)).count()
     }
 
+    /// How many connections clients have opened since the start.
+    pub fn connections(&self) -> usize {
+        self.state.connections()
+    }
+
     /// Forgets the requests seen so far. The rules stay, and go on counting.
     pub fn clear(&self) {
         self.state.clear();

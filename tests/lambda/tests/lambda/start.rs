@@ -1,10 +1,17 @@
-//! How a function starts, and how it says that it cannot.
+//! How a function starts, what it keeps from then on, and how it says that it cannot.
 
 use std::collections::BTreeMap;
 
 use annals_aws_runtime::settings::Function as Name;
+use annals_aws_runtime::settings::OPENSEARCH_ENDPOINT;
+use annals_lambda_tests::records::batch;
 use annals_lambda_tests::{Function, Stage};
+use annals_services::{Proxy, dynamodb_endpoint, moto_endpoint};
+use annals_tests::changes::change;
 use serde_json::Value;
+
+use crate::queue::{Bus, Details};
+use crate::{named, take};
 
 async fn check(name: Name, environment: &[(&str, &str)], expected: &[&str]) {
     let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -46,4 +53,28 @@ async fn a_function_starts_where_its_services_are_away() {
         let error = answer.outcome.as_ref().err().map(String::as_str).unwrap_or_default();
         assert!(!error.contains("ExitError"), "{error}: {}", answer.errors);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_has_one_client_a_service_which_keeps_its_connection() {
+    let (stage, bus) = (Stage::new().await, Bus::new().await);
+    let services = [dynamodb_endpoint(), stage.opensearch.clone(), moto_endpoint()];
+    let [tables, search, events] = services.map(|endpoint| Proxy::start(&endpoint));
+    let ingest = stage.ingest().with("AWS_ENDPOINT_URL_DYNAMODB", &tables.endpoint());
+    for round in 0..3 {
+        take(&ingest, &[change(round, 0)]).await;
+        assert_eq!(tables.connections(), 1, "round {round}");
+    }
+    drop(ingest);
+
+    let projection = bus.publishing(stage.projection()).with("AWS_ENDPOINT_URL_EVENTBRIDGE", &events.endpoint());
+    let projection = projection.with("AWS_ENDPOINT_URL_DYNAMODB", &tables.endpoint());
+    let projection = projection.with(OPENSEARCH_ENDPOINT, &search.endpoint());
+    let before = tables.connections();
+    for record in stage.stream().await.read().await {
+        assert_eq!(named(&projection.invoke_with(&batch(&[record])).await.value()), [""; 0]);
+        let opened = [tables.connections() - before, search.connections(), events.connections()];
+        assert_eq!(opened, [1, 1, 1]);
+    }
+    assert_eq!(events.count("PutEvents"), 3, "each invocation spoke to each service");
 }

@@ -74,6 +74,7 @@ struct Seen {
     next: Number,
     requests: Vec<(Number, SeenRequest)>,
     rules: Vec<Rule>,
+    connections: usize,
 }
 
 impl State {
@@ -85,6 +86,15 @@ impl State {
         seen.next += 1;
         seen.requests.push((number, request));
         (number, fault)
+    }
+
+    /// Counts a connection that a client has opened.
+    pub(super) fn connected(&self) {
+        self.seen().connections += 1;
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.seen().connections
     }
 
     pub(super) fn forwarded(&self, number: Number) {

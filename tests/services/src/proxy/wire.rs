@@ -55,7 +55,10 @@ pub(super) async fn serve(listener: TcpListener, upstream: Arc<Upstream>) {
     loop {
         // Accepting fails for a client that has gone already, or for want of file handles: neither is for ever.
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(connection(stream, Arc::clone(&upstream)))),
+            Ok((stream, _)) => {
+                upstream.state.connected();
+                drop(tokio::spawn(connection(stream, Arc::clone(&upstream))));
+            }
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }

@@ -38,6 +38,18 @@ fn path_query_and_body_reach_the_service_on_one_connection() {
 }
 
 #[test]
+fn a_connection_is_counted_once_whatever_it_carries() {
+    let world = World::new();
+    let mut stream = world.connect();
+    for _ in 0..3 {
+        assert_eq!(exchange(&mut stream, &operation_request("PutItem")), Ended::Answered(200, "2 bytes".to_owned()));
+    }
+    assert_eq!(world.proxy.connections(), 1);
+    world.send("PutItem");
+    assert_eq!((world.proxy.connections(), world.proxy.count("PutItem")), (2, 4));
+}
+
+#[test]
 fn the_signed_host_stays_the_clients() {
     let world = World::new();
     let mut stream = world.connect();
