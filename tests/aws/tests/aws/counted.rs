@@ -1,4 +1,6 @@
 //! The services behind proxies that count.
+//!
+//! Promises that of what it counts no read was one that may miss what is stored.
 
 use annals_aws_tests::world::World;
 use annals_services::{Proxy, SeenRequest, dynamodb_endpoint, sdk_config};
@@ -25,16 +27,47 @@ impl Counted {
     pub(crate) fn seen(&self) -> (Vec<String>, Vec<String>) {
         let requests = self.proxy.requests();
         self.proxy.clear();
+        requests.iter().for_each(assert_consistent);
         let of = |table: &str| {
-            let is_of_it = |request: &&SeenRequest| {
-                let body: Value = serde_json::from_slice(&request.body).expect("DynamoDB is spoken to in JSON");
-                body["TableName"] == table
-            };
-            let name = |request: &SeenRequest| request.operation().unwrap_or_default().to_owned();
-            requests.iter().filter(is_of_it).map(name).collect::<Vec<_>>()
+            let is_of_it = |request: &&SeenRequest| tables(request).iter().any(|name| name == table);
+            requests.iter().filter(is_of_it).map(operation).collect::<Vec<_>>()
         };
         let (events, state) = (of(&self.world.events_table), of(&self.world.state_table));
         assert_eq!(events.len() + state.len(), requests.len(), "there are no other tables");
         (events, state)
     }
+}
+
+/// A request's body.
+fn body(request: &SeenRequest) -> Value {
+    serde_json::from_slice(&request.body).expect("DynamoDB is spoken to in JSON")
+}
+
+/// The name of its operation.
+fn operation(request: &SeenRequest) -> String {
+    request.operation().unwrap_or_default().to_owned()
+}
+
+/// The tables that it is about: those of a batch stand as keys.
+fn tables(request: &SeenRequest) -> Vec<String> {
+    let body = body(request);
+    match body["TableName"].as_str() {
+        Some(name) => vec![name.to_owned()],
+        None => body["RequestItems"].as_object().into_iter().flat_map(|items| items.keys().cloned()).collect(),
+    }
+}
+
+/// Fails where it is a read that may miss what was stored before.
+#[track_caller]
+fn assert_consistent(request: &SeenRequest) {
+    let body = body(request);
+    let is_consistent = match request.operation() {
+        Some("Query" | "GetItem" | "Scan") => body["ConsistentRead"] == true,
+        Some("BatchGetItem") => {
+            let tables = body["RequestItems"].as_object().expect("a batch names its tables");
+            tables.values().all(|items| items["ConsistentRead"] == true)
+        }
+        _ => true,
+    };
+    assert!(is_consistent, "{:?}: {body}", request.operation());
 }

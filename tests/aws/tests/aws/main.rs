@@ -2,6 +2,7 @@
 //! events in order, as they mostly are) and under every fault of its services.
 
 mod append;
+mod consistent;
 mod counted;
 mod faults;
 mod merged;

@@ -1,0 +1,71 @@
+//! Every read is consistent, also by the state table's local index: what was put is there for the
+//! next reader, whoever that is.
+
+use std::collections::BTreeSet;
+
+use annals_application::commands::CommandMetadata;
+use annals_application::ports::ReadOptions;
+use annals_aws_runtime::Installation;
+use annals_domain::identity::{EntityKey, Provider};
+use annals_domain::position::Version;
+use annals_tests::changes::change;
+use annals_tests::process::key_of;
+use uuid::Uuid;
+
+use crate::counted::Counted;
+
+/// A record, whose creation was taken in.
+async fn taken(installation: &Installation) -> EntityKey {
+    let input = change(0, 1).to_string();
+    let taken = installation.handler().take_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
+    key_of(&taken.expect("the store answers").results[0])
+}
+
+/// Checks what was asked for since the last look; that it was consistent, `seen` does.
+#[track_caller]
+fn check(counted: &Counted, expected: &[&str]) {
+    let (events, state) = counted.seen();
+    let found: BTreeSet<String> = events.into_iter().chain(state).collect();
+    assert_eq!(found, expected.iter().map(|name| (*name).to_owned()).collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_of_events_sees_all_that_is_stored() {
+    let counted = Counted::new("events-read").await;
+    let installation = counted.world.installation_by(&counted.config());
+    let key = taken(&installation).await;
+    counted.seen();
+    installation.store.heads(std::slice::from_ref(&key)).await.expect("the store answers");
+    installation.store.read(&key, &ReadOptions::from(Version::FIRST, 10)).await.expect("the store answers");
+    installation.store.read(&key, &ReadOptions::back_from(None, 10)).await.expect("the store answers");
+    check(&counted, &["Query"]);
+    installation.events.scan_page(0, 1, None).await.expect("the store answers");
+    check(&counted, &["Scan"]);
+    counted.world.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_of_state_sees_all_that_was_put() {
+    let counted = Counted::new("state-read").await;
+    let installation = counted.world.installation_by(&counted.config());
+    let (state, why) = (&installation.state, "the store answers");
+    let key = taken(&installation).await;
+    counted.seen();
+    state.snapshot(&key, Version::new(9)).await.expect(why);
+    state.noted_objects().await.expect(why);
+    installation.lags.lag_notes().await.expect(why);
+    check(&counted, &["Query"]);
+    // By the index.
+    state.hydration_tasks(10).await.expect(why);
+    state.jobs().await.expect(why);
+    state.parked(10).await.expect(why);
+    state.list_quarantine(None, 0, 10).await.expect(why);
+    check(&counted, &["Query"]);
+    state.checkpoint("work").await.expect(why);
+    state.chunk(Uuid::nil(), 0).await.expect(why);
+    state.quarantined("none").await.expect(why);
+    check(&counted, &["GetItem"]);
+    state.finish_hydration(&[key]).await.expect(why);
+    check(&counted, &["BatchGetItem"]);
+    counted.world.remove().await;
+}
