@@ -58,10 +58,15 @@ impl World {
     }
 
     /// The same, by another configuration: another process's, or one that is led by a proxy.
+    pub fn installation_by(&self, config: &SdkConfig) -> Installation {
+        self.installation_with(config, HandlerSettings::default())
+    }
+
+    /// The same, with a command handler that works in another way.
     ///
     /// # Panics
     /// Where a definition that ships is bad.
-    pub fn installation_by(&self, config: &SdkConfig) -> Installation {
+    pub fn installation_with(&self, config: &SdkConfig, handler: HandlerSettings) -> Installation {
         let settings = Settings {
             events_table: self.events_table.clone(),
             state_table: self.state_table.clone(),
@@ -69,7 +74,7 @@ impl World {
             log: "info".to_owned(),
             function_name: None,
             admin_arns: Vec::new(),
-            handler: HandlerSettings::default(),
+            handler,
         };
         Installation::new(config, settings).expect("the definitions that ship are good")
     }

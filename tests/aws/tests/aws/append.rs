@@ -1,6 +1,8 @@
 //! What an append costs.
 
-use annals_application::commands::{CommandHandler, CommandMetadata};
+use std::num::NonZeroUsize;
+
+use annals_application::commands::{CommandHandler, CommandMetadata, HandlerSettings};
 use annals_domain::identity::Provider;
 use annals_tests::changes::change;
 
@@ -34,5 +36,24 @@ async fn a_change_behind_a_head_that_is_not_known_is_two_requests() {
         let expected: &[&str] = if round == 0 { &["PutItem"] } else { &["Query", "PutItem"] };
         assert_eq!(counted.seen(), (expected.iter().map(|name| (*name).to_owned()).collect(), vec![]));
     }
+    counted.world.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_more_records_than_heads_are_kept_of_each_change_is_two_requests() {
+    let counted = Counted::new("bound").await;
+    let settings = HandlerSettings { warm_heads: NonZeroUsize::MIN, ..HandlerSettings::default() };
+    let handler = counted.world.installation_with(&counted.config(), settings).handler();
+    for round in 0..3 {
+        for record in [1, 2] {
+            assert_eq!(take(&handler, round, record).await, round as u64 + 1);
+            // The other record has taken the one place since.
+            let expected: &[&str] = if round == 0 { &["PutItem"] } else { &["Query", "PutItem"] };
+            let expected = expected.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(counted.seen(), (expected, vec![]), "round {round}, record {record}");
+        }
+    }
+    assert_eq!(take(&handler, 3, 2).await, 4);
+    assert_eq!(counted.seen(), (vec!["PutItem".to_owned()], vec![]), "the last one's head is kept");
     counted.world.remove().await;
 }
