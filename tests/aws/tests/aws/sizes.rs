@@ -9,6 +9,7 @@ use annals_application::commands::CommandMetadata;
 use annals_aws_event_store::{create_table_without_stream, item_size, write_units};
 use annals_aws_tests::world::World;
 use annals_services::unique_name;
+use annals_tests::process::key_of;
 use annals_tests::samples::{Sample, collected, sample_events};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde_dynamo::Item;
@@ -19,13 +20,28 @@ const UNIT: usize = 1_024;
 /// validation found. (The most are those of a record with many changes of one instant, which its
 /// head names.)
 const OVERHEAD: usize = 400;
+/// How many bytes an item may be off: an instant that ends in zeros is a shorter number.
+const OFF: usize = 8;
+
+/// The bytes of each item that the sample events of this repository come to, behind its sample's number.
+const SAMPLE_EVENTS: &str = "\
+    01:1075 02:796 03:900 04:674 05:763 06:924 07:699 08:867 09:804 10:786 10:895 11:852 12:780 13:1777 \
+    14:934 15:830 16:828 17:775 18:759 19:787 19:946 20:676 20:676 20:678 21:724 21:724 21:724 22:910 \
+    23:732 24:839 25:748 26:1038 27:688 28:856 29:1005 29:1021 30:652 30:652 31:769 31:771 32:916 33:603 \
+    36:804 37:683 37:942 38:830";
+
+/// The same of the collected samples.
+const COLLECTED: &str = "\
+    01:776 02:907 03:979 07:967 11:696 13:850 15:884 17:782 18:840 19:879 20:835 21:942 22:1474 23:1197 \
+    24:1281 26:811 27:984 30:644 31:632 32:612 40:726 41:696 42:988 46:727 47:741 49:840 61:771 62:1003 \
+    64:735 65:757 67:798 70:741";
 
 type SdkItem = HashMap<String, AttributeValue>;
 
 /// An item as it is stored.
 struct Stored {
-    /// Its record's id at the CRM.
-    record: String,
+    /// The sample that it comes from.
+    sample: String,
     overhead: usize,
     head: usize,
     warnings: usize,
@@ -37,9 +53,14 @@ struct Stored {
 async fn stored(samples: &[Sample]) -> Vec<Stored> {
     let world = World::new("sizes").await;
     let handler = world.installation().handler();
+    let mut sample_of = HashMap::new();
     for sample in samples {
         let taken = handler.take_body(sample.provider, &sample.text, CommandMetadata::default()).await;
-        taken.unwrap_or_else(|error| panic!("{}: {error}", sample.name));
+        for read in taken.unwrap_or_else(|error| panic!("{}: {error}", sample.name)).results {
+            if let Some(version) = read.version {
+                sample_of.insert((key_of(&read).to_string(), version.to_string()), sample.stem().to_owned());
+            }
+        }
     }
     let scratch = unique_name("sizes-again");
     create_table_without_stream(&world.client, &scratch).await.expect("DynamoDB makes a table");
@@ -50,14 +71,16 @@ async fn stored(samples: &[Sample]) -> Vec<Stored> {
         let put = world.client.put_item().table_name(&scratch).set_item(Some(item.clone()));
         let answer = put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.expect("it fits");
         let units = answer.consumed_capacity.and_then(|capacity| capacity.capacity_units).expect("it was asked for");
-        stored.push(measured(item, units));
+        let key = (item["entity_key"].as_s(), item["version"].as_n());
+        let key = (key.0.expect("a text").clone(), key.1.expect("a number").clone());
+        stored.push(measured(sample_of[&key].clone(), item, units));
     }
     world.client.delete_table().table_name(scratch).send().await.expect("a table of its own");
     world.remove().await;
     stored
 }
 
-fn measured(item: SdkItem, units: f64) -> Stored {
+fn measured(sample: String, item: SdkItem, units: f64) -> Stored {
     let size_of = |item: SdkItem| item_size(&Item::from(item));
     let without = |names: &[&str]| {
         let mut item = item.clone();
@@ -68,12 +91,11 @@ fn measured(item: SdkItem, units: f64) -> Stored {
     // The name of the data counts as overhead.
     let data = ["data", "data_1"].into_iter().find(|name| item.contains_key(*name)).expect("an event has data");
     let overhead = without(&[data, "warnings"]) + data.len();
-    let record = item.get("external_id").and_then(|id| id.as_s().ok()).expect("an event has its record").clone();
-    Stored { record, overhead, head: size - without(&["head"]), warnings: size - without(&["warnings"]), size, units }
+    Stored { sample, overhead, head: size - without(&["head"]), warnings: size - without(&["warnings"]), size, units }
 }
 
 #[track_caller]
-fn check(name: &str, stored: &[Stored], over_a_unit: usize) {
+fn check(name: &str, stored: &[Stored], said: &'static str, over_a_unit: usize) {
     let spread = |number: fn(&Stored) -> usize| {
         let mut numbers: Vec<usize> = stored.iter().map(number).collect();
         numbers.sort_unstable();
@@ -83,26 +105,43 @@ fn check(name: &str, stored: &[Stored], over_a_unit: usize) {
     println!("  item      {} bytes", spread(|item| item.size));
     println!("  overhead  {} bytes, of which the head {}", spread(|item| item.overhead), spread(|item| item.head));
     println!("  warnings  {} bytes", spread(|item| item.warnings));
-    let over = stored.iter().filter(|item| item.size > UNIT).map(|item| (item.size, item.record.as_str()));
+    let over = stored.iter().filter(|item| item.size > UNIT).map(|item| (item.size, item.sample.as_str()));
     let over: Vec<(usize, &str)> = over.collect();
     println!("  over a write unit: {over:?}");
     for item in stored {
         assert_eq!(item.units, write_units(item.size) as f64, "{} bytes", item.size);
-        assert!(item.overhead <= OVERHEAD, "{}: {} bytes beside the data", item.record, item.overhead);
+        assert!(item.overhead <= OVERHEAD, "{}: {} bytes beside the data", item.sample, item.overhead);
     }
     assert_eq!(over.len(), over_a_unit, "{over:?}");
     assert_eq!(stored.iter().filter(|item| item.units > 1.0).count(), over_a_unit);
+    check_sizes(stored, said);
+}
+
+/// Each item takes the bytes that it is said to take, and none is left out.
+#[track_caller]
+fn check_sizes(stored: &[Stored], said: &'static str) {
+    let mut found: Vec<(&str, usize)> = stored.iter().map(|item| (&item.sample[..2], item.size)).collect();
+    found.sort_unstable();
+    let read = |one: &'static str| {
+        let read = one.split_once(':').and_then(|(sample, size)| Some((sample, size.parse().ok()?)));
+        read.expect("a sample and the bytes of its item")
+    };
+    let expected: Vec<(&str, usize)> = said.split(' ').map(read).collect();
+    let is_near = |(one, other): (&(&str, usize), &(&str, usize))| one.0 == other.0 && one.1.abs_diff(other.1) <= OFF;
+    let is_as_said = found.len() == expected.len() && found.iter().zip(&expected).all(is_near);
+    let found: Vec<String> = found.iter().map(|(sample, size)| format!("{sample}:{size}")).collect();
+    assert!(is_as_said, "it is\n{}\nand not\n{said}", found.join(" "));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sample_event_takes_one_write_unit_and_little_beside_its_data() {
     // A long description, and two creations with all their fields, a little over.
-    check("sample events", &stored(&sample_events()).await, 3);
+    check("sample events", &stored(&sample_events()).await, SAMPLE_EVENTS, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collected_event_takes_one_write_unit_unless_its_text_is_long() {
     let Some(samples) = collected() else { return };
     // Two long texts that are no words of JSON, and a record of 2.5 KB of ids.
-    check("collected events", &stored(&samples).await, 3);
+    check("collected events", &stored(&samples).await, COLLECTED, 3);
 }
