@@ -1,7 +1,8 @@
 //! Lists: which partition an entry is in, how it sorts, and reading them in order.
 //!
 //! Promises consistent reads in the list's order, over all pages. Reads at most the wanted number
-//! from each partition, and all of them where they are to be counted.
+//! from each partition, and all of them, in as few requests as there are megabytes, where those that
+//! match a filter are to be counted.
 
 use annals_application::ports::PortError;
 use annals_domain::instant::Instant;
@@ -112,17 +113,25 @@ impl Table {
             }
             request = match wanted {
                 0 => request.select(Select::Count),
-                _ => request.limit(i32::try_from(wanted.min(PAGE)).unwrap_or(i32::MAX)),
+                // A limit is of entries looked at, not of those that match: it would make a request
+                // of each entry before the first that does.
+                _ if counts => request,
+                _ => request.limit(page_of(wanted)),
             };
             let answer = request.send().await.map_err(|error| self.failed(error))?;
             count += u64::try_from(answer.count).unwrap_or(0);
-            items.extend(answer.items.unwrap_or_default().into_iter().map(Item));
+            items.extend(answer.items.unwrap_or_default().into_iter().take(wanted).map(Item));
             start = answer.last_evaluated_key;
             if start.is_none() || (items.len() >= most && !counts) {
                 return Ok((items, count));
             }
         }
     }
+}
+
+/// The limit of a query that looks for that many.
+fn page_of(wanted: usize) -> i32 {
+    i32::try_from(wanted.min(PAGE)).unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]

@@ -138,6 +138,26 @@ async fn entries_of_more_than_a_page_are_counted_and_listed_over_all_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn entries_that_do_not_match_cost_no_request_each() {
+    let bench = Bench::new().await;
+    let store = bench.store();
+    let ids: Vec<String> = (0..300).map(|number| format!("{number:03}")).collect();
+    let settled = ids.iter().map(|id| async {
+        store.add_quarantine(entry(id, 1, 0)).await.expect("the store writes");
+        store.set_quarantine(id, QuarantineState::Dismissed, None).await.expect("the store writes");
+    });
+    join_all(settled).await;
+    for limit in [0, 1] {
+        bench.proxy.clear();
+        let found = store.list_quarantine(Some(QuarantineState::Open), 0, limit).await.expect("the store reads");
+        assert_eq!(found, (Vec::new(), 0));
+        assert_eq!(bench.proxy.count("Query"), 8, "one a partition, where {limit} are wanted");
+    }
+    let (page, count) = store.list_quarantine(None, 0, 1).await.expect("the store reads");
+    assert_eq!((page.len(), count), (1, 300));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_more_errors_than_there_is_room_for_the_first_are_kept() {
     let bench = Bench::new().await;
     let mut refused = entry("x", 1, 0);
