@@ -103,9 +103,8 @@ impl DueWork {
 
     async fn count(&self, done: &mut Done) -> Result<(), String> {
         let told = |error: PortError| format!("counting what waits: {}", log_chain(&error));
-        let tasks = self.state.hydration_tasks(COUNTED).await.map_err(told)?.len();
-        let jobs = self.state.jobs().await.map_err(told)?;
-        let jobs = jobs.iter().filter(|job| job.state.waits()).count();
+        let tasks = self.state.count_hydration(COUNTED).await.map_err(told)?;
+        let jobs = self.state.count_waiting_jobs().await.map_err(told)?;
         done.waiting_for_crm = tasks + jobs;
         if done.waiting_for_crm > 0 {
             tracing::warn!(tasks, jobs, "no CRM is connected: records wait to be read from it");

@@ -111,6 +111,9 @@ pub trait StateStore: Send + Sync {
     /// Tasks by due time, up to `limit`.
     async fn hydration_tasks(&self, limit: usize) -> Result<Vec<HydrationTask>, PortError>;
 
+    /// How many tasks there are, counted up to `at_most`.
+    async fn count_hydration(&self, at_most: usize) -> Result<usize, PortError>;
+
     /// Removes the tasks of those records, where there are any.
     async fn finish_hydration(&self, keys: &[EntityKey]) -> Result<(), PortError>;
 
@@ -133,11 +136,17 @@ pub trait StateStore: Send + Sync {
     /// All jobs, newest first.
     async fn jobs(&self) -> Result<Vec<BackfillJob>, PortError>;
 
+    /// How many jobs wait, whatever they were asked for with.
+    async fn count_waiting_jobs(&self) -> Result<usize, PortError>;
+
     /// Parks a projection; versions are joined with what is parked of the record already.
     async fn park(&self, parked: ParkedProjection) -> Result<(), PortError>;
 
     /// What is parked, oldest first, up to `limit`.
     async fn parked(&self, limit: usize) -> Result<Vec<ParkedProjection>, PortError>;
+
+    /// How many records are parked, counted up to `at_most`.
+    async fn count_parked(&self, at_most: usize) -> Result<usize, PortError>;
 
     /// Forgets what is parked of a record up to a version; what was parked beyond it since stays.
     async fn unpark(&self, key: &EntityKey, up_to: Version) -> Result<(), PortError>;

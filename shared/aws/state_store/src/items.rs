@@ -35,7 +35,7 @@ const BATCH_PAUSE: Duration = Duration::from_millis(25);
 const READS_A_CALL: usize = 100;
 const WRITES_A_CALL: usize = 25;
 
-const ENTRY: &str = "entry";
+pub(crate) const ENTRY: &str = "entry";
 
 pub(crate) type Attributes = HashMap<String, AttributeValue>;
 

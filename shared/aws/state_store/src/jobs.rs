@@ -1,12 +1,12 @@
 //! Backfill jobs.
 //!
 //! Promises that a job's entry stays small however long its input and its ids are: those are its
-//! body, which is written once and never again.
+//! body, which is written once and never again, and which nobody is sent who only counts.
 
 use annals_application::ports::{BackfillJob, BackfillMode, PortError};
 use annals_domain::identity::ExternalId;
 
-use crate::items::{Item, Place, Table, Verdict, number};
+use crate::items::{ENTRY, Item, Place, Table, Verdict, number};
 use crate::lists::{List, newest_first};
 
 /// One a wildcard, overflow or request: few.
@@ -59,6 +59,14 @@ pub(crate) async fn all(table: &Table) -> Result<Vec<BackfillJob>, PortError> {
         jobs.push(whole(table, &item).await?);
     }
     Ok(jobs)
+}
+
+pub(crate) async fn count_waiting(table: &Table) -> Result<usize, PortError> {
+    let entries = table.query(JOBS.partition(0)).projection_expression("pk, sk, #entry");
+    let entries = table.found(entries.expression_attribute_names("#entry", ENTRY)).await?;
+    let waits = |item: &Item| Ok(table.read::<BackfillJob>(item)?.state.waits());
+    let waiting: Result<Vec<bool>, PortError> = entries.iter().map(waits).collect();
+    Ok(waiting?.into_iter().filter(|waits| *waits).count())
 }
 
 async fn whole(table: &Table, item: &Item) -> Result<BackfillJob, PortError> {

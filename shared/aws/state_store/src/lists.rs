@@ -35,7 +35,8 @@ impl List {
         Place::new(self.partition(hash % self.partitions), id)
     }
 
-    fn partition(&self, number: u8) -> String {
+    /// The key of a partition.
+    pub(crate) fn partition(&self, number: u8) -> String {
         format!("{}#{number}", self.name)
     }
 }
@@ -74,6 +75,26 @@ impl Table {
         most: usize,
     ) -> Result<(Vec<Item>, u64), PortError> {
         self.merged(list, filter, most, true).await
+    }
+
+    /// How many entries a list has, counted up to `at_most`: one partition after the other, so that
+    /// no more are looked at than are counted.
+    pub(crate) async fn count(&self, list: &List, at_most: usize) -> Result<usize, PortError> {
+        let mut count = 0;
+        for number in 0..list.partitions {
+            let mut start = None;
+            while count < at_most {
+                let request = self.query(list.partition(number)).index_name(LIST_INDEX).select(Select::Count);
+                let request = request.limit(page_of(at_most - count)).set_exclusive_start_key(start);
+                let answer = request.send().await.map_err(|error| self.failed(error))?;
+                count += usize::try_from(answer.count).unwrap_or(0);
+                start = answer.last_evaluated_key;
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(count)
     }
 
     async fn merged(

@@ -63,6 +63,14 @@ pub(crate) async fn hydration_tasks(table: &Table, limit: usize) -> Result<Vec<H
     table.first(&TASKS, limit).await?.iter().map(|item| table.read(item)).collect()
 }
 
+pub(crate) async fn count_hydration(table: &Table, at_most: usize) -> Result<usize, PortError> {
+    table.count(&TASKS, at_most).await
+}
+
+pub(crate) async fn count_parked(table: &Table, at_most: usize) -> Result<usize, PortError> {
+    table.count(&PARKED, at_most).await
+}
+
 /// Reads first, a hundred records a request: most have no task, and a removal costs five times a read.
 pub(crate) async fn finish_hydration(table: &Table, keys: &[EntityKey]) -> Result<(), PortError> {
     let there: Vec<Place> = tasks_of(table, keys).await?.iter().map(Item::place).collect();

@@ -54,6 +54,10 @@ impl StateStore for DynamoStateStore {
         pending::hydration_tasks(&self.table, limit).await
     }
 
+    async fn count_hydration(&self, at_most: usize) -> Result<usize, PortError> {
+        pending::count_hydration(&self.table, at_most).await
+    }
+
     async fn finish_hydration(&self, keys: &[EntityKey]) -> Result<(), PortError> {
         pending::finish_hydration(&self.table, keys).await
     }
@@ -82,12 +86,20 @@ impl StateStore for DynamoStateStore {
         jobs::all(&self.table).await
     }
 
+    async fn count_waiting_jobs(&self) -> Result<usize, PortError> {
+        jobs::count_waiting(&self.table).await
+    }
+
     async fn park(&self, parked: ParkedProjection) -> Result<(), PortError> {
         pending::park(&self.table, &parked).await
     }
 
     async fn parked(&self, limit: usize) -> Result<Vec<ParkedProjection>, PortError> {
         pending::parked(&self.table, limit).await
+    }
+
+    async fn count_parked(&self, at_most: usize) -> Result<usize, PortError> {
+        pending::count_parked(&self.table, at_most).await
     }
 
     async fn unpark(&self, key: &EntityKey, up_to: Version) -> Result<(), PortError> {

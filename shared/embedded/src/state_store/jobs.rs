@@ -1,6 +1,6 @@
 //! Backfill jobs.
 
-use annals_application::ports::BackfillJob;
+use annals_application::ports::{BackfillJob, JobState};
 use annals_domain::identity::EntityName;
 use annals_domain::instant::Instant;
 use rusqlite::{Row, Transaction, params};
@@ -68,6 +68,13 @@ pub(super) fn all(transaction: &Transaction<'_>) -> Result<Vec<BackfillJob>, Fai
         " FROM backfill_job ORDER BY created_at DESC, id"
     ))?;
     statement.query_and_then([], read)?.collect()
+}
+
+pub(super) fn count_waiting(transaction: &Transaction<'_>) -> Result<usize, Failure> {
+    let mut statement = transaction.prepare_cached("SELECT state, count(*) FROM backfill_job GROUP BY state")?;
+    let counted = |row: &Row<'_>| -> Result<(JobState, usize), Failure> { Ok((named(row, 0)?, unsigned(row, 1)?)) };
+    let counts = statement.query_and_then([], counted)?.collect::<Result<Vec<_>, _>>()?;
+    Ok(counts.into_iter().filter(|(state, _)| state.waits()).map(|(_, count)| count).sum())
 }
 
 fn read(row: &Row<'_>) -> Result<BackfillJob, Failure> {

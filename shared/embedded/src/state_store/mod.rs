@@ -62,6 +62,10 @@ impl StateStore for SqliteStateStore {
         self.database.read("hydration_task", move |transaction| pending::hydration_tasks(transaction, limit)).await
     }
 
+    async fn count_hydration(&self, at_most: usize) -> Result<usize, PortError> {
+        self.database.read("hydration_task", move |transaction| pending::count_hydration(transaction, at_most)).await
+    }
+
     async fn finish_hydration(&self, keys: &[EntityKey]) -> Result<(), PortError> {
         if keys.is_empty() {
             return Ok(());
@@ -103,12 +107,20 @@ impl StateStore for SqliteStateStore {
         self.database.read("backfill_job", jobs::all).await
     }
 
+    async fn count_waiting_jobs(&self) -> Result<usize, PortError> {
+        self.database.read("backfill_job", jobs::count_waiting).await
+    }
+
     async fn park(&self, parked: ParkedProjection) -> Result<(), PortError> {
         self.database.write("parked", move |transaction| pending::park(transaction, &parked)).await
     }
 
     async fn parked(&self, limit: usize) -> Result<Vec<ParkedProjection>, PortError> {
         self.database.read("parked", move |transaction| pending::parked(transaction, limit)).await
+    }
+
+    async fn count_parked(&self, at_most: usize) -> Result<usize, PortError> {
+        self.database.read("parked", move |transaction| pending::count_parked(transaction, at_most)).await
     }
 
     async fn unpark(&self, key: &EntityKey, up_to: Version) -> Result<(), PortError> {

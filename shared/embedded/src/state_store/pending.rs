@@ -48,6 +48,18 @@ pub(super) fn hydration_tasks(transaction: &Transaction<'_>, limit: usize) -> Re
     statement.query_and_then([number(limit)], hydration_task)?.collect()
 }
 
+pub(super) fn count_hydration(transaction: &Transaction<'_>, at_most: usize) -> Result<usize, Failure> {
+    counted(transaction, "SELECT count(*) FROM (SELECT 1 FROM hydration_task LIMIT ?)", at_most)
+}
+
+pub(super) fn count_parked(transaction: &Transaction<'_>, at_most: usize) -> Result<usize, Failure> {
+    counted(transaction, "SELECT count(*) FROM (SELECT 1 FROM parked LIMIT ?)", at_most)
+}
+
+fn counted(transaction: &Transaction<'_>, sql: &str, at_most: usize) -> Result<usize, Failure> {
+    transaction.prepare_cached(sql)?.query_row([number(at_most)], |row| Ok(unsigned(row, 0)))?
+}
+
 fn hydration_task(row: &Row<'_>) -> Result<HydrationTask, Failure> {
     Ok(HydrationTask {
         key: key(row, 0)?,

@@ -122,6 +122,9 @@ impl StateStore for Unreachable {
     async fn hydration_tasks(&self, _: usize) -> Result<Vec<HydrationTask>, PortError> {
         unreachable()
     }
+    async fn count_hydration(&self, _: usize) -> Result<usize, PortError> {
+        unreachable()
+    }
     async fn finish_hydration(&self, _: &[EntityKey]) -> Result<(), PortError> {
         unreachable()
     }
@@ -143,10 +146,16 @@ impl StateStore for Unreachable {
     async fn jobs(&self) -> Result<Vec<BackfillJob>, PortError> {
         unreachable()
     }
+    async fn count_waiting_jobs(&self) -> Result<usize, PortError> {
+        unreachable()
+    }
     async fn park(&self, _: ParkedProjection) -> Result<(), PortError> {
         unreachable()
     }
     async fn parked(&self, _: usize) -> Result<Vec<ParkedProjection>, PortError> {
+        unreachable()
+    }
+    async fn count_parked(&self, _: usize) -> Result<usize, PortError> {
         unreachable()
     }
     async fn unpark(&self, _: &EntityKey, _: Version) -> Result<(), PortError> {

@@ -73,6 +73,29 @@ pub async fn jobs_come_newest_first(store: &impl StateStore) {
     assert_eq!(jobs(store).await, [b, a, c]);
 }
 
+/// Queued and waiting ones count; those that someone holds up, that run or that have ended do not.
+pub async fn jobs_that_wait_are_counted(store: &impl StateStore) {
+    let waiting = || async { store.count_waiting_jobs().await.expect("the store reads") };
+    assert_eq!(waiting().await, 0);
+    let states = [
+        (JobState::Queued, 1),
+        (JobState::Running, 1),
+        (JobState::Waiting, 2),
+        (JobState::Paused, 2),
+        (JobState::Done, 2),
+        (JobState::Failed, 2),
+        (JobState::Cancelled, 2),
+        (JobState::Waiting, 3),
+    ];
+    for (number, (state, expected)) in (1..).zip(states) {
+        assert!(add(store, &job(number, 10, state)).await);
+        assert_eq!(waiting().await, expected, "with one that is {state}");
+    }
+    let read = job(1, 10, JobState::Queued);
+    assert!(update(store, &BackfillJob { state: JobState::Running, ..read.clone() }, &read).await);
+    assert_eq!(waiting().await, 2);
+}
+
 /// State, reason, counts and times are brought on; input, mode and place in the list are not.
 pub async fn a_job_is_brought_on_and_what_was_asked_for_stays(store: &impl StateStore) {
     let mut asked = job(1, 10, JobState::Queued);

@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 
 pub use self::jobs::{
     a_job_comes_back_exactly, a_job_is_brought_on_and_what_was_asked_for_stays, a_job_is_kept_once,
-    a_job_that_another_brought_on_is_left, jobs_come_newest_first, of_many_who_bring_a_job_on_one_does,
+    a_job_that_another_brought_on_is_left, jobs_come_newest_first, jobs_that_wait_are_counted,
+    of_many_who_bring_a_job_on_one_does,
 };
 pub use self::leases::{
     a_finished_lease_is_gone, a_lease_has_one_holder, a_lease_that_ran_out_goes_on_with_its_checkpoint,
@@ -42,12 +43,14 @@ macro_rules! state_store_contract {
                 a_snapshot_may_be_put_again,
                 hydration_is_asked_once_a_record,
                 hydration_tasks_come_by_due_time,
+                what_waits_is_counted_as_far_as_is_asked,
                 finished_hydration_is_forgotten,
                 a_dropped_reason_leaves_the_others,
                 noted_objects_are_remembered_once,
                 a_job_is_kept_once,
                 a_job_comes_back_exactly,
                 jobs_come_newest_first,
+                jobs_that_wait_are_counted,
                 a_job_is_brought_on_and_what_was_asked_for_stays,
                 a_job_that_another_brought_on_is_left,
                 of_many_who_bring_a_job_on_one_does,
@@ -160,6 +163,25 @@ pub async fn hydration_tasks_come_by_due_time(store: &impl StateStore) {
     let found: Vec<_> = tasks(store, 3).await.into_iter().map(|task| task.due_at).collect();
     assert_eq!(found, [10, 20, 30].map(instant));
     assert!(tasks(store, 0).await.is_empty());
+}
+
+/// Tasks and parked records are counted, one a record, and no further than is asked.
+pub async fn what_waits_is_counted_as_far_as_is_asked(store: &impl StateStore) {
+    let names = ["a", "b", "c", "d", "e"];
+    let all = names.map(|name| task(name, 1, &[HydrationReason::Gap]));
+    store.ask_hydration(all.to_vec()).await.expect("the store writes");
+    for (name, at) in names.into_iter().zip(1..) {
+        store.park(park(name, (1, 2), at)).await.expect("the store writes");
+        store.park(park(name, (3, 4), at)).await.expect("the store writes");
+    }
+    for (at_most, expected) in [(0, 0), (1, 1), (4, 4), (5, 5), (9, 5)] {
+        assert_eq!(store.count_hydration(at_most).await.expect("the store reads"), expected, "at most {at_most}");
+        assert_eq!(store.count_parked(at_most).await.expect("the store reads"), expected, "at most {at_most}");
+    }
+    store.finish_hydration(&[key("a")]).await.expect("the store writes");
+    store.unpark(&key("a"), Version::new(9)).await.expect("the store writes");
+    assert_eq!(store.count_hydration(9).await.expect("the store reads"), 4);
+    assert_eq!(store.count_parked(9).await.expect("the store reads"), 4);
 }
 
 /// Finished tasks are gone; finishing what is not there is no error; later requests start afresh.

@@ -94,6 +94,10 @@ async fn jobs_of_more_than_a_page_and_an_input_of_more_than_an_item_are_listed_w
     assert!(bench.proxy.count("Query") > 1, "the inputs together pass a page's megabyte");
 
     bench.proxy.clear();
+    assert_eq!(store.count_waiting_jobs().await.expect("the store reads"), 25);
+    assert_eq!(bench.proxy.count("BatchGetItem"), 0, "no part of a body is read to count");
+
+    bench.proxy.clear();
     let ended = BackfillJob { state: JobState::Done, ..jobs[24].clone() };
     assert!(store.update_job(&ended, &jobs[24]).await.expect("the store writes"));
     assert_eq!(bench.proxy.requests().len(), 2, "an update reads and writes the entry, and no part of the body");
