@@ -75,8 +75,6 @@ pub enum Admission {
     },
     /// It is stored already.
     Duplicate,
-    /// Only the events before the head can tell.
-    LookBack,
 }
 
 impl Head {
@@ -144,19 +142,20 @@ impl Head {
         head.map_or(now, |head| head.recorded_at.max(now))
     }
 
-    /// Whether the change at `position` may be stored behind this head.
-    pub fn admit(head: Option<&Self>, position: &Position) -> Admission {
-        let Some(head) = head else { return Admission::New { at_image: false } };
+    /// Whether the change at `position` may be stored behind this head; `None` where only the events
+    /// before the head can tell ([`LookBack`]).
+    pub fn admit(head: Option<&Self>, position: &Position) -> Option<Admission> {
+        let Some(head) = head else { return Some(Admission::New { at_image: false }) };
         if position.instant > head.highest {
-            return Admission::New { at_image: false };
+            return Some(Admission::New { at_image: false });
         }
         if position.instant < head.highest {
-            return Admission::LookBack;
+            return None;
         }
         if head.at_highest.contains(&position.event_id) {
-            return Admission::Duplicate;
+            return Some(Admission::Duplicate);
         }
-        if head.more_at_highest { Admission::LookBack } else { Admission::New { at_image: head.image_at_highest } }
+        (!head.more_at_highest).then_some(Admission::New { at_image: head.image_at_highest })
     }
 }
 

@@ -241,7 +241,7 @@ impl Scenario {
         let shape = self.shape();
         let dialect = self.dialects.get(Provider::Salesforce).expect("the plain dialect");
         let head = self.head.as_ref();
-        self.was_stored = matches!(Head::admit(head, &incoming.change.position), Admission::New { .. });
+        self.was_stored = matches!(Head::admit(head, &incoming.change.position), Some(Admission::New { .. }));
         let now = at(86_400 * 300);
         let report = validate(&Subject { incoming: &incoming, head, shape: &shape, dialect: &**dialect, now });
         let version = head.map_or(Version::FIRST, |head| head.version.next());

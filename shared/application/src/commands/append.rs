@@ -124,7 +124,7 @@ impl<'a> Rounds<'a> {
             let head = self.working.get(&change.key).and_then(Option::as_ref);
             let meets_image = match self.admit(&change, head, added.get(&change.key)).await? {
                 Admission::New { at_image } => at_image,
-                Admission::Duplicate | Admission::LookBack => {
+                Admission::Duplicate => {
                     self.settled.push((change, Settled::Duplicate));
                     continue;
                 }
@@ -158,9 +158,8 @@ impl<'a> Rounds<'a> {
         added: Option<&Vec<(Position, Head)>>,
     ) -> Result<Admission, CommandError> {
         let position = change.incoming.change.position;
-        let first = Head::admit(head, &position);
-        if first != Admission::LookBack {
-            return Ok(first);
+        if let Some(answer) = Head::admit(head, &position) {
+            return Ok(answer);
         }
         let mut look_back = LookBack::new(position);
         for (stored, head) in added.into_iter().flatten().rev() {
