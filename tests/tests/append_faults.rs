@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -39,15 +40,18 @@ enum Fault {
     Missing,
 }
 
-/// A store that fails as scripted, then works.
+/// A store that fails as scripted, then works; and how often it was called.
 struct Faulty {
     store: SqliteEventStore,
     script: Mutex<VecDeque<Fault>>,
+    appends: AtomicUsize,
+    reads_of_heads: AtomicUsize,
 }
 
 #[async_trait]
 impl EventStore for Faulty {
     async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
+        self.appends.fetch_add(1, Ordering::SeqCst);
         let fault = self.script.lock().unwrap().pop_front();
         let error = |kind| PortError::new(kind, "events", "scripted");
         let count = events.len();
@@ -65,6 +69,7 @@ impl EventStore for Faulty {
     }
 
     async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<Head>>, PortError> {
+        self.reads_of_heads.fetch_add(1, Ordering::SeqCst);
         self.store.heads(keys).await
     }
 
@@ -77,6 +82,7 @@ struct Bench {
     handler: CommandHandler,
     store: SqliteEventStore,
     faulty: Arc<Faulty>,
+    database: Database,
     _folder: tempfile::TempDir,
 }
 
@@ -85,19 +91,34 @@ fn bench(deadline: Duration) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("annals.db")).unwrap();
     let store = SqliteEventStore::new(database.clone());
-    let faulty = Arc::new(Faulty { store: store.clone(), script: Mutex::new(VecDeque::new()) });
+    let faulty = Arc::new(Faulty {
+        store: store.clone(),
+        script: Mutex::new(VecDeque::new()),
+        appends: AtomicUsize::new(0),
+        reads_of_heads: AtomicUsize::new(0),
+    });
+    let handler = handler(Arc::clone(&faulty) as Arc<dyn EventStore>, &database, deadline);
+    Bench { handler, store, faulty, database, _folder: folder }
+}
+
+/// A handler as a process of its own would have it.
+fn handler(store: Arc<dyn EventStore>, database: &Database, deadline: Duration) -> CommandHandler {
     let dialects = Dialects::new([Arc::new(Salesforce::new(None)) as Arc<dyn Dialect>]);
-    let catalog = Arc::new(Catalog::built_in(&dialects).unwrap());
-    let handler = CommandHandler::new(
-        Arc::clone(&faulty) as Arc<dyn EventStore>,
-        Arc::new(SqliteStateStore::new(database)),
-        catalog,
+    CommandHandler::new(
+        store,
+        Arc::new(SqliteStateStore::new(database.clone())),
+        Arc::new(Catalog::built_in(&dialects).unwrap()),
         dialects,
         Arc::new(SystemClock),
         Arc::new(RandomIds),
         HandlerSettings { deadline, ..HandlerSettings::default() },
-    );
-    Bench { handler, store, faulty, _folder: folder }
+    )
+}
+
+async fn take(handler: &CommandHandler, inputs: &[String]) -> Result<Vec<EventRead>, CommandError> {
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let commands = handler.commands_of(Provider::Salesforce, &inputs, &CommandMetadata::default());
+    Ok(handler.handle(commands).await?.into_iter().flatten().collect())
 }
 
 impl Bench {
@@ -106,9 +127,12 @@ impl Bench {
     }
 
     async fn take(&self, inputs: &[String]) -> Result<Vec<EventRead>, CommandError> {
-        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
-        let commands = self.handler.commands_of(Provider::Salesforce, &inputs, &CommandMetadata::default());
-        Ok(self.handler.handle(commands).await?.into_iter().flatten().collect())
+        take(&self.handler, inputs).await
+    }
+
+    /// How many appends and how many reads of heads there were since the last look.
+    fn calls(&self) -> (usize, usize) {
+        (self.faulty.appends.swap(0, Ordering::SeqCst), self.faulty.reads_of_heads.swap(0, Ordering::SeqCst))
     }
 
     /// The versions in the stream of the first answer's record.
@@ -180,4 +204,18 @@ async fn a_missing_table_fails_at_once_and_not_as_retryable() {
     bench.failing([Fault::Missing]);
     let error = bench.take(&inputs(1)).await.expect_err("it fails");
     assert!(!error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_duplicate_that_another_stored_leaves_the_head_that_is_there_warm() {
+    let bench = bench(LONG);
+    let inputs = inputs(3);
+    bench.take(&inputs[..1]).await.unwrap();
+    let other = handler(Arc::new(bench.store.clone()), &bench.database, LONG);
+    assert_eq!(outcomes(&take(&other, &inputs[1..2]).await.unwrap()), [Outcome::Stored]);
+    bench.calls();
+    assert_eq!(outcomes(&bench.take(&inputs[1..2]).await.unwrap()), [Outcome::Duplicate]);
+    assert_eq!(bench.calls(), (1, 0), "the conflict tells");
+    assert_eq!(outcomes(&bench.take(&inputs[2..]).await.unwrap()), [Outcome::Stored]);
+    assert_eq!(bench.calls(), (1, 0), "the next change stands behind what is there");
 }

@@ -190,12 +190,17 @@ impl<'a> Rounds<'a> {
         last_error: &mut Option<PortError>,
     ) -> Result<Next, CommandError> {
         match answer {
-            Ok(()) => Ok(self.stored(change, stored)),
+            Ok(()) => Ok(self.stored(change, stored, &stored.head)),
             Err(AppendError::Conflict { event_id, head }) if event_id == stored.event.event_id() => {
-                // Whatever is decided again stands behind that event, or behind newer ones.
+                // Whatever is decided again stands behind that event as it is there, or behind newer ones.
+                let next = if change.may_be_stored {
+                    self.stored(change, stored, &head)
+                } else {
+                    self.handler.keep_warm(&change.key, Some(&head));
+                    Next::Settled(Settled::Duplicate)
+                };
                 self.working.insert(change.key.clone(), Some(*head));
-                let is_ours = change.may_be_stored;
-                Ok(if is_ours { self.stored(change, stored) } else { Next::Settled(Settled::Duplicate) })
+                Ok(next)
             }
             Err(AppendError::Conflict { head, .. }) => {
                 self.handler.keep_warm(&change.key, None);
@@ -226,10 +231,11 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    fn stored(&self, change: &Pending, stored: &StoredEvent) -> Next {
-        self.handler.keep_warm(&change.key, Some(&stored.head));
+    /// A change that is stored, with the head that is stored there.
+    fn stored(&self, change: &Pending, stored: &StoredEvent, head: &Head) -> Next {
+        self.handler.keep_warm(&change.key, Some(head));
         self.handler.remember(stored, &change.incoming.change);
-        let awaits_base = stored.head.base.is_none();
+        let awaits_base = head.base.is_none();
         Next::Settled(Settled::Stored { event: Arc::clone(&stored.event), awaits_base })
     }
 
