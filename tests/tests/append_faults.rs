@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use annals_application::commands::{
     CommandError, CommandHandler, CommandMetadata, EventRead, HandlerSettings, Outcome,
@@ -218,4 +218,21 @@ async fn a_duplicate_that_another_stored_leaves_the_head_that_is_there_warm() {
     assert_eq!(bench.calls(), (1, 0), "the conflict tells");
     assert_eq!(outcomes(&bench.take(&inputs[2..]).await.unwrap()), [Outcome::Stored]);
     assert_eq!(bench.calls(), (1, 0), "the next change stands behind what is there");
+}
+
+#[tokio::test]
+async fn while_the_store_is_throttled_it_is_asked_seldom_and_for_no_head_twice() {
+    let (bench, inputs) = (bench(LONG), inputs(3));
+    bench.take(&inputs[..1]).await.unwrap();
+    bench.calls();
+    for (handler, input, reads_of_heads) in [
+        (&bench.handler, &inputs[1..2], 0),
+        (&handler(Arc::clone(&bench.faulty) as _, &bench.database, LONG), &inputs[2..], 1),
+    ] {
+        bench.failing([Fault::Throttled; 5]);
+        let start = Instant::now();
+        assert_eq!(outcomes(&take(handler, input).await.unwrap()), [Outcome::Stored]);
+        assert_eq!(bench.calls(), (6, reads_of_heads));
+        assert!(start.elapsed() > Duration::from_millis(1_500), "it took {:?}", start.elapsed());
+    }
 }

@@ -32,6 +32,10 @@ const LONGEST_WAIT: Duration = Duration::from_millis(60);
 const LONGEST_WAIT_APPENDS: u32 = 24;
 /// An append that takes longer than this met no other writer but an outage.
 const LONGEST_APPEND: Duration = Duration::from_millis(25);
+/// The first and the longest wait behind a round in which the store was throttled or did not answer:
+/// it has too much to do already, or is not there, and nobody else's success is waited for.
+const FIRST_OUTAGE_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_OUTAGE_WAIT: Duration = Duration::from_secs(3);
 
 /// What became of a pending change.
 pub(super) enum Settled {
@@ -61,7 +65,7 @@ impl<'a> Rounds<'a> {
         let asked = self.commands.iter().filter_map(|command| command.metadata.deadline).min();
         let deadline = asked.unwrap_or_else(|| Moment::now() + self.handler.settings.deadline);
         let mut unanswered: Vec<(Pending, StoredEvent)> = Vec::new();
-        let mut last_error = None;
+        let (mut outages, mut last_error) = (0, None);
         for round in 0_u32.. {
             self.load_heads(&pending).await?;
             let mut decided = std::mem::take(&mut unanswered);
@@ -73,8 +77,9 @@ impl<'a> Rounds<'a> {
             let (count, asked) = (u32::try_from(events.len()).unwrap_or(u32::MAX), Moment::now());
             let answers = self.handler.store.append(events).await;
             let an_append = asked.elapsed() / count.max(1);
+            let mut outage = None;
             for ((change, stored), answer) in decided.into_iter().zip(answers) {
-                match self.take_answer(&change, &stored, answer, &mut last_error)? {
+                match self.take_answer(&change, &stored, answer, &mut outage)? {
                     Next::Settled(settled) => self.settled.push((change, settled)),
                     Next::Decide => pending.push(change),
                     Next::Repeat => unanswered.push((Pending { may_be_stored: true, ..change }, stored)),
@@ -83,7 +88,13 @@ impl<'a> Rounds<'a> {
             if pending.is_empty() && unanswered.is_empty() {
                 break;
             }
-            self.wait(longest_wait(round, an_append), deadline, &mut last_error).await?;
+            outages = if outage.is_some() { outages + 1 } else { 0 };
+            last_error = outage.or(last_error);
+            let wait = match outages {
+                0 => writers_wait(round, an_append),
+                outages => outage_wait(outages),
+            };
+            self.wait(wait, deadline, &mut last_error).await?;
         }
         Ok(self.settled)
     }
@@ -107,7 +118,11 @@ impl<'a> Rounds<'a> {
             return Ok(());
         }
         let heads = self.handler.store.heads(&missing).await.map_err(CommandError::Port)?;
-        self.working.extend(missing.into_iter().zip(heads));
+        for (key, head) in missing.into_iter().zip(heads) {
+            // Should the store be throttled, it is not asked for the head again.
+            self.handler.keep_warm(&key, head.as_ref());
+            self.working.insert(key, head);
+        }
         Ok(())
     }
 
@@ -187,7 +202,7 @@ impl<'a> Rounds<'a> {
         change: &Pending,
         stored: &StoredEvent,
         answer: Result<(), AppendError>,
-        last_error: &mut Option<PortError>,
+        outage: &mut Option<PortError>,
     ) -> Result<Next, CommandError> {
         match answer {
             Ok(()) => Ok(self.stored(change, stored, &stored.head)),
@@ -213,14 +228,15 @@ impl<'a> Rounds<'a> {
             }
             Err(AppendError::NotTried) => Ok(Next::Decide),
             Err(AppendError::NotApplied(error)) if error.is_retryable() => {
-                self.forget(&change.key);
-                *last_error = Some(error);
+                // What is warm is the head before, and still right.
+                self.working.remove(&change.key);
+                *outage = Some(error);
                 Ok(Next::Decide)
             }
             Err(AppendError::OutcomeUnknown(error)) => {
                 self.handler.keep_warm(&change.key, None);
                 self.working.insert(change.key.clone(), Some(stored.head.clone()));
-                *last_error = Some(error);
+                *outage = Some(error);
                 Ok(Next::Repeat)
             }
             Err(AppendError::NotApplied(error)) if error.kind == PortErrorKind::Rejected => {
@@ -244,15 +260,15 @@ impl<'a> Rounds<'a> {
         self.working.remove(key);
     }
 
-    /// Waits up to `longest`, and never as long as another writer would.
+    /// Waits, each call by a chance of its own; gives up where the deadline would pass meanwhile.
     async fn wait(
         &self,
-        longest: Duration,
+        wait: Wait,
         deadline: Moment,
         last_error: &mut Option<PortError>,
     ) -> Result<(), CommandError> {
-        let jitter = self.handler.ids.fresh().as_u128() % longest.as_micros().max(1);
-        let wait = Duration::from_millis(1) + Duration::from_micros(u64::try_from(jitter).unwrap_or_default());
+        let jitter = self.handler.ids.fresh().as_u128() % wait.spread.as_micros().max(1);
+        let wait = wait.least + Duration::from_micros(u64::try_from(jitter).unwrap_or_default());
         if Moment::now() + wait >= deadline {
             return Err(last_error.take().map_or(CommandError::Contended, CommandError::Port));
         }
@@ -261,11 +277,24 @@ impl<'a> Rounds<'a> {
     }
 }
 
-/// How long the wait behind a round may be: longer from round to round.
-fn longest_wait(round: u32, an_append: Duration) -> Duration {
+/// How long to wait behind a round: so long at least, and by chance up to so much longer.
+struct Wait {
+    least: Duration,
+    spread: Duration,
+}
+
+/// Behind a round that other writers won: longer from round to round.
+fn writers_wait(round: u32, an_append: Duration) -> Wait {
     let an_append = an_append.min(LONGEST_APPEND);
     let first = FIRST_WAIT.max(an_append * FIRST_WAIT_APPENDS);
-    (first * (1 << round.min(10))).min(LONGEST_WAIT.max(an_append * LONGEST_WAIT_APPENDS))
+    let spread = (first * (1 << round.min(10))).min(LONGEST_WAIT.max(an_append * LONGEST_WAIT_APPENDS));
+    Wait { least: Duration::from_millis(1), spread }
+}
+
+/// Behind so many rounds in a row in which the store was throttled or did not answer.
+fn outage_wait(outages: u32) -> Wait {
+    let longest = (FIRST_OUTAGE_WAIT * (1 << outages.saturating_sub(1).min(10))).min(LONGEST_OUTAGE_WAIT);
+    Wait { least: longest / 2, spread: longest / 2 }
 }
 
 /// What is to be done with a change after an answer.
@@ -281,8 +310,8 @@ mod tests {
 
     #[track_caller]
     fn check(append_ms: u64, longest_ms: [u64; 4]) {
-        let longest = [0, 1, 4, u32::MAX].map(|round| longest_wait(round, Duration::from_millis(append_ms)));
-        let longest = longest.map(|wait| wait.as_millis() as u64);
+        let longest = [0, 1, 4, u32::MAX].map(|round| writers_wait(round, Duration::from_millis(append_ms)));
+        let longest = longest.map(|wait| wait.spread.as_millis() as u64);
         assert_eq!(longest, longest_ms, "an append of {append_ms} ms");
     }
 
@@ -292,5 +321,15 @@ mod tests {
         check(1, [8, 16, 60, 60]);
         check(10, [80, 160, 240, 240]);
         check(5_000, [200, 400, 600, 600]);
+    }
+
+    #[test]
+    fn waits_behind_an_outage_double_from_a_tenth_of_a_second_to_three() {
+        let longest = [1, 2, 5, 6, u32::MAX].map(|outages| {
+            let wait = outage_wait(outages);
+            assert_eq!(wait.least, wait.spread, "at least half of the longest");
+            (wait.least + wait.spread).as_millis()
+        });
+        assert_eq!(longest, [100, 200, 1_600, 3_000, 3_000]);
     }
 }
