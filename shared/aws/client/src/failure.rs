@@ -1,11 +1,13 @@
 //! What an SDK error means for the caller.
 //!
-//! Promises that nothing is called "not done" unless the service said so. Whoever cannot tell says
-//! `OutcomeUnknown`, which every caller may answer by the same call.
+//! Promises that nothing is called "not done" unless the service said so, or nothing could be sent.
+//! Whoever cannot tell says `OutcomeUnknown`, which every caller may answer by the same call.
 
 use std::error::Error;
 
 use annals_application::ports::{PortError, PortErrorKind};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_http::endpoint::error::ResolveEndpointError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -50,6 +52,11 @@ const MISCONFIGURED: [&str; 13] = [
     "EndpointDisabled",
 ];
 
+/// What an operator may do where the SDK has nothing to sign or to address a request with.
+const NO_CREDENTIALS: &str = "there are no credentials; AWS_PROFILE names a profile that has some, AWS_ACCESS_KEY_ID \
+                              and AWS_SECRET_ACCESS_KEY do without";
+const NO_ENDPOINT: &str = "there is no endpoint to call; AWS_REGION, or `region` in the profile, says where it is";
+
 /// What stands for the code of an answer that has none.
 const NO_CODE: &str = "no code";
 
@@ -86,8 +93,23 @@ fn of_connector(error: Option<&ConnectorError>) -> (PortErrorKind, String) {
         Some(error) if error.is_timeout() => (PortErrorKind::OutcomeUnknown, "no answer in time".to_owned()),
         Some(error) if error.is_io() => (PortErrorKind::OutcomeUnknown, "the connection failed".to_owned()),
         Some(error) if error.is_user() => (PortErrorKind::Misconfigured, "the endpoint cannot be called".to_owned()),
-        _ => (PortErrorKind::OutcomeUnknown, "the request was not answered".to_owned()),
+        _ => match error.and_then(before_sending) {
+            Some(remedy) => (PortErrorKind::Misconfigured, remedy.to_owned()),
+            None => (PortErrorKind::OutcomeUnknown, "the request was not answered".to_owned()),
+        },
     }
+}
+
+/// What would help where a request was not sent for want of credentials or of an endpoint. A place
+/// that gives credentials and does not answer now may do so later, so that is none of them.
+fn before_sending(error: &ConnectorError) -> Option<&'static str> {
+    use CredentialsError::{CredentialsNotLoaded, InvalidConfiguration};
+    let remedy = |cause: &(dyn Error + 'static)| match cause.downcast_ref::<CredentialsError>() {
+        Some(CredentialsNotLoaded(_) | InvalidConfiguration(_)) => Some(NO_CREDENTIALS),
+        Some(_) => None,
+        None => cause.is::<ResolveEndpointError>().then_some(NO_ENDPOINT),
+    };
+    std::iter::successors(error.source(), |&cause| cause.source()).find_map(remedy)
 }
 
 fn of_service(error: &impl ProvideErrorMetadata, status: u16) -> (PortErrorKind, String) {

@@ -14,6 +14,9 @@ use annals_domain::position::Version;
 use annals_services::{dynamodb_endpoint, sdk_config, unique_name};
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::credential_fn::provide_credentials_fn;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -179,6 +182,35 @@ async fn a_service_that_is_not_there_leaves_the_outcome_open() {
         (came, error.is_retryable(), error.to_string().as_str()),
         ("unknown", true, "the-events: the connection failed")
     );
+}
+
+/// Under that configuration nothing is sent, and the failure says what to do.
+async fn not_sent(config: &SdkConfig, remedy: &str) {
+    let store = DynamoEventStore::new(config, "the-events".to_owned());
+    let (came, error) = appended(&store).await;
+    let read = store.heads(&[key("a")]).await.expect_err("it cannot be sent");
+    assert_eq!(came, "not applied", "{error:?}");
+    for error in [error.expect("it is no conflict"), read] {
+        assert_eq!((error.kind, &*error.resource), (PortErrorKind::Misconfigured, "the-events"), "{error:?}");
+        assert!(error.message.contains(remedy), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_credentials_or_a_region_it_says_what_to_set() {
+    let there = |failure: fn() -> CredentialsError| {
+        let nobody = provide_credentials_fn(move || async move { Err(failure()) });
+        config().to_builder().credentials_provider(SharedCredentialsProvider::new(nobody)).build()
+    };
+    not_sent(&there(CredentialsError::not_loaded_no_source), "AWS_PROFILE").await;
+    not_sent(&there(|| CredentialsError::invalid_configuration("no such profile")), "AWS_PROFILE").await;
+    let mut nowhere = config().to_builder();
+    nowhere.set_region(None).set_endpoint_url(None);
+    not_sent(&nowhere.build(), "AWS_REGION").await;
+    // What gives credentials may be away for a while, as any other service.
+    let away = there(|| CredentialsError::provider_error("the session's service does not answer"));
+    let (came, error) = appended(&DynamoEventStore::new(&away, "the-events".to_owned())).await;
+    assert_eq!((came, error.map(|error| error.kind)), ("unknown", Some(PortErrorKind::OutcomeUnknown)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
