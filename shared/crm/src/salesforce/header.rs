@@ -187,6 +187,20 @@ mod tests {
     }
 
     #[test]
+    fn the_entity_name_has_120_characters_at_most() {
+        let longest = "A".repeat(120);
+        assert_eq!(of(&with("entityName", json!(longest)), |header| header.object.to_owned()), longest);
+        for length in [121, 1_000] {
+            malformed(
+                &with("entityName", json!("A".repeat(length))),
+                &[&format!(
+                    "ChangeEventHeader.entityName: has {length} characters; an object's API name has 120 at most"
+                )],
+            );
+        }
+    }
+
+    #[test]
     fn record_ids_are_a_list_of_at_least_one_id() {
         let list = "a list of at least one id";
         malformed(&without("recordIds"), &[&format!("ChangeEventHeader.recordIds: missing; {list} would fit")]);

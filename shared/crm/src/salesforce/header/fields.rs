@@ -20,6 +20,10 @@ const CHANGE_TYPES: &str =
 const AN_ID: &str = "an id of 15 or 18 letters and digits";
 const OWN_ID: &str = "a record's own id would (only GAP_OVERFLOW has the empty one)";
 
+/// How long an object's API name may be. Salesforce's own have 60 characters at most, and a suffix;
+/// what is stored of a record is kept under names made of it.
+const LONGEST_NAME: usize = 120;
+
 /// How many findings one list makes.
 const MOST_FINDINGS: usize = 20;
 
@@ -40,7 +44,13 @@ impl<'a> Fields<'a> {
 
     pub(super) fn entity_name(&mut self) -> Option<&'a str> {
         let fits = "an object's API name such as Account";
-        self.required("entityName", fits, |value| value.as_str().filter(|name| is_api_name(name)))
+        let name = self.required("entityName", fits, |value| value.as_str().filter(|name| is_api_name(name)))?;
+        if name.len() > LONGEST_NAME {
+            let message = format!("has {} characters; an object's API name has {LONGEST_NAME} at most", name.len());
+            self.errors.push(Finding::new(path("entityName"), message));
+            return None;
+        }
+        Some(name)
     }
 
     pub(super) fn change_type(&mut self) -> Option<ChangeType> {
