@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use annals_application::log_chain;
-use annals_application::ports::{PortError, PortErrorKind, StateStore};
+use annals_application::ports::{PortError, StateStore};
 use annals_application::projection::Projector;
 use annals_aws_rebuild::{Plan, RebuildError, RebuildOutcome, Rebuilder};
 use annals_aws_runtime::telemetry::Count;
@@ -14,8 +14,6 @@ use annals_aws_runtime::{Invocation, InvocationFailed};
 use serde::Serialize;
 use tokio::time::{Duration, Instant as Moment};
 
-/// How many parked records are tried in one minute.
-const PARKED: usize = 100;
 /// How many tasks are counted; beyond, it is "at least".
 const COUNTED: usize = 1_000;
 /// How long parked records may take of an invocation; the rest is the rebuild's.
@@ -59,30 +57,12 @@ impl DueWork {
     }
 
     async fn redrive(&self, deadline: Moment, done: &mut Done) -> Result<(), String> {
-        let told = |error: &PortError| format!("redriving: {}", log_chain(error));
+        let told = |error: PortError| format!("redriving: {}", log_chain(&error));
         let until = deadline.min(Moment::now() + REDRIVING);
-        for parked in self.projector.parked(PARKED).await.map_err(|error| told(&error))? {
-            if Moment::now() >= until {
-                break;
-            }
-            let report = match self.projector.redrive(&parked).await {
-                Ok(report) => report,
-                // What cannot be read fails by itself, and keeps no other from its turn.
-                Err(error) if error.kind == PortErrorKind::Corrupt => {
-                    done.still_parked += 1;
-                    continue;
-                }
-                Err(error) => return Err(told(&error)),
-            };
-            if let Some((.., error)) = report.failed.first() {
-                return Err(told(error));
-            }
-            let is_done = report.parked == 0;
-            done.redriven += usize::from(is_done);
-            done.still_parked += usize::from(!is_done);
-            Count::Projected.add(report.projected);
-        }
-        Ok(())
+        let run = self.projector.redrive_parked(until).await.map_err(told)?;
+        (done.redriven, done.still_parked) = (run.redriven, run.still_parked);
+        Count::Projected.add(run.redriven);
+        run.outage.map_or(Ok(()), |error| Err(told(error)))
     }
 
     async fn rebuild(&self, deadline: Moment, done: &mut Done) -> Result<(), String> {

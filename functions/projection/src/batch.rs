@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use annals_application::log_chain;
 use annals_application::ports::{Clock, PortError};
-use annals_application::projection::Projector;
+use annals_application::projection::{Parking, Projector};
 use annals_aws_runtime::telemetry::{Count, lags};
 use annals_aws_runtime::{Invocation, InvocationFailed};
 use annals_domain::identity::EntityKey;
@@ -105,7 +105,8 @@ impl StreamProjection {
         answer: &mut BatchAnswer,
     ) {
         Count::Parked.add(1);
-        if let Err(error) = self.projector.park(key, (version, version), reason).await {
+        let parking = Parking { key: key.clone(), versions: (version, version), reason, correlation_id: None };
+        if let Err(error) = self.projector.park(parking).await {
             tracing::error!(aggregate = %key, version = version.get(), error = %log_chain(&error), "not parked");
             answer.again(sequence);
         }
@@ -127,7 +128,8 @@ impl StreamProjection {
         let highest = records.iter().map(|record| record.stored.event.version).max().unwrap_or(lowest);
         if records.iter().any(|record| self.is_too_old(record)) {
             let reason = format!("not projected for hours: {error}");
-            if self.projector.park(key, (lowest, highest), reason).await.is_ok() {
+            let parking = Parking { key: key.clone(), versions: (lowest, highest), reason, correlation_id: None };
+            if self.projector.park(parking).await.is_ok() {
                 Count::Parked.add(1);
                 return None;
             }

@@ -139,16 +139,17 @@ pub trait StateStore: Send + Sync {
     /// How many jobs wait, whatever they were asked for with.
     async fn count_waiting_jobs(&self) -> Result<usize, PortError>;
 
-    /// Parks a projection; versions are joined with what is parked of the record already.
+    /// Parks a projection behind all that are parked, also where the record is parked already: then
+    /// versions are joined, and since when it is parked stays.
     async fn park(&self, parked: ParkedProjection) -> Result<(), PortError>;
 
-    /// What is parked, oldest first, up to `limit`.
+    /// What is parked, up to `limit`: first what was parked, or parked again, longest ago.
     async fn parked(&self, limit: usize) -> Result<Vec<ParkedProjection>, PortError>;
 
     /// How many records are parked, counted up to `at_most`.
     async fn count_parked(&self, at_most: usize) -> Result<usize, PortError>;
 
-    /// Forgets what is parked of a record up to a version; what was parked beyond it since stays.
+    /// Forgets what is parked of a record up to a version; what is parked beyond it stays in its place.
     async fn unpark(&self, key: &EntityKey, up_to: Version) -> Result<(), PortError>;
 
     /// Keeps one chunk of a body that is being put into quarantine (at most 350 KB).

@@ -70,7 +70,12 @@ impl StateLoader<'_> {
     }
 
     /// The events between two versions, both included, up to a page.
-    async fn read(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredEvent>, ProjectionFailure> {
+    pub(super) async fn read(
+        &self,
+        key: &EntityKey,
+        from: Version,
+        to: Version,
+    ) -> Result<Vec<StoredEvent>, ProjectionFailure> {
         let options = ReadOptions { to_version: Some(to), ..ReadOptions::from(from, PAGE) };
         let page = self.store.read(key, &options).await.map_err(of_one_stream)?;
         if page.is_empty() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
+use tokio::time::{Duration, Instant as Moment};
 
 use super::Projector;
 use crate::commands::AppendListener;
@@ -16,8 +17,8 @@ use crate::ports::{CommitPosition, EventFeed, PortError};
 /// searchable soon.
 const BATCH: usize = 1_000;
 
-/// How many parked records are tried at once.
-const PARKED: usize = 100;
+/// How long a start may be held up by parked records that fail again.
+const REDRIVING: Duration = Duration::from_secs(10);
 
 /// Why the projections did not come up to the feed.
 #[derive(Debug, thiserror::Error)]
@@ -77,16 +78,15 @@ impl LocalPipeline {
         Ok(projected)
     }
 
-    /// Tries once more what is parked; how many records are parked still. Their cause may be gone.
+    /// Tries once more what is parked, each record in its turn, for some seconds at most; how many were
+    /// tried and are parked still. Their cause may be gone.
     pub async fn redrive_parked(&self) -> Result<usize, PortError> {
         let _one_at_a_time = self.running.lock().await;
-        let parked = self.projector.parked(PARKED).await?;
-        let mut still = 0;
-        for record in &parked {
-            let report = self.projector.redrive(record).await?;
-            still += usize::from(!report.failed.is_empty() || report.parked > 0);
+        let run = self.projector.redrive_parked(Moment::now() + REDRIVING).await?;
+        if let Some(error) = &run.outage {
+            tracing::warn!(error = %crate::log_chain(error), "parked records could not be tried");
         }
-        Ok(still)
+        Ok(run.still_parked)
     }
 
     /// How many commits are not projected yet.

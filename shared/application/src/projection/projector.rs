@@ -19,22 +19,17 @@ use lru::LruCache;
 
 use super::bring_up::{BringUp, Cached};
 use super::load::StateLoader;
+use super::parked::Parking;
 use super::read_model::repeated;
 use super::{Progress, ProjectionFailure, ProjectionRegistry, Work};
 use crate::commands::{RecentChanges, lock};
-use crate::ports::{
-    Clock, EventStore, Ids, JobOutcome, JobReport, ParkedProjection, PortError, ProjectionJob, ProjectionJobs,
-    ReadOptions, StateStore,
-};
+use crate::ports::{Clock, EventStore, Ids, JobReport, PortError, ProjectionJob, ProjectionJobs, StateStore};
 
 /// A snapshot is kept each time a record passes a multiple of this version.
 pub const SNAPSHOT_INTERVAL: NonZeroU64 = NonZeroU64::new(50).expect("not zero");
 
 /// How many records are brought up side by side.
 const BROUGHT_UP_AT_ONCE: usize = 16;
-
-/// How many events of a parked record are projected at once.
-const REDRIVE_PAGE: usize = 500;
 
 /// What a projector works over.
 #[derive(Clone)]
@@ -82,7 +77,7 @@ pub struct BatchReport {
 
 /// The projector.
 pub struct Projector {
-    ports: ProjectorPorts,
+    pub(super) ports: ProjectorPorts,
     catalog: Arc<Catalog>,
     dialects: Dialects,
     registry: ProjectionRegistry,
@@ -112,6 +107,8 @@ struct Lane {
     key: EntityKey,
     lowest: Version,
     highest: Version,
+    /// The newest event's.
+    correlation_id: Option<String>,
     progress: Result<Progress, ProjectionFailure>,
 }
 
@@ -191,47 +188,27 @@ impl Projector {
         self.settle(lanes, reports).await
     }
 
-    /// Projects again what is parked of a record, and forgets it where that went well.
-    pub async fn redrive(&self, parked: &ParkedProjection) -> Result<BatchReport, PortError> {
-        let mut next = parked.from_version;
-        loop {
-            let options = ReadOptions { to_version: Some(parked.to_version), ..ReadOptions::from(next, REDRIVE_PAGE) };
-            let events = self.ports.store.read(&parked.key, &options).await?;
-            let last = events.last().map(|stored| stored.event.version);
-            let report = self.project(events.into_iter().map(|stored| stored.event).collect()).await;
-            if !report.failed.is_empty() || report.parked > 0 {
-                return Ok(report);
-            }
-            match last.filter(|last| *last < parked.to_version) {
-                Some(last) => next = last.next(),
-                None => {
-                    self.ports.state.unpark(&parked.key, parked.to_version).await?;
-                    return Ok(report);
-                }
-            }
-        }
-    }
-
-    /// What is parked, oldest first, up to `limit`.
-    pub async fn parked(&self, limit: usize) -> Result<Vec<ParkedProjection>, PortError> {
-        self.ports.state.parked(limit).await
-    }
-
-    async fn bring_up(&self, streams: Vec<Stream>) -> Vec<Lane> {
-        let loader = StateLoader {
+    /// What loads states.
+    pub(super) fn loader(&self) -> StateLoader<'_> {
+        StateLoader {
             store: &*self.ports.store,
             state: &*self.ports.state,
             dialects: &self.dialects,
             snapshot_interval: self.snapshot_interval,
-        };
-        let bring_up = BringUp { loader, catalog: &self.catalog, recent: self.recent.as_deref() };
+        }
+    }
+
+    async fn bring_up(&self, streams: Vec<Stream>) -> Vec<Lane> {
+        let bring_up = BringUp { loader: self.loader(), catalog: &self.catalog, recent: self.recent.as_deref() };
         let lanes = streams.into_iter().map(|(key, events)| async {
             let lowest = events.keys().next().copied().unwrap_or(Version::FIRST);
             let highest = events.keys().last().copied().unwrap_or(Version::FIRST);
+            let newest = events.values().next_back();
+            let correlation_id = newest.and_then(|event| event.metadata.correlation_id.clone());
             // Taken out: it goes back only once everything behind it succeeded.
             let cached = self.cache.as_ref().and_then(|cache| lock(cache).pop(&key));
             let progress = bring_up.run(&key, events, cached).await;
-            Lane { key, lowest, highest, progress }
+            Lane { key, lowest, highest, correlation_id, progress }
         });
         // Cold records are read side by side: one after the other their reads would add up.
         futures::stream::iter(lanes).buffered(BROUGHT_UP_AT_ONCE).collect().await
@@ -275,14 +252,17 @@ impl Projector {
     async fn settle(&self, lanes: Vec<Lane>, reports: Vec<JobReport>) -> BatchReport {
         let mut report = BatchReport::default();
         let mut done = Vec::new();
-        for Lane { key, lowest, highest, progress } in lanes {
+        for Lane { key, lowest, highest, correlation_id, progress } in lanes {
             match progress {
                 Ok(progress) => done.push(progress),
                 Err(ProjectionFailure::Outage(error)) => report.failed.push((key, lowest, error)),
-                Err(ProjectionFailure::Poison(reason)) => match self.park(&key, (lowest, highest), reason).await {
-                    Ok(()) => report.parked += 1,
-                    Err(error) => report.failed.push((key, lowest, error)),
-                },
+                Err(ProjectionFailure::Poison(reason)) => {
+                    let parking = Parking { key: key.clone(), versions: (lowest, highest), reason, correlation_id };
+                    match self.park(parking).await {
+                        Ok(()) => report.parked += 1,
+                        Err(error) => report.failed.push((key, lowest, error)),
+                    }
+                }
             }
         }
         report.projected = done.len();
@@ -303,27 +283,6 @@ impl Projector {
             }
         }
         report
-    }
-
-    /// Parks the lowest to the highest of a record's versions, to be redriven.
-    pub async fn park(&self, key: &EntityKey, versions: (Version, Version), reason: String) -> Result<(), PortError> {
-        let (from_version, to_version) = versions;
-        tracing::error!(aggregate = %key, version = from_version.get(), reason, "projection parked");
-        let now = self.ports.clock.now();
-        let parked =
-            ParkedProjection { key: key.clone(), from_version, to_version, reason: reason.clone(), parked_at: now };
-        self.ports.state.park(parked).await?;
-        let job = ProjectionJob {
-            job_id: self.ports.ids.fresh(),
-            projection: "all",
-            key: key.clone(),
-            from_version,
-            to_version,
-            correlation_id: None,
-            created_at: now,
-        };
-        self.ports.jobs.record(&[JobReport { job, outcome: JobOutcome::Parked { reason } }]).await;
-        Ok(())
     }
 
     fn passes_interval(&self, progress: &Progress) -> bool {

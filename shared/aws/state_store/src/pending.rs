@@ -12,6 +12,7 @@ use futures::future::try_join_all;
 
 use crate::items::{Item, Place, Table, Verdict};
 use crate::lists::{List, oldest_first};
+use crate::table::LISTED;
 
 /// A burst of gaps asks for every record of a type at once.
 const TASKS: List = List { name: "hydration", partitions: 8 };
@@ -103,7 +104,7 @@ async fn tasks_of(table: &Table, keys: &[EntityKey]) -> Result<Vec<Item>, PortEr
 pub(crate) async fn park(table: &Table, parked: &ParkedProjection) -> Result<(), PortError> {
     let place = place_of(&PARKED, &parked.key);
     let join = |found: Option<&Item>| {
-        let Some(item) = found else { return Ok(Verdict::Put(parked_item(table, parked)?)) };
+        let Some(item) = found else { return Ok(Verdict::Put(parked_item(table, parked, order_of(parked))?)) };
         let there: ParkedProjection = table.read(item)?;
         let joined = ParkedProjection {
             from_version: parked.from_version.min(there.from_version),
@@ -111,14 +112,26 @@ pub(crate) async fn park(table: &Table, parked: &ParkedProjection) -> Result<(),
             parked_at: parked.parked_at.min(there.parked_at),
             ..parked.clone()
         };
-        if joined == there { Ok(Verdict::Leave) } else { Ok(Verdict::Put(parked_item(table, &joined)?)) }
+        // It goes behind the others, but not back: another may have parked it later.
+        let order = order_of(parked);
+        let is_there = joined == there && item.text(LISTED).is_some_and(|listed| *listed >= *order);
+        if is_there {
+            return Ok(Verdict::Leave);
+        }
+        let listed = item.text(LISTED).map_or(order.clone(), |listed| order.max(listed.to_owned()));
+        Ok(Verdict::Put(parked_item(table, &joined, listed)?))
     };
     table.revise(&place, None, join).await.map(drop)
 }
 
-fn parked_item(table: &Table, parked: &ParkedProjection) -> Result<Item, PortError> {
+/// Where the list has what is parked at its instant.
+fn order_of(parked: &ParkedProjection) -> String {
+    oldest_first(parked.parked_at, &parked.key.to_string())
+}
+
+fn parked_item(table: &Table, parked: &ParkedProjection, listed: String) -> Result<Item, PortError> {
     let item = Item::of(&place_of(&PARKED, &parked.key), parked).map_err(|error| table.rejected(error))?;
-    Ok(item.listed_at(oldest_first(parked.parked_at, &parked.key.to_string())))
+    Ok(item.listed_at(listed))
 }
 
 pub(crate) async fn parked(table: &Table, limit: usize) -> Result<Vec<ParkedProjection>, PortError> {
@@ -130,7 +143,14 @@ pub(crate) async fn unpark(table: &Table, key: &EntityKey, up_to: Version) -> Re
     let forget = |found: Option<&Item>| {
         let Some(item) = found else { return Ok(Verdict::Leave) };
         let there: ParkedProjection = table.read(item)?;
-        Ok(if there.to_version <= up_to { Verdict::Remove } else { Verdict::Leave })
+        if there.to_version <= up_to {
+            return Ok(Verdict::Remove);
+        }
+        if there.from_version > up_to {
+            return Ok(Verdict::Leave);
+        }
+        let left = ParkedProjection { from_version: up_to.next(), ..there };
+        Ok(Verdict::Put(item.clone().saying(&left).map_err(|error| table.rejected(error))?))
     };
     let found = table.get(&place).await?;
     table.revise(&place, found, forget).await.map(drop)

@@ -102,11 +102,12 @@ pub(super) fn drop_reason(
     Ok(())
 }
 
+/// The order of the rows is the order in which records were parked, or parked again.
 pub(super) fn park(transaction: &Transaction<'_>, parked: &ParkedProjection) -> Result<(), Failure> {
     let mut statement = transaction.prepare_cached(
         "INSERT INTO parked (entity_name, aggregate_id, from_version, to_version, reason, parked_at) \
          VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (entity_name, aggregate_id) DO UPDATE SET \
-         from_version = min(from_version, excluded.from_version), \
+         rowid = (SELECT max(rowid) + 1 FROM parked), from_version = min(from_version, excluded.from_version), \
          to_version = max(to_version, excluded.to_version), \
          reason = excluded.reason, parked_at = min(parked_at, excluded.parked_at)",
     )?;
@@ -124,7 +125,7 @@ pub(super) fn park(transaction: &Transaction<'_>, parked: &ParkedProjection) -> 
 pub(super) fn parked(transaction: &Transaction<'_>, limit: usize) -> Result<Vec<ParkedProjection>, Failure> {
     let mut statement = transaction.prepare_cached(
         "SELECT entity_name, aggregate_id, from_version, to_version, reason, parked_at FROM parked \
-         ORDER BY parked_at, entity_name, aggregate_id LIMIT ?",
+         ORDER BY rowid LIMIT ?",
     )?;
     let parked = |row: &Row<'_>| -> Result<_, Failure> {
         Ok(ParkedProjection {
@@ -139,9 +140,13 @@ pub(super) fn parked(transaction: &Transaction<'_>, limit: usize) -> Result<Vec<
 }
 
 pub(super) fn unpark(transaction: &Transaction<'_>, key: &EntityKey, up_to: Version) -> Result<(), Failure> {
-    let mut statement = transaction
+    let (name, id) = (key.entity_name.as_str(), key.aggregate_id.uuid());
+    let mut done = transaction
         .prepare_cached("DELETE FROM parked WHERE entity_name = ? AND aggregate_id = ? AND to_version <= ?")?;
-    let id = key.aggregate_id.uuid();
-    statement.execute(params![key.entity_name.as_str(), id.as_bytes(), number(up_to.get())])?;
+    done.execute(params![name, id.as_bytes(), number(up_to.get())])?;
+    let mut in_part = transaction.prepare_cached(
+        "UPDATE parked SET from_version = max(from_version, ?) WHERE entity_name = ? AND aggregate_id = ?",
+    )?;
+    in_part.execute(params![number(up_to.next().get()), name, id.as_bytes()])?;
     Ok(())
 }

@@ -4,8 +4,6 @@ mod jobs;
 mod leases;
 mod quarantine;
 
-use std::collections::BTreeSet;
-
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::{Content, Creation, HydrationReason, Lifecycle, Write};
 use annals_domain::identity::{EntityKey, EntityName, ExternalId, Provider};
@@ -55,7 +53,8 @@ macro_rules! state_store_contract {
                 a_job_that_another_brought_on_is_left,
                 of_many_who_bring_a_job_on_one_does,
                 parked_versions_are_joined,
-                parked_records_come_oldest_first_and_can_be_forgotten,
+                a_record_parked_again_goes_behind_the_others,
+                what_is_made_good_of_a_parked_record_is_forgotten,
                 a_chunk_comes_back_to_the_byte,
                 dropped_chunks_are_gone_and_others_stay,
                 an_entry_is_kept_once_and_opened_again,
@@ -239,20 +238,43 @@ pub async fn parked_versions_are_joined(store: &impl StateStore) {
     assert_eq!(one.reason, "parked at 30", "the newest reason stands");
 }
 
-/// Oldest first, up to the limit; an unparked record is gone, and unparking nothing is no error.
-pub async fn parked_records_come_oldest_first_and_can_be_forgotten(store: &impl StateStore) {
-    let [a, b, c] = [("a", 20), ("b", 10), ("c", 30)].map(|(name, at)| park(name, (1, 2), at));
-    for parked in [&a, &b, &c] {
+/// What was parked longest ago comes first, up to the limit. Parking a record again moves it, whatever
+/// else that changes of it.
+pub async fn a_record_parked_again_goes_behind_the_others(store: &impl StateStore) {
+    for (name, at) in [("c", 10), ("a", 20), ("b", 30)] {
+        store.park(park(name, (1, 2), at)).await.expect("the store writes");
+    }
+    let names = async |limit| -> Vec<EntityKey> {
+        let found = store.parked(limit).await.expect("the store reads");
+        found.into_iter().map(|parked| parked.key).collect()
+    };
+    assert_eq!(names(2).await, ["c", "a"].map(key));
+    store
+        .park(ParkedProjection { reason: "parked at 10".to_owned(), ..park("c", (1, 2), 40) })
+        .await
+        .expect("it writes");
+    assert_eq!(names(9).await, ["a", "b", "c"].map(key));
+    store.park(park("a", (3, 4), 50)).await.expect("the store writes");
+    assert_eq!(names(9).await, ["b", "c", "a"].map(key));
+    let since: Vec<_> = store.parked(9).await.expect("the store reads").iter().map(|parked| parked.parked_at).collect();
+    assert_eq!(since, [30, 10, 20].map(instant), "since when it is parked does not change");
+}
+
+/// The versions made good are gone, and the record with its last; it does not move, and forgetting
+/// what is not parked is no error.
+pub async fn what_is_made_good_of_a_parked_record_is_forgotten(store: &impl StateStore) {
+    let [a, b] = [("a", 10), ("b", 20)].map(|(name, at)| park(name, (3, 9), at));
+    for parked in [&a, &b] {
         store.park(parked.clone()).await.expect("the store writes");
     }
-    assert_eq!(store.parked(2).await.expect("the store reads"), [b, a.clone()]);
-    let forgotten: BTreeSet<_> = ["b", "nobody"].map(key).into();
-    for key in &forgotten {
-        store.unpark(key, Version::new(1)).await.expect("the store writes");
+    let unpark = async |name, up_to| store.unpark(&key(name), Version::new(up_to)).await.expect("the store writes");
+    for (up_to, from) in [(2, 3), (5, 6), (4, 6), (8, 9)] {
+        unpark("a", up_to).await;
+        let left = ParkedProjection { from_version: Version::new(from), ..a.clone() };
+        assert_eq!(store.parked(9).await.expect("the store reads"), [left, b.clone()], "up to {up_to}");
     }
-    assert_eq!(store.parked(9).await.expect("the store reads").len(), 3, "more is parked than was made good");
-    for key in &forgotten {
-        store.unpark(key, Version::new(2)).await.expect("the store writes");
+    for name in ["a", "nobody"] {
+        unpark(name, 9).await;
     }
-    assert_eq!(store.parked(9).await.expect("the store reads"), [a, c]);
+    assert_eq!(store.parked(9).await.expect("the store reads"), [b]);
 }

@@ -1,0 +1,170 @@
+//! Stored events, and projections over them that fail as they are told.
+
+use std::collections::HashSet;
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use annals_application::ports::{
+    CommitPosition, Document, EntityQuery, EventFeed, EventPublisher, EventStore, IndexOutcome, NormalizedEntityEvent,
+    PortError, PortErrorKind, ReadDocument, ReadModel, StateStore,
+};
+use annals_application::projection::{
+    BroadcastProjection, Pattern, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings, ReadModelProjection,
+};
+use annals_application::system::{RandomIds, SystemClock};
+use annals_domain::definition::Shape;
+use annals_domain::event::DomainEvent;
+use annals_domain::identity::AggregateId;
+use annals_embedded::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore, TracedJobs};
+use annals_tests::crm::Account;
+use annals_tests::process::TestProcess;
+use annals_tests::random::Random;
+use async_trait::async_trait;
+
+/// A read model that fails, or refuses some records, until told otherwise.
+pub(crate) struct Scripted {
+    inner: SqliteReadModel,
+    pub(crate) is_down: AtomicBool,
+    pub(crate) refused: Mutex<HashSet<AggregateId>>,
+    /// Records whose own index cannot be used.
+    pub(crate) unusable: Mutex<HashSet<AggregateId>>,
+}
+
+#[async_trait]
+impl ReadModel for Scripted {
+    async fn index(&self, documents: Vec<Document>) -> Result<Vec<IndexOutcome>, PortError> {
+        if self.is_down.load(Ordering::SeqCst) {
+            return Err(PortError::new(PortErrorKind::Unavailable, "read model", "scripted"));
+        }
+        let is_unusable = |document: &Document| self.unusable.lock().unwrap().contains(&document.entity.aggregate_id);
+        if documents.iter().any(is_unusable) {
+            return Err(PortError::new(PortErrorKind::Misconfigured, "an index", "scripted"));
+        }
+        let refused: Vec<bool> = {
+            let set = self.refused.lock().unwrap();
+            documents.iter().map(|document| set.contains(&document.entity.aggregate_id)).collect()
+        };
+        let fits = documents.into_iter().zip(&refused).filter(|(_, refused)| !**refused).map(|(document, _)| document);
+        let mut outcomes = self.inner.index(fits.collect()).await?.into_iter();
+        let answer = |refused: bool| {
+            if refused { Some(IndexOutcome::Refused("scripted".to_owned())) } else { outcomes.next() }
+        };
+        Ok(refused.into_iter().filter_map(answer).collect())
+    }
+
+    async fn get(&self, shape: &Shape, id: AggregateId) -> Result<Option<ReadDocument>, PortError> {
+        self.inner.get(shape, id).await
+    }
+
+    async fn search(&self, query: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
+        self.inner.search(query).await
+    }
+
+    async fn count(&self, query: &EntityQuery) -> Result<u64, PortError> {
+        self.inner.count(query).await
+    }
+}
+
+/// Remembers what was announced; fails once where told to.
+#[derive(Default)]
+pub(crate) struct Announced {
+    pub(crate) events: Mutex<Vec<NormalizedEntityEvent>>,
+}
+
+#[async_trait]
+impl EventPublisher for Announced {
+    async fn publish(&self, events: Vec<NormalizedEntityEvent>) -> Vec<Result<(), PortError>> {
+        let answers = events.iter().map(|_| Ok(())).collect();
+        self.events.lock().unwrap().extend(events);
+        answers
+    }
+}
+
+/// Stored events of some records, and a second set of projections over them.
+pub(crate) struct Bench {
+    pub(crate) test: TestProcess,
+    pub(crate) ids: Vec<AggregateId>,
+    pub(crate) events: Vec<Arc<DomainEvent>>,
+    pub(crate) feed: Arc<SqliteEventStore>,
+    pub(crate) state: Arc<dyn StateStore>,
+    pub(crate) read_model: Arc<Scripted>,
+    pub(crate) announced: Arc<Announced>,
+}
+
+/// Stores `records` records of `each` events by a process of its own, then empties the read model.
+pub(crate) async fn bench(records: usize, each: usize) -> Bench {
+    let test = TestProcess::new().await;
+    let mut random = Random::new(11);
+    let mut ids = Vec::new();
+    for number in 0..records {
+        let mut account = Account::new(&format!("001{number:012}AAA"));
+        let mut deliveries = vec![account.create(&mut random)];
+        deliveries.extend((1..each).map(|_| account.update(&mut random)));
+        let reads = test.deliver(deliveries).await;
+        ids.push(reads[0][0].aggregate_id.expect("a record"));
+    }
+    let source = SqliteEventStore::new(Database::open(&test.settings.db).unwrap());
+    let stored = source.after(CommitPosition::default(), usize::MAX >> 1).await.unwrap();
+    let events: Vec<_> = stored.iter().map(|(_, stored)| Arc::clone(&stored.event)).collect();
+    // The same events in a file that nothing has projected.
+    let database = Database::open(&test.folder().join("fresh.db")).unwrap();
+    let feed = Arc::new(SqliteEventStore::new(database.clone()));
+    for (_, stored) in stored {
+        assert!(feed.append(vec![stored]).await.iter().all(Result::is_ok));
+    }
+    let inner = SqliteReadModel::open(database.clone(), &test.process.catalog).await.unwrap();
+    let read_model =
+        Scripted { inner, is_down: AtomicBool::new(false), refused: Mutex::default(), unusable: Mutex::default() };
+    Bench {
+        test,
+        ids,
+        events,
+        feed,
+        state: Arc::new(SqliteStateStore::new(database)),
+        read_model: Arc::new(read_model),
+        announced: Arc::default(),
+    }
+}
+
+impl Bench {
+    pub(crate) fn projector(&self, cached_states: usize) -> Projector {
+        let ports = ProjectorPorts {
+            store: Arc::clone(&self.feed) as Arc<dyn EventStore>,
+            state: Arc::clone(&self.state),
+            jobs: Arc::new(TracedJobs),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+        };
+        let read_model = Arc::clone(&self.read_model) as Arc<dyn ReadModel>;
+        let registry = ProjectionRegistry::default()
+            .register(Pattern::ALL, Arc::new(ReadModelProjection::new(read_model)))
+            .register(Pattern::ALL, Arc::new(BroadcastProjection::new(Arc::clone(&self.announced) as _)));
+        let settings = ProjectorSettings {
+            cached_states,
+            snapshot_interval: NonZeroU64::new(4).unwrap(),
+            ..ProjectorSettings::default()
+        };
+        Projector::new(
+            ports,
+            Arc::clone(&self.test.process.catalog),
+            self.test.process.dialects.clone(),
+            registry,
+            settings,
+        )
+    }
+
+    pub(crate) async fn document(&self, id: AggregateId) -> Option<ReadDocument> {
+        let definition = self.test.process.catalog.named("client").unwrap();
+        self.read_model.get(&Shape::Defined(Arc::clone(definition)), id).await.unwrap()
+    }
+
+    /// Every record shows as the process that stored it shows it.
+    pub(crate) async fn assert_all_projected(&self) {
+        for id in &self.ids {
+            let expected = self.test.process.queries.get("clients", &id.to_string()).await.unwrap();
+            let document = self.document(*id).await.expect("it is indexed");
+            assert_eq!(document.json.get(), expected.json.get());
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Projections under faults: poison is parked, outages keep their place, order and cuts do not matter.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod bench;
+mod parked;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use annals_application::ports::{CommitPosition, EventFeed};
+use annals_application::projection::LocalPipeline;
+use annals_tests::random::Random;
+
+use crate::bench::bench;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_out_of_order_inside_and_across_batches_and_repeated_end_alike() {
+    for (seed, cached) in [(1, 0), (2, 1_000), (3, 2), (4, 0), (5, 1_000)] {
+        let bench = bench(8, 9).await;
+        let projector = bench.projector(cached);
+        let mut random = Random::new(seed);
+        let mut events: Vec<_> = bench.events.iter().chain(&bench.events).cloned().collect();
+        random.shuffle(&mut events);
+        let mut rest = events.as_slice();
+        while !rest.is_empty() {
+            let (batch, behind) = rest.split_at((1 + random.below(12)).min(rest.len()));
+            rest = behind;
+            let report = projector.project(batch.to_vec()).await;
+            assert!(report.failed.is_empty() && report.parked == 0, "{report:?}");
+        }
+        bench.assert_all_projected().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_cannot_be_read_is_as_good_as_none() {
+    let bench = bench(2, 9).await;
+    let in_order = |range: std::ops::Range<u64>| {
+        bench.events.iter().filter(|event| range.contains(&event.version.get())).cloned().collect::<Vec<_>>()
+    };
+    bench.projector(0).project(in_order(1..9)).await;
+    let by_hand = rusqlite::Connection::open(bench.test.folder().join("fresh.db")).unwrap();
+    assert!(by_hand.execute("UPDATE snapshot SET state = '{\"half\": '", []).unwrap() > 0);
+    let report = bench.projector(0).project(in_order(9..10)).await;
+    assert_eq!((report.projected, report.parked, report.failed.len()), (2, 0, 0));
+    bench.assert_all_projected().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_leaves_the_checkpoint_and_the_next_run_makes_it_good() {
+    let bench = bench(4, 3).await;
+    let pipeline = LocalPipeline::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(100));
+    bench.read_model.is_down.store(true, Ordering::SeqCst);
+    let error = pipeline.catch_up().await.expect_err("an outage");
+    assert!(annals_application::log_chain(&error).contains("scripted"), "{error}");
+    assert_eq!(bench.feed.checkpoint().await.unwrap(), CommitPosition::default());
+    assert_eq!(pipeline.lag().await.unwrap(), 12);
+
+    bench.read_model.is_down.store(false, Ordering::SeqCst);
+    assert_eq!(pipeline.catch_up().await.unwrap(), 12);
+    assert_eq!(pipeline.lag().await.unwrap(), 0);
+    bench.assert_all_projected().await;
+    assert_eq!(pipeline.catch_up().await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_announcement_a_record_and_batch_covers_exactly_its_versions() {
+    let bench = bench(3, 6).await;
+    let projector = bench.projector(100);
+    let in_batch = |range: std::ops::RangeInclusive<u64>| {
+        let wanted = bench.events.iter().filter(|event| range.contains(&event.version.get()));
+        wanted.cloned().collect::<Vec<_>>()
+    };
+    projector.project(in_batch(1..=2)).await;
+    projector.project(in_batch(3..=6)).await;
+    let announced = bench.announced.events.lock().unwrap();
+    let covered: Vec<(u64, u64)> =
+        announced.iter().map(|event| (event.from_version.get(), event.version.get())).collect();
+    assert_eq!(covered, [(1, 2), (1, 2), (1, 2), (3, 6), (3, 6), (3, 6)]);
+    for (first, second) in announced[..3].iter().zip(&announced[3..]) {
+        assert_eq!(first.entity.aggregate_id, second.entity.aggregate_id);
+        let (was_new, changes) = (first.changes().to_map(), second.changes().to_map());
+        assert!(was_new.values().all(|change| change["from"].is_null()), "it was new: {was_new:?}");
+        let (was, is) = (first.entity.data(&first.shape), second.entity.data(&second.shape));
+        for (field, change) in &changes {
+            assert_eq!((&change["from"], &change["to"]), (&was[field], &is[field]), "{field}");
+        }
+        for (field, value) in &is {
+            assert!(changes.contains_key(field) || was[field] == *value, "{field} changed unannounced");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Parked records: each has its turn, and what went well is not done again.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use annals_application::ports::{EventFeed, ParkedProjection, PortErrorKind};
+use annals_application::projection::{LocalPipeline, RedriveReport};
+use annals_domain::identity::AggregateId;
+use annals_domain::position::Version;
+use tokio::time::Instant as Moment;
+
+use crate::bench::{Bench, bench};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_poison_record_is_parked_and_the_others_are_projected() {
+    let bench = bench(5, 3).await;
+    bench.read_model.refused.lock().unwrap().insert(bench.ids[2]);
+    let projector = bench.projector(100);
+    let report = projector.project(bench.events.clone()).await;
+    assert_eq!((report.projected, report.parked, report.failed.len()), (4, 1, 0));
+    assert!(bench.document(bench.ids[2]).await.is_none() && bench.document(bench.ids[3]).await.is_some());
+
+    let parked = bench.state.parked(10).await.unwrap();
+    let [parked] = parked.as_slice() else { panic!("{parked:?}") };
+    assert_eq!((parked.from_version, parked.to_version), (Version::FIRST, Version::new(3)));
+    assert_eq!(parked.reason, "scripted");
+
+    bench.read_model.refused.lock().unwrap().clear();
+    let report = projector.redrive(parked).await.unwrap();
+    assert_eq!((report.projected, report.parked), (1, 0));
+    assert!(bench.state.parked(10).await.unwrap().is_empty());
+    bench.assert_all_projected().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_parked_is_made_good_by_the_pipeline_once_its_cause_is_gone() {
+    let bench = bench(3, 3).await;
+    bench.read_model.refused.lock().unwrap().insert(bench.ids[1]);
+    let pipeline = LocalPipeline::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(100));
+    assert_eq!(pipeline.catch_up().await.unwrap(), 9);
+    assert_eq!(pipeline.redrive_parked().await.unwrap(), 1, "its cause is still there");
+    assert_eq!(bench.state.parked(10).await.unwrap().len(), 1);
+
+    bench.read_model.refused.lock().unwrap().clear();
+    assert_eq!(pipeline.redrive_parked().await.unwrap(), 0);
+    assert!(bench.state.parked(10).await.unwrap().is_empty());
+    bench.assert_all_projected().await;
+}
+
+/// Records of one event each, all parked.
+async fn all_parked(records: usize) -> Bench {
+    let bench = bench(records, 1).await;
+    bench.read_model.refused.lock().unwrap().extend(&bench.ids);
+    let report = bench.projector(0).project(bench.events.clone()).await;
+    assert_eq!(report.parked, records);
+    bench
+}
+
+impl Bench {
+    async fn redriven(&self) -> RedriveReport {
+        self.projector(0).redrive_parked(Moment::now() + Duration::from_secs(60)).await.unwrap()
+    }
+
+    async fn parked(&self) -> Vec<ParkedProjection> {
+        self.state.parked(1_000).await.unwrap()
+    }
+
+    async fn parked_ids(&self) -> Vec<AggregateId> {
+        self.parked().await.into_iter().map(|parked| parked.key.aggregate_id).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_records_and_more_that_fail_again_hide_no_other() {
+    let bench = all_parked(130).await;
+    let good = *bench.parked_ids().await.last().unwrap();
+    bench.read_model.refused.lock().unwrap().remove(&good);
+    let run = bench.redriven().await;
+    assert_eq!((run.redriven, run.still_parked), (1, 129));
+    assert!(run.outage.is_none(), "{run:?}");
+    assert!(bench.document(good).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_time_is_over_leaves_the_rest_in_front() {
+    let bench = all_parked(3).await;
+    let before = bench.parked_ids().await;
+    let run = bench.projector(0).redrive_parked(Moment::now()).await.unwrap();
+    assert_eq!((run.redriven, run.still_parked), (0, 0));
+    assert_eq!(bench.parked_ids().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_one_record_is_told_at_the_end_and_keeps_no_other_from_its_turn() {
+    let bench = all_parked(3).await;
+    let first = bench.parked_ids().await[0];
+    bench.read_model.refused.lock().unwrap().clear();
+    bench.read_model.unusable.lock().unwrap().insert(first);
+    let run = bench.redriven().await;
+    assert_eq!((run.redriven, run.still_parked), (2, 1));
+    assert_eq!(run.outage.map(|error| error.kind), Some(PortErrorKind::Misconfigured));
+    let [left] = &bench.parked().await[..] else { panic!("one is parked") };
+    assert_eq!((left.key.aggregate_id, left.reason.as_str()), (first, "not projected: an index: scripted"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outages_in_a_row_end_a_run_and_the_next_begins_with_the_others() {
+    let bench = all_parked(8).await;
+    let before = bench.parked_ids().await;
+    bench.read_model.is_down.store(true, Ordering::SeqCst);
+    let run = bench.redriven().await;
+    assert_eq!((run.redriven, run.still_parked), (0, 5));
+    assert_eq!(run.outage.map(|error| error.kind), Some(PortErrorKind::Unavailable));
+    assert_eq!(bench.parked_ids().await[..3], before[5..]);
+    let all: HashSet<_> = bench.parked_ids().await.into_iter().collect();
+    assert_eq!(all, before.into_iter().collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parked_version_that_is_not_stored_stays_parked_and_the_others_are_announced_once() {
+    let bench = bench(1, 3).await;
+    let (key, parked_at) = (bench.events[0].key(), bench.events[0].recorded_at);
+    let (from_version, to_version) = (Version::FIRST, Version::new(9));
+    let parked = ParkedProjection { key, from_version, to_version, reason: "by hand".to_owned(), parked_at };
+    bench.state.park(parked).await.unwrap();
+    for _ in 0..2 {
+        let run = bench.redriven().await;
+        assert_eq!((run.redriven, run.still_parked), (0, 1));
+        assert!(run.outage.is_none(), "{run:?}");
+        let [left] = &bench.parked().await[..] else { panic!("it is parked") };
+        assert_eq!((left.from_version, left.to_version), (Version::new(4), to_version));
+        assert_eq!(left.reason, "version 4 is not in the store");
+    }
+    bench.assert_all_projected().await;
+    assert_eq!(bench.announced.events.lock().unwrap().len(), 1);
+}
