@@ -105,6 +105,7 @@ impl StreamProjection {
         answer: &mut BatchAnswer,
     ) {
         Count::Parked.add(1);
+        // What cannot be read has no correlation id.
         let parking = Parking { key: key.clone(), versions: (version, version), reason, correlation_id: None };
         if let Err(error) = self.projector.park(parking).await {
             tracing::error!(aggregate = %key, version = version.get(), error = %log_chain(&error), "not parked");
@@ -124,14 +125,24 @@ impl StreamProjection {
     ) -> Option<Instant> {
         let is_of_it = |record: &&Appended| record.stored.event.version >= lowest && record.stored.event.key() == *key;
         let records: Vec<&Appended> = appended.iter().filter(is_of_it).collect();
-        tracing::warn!(aggregate = %key, version = lowest.get(), error = %log_chain(error), "not projected");
-        let highest = records.iter().map(|record| record.stored.event.version).max().unwrap_or(lowest);
+        let newest = records.iter().max_by_key(|record| record.stored.event.version).map(|record| &record.stored.event);
+        let correlation_id = newest.and_then(|event| event.metadata.correlation_id.as_deref());
+        let version = lowest.get();
+        tracing::warn!(aggregate = %key, version, correlation_id, error = %log_chain(error), "not projected");
         if records.iter().any(|record| self.is_too_old(record)) {
+            let highest = newest.map_or(lowest, |event| event.version);
             let reason = format!("not projected for hours: {error}");
-            let parking = Parking { key: key.clone(), versions: (lowest, highest), reason, correlation_id: None };
-            if self.projector.park(parking).await.is_ok() {
-                Count::Parked.add(1);
-                return None;
+            let correlation = correlation_id.map(str::to_owned);
+            let versions = (lowest, highest);
+            match self.projector.park(Parking { key: key.clone(), versions, reason, correlation_id: correlation }).await
+            {
+                Ok(()) => {
+                    Count::Parked.add(1);
+                    return None;
+                }
+                Err(error) => {
+                    tracing::error!(aggregate = %key, version, correlation_id, error = %log_chain(&error), "not parked");
+                }
             }
         }
         for record in &records {
