@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use annals_application::ports::{
-    CommitPosition, Document, EntityQuery, EventFeed, EventPublisher, EventStore, IndexOutcome, NormalizedEntityEvent,
-    PortError, PortErrorKind, ReadDocument, ReadModel, StateStore,
+    AppendError, Clock, CommitPosition, Document, EntityQuery, EventFeed, EventPublisher, EventStore, IndexOutcome,
+    NormalizedEntityEvent, PortError, PortErrorKind, ReadDocument, ReadModel, ReadOptions, StateStore, StoredEvent,
 };
 use annals_application::projection::{
     BroadcastProjection, Pattern, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings, ReadModelProjection,
@@ -15,9 +15,10 @@ use annals_application::projection::{
 use annals_application::system::{RandomIds, SystemClock};
 use annals_domain::definition::Shape;
 use annals_domain::event::DomainEvent;
-use annals_domain::identity::AggregateId;
+use annals_domain::head::Head;
+use annals_domain::identity::{AggregateId, EntityKey};
 use annals_embedded::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore, TracedJobs};
-use annals_tests::crm::Account;
+use annals_tests::crm::{Account, Delivery};
 use annals_tests::process::TestProcess;
 use annals_tests::random::Random;
 use async_trait::async_trait;
@@ -81,12 +82,35 @@ impl EventPublisher for Announced {
     }
 }
 
+/// An event store whose reads are counted.
+pub(crate) struct Counted {
+    inner: Arc<SqliteEventStore>,
+    pub(crate) reads: AtomicUsize,
+}
+
+#[async_trait]
+impl EventStore for Counted {
+    async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
+        self.inner.append(events).await
+    }
+
+    async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<Head>>, PortError> {
+        self.inner.heads(keys).await
+    }
+
+    async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.inner.read(key, options).await
+    }
+}
+
 /// Stored events of some records, and a second set of projections over them.
 pub(crate) struct Bench {
     pub(crate) test: TestProcess,
     pub(crate) ids: Vec<AggregateId>,
     pub(crate) events: Vec<Arc<DomainEvent>>,
     pub(crate) feed: Arc<SqliteEventStore>,
+    pub(crate) store: Arc<Counted>,
     pub(crate) state: Arc<dyn StateStore>,
     pub(crate) read_model: Arc<Scripted>,
     pub(crate) announced: Arc<Announced>,
@@ -94,13 +118,21 @@ pub(crate) struct Bench {
 
 /// Stores `records` records of `each` events by a process of its own, then empties the read model.
 pub(crate) async fn bench(records: usize, each: usize) -> Bench {
-    let test = TestProcess::new().await;
     let mut random = Random::new(11);
-    let mut ids = Vec::new();
-    for number in 0..records {
+    let of_record = |number: usize| {
         let mut account = Account::new(&format!("001{number:012}AAA"));
         let mut deliveries = vec![account.create(&mut random)];
         deliveries.extend((1..each).map(|_| account.update(&mut random)));
+        deliveries
+    };
+    bench_of((0..records).map(of_record).collect()).await
+}
+
+/// The same of those deliveries, a list a record.
+pub(crate) async fn bench_of(records: Vec<Vec<Delivery>>) -> Bench {
+    let test = TestProcess::new().await;
+    let mut ids = Vec::new();
+    for deliveries in records {
         let reads = test.deliver(deliveries).await;
         ids.push(reads[0][0].aggregate_id.expect("a record"));
     }
@@ -120,6 +152,7 @@ pub(crate) async fn bench(records: usize, each: usize) -> Bench {
         test,
         ids,
         events,
+        store: Arc::new(Counted { inner: Arc::clone(&feed), reads: AtomicUsize::new(0) }),
         feed,
         state: Arc::new(SqliteStateStore::new(database)),
         read_model: Arc::new(read_model),
@@ -128,18 +161,31 @@ pub(crate) async fn bench(records: usize, each: usize) -> Bench {
 }
 
 impl Bench {
+    /// Read model and broadcast.
     pub(crate) fn projector(&self, cached_states: usize) -> Projector {
+        let read_model = Arc::clone(&self.read_model) as Arc<dyn ReadModel>;
+        let registry = ProjectionRegistry::default()
+            .register(Pattern::ALL, Arc::new(ReadModelProjection::new(read_model)))
+            .register(Pattern::ALL, Arc::new(BroadcastProjection::new(Arc::clone(&self.announced) as _)));
+        self.projector_of(registry, cached_states)
+    }
+
+    /// The projections that ship, in their order.
+    pub(crate) fn shipped(&self) -> Projector {
+        let read_model = Arc::clone(&self.read_model) as Arc<dyn ReadModel>;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let publisher = Arc::clone(&self.announced) as Arc<dyn EventPublisher>;
+        self.projector_of(ProjectionRegistry::shipped(&read_model, Some(publisher), &self.state, &clock), 0)
+    }
+
+    fn projector_of(&self, registry: ProjectionRegistry, cached_states: usize) -> Projector {
         let ports = ProjectorPorts {
-            store: Arc::clone(&self.feed) as Arc<dyn EventStore>,
+            store: Arc::clone(&self.store) as Arc<dyn EventStore>,
             state: Arc::clone(&self.state),
             jobs: Arc::new(TracedJobs),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
         };
-        let read_model = Arc::clone(&self.read_model) as Arc<dyn ReadModel>;
-        let registry = ProjectionRegistry::default()
-            .register(Pattern::ALL, Arc::new(ReadModelProjection::new(read_model)))
-            .register(Pattern::ALL, Arc::new(BroadcastProjection::new(Arc::clone(&self.announced) as _)));
         let settings = ProjectorSettings {
             cached_states,
             snapshot_interval: NonZeroU64::new(4).unwrap(),

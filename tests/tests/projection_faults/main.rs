@@ -10,9 +10,10 @@ use std::sync::atomic::Ordering;
 
 use annals_application::ports::{CommitPosition, EventFeed};
 use annals_application::projection::LocalPipeline;
+use annals_tests::crm::Account;
 use annals_tests::random::Random;
 
-use crate::bench::bench;
+use crate::bench::{bench, bench_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_out_of_order_inside_and_across_batches_and_repeated_end_alike() {
@@ -45,6 +46,29 @@ async fn a_snapshot_that_cannot_be_read_is_as_good_as_none() {
     let report = bench.projector(0).project(in_order(9..10)).await;
     assert_eq!((report.projected, report.parked, report.failed.len()), (2, 0, 0));
     bench.assert_all_projected().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_asked_for_is_announced_once_it_was_and_holds_up_no_other_record() {
+    let mut random = Random::new(3);
+    let [mut gapped, mut plain] = ["001000000000001AAA", "001000000000002AAA"].map(Account::new);
+    let gapped = vec![gapped.create(&mut random), gapped.gap(&mut random)];
+    let bench = bench_of(vec![gapped, vec![plain.create(&mut random), plain.update(&mut random)]]).await;
+    let by_hand = rusqlite::Connection::open(bench.test.folder().join("fresh.db")).unwrap();
+    by_hand.execute_batch("ALTER TABLE hydration_task RENAME TO away").unwrap();
+    let projector = bench.shipped();
+    let announced =
+        || -> Vec<_> { bench.announced.events.lock().unwrap().iter().map(|event| event.entity.aggregate_id).collect() };
+
+    let report = projector.project(bench.events.clone()).await;
+    assert_eq!((report.projected, report.parked), (1, 1));
+    assert_eq!(announced(), [bench.ids[1]]);
+
+    by_hand.execute_batch("ALTER TABLE away RENAME TO hydration_task").unwrap();
+    let parked = bench.state.parked(9).await.unwrap();
+    assert_eq!(projector.redrive(&parked[0]).await.unwrap().projected, 1);
+    assert_eq!(announced(), [bench.ids[1], bench.ids[0]]);
+    assert_eq!(bench.state.hydration_tasks(9).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,8 @@
 //! The hydration projection: asks for records that the events alone do not make whole.
 //!
-//! Promises one task a record. Reading the CRM is not its matter: tasks wait until backfill, where
-//! one is connected, drains them.
+//! Promises one task a record, and that a state store which fails keeps back only records that had to
+//! do with it. Reading the CRM is not its matter: tasks wait until backfill, where one is connected,
+//! drains them.
 
 use std::sync::Arc;
 
@@ -80,10 +81,12 @@ impl Projection for HydrationProjection {
         };
         let based: Vec<EntityKey> = works.iter().filter(got_base).map(|work| work.job.key.clone()).collect();
         let kept = self.keep(tasks.into_iter().flatten().collect(), &finished, &based).await;
-        let answer = |asked| match &kept {
-            Ok(()) => Ok(JobOutcome::Hydration { asked }),
-            Err(error) => Err(repeated(error).into()),
+        let answer = |(asked, work): (bool, &Work<'_>)| match &kept {
+            Err(error) if asked || finished.contains(&work.job.key) || based.contains(&work.job.key) => {
+                Err(repeated(error).into())
+            }
+            _ => Ok(JobOutcome::Hydration { asked }),
         };
-        asked.into_iter().map(answer).collect()
+        asked.into_iter().zip(works).map(answer).collect()
     }
 }

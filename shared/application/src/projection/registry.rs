@@ -67,20 +67,23 @@ pub struct ProjectionRegistry {
 
 impl ProjectionRegistry {
     /// The three projections that ship, for every event. Without a publisher nothing is announced.
+    ///
+    /// What is announced twice is seen outside, and all else may be done again: so announcing is last,
+    /// where nothing behind it can fail and bring the batch again.
     pub fn shipped(
         read_model: &Arc<dyn ReadModel>,
         publisher: Option<Arc<dyn EventPublisher>>,
         state: &Arc<dyn StateStore>,
         clock: &Arc<dyn Clock>,
     ) -> Self {
-        let indexing =
-            Self::default().register(Pattern::ALL, Arc::new(ReadModelProjection::new(Arc::clone(read_model))));
-        let announcing = match publisher {
-            Some(publisher) => indexing.register(Pattern::ALL, Arc::new(BroadcastProjection::new(publisher))),
-            None => indexing,
-        };
         let hydration = HydrationProjection::new(Arc::clone(state), Arc::clone(clock));
-        announcing.register(Pattern::ALL, Arc::new(hydration))
+        let quiet = Self::default()
+            .register(Pattern::ALL, Arc::new(ReadModelProjection::new(Arc::clone(read_model))))
+            .register(Pattern::ALL, Arc::new(hydration));
+        match publisher {
+            Some(publisher) => quiet.register(Pattern::ALL, Arc::new(BroadcastProjection::new(publisher))),
+            None => quiet,
+        }
     }
 
     /// Runs `projection` for the events that match, behind those registered before.
