@@ -49,6 +49,18 @@ async fn a_snapshot_that_cannot_be_read_is_as_good_as_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cold_record_without_a_snapshot_gets_one_for_the_next_that_comes_cold() {
+    let bench = bench(1, 10).await;
+    for (version, reads) in [(9, 2), (10, 1)] {
+        let newest = bench.events.iter().find(|event| event.version.get() == version).cloned();
+        let report = bench.projector(0).project(newest.into_iter().collect()).await;
+        assert_eq!((report.projected, report.failed.len()), (1, 0));
+        assert_eq!(bench.store.reads.swap(0, Ordering::SeqCst), reads, "version {version}");
+    }
+    bench.assert_all_projected().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_asked_for_is_announced_once_it_was_and_holds_up_no_other_record() {
     let mut random = Random::new(3);
     let [mut gapped, mut plain] = ["001000000000001AAA", "001000000000002AAA"].map(Account::new);

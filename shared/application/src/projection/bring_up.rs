@@ -15,7 +15,7 @@ use annals_domain::identity::EntityKey;
 use annals_domain::mapping;
 use annals_domain::position::Version;
 
-use super::load::{PAGE, StateLoader, of_one_stream};
+use super::load::{Loaded, PAGE, StateLoader, of_one_stream};
 use super::{Progress, ProjectionFailure, ReadEvent, shown};
 use crate::commands::{RecentChanges, lock};
 use crate::ports::ReadOptions;
@@ -49,7 +49,7 @@ impl BringUp<'_> {
             return Err(ProjectionFailure::Poison("no event to project".to_owned()));
         };
         let dialect = self.dialect(&first)?;
-        let below = self.state_below(key, lowest, &first, cached, dialect).await?;
+        let (below, folded) = self.state_below(key, lowest, &first, cached, dialect).await?;
         let events = self.complete(key, lowest, highest, batch).await?;
         let shape = self.catalog.shape(first.metadata.provider, &first.entity_name);
         let Cached { mut aggregate, entity: before } = below;
@@ -59,7 +59,7 @@ impl BringUp<'_> {
         }
         let changes = events.iter().map(|read| &*read.change);
         let entity = Arc::new(mapping::map_again(before.as_deref(), changes, &aggregate, &shape, dialect));
-        Ok(Progress { shape, before, standing, after: aggregate, entity, events })
+        Ok(Progress { shape, before, standing, after: aggregate, entity, events, folded })
     }
 
     fn dialect(&self, event: &DomainEvent) -> Result<&dyn Dialect, ProjectionFailure> {
@@ -68,7 +68,7 @@ impl BringUp<'_> {
         dialect.ok_or_else(|| ProjectionFailure::Poison(format!("this installation reads no {provider} events")))
     }
 
-    /// The state just below `lowest`.
+    /// The state just below `lowest`, and how many events were folded for it.
     async fn state_below(
         &self,
         key: &EntityKey,
@@ -76,19 +76,19 @@ impl BringUp<'_> {
         first: &DomainEvent,
         cached: Option<Cached>,
         dialect: &dyn Dialect,
-    ) -> Result<Cached, ProjectionFailure> {
+    ) -> Result<(Cached, u64), ProjectionFailure> {
         let below = lowest.previous();
         if let Some(cached) = cached.filter(|cached| cached.aggregate.version() == below) {
-            return Ok(cached);
+            return Ok((cached, 0));
         }
         let fresh = || Aggregate::new(key.clone(), first.metadata.provider, first.metadata.external_id.clone());
         if lowest == Version::FIRST {
-            return Ok(Cached { aggregate: fresh(), entity: None });
+            return Ok((Cached { aggregate: fresh(), entity: None }, 0));
         }
-        let aggregate = self.loader.load(key, below, fresh()).await?;
+        let Loaded { aggregate, folded } = self.loader.loaded(key, below, fresh()).await?;
         let shape = self.catalog.shape(first.metadata.provider, &first.entity_name);
         let entity = shown(&aggregate, &shape, dialect).map(Arc::new);
-        Ok(Cached { aggregate, entity })
+        Ok((Cached { aggregate, entity }, folded))
     }
 
     /// The events from `lowest` to `highest`, those that the batch leaves out read from the store.

@@ -17,6 +17,13 @@ use crate::ports::{EventStore, PortError, PortErrorKind, ReadOptions, StateStore
 /// How many events of a stream are read at once.
 pub(super) const PAGE: usize = 500;
 
+/// A state, and what it took.
+pub(super) struct Loaded {
+    pub(super) aggregate: Aggregate,
+    /// How many events were folded in: more than lie between two snapshots where one is missing.
+    pub(super) folded: u64,
+}
+
 /// Loads states.
 #[derive(Clone, Copy)]
 pub struct StateLoader<'a> {
@@ -38,14 +45,26 @@ impl StateLoader<'_> {
         version: Version,
         fresh: Aggregate,
     ) -> Result<Aggregate, ProjectionFailure> {
+        Ok(self.loaded(key, version, fresh).await?.aggregate)
+    }
+
+    /// The same, with what it took.
+    pub(super) async fn loaded(
+        &self,
+        key: &EntityKey,
+        version: Version,
+        fresh: Aggregate,
+    ) -> Result<Loaded, ProjectionFailure> {
         let earliest = self.earliest_snapshot(version);
         let tail = self.read(key, earliest.next(), version);
         let (snapshot, tail) = futures::try_join!(async { Ok(self.state.snapshot(key, version).await?) }, tail)?;
         let mut aggregate = snapshot.unwrap_or(fresh);
+        let start = aggregate.version().get();
         self.catch_up(&mut aggregate, key, earliest).await?;
         self.fold(&mut aggregate, &tail)?;
         self.catch_up(&mut aggregate, key, version).await?;
-        Ok(aggregate)
+        let folded = aggregate.version().get().saturating_sub(start);
+        Ok(Loaded { aggregate, folded })
     }
 
     /// Folds in what the state lacks up to a version, page by page.

@@ -63,6 +63,8 @@ pub struct Progress {
     pub entity: Arc<Entity>,
     /// The events that led there, in version order.
     pub events: Vec<ReadEvent>,
+    /// How many stored events below the batch were folded for it.
+    pub folded: u64,
 }
 
 impl Progress {

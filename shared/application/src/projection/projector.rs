@@ -25,7 +25,8 @@ use super::{Progress, ProjectionFailure, ProjectionRegistry, Work};
 use crate::commands::{RecentChanges, lock};
 use crate::ports::{Clock, EventStore, Ids, JobReport, PortError, ProjectionJob, ProjectionJobs, StateStore};
 
-/// A snapshot is kept each time a record passes a multiple of this version.
+/// A snapshot is kept each time a record passes a multiple of this version, and where more events than
+/// that had to be folded.
 pub const SNAPSHOT_INTERVAL: NonZeroU64 = NonZeroU64::new(50).expect("not zero");
 
 /// How many records are brought up side by side.
@@ -268,7 +269,7 @@ impl Projector {
         report.projected = done.len();
         self.ports.jobs.record(&reports).await;
         let snapshots: Vec<Aggregate> =
-            done.iter().filter(|p| self.passes_interval(p)).map(|p| p.after.clone()).collect();
+            done.iter().filter(|p| self.needs_snapshot(p)).map(|p| p.after.clone()).collect();
         if !snapshots.is_empty()
             && let Err(error) = self.ports.state.put_snapshots(snapshots).await
         {
@@ -285,8 +286,11 @@ impl Projector {
         report
     }
 
-    fn passes_interval(&self, progress: &Progress) -> bool {
+    /// Behind each interval; and where a snapshot was missing, so that the next to come cold need not
+    /// fold all of it again.
+    fn needs_snapshot(&self, progress: &Progress) -> bool {
         let first = progress.events.first().map_or(0, |read| read.event.version.previous().get());
-        first / self.snapshot_interval < progress.after.version().get() / self.snapshot_interval
+        let passes = first / self.snapshot_interval < progress.after.version().get() / self.snapshot_interval;
+        passes || progress.folded > self.snapshot_interval.get()
     }
 }
