@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::bulk::Route;
 use crate::call::Answer;
 use crate::connect::OpenSearch;
-use crate::failure::refused;
+use crate::failure::{refused, refused_whole};
 use crate::fit::foreign;
 use crate::index::Taken;
 use crate::mapping;
@@ -189,7 +189,7 @@ impl OpenSearch {
                 Err(foreign(alias.unwrap_or(index), "it is an index, where an alias is to be"))
             }
             400 => Err(unmade(index, &answer)),
-            _ => Err(refused(index, &answer)),
+            _ => Err(refused_whole(index, &answer)),
         }
     }
 

@@ -11,7 +11,7 @@ use serde::de::Deserialize;
 use serde_json::Value;
 
 use crate::connect::OpenSearch;
-use crate::failure::{refused, unanswered, unreadable};
+use crate::failure::{refused_whole, unanswered, unreadable};
 
 /// A status and a body.
 #[derive(Debug)]
@@ -35,10 +35,10 @@ impl Answer {
         self.body.windows(text.len()).any(|part| part == text.as_bytes())
     }
 
-    /// Its body, if it is a success.
+    /// Its body, if it is a success; for calls that could not be refused for what they ask.
     pub(crate) fn read<'a, T: Deserialize<'a>>(&'a self, resource: &str) -> Result<T, PortError> {
         if !self.is_success() {
-            return Err(refused(resource, self));
+            return Err(refused_whole(resource, self));
         }
         serde_json::from_slice(&self.body).map_err(|error| unreadable(resource, error))
     }

@@ -52,6 +52,16 @@ pub(crate) fn refused(resource: &str, answer: &Answer) -> PortError {
     PortError::new(kind(answer.status, &said.kind), resource, message)
 }
 
+/// The same of a call that asks nothing of its own: what refuses it would refuse any, so that no
+/// document is at fault.
+pub(crate) fn refused_whole(resource: &str, answer: &Answer) -> PortError {
+    let error = refused(resource, answer);
+    match error.kind {
+        PortErrorKind::Rejected => PortError { kind: PortErrorKind::Misconfigured, ..error },
+        _ => error,
+    }
+}
+
 /// What a status and the kind of an error mean.
 pub(crate) fn kind(status: u16, error_type: &str) -> PortErrorKind {
     match status {

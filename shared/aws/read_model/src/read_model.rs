@@ -16,7 +16,7 @@ use opensearch::http::Method;
 use crate::bulk::{Fate, Landed, Route, Sent};
 use crate::cluster::Cluster;
 use crate::connect::OpenSearch;
-use crate::failure::refused;
+use crate::failure::refused_whole;
 use crate::fit::IndexFinding;
 use crate::index::{Prepared, Taken};
 
@@ -108,7 +108,7 @@ impl OpenSearchReadModel {
                 let message = "it has not the alias of its own by which it is written";
                 Err(PortError::new(PortErrorKind::Misconfigured, index, message))
             }
-            _ => Err(refused(index, &answer)),
+            _ => Err(refused_whole(index, &answer)),
         }
     }
 }

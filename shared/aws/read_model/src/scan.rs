@@ -149,6 +149,9 @@ impl OpenSearch {
         if answer.misses_index() {
             return Ok(0);
         }
+        if !answer.is_success() {
+            return Err(refused(name, &answer));
+        }
         let Counted { count, shards } = answer.read(name)?;
         if shards.failed > 0 {
             let message = format!("{} shards did not answer", shards.failed);

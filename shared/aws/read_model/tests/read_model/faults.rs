@@ -52,6 +52,12 @@ async fn a_call_that_fails_whole_says_whether_it_may_be_made_again() {
         Misconfigured,
         "no error type (403): not authorized to perform: es:ESHttpPost",
     );
+    // What refuses the whole call would refuse any: no document is at fault.
+    let explicit = error("illegal_argument_exception");
+    check(told(Told::Answer(400, explicit)).await, Misconfigured, "illegal_argument_exception (400)");
+    for status in [408, 415] {
+        check(told(Told::Text(status, "<html>")).await, Misconfigured, &format!("no error type ({status})"));
+    }
     check(told(Told::Text(200, "<html>")).await, OutcomeUnknown, "the answer cannot be read");
     check(told(Told::Cut).await, OutcomeUnknown, "the request was not answered");
     check(told(Told::Silence).await, OutcomeUnknown, "no answer in time");
