@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::bulk::Route;
 use crate::call::Answer;
 use crate::connect::OpenSearch;
-use crate::failure::{refused, refused_whole};
+use crate::failure::{Unusable, refused, refused_whole};
 use crate::fit::foreign;
 use crate::index::Taken;
 use crate::mapping;
@@ -162,7 +162,8 @@ impl IndexAdmin {
 
 impl OpenSearch {
     /// Makes the index that serves a shape, with its alias in one call; fine where others do.
-    pub(crate) async fn make_serving(&self, shape: &Shape) -> Result<(), PortError> {
+    /// `was_there` says that one served before.
+    pub(crate) async fn make_serving(&self, shape: &Shape, was_there: bool) -> Result<(), Unusable> {
         let alias = self.alias(shape);
         for _ in 0..ATTEMPTS {
             let all = self.indices_of(&alias).await?;
@@ -171,14 +172,14 @@ impl OpenSearch {
             }
             let index = next(&alias, &all);
             if let Made::Yes = self.make(shape, &index, Some(&alias)).await? {
-                tracing::info!(index, "index made");
+                tell_made(&index, shape, was_there || !all.is_empty());
                 return Ok(());
             }
         }
-        Err(PortError::new(PortErrorKind::Unavailable, alias, "it was not there and could not be made"))
+        Err(PortError::new(PortErrorKind::Unavailable, alias, "it was not there and could not be made").into())
     }
 
-    async fn make(&self, shape: &Shape, index: &str, alias: Option<&str>) -> Result<Made, PortError> {
+    async fn make(&self, shape: &Shape, index: &str, alias: Option<&str>) -> Result<Made, Unusable> {
         let body = mapping::body(shape, &self.layout, index, alias);
         let answer = self.call_json(index, Method::Put, &format!("/{index}"), &body).await?;
         match answer.status {
@@ -186,10 +187,10 @@ impl OpenSearch {
             400 if answer.says("resource_already_exists_exception") => Ok(Made::TakenMeanwhile),
             500 if answer.says(SECOND_WRITE_INDEX) => Ok(Made::TakenMeanwhile),
             400 if answer.says("invalid_alias_name_exception") => {
-                Err(foreign(alias.unwrap_or(index), "it is an index, where an alias is to be"))
+                Err(Unusable::Alone(foreign(alias.unwrap_or(index), "it is an index, where an alias is to be")))
             }
-            400 => Err(unmade(index, &answer)),
-            _ => Err(refused_whole(index, &answer)),
+            400 => Err(Unusable::Alone(unmade(index, &answer))),
+            _ => Err(refused_whole(index, &answer).into()),
         }
     }
 
@@ -205,6 +206,19 @@ impl OpenSearch {
             number_of(alias, &index).map(|number| (number, (index, serves)))
         };
         Ok(found.into_iter().filter_map(of_alias).collect())
+    }
+}
+
+/// An index beside which there are or were others lacks what was in them, unless a rebuild fills it.
+fn tell_made(index: &str, shape: &Shape, has_others: bool) {
+    if has_others {
+        let aggregate_type = shape.aggregate_type();
+        tracing::warn!(
+            index,
+            "an empty index was made where none served any more: run `annals rebuild {aggregate_type}`, unless one runs"
+        );
+    } else {
+        tracing::info!(index, "index made");
     }
 }
 

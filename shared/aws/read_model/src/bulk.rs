@@ -27,7 +27,7 @@ const WAIT: &str = "10s";
 const READ: &str = "items.*.status,items.*._index,items.*.error.type,items.*.error.reason,error,Message,message";
 
 /// Where a document goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Route {
     /// To what serves readers: an alias.
     Serving(String),
@@ -220,12 +220,13 @@ fn fate(route: &Route, done: &Done<'_>) -> Result<Fate, PortError> {
         (200..300, _) => IndexOutcome::Indexed,
         (409, _) => IndexOutcome::AlreadyNewer,
         (404, "index_not_found_exception") => return Ok(Fate::NotThere),
-        // More than one index stands behind the alias: no document's fault.
+        // More than one index stands behind the alias: no document's fault, but no other index's either.
         (400, _) if error.reason.starts_with("no write index") => {
             let message = "several indices stand behind it, and none is the one to write to";
-            return Err(PortError::new(PortErrorKind::Misconfigured, route.name(), message));
+            IndexOutcome::Refused(format!("{}: {message}", route.name()))
         }
-        (400, kind) if kind != "index_closed_exception" => IndexOutcome::Refused(reason(route, error)),
+        // By its own fault, or because its index is closed.
+        (400, _) => IndexOutcome::Refused(reason(route, error)),
         (status, error_type) => {
             let message = format!("an item was not taken: {error_type} ({status})");
             // A document by itself is refused with 400; any other refusal is the index's.

@@ -12,6 +12,39 @@ use crate::call::Answer;
 /// What a query's conditions are too many for.
 const TOO_MANY: [&str; 2] = ["too_many_nested_clauses", "maxClauseCount"];
 
+/// Why a shape's index cannot be used.
+#[derive(Debug)]
+pub(crate) enum Unusable {
+    /// It alone cannot: another hand made it, or the cluster does not make it.
+    Alone(PortError),
+    /// The call failed, as it would have for any index.
+    Call(PortError),
+}
+
+impl Unusable {
+    /// Why this one's documents are refused; a call's failure stays one.
+    pub(crate) fn refusal(self) -> Result<String, PortError> {
+        match self {
+            Self::Alone(error) => Ok(error.to_string()),
+            Self::Call(error) => Err(error),
+        }
+    }
+}
+
+impl From<PortError> for Unusable {
+    fn from(error: PortError) -> Self {
+        Self::Call(error)
+    }
+}
+
+/// For whoever asks for one index only.
+impl From<Unusable> for PortError {
+    fn from(unusable: Unusable) -> Self {
+        let (Unusable::Alone(error) | Unusable::Call(error)) = unusable;
+        error
+    }
+}
+
 /// A call that was not answered.
 pub(crate) fn unanswered(resource: &str, error: ClientError) -> PortError {
     let is_connect = std::error::Error::source(&error)

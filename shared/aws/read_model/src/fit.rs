@@ -16,6 +16,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::connect::OpenSearch;
+use crate::failure::Unusable;
 use crate::mapping::{LAYOUT, META, digest, paths};
 
 /// How long an index that lacks a place is taken to lack it: a rebuild may have ended meanwhile.
@@ -134,14 +135,14 @@ enum Behind {
 impl OpenSearch {
     /// The index behind a shape's alias; `None` where there is none. One that was not made here is
     /// refused.
-    pub(crate) async fn seen(&self, shape: &Shape) -> Result<Option<Arc<Seen>>, PortError> {
+    pub(crate) async fn seen(&self, shape: &Shape) -> Result<Option<Arc<Seen>>, Unusable> {
         let alias = self.alias(shape);
         if let Some(seen) = self.known().get(&alias) {
             return Ok(Some(Arc::clone(seen)));
         }
         match self.look(&alias).await? {
             Behind::Nothing => Ok(None),
-            Behind::Foreign(reason) => Err(foreign(&alias, &reason)),
+            Behind::Foreign(reason) => Err(Unusable::Alone(foreign(&alias, &reason))),
             Behind::Ours(seen) => {
                 let seen = Arc::new(seen);
                 self.known().insert(alias, Arc::clone(&seen));

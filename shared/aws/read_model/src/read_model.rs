@@ -1,8 +1,10 @@
 //! The port itself: which indices a document goes to, and what their answers mean for it.
 //!
-//! Promises that an index which is missing is made from the definition, and that a document which a
-//! rebuild's index refuses is refused, so that no swap loses it.
+//! Promises that an index which is missing is made from the definition, that one which cannot be made
+//! or written refuses its own documents and no others, and that a document which a rebuild's index
+//! refuses is refused, so that no swap loses it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use annals_application::ports::{
@@ -16,7 +18,7 @@ use opensearch::http::Method;
 use crate::bulk::{Fate, Landed, Route, Sent};
 use crate::cluster::Cluster;
 use crate::connect::OpenSearch;
-use crate::failure::refused_whole;
+use crate::failure::{Unusable, refused_whole};
 use crate::fit::IndexFinding;
 use crate::index::{Prepared, Taken};
 
@@ -58,46 +60,63 @@ impl OpenSearchReadModel {
         self.search.cluster().await
     }
 
-    /// The routes of each shape in the call, its index made where it is missing.
-    async fn routes(&self, documents: &[Document]) -> Result<Vec<(Shape, Vec<Route>)>, PortError> {
-        let mut routes: Vec<(Shape, Vec<Route>)> = Vec::new();
+    /// The ways of each shape in the call.
+    async fn ways(&self, documents: &[Document]) -> Result<Vec<(Shape, Ways)>, PortError> {
+        let mut all: Vec<(Shape, Ways)> = Vec::new();
         for Document { shape, .. } in documents {
-            if routes.iter().any(|(other, _)| other == shape) {
+            if all.iter().any(|(other, _)| other == shape) {
                 continue;
             }
-            if self.search.seen(shape).await?.is_none() {
-                self.search.make_serving(shape).await?;
-            }
-            let mut of_shape = vec![Route::Serving(self.search.alias(shape))];
-            if let Some(second) = &self.second {
-                of_shape.extend(second.targets(shape).await?.into_iter().map(Route::Second));
-            }
-            routes.push((shape.clone(), of_shape));
+            let of_shape = match self.routes(shape).await {
+                Ok(routes) => Ways::Open(routes),
+                Err(unusable) => Ways::Closed(unusable.refusal()?),
+            };
+            all.push((shape.clone(), of_shape));
+        }
+        Ok(all)
+    }
+
+    /// The routes of a shape, its index made where it is missing.
+    async fn routes(&self, shape: &Shape) -> Result<Vec<Route>, Unusable> {
+        if self.search.seen(shape).await?.is_none() {
+            self.search.make_serving(shape, false).await?;
+        }
+        let mut routes = vec![Route::Serving(self.search.alias(shape))];
+        if let Some(second) = &self.second {
+            routes.extend(second.targets(shape).await?.into_iter().map(Route::Second));
         }
         Ok(routes)
     }
 
     /// What a round missed: an alias is made again, an index of a rebuild that ended is passed over.
-    async fn mend(&self, missing: &[(usize, Route)], documents: &[Document]) -> Result<Vec<usize>, PortError> {
-        let mut again = Vec::new();
-        let mut mended: Vec<&Route> = Vec::new();
+    async fn mend(&self, missing: &[(usize, Route)], documents: &[Document]) -> Result<Mended, PortError> {
+        let mut mended = Mended::default();
+        let mut refused: HashMap<&Route, Option<String>> = HashMap::new();
         for (number, route) in missing {
-            if matches!(route, Route::Serving(_)) {
-                again.push(*number);
+            let reason = match refused.get(route) {
+                Some(reason) => reason.clone(),
+                None => self.mend_one(route, &documents[*number].shape).await?,
+            };
+            match (route, &reason) {
+                (Route::Second(_), _) => {}
+                (Route::Serving(_), None) => mended.again.push(*number),
+                (Route::Serving(_), Some(reason)) => mended.refused.push((*number, reason.clone())),
             }
-            if mended.contains(&route) {
-                continue;
-            }
-            mended.push(route);
-            match route {
-                Route::Serving(alias) => {
-                    self.search.forget(alias);
-                    self.search.make_serving(&documents[*number].shape).await?;
-                }
-                Route::Second(index) => self.must_be_gone(index).await?,
-            }
+            refused.insert(route, reason);
         }
-        Ok(again)
+        Ok(mended)
+    }
+
+    /// Mends one route; the reason where what serves cannot be made again.
+    async fn mend_one(&self, route: &Route, shape: &Shape) -> Result<Option<String>, PortError> {
+        match route {
+            Route::Serving(alias) => {
+                self.search.forget(alias);
+                let made = self.search.make_serving(shape, true).await;
+                made.err().map(Unusable::refusal).transpose()
+            }
+            Route::Second(index) => self.must_be_gone(index).await.map(|()| None),
+        }
     }
 
     async fn must_be_gone(&self, index: &str) -> Result<(), PortError> {
@@ -111,6 +130,32 @@ impl OpenSearchReadModel {
             _ => Err(refused_whole(index, &answer)),
         }
     }
+}
+
+/// Where a shape's documents go.
+enum Ways {
+    /// On those routes.
+    Open(Vec<Route>),
+    /// Nowhere, for that reason.
+    Closed(String),
+}
+
+impl Ways {
+    fn routes(&self) -> &[Route] {
+        match self {
+            Self::Open(routes) => routes,
+            Self::Closed(_) => &[],
+        }
+    }
+}
+
+/// What came of mending what a round missed, by the documents' numbers.
+#[derive(Default)]
+struct Mended {
+    /// Those to write again.
+    again: Vec<usize>,
+    /// Those whose index cannot be made again, and why.
+    refused: Vec<(usize, String)>,
 }
 
 /// What came of writing documents once.
@@ -158,13 +203,15 @@ fn settle(settled: &mut Option<IndexOutcome>, outcome: IndexOutcome) {
 #[async_trait]
 impl ReadModel for OpenSearchReadModel {
     async fn index(&self, documents: Vec<Document>) -> Result<Vec<IndexOutcome>, PortError> {
-        let routes = self.routes(&documents).await?;
-        let route_of = |document: &Document| {
-            routes.iter().find(|(shape, _)| *shape == document.shape).map_or(&[][..], |(_, routes)| routes)
-        };
-        let of_each: Vec<&[Route]> = documents.iter().map(route_of).collect();
+        let all = self.ways(&documents).await?;
+        let of_shape = |shape: &Shape| all.iter().find(|(other, _)| other == shape).map(|(_, ways)| ways);
+        let ways: Vec<Option<&Ways>> = documents.iter().map(|document| of_shape(&document.shape)).collect();
+        let of_each: Vec<&[Route]> = ways.iter().map(|ways| ways.map_or(&[][..], Ways::routes)).collect();
         let Round { mut outcomes, missing } = write(&self.search, &documents, &of_each, Taken::Newer).await?;
-        let again = self.mend(&missing, &documents).await?;
+        let Mended { again, refused } = self.mend(&missing, &documents).await?;
+        for (number, reason) in refused {
+            outcomes[number] = Some(IndexOutcome::Refused(reason));
+        }
         if !again.is_empty() {
             let (those, of_those): (Vec<Document>, Vec<&[Route]>) =
                 again.iter().map(|number| (documents[*number].clone(), of_each[*number])).unzip();
@@ -177,8 +224,11 @@ impl ReadModel for OpenSearchReadModel {
                 outcomes[number] = outcome;
             }
         }
-        let refused = || IndexOutcome::Refused("there was no answer for it".to_owned());
-        Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(refused)).collect())
+        let refused = |ways: Option<&Ways>| match ways {
+            Some(Ways::Closed(reason)) => IndexOutcome::Refused(reason.clone()),
+            _ => IndexOutcome::Refused("there was no answer for it".to_owned()),
+        };
+        Ok(outcomes.into_iter().zip(ways).map(|(outcome, ways)| outcome.unwrap_or_else(|| refused(ways))).collect())
     }
 
     async fn get(&self, shape: &Shape, id: AggregateId) -> Result<Option<ReadDocument>, PortError> {

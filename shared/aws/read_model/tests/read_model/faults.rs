@@ -78,15 +78,25 @@ async fn an_item_put_off_fails_the_call_and_says_why() {
         (failed(503, "unavailable_shards_exception", "secret"), Unavailable, "unavailable_shards_exception (503)"),
         (failed(403, "cluster_block_exception", "secret"), Unavailable, "cluster_block_exception (403)"),
         (failed(403, "security_exception", "secret"), Misconfigured, "security_exception (403)"),
-        (failed(400, "index_closed_exception", "secret"), Misconfigured, "index_closed_exception (400)"),
         (failed(500, "exception", "secret"), OutcomeUnknown, "exception (500)"),
     ] {
         let answer = told(Told::Answer(200, items(&[OK(), item, OK()]))).await;
         check(answer, kind, &format!("an item was not taken: {message}"));
     }
+}
+
+#[tokio::test]
+async fn an_index_that_cannot_be_written_refuses_its_own_documents() {
     let alias = failed(400, "illegal_argument_exception", "no write index is defined for alias [thing_index]");
-    let message = "several indices stand behind it, and none is the one to write to";
-    check(told(Told::Answer(200, items(&[OK(), alias, OK()]))).await, Misconfigured, message);
+    let closed = failed(400, "index_closed_exception", "secret");
+    for (item, reason) in [
+        (alias, "several indices stand behind it, and none is the one to write to"),
+        (closed, "index_closed_exception"),
+    ] {
+        let outcomes = told(Told::Answer(200, items(&[OK(), item, OK()]))).await.expect("the call is answered");
+        let refused = IndexOutcome::Refused(format!("thing_index: {reason}"));
+        assert_eq!(outcomes, [IndexOutcome::Indexed, refused, IndexOutcome::Indexed]);
+    }
 }
 
 #[tokio::test]

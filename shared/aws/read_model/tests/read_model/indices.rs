@@ -24,6 +24,7 @@ on_both!(
     an_index_of_an_older_definition_serves_what_it_can,
     a_field_whose_type_changed_is_written_and_not_asked_for,
     an_index_that_annals_did_not_make_is_left_alone,
+    an_index_that_cannot_be_used_keeps_no_other_shape_from_its_own,
     words_of_any_length_and_number_are_found_exactly,
     a_whole_number_is_asked_for_whatever_its_size,
 );
@@ -211,8 +212,10 @@ async fn an_index_that_annals_did_not_make_is_left_alone(node: Node) {
     for (object, reason) in
         [("Thing__c", "an alias is to be"), ("Gadget__c", "nothing of its definition"), ("Two__c", "several indices")]
     {
+        let outcomes = model.index(vec![document(object, "a", Vec::new())]).await.expect("the call is answered");
+        let [IndexOutcome::Refused(refused)] = &outcomes[..] else { panic!("{outcomes:?}") };
+        assert!(refused.contains("was not made by Annals") && refused.contains(reason), "{refused}");
         let errors = [
-            model.index(vec![document(object, "a", Vec::new())]).await.expect_err("it is not written"),
             model.search(&all(shape(object))).await.expect_err("it is not read"),
             model.count(&all(shape(object))).await.expect_err("it is not read"),
         ];
@@ -227,6 +230,27 @@ async fn an_index_that_annals_did_not_make_is_left_alone(node: Node) {
     for name in ["thing_index", "someone", "one", "two"] {
         assert_eq!(node.raw("POST", &format!("{name}/_count"), "").1["count"], 0, "{name}");
     }
+}
+
+/// One whose name OpenSearch does not take, one that another hand made, one that someone closed.
+async fn an_index_that_cannot_be_used_keeps_no_other_shape_from_its_own(node: Node) {
+    let unmakeable = format!("{}__c", "n".repeat(250));
+    write(&node.model().await, vec![document("Closed__c", "a", Vec::new())]).await;
+    assert_eq!(node.raw("POST", "open-closed__c_index/_close", "").0, 200);
+    assert_eq!(node.raw("PUT", "gadget_index", "{}").0, 200);
+
+    let mut documents: Vec<Document> = (0..10).map(|n| thing(&n.to_string(), Vec::new())).collect();
+    for (place, object) in [(0, unmakeable.as_str()), (5, "Gadget__c"), (12, "Closed__c")] {
+        documents.insert(place, document(object, "b", Vec::new()));
+    }
+    let model = node.model().await;
+    let outcomes = model.index(documents).await.expect("the call is answered");
+    for (place, reason) in [(0, "it cannot be made"), (5, "not made by Annals"), (12, "index_closed_exception")] {
+        let IndexOutcome::Refused(refused) = &outcomes[place] else { panic!("{place}: {outcomes:?}") };
+        assert!(refused.contains(reason), "{refused}");
+    }
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == IndexOutcome::Indexed).count(), 10);
+    assert_eq!(model.count(&all(shape("Thing__c"))).await.expect("the model reads"), 10);
 }
 
 /// Beyond what one pattern, one query and one page of hits carry.
