@@ -196,7 +196,7 @@ impl OpenSearch {
 
     /// The indices of an alias by their number, each with whether it serves.
     async fn indices_of(&self, alias: &str) -> Result<BTreeMap<u32, (String, bool)>, PortError> {
-        let answer = self.call(alias, Method::Get, &format!("/{alias}-*/_alias"), &[], None).await?;
+        let answer = self.ask(alias, Method::Get, &format!("/{alias}-*/_alias"), None).await?;
         if answer.misses_index() {
             return Ok(BTreeMap::new());
         }

@@ -1,7 +1,7 @@
 //! One request and its answer.
 //!
 //! Promises that an answer's bytes are read whole, and that a request which has none is a port's
-//! error. What a status means is the caller's to say.
+//! error. Makes again, once, only what reads. What a status means is the caller's to say.
 
 use annals_application::ports::PortError;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use serde::de::Deserialize;
 use serde_json::Value;
 
 use crate::connect::OpenSearch;
-use crate::failure::{refused_whole, unanswered, unreadable};
+use crate::failure::{refused_whole, unanswered, unreadable, was_cut};
 
 /// A status and a body.
 #[derive(Debug)]
@@ -64,6 +64,21 @@ impl OpenSearch {
         let status = response.status_code().as_u16();
         let body = response.bytes().await.map_err(|error| unanswered(resource, error))?;
         Ok(Answer { status, body })
+    }
+
+    /// Asks for something and changes nothing; so it is asked once more where the connection was cut,
+    /// as one is that went stale while a function was frozen.
+    pub(crate) async fn ask(
+        &self,
+        resource: &str,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Answer, PortError> {
+        match self.call(resource, method, path, &[], body.clone()).await {
+            Err(error) if was_cut(&error) => self.call(resource, method, path, &[], body).await,
+            answered => answered,
+        }
     }
 
     /// Sends JSON.

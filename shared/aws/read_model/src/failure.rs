@@ -60,6 +60,12 @@ pub(crate) fn unanswered(resource: &str, error: ClientError) -> PortError {
     PortError::new(kind, resource, message).caused_by(Cause(error))
 }
 
+/// Whether a request that may have been carried out lost its connection, and was not merely slow.
+pub(crate) fn was_cut(error: &PortError) -> bool {
+    let cause = error.source.as_ref().and_then(|source| source.downcast_ref::<Cause>());
+    error.kind == PortErrorKind::OutcomeUnknown && cause.is_some_and(|Cause(error)| !error.is_timeout())
+}
+
 /// The client's error, named once: it repeats its cause in its own words.
 #[derive(Debug, thiserror::Error)]
 #[error("the client failed")]

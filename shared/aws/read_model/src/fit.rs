@@ -189,7 +189,7 @@ impl OpenSearch {
     }
 
     async fn look(&self, alias: &str) -> Result<Behind, PortError> {
-        let answer = self.call(alias, Method::Get, &format!("/{alias}/_mapping"), &[], None).await?;
+        let answer = self.ask(alias, Method::Get, &format!("/{alias}/_mapping"), None).await?;
         if answer.misses_index() {
             return Ok(Behind::Nothing);
         }

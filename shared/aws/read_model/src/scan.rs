@@ -193,12 +193,12 @@ impl OpenSearch {
     /// A read, made once more where an index was missed: a rebuild may have swapped it meanwhile.
     async fn read(&self, name: &str, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, PortError> {
         let body = body.map(|body| bytes::Bytes::from(body.to_string()));
-        let answer = self.call(name, method, path, &[], body.clone()).await?;
+        let answer = self.ask(name, method, path, body.clone()).await?;
         if !answer.misses_index() {
             return Ok(answer);
         }
         self.forget(name);
-        self.call(name, method, path, &[], body).await
+        self.ask(name, method, path, body).await
     }
 }
 

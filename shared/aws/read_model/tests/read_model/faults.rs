@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::nodes::Node;
 use crate::on_both;
 use crate::stub::{Stub, Told, items};
+use annals_services::{Fault, Match, Proxy, Rule};
 
 const OK: fn() -> Value = || json!({ "status": 201, "_index": "thing_index-000001" });
 
@@ -183,7 +184,35 @@ async fn a_page_beyond_what_an_index_gives_is_rejected() {
     assert!(stub.asked("/_search").is_empty());
 }
 
-on_both!(a_red_index_fails_the_call_within_its_time);
+/// As a pooled connection is that went stale while its function was frozen.
+async fn a_read_whose_connection_was_cut_is_made_once_more(node: Node) {
+    node.model().await.index(three()).await.expect("the model writes");
+    let proxy = Proxy::start(&node.address);
+    let endpoint = proxy.endpoint().parse().expect("an address");
+    let settings = OpenSearchSettings { endpoint, ..node.settings() };
+    let model = OpenSearchReadModel::new(OpenSearch::connect(settings).await.expect("it connects"));
+    let (thing, id) = (shape("Thing__c"), three()[0].entity.aggregate_id);
+    for (segment, times) in [("_mapping", 2), ("_search", 2), ("_count", 2), ("_doc", 2)] {
+        proxy.rule(Rule::first(1, Match::Path(segment), Fault::DropBefore));
+        assert_eq!(model.search(&all()).await.expect("the model reads").len(), 3, "{segment}");
+        assert_eq!(model.count(&all()).await.expect("the model reads"), 3, "{segment}");
+        assert!(model.get(&thing, id).await.expect("the model reads").is_some(), "{segment}");
+        assert_eq!(proxy.count(segment), times, "{segment}");
+        proxy.clear();
+    }
+    proxy.rule(Rule::always(Match::Path("_search"), Fault::DropAfter));
+    let error = model.search(&all()).await.expect_err("nothing answers");
+    assert_eq!((error.kind, proxy.count("_search")), (PortErrorKind::OutcomeUnknown, 2));
+}
+
+#[tokio::test]
+async fn a_read_that_took_too_long_is_not_made_again() {
+    let stub = Stub::telling([Told::Silence]).await;
+    let error = stub.model().await.search(&all()).await.expect_err("no answer comes");
+    assert_eq!((error.kind, stub.asked("/_search").len()), (PortErrorKind::OutcomeUnknown, 1));
+}
+
+on_both!(a_red_index_fails_the_call_within_its_time, a_read_whose_connection_was_cut_is_made_once_more);
 
 /// Its only shard may live on a node that is not there.
 async fn a_red_index_fails_the_call_within_its_time(node: Node) {

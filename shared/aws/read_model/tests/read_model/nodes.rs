@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// A node, and a prefix whose indices are dropped at the end.
 pub(crate) struct Node {
-    address: String,
+    pub(crate) address: String,
     pub(crate) prefix: String,
 }
 
