@@ -31,7 +31,11 @@ impl TimeSource for Fixed {
 }
 
 fn config(endpoint: Option<&str>) -> SdkConfig {
-    let credentials = AwsCredentials::new(KEY, SECRET, None, None, "test");
+    config_of(endpoint, None)
+}
+
+fn config_of(endpoint: Option<&str>, token: Option<&str>) -> SdkConfig {
+    let credentials = AwsCredentials::new(KEY, SECRET, token.map(str::to_owned), None, "test");
     let sdk = annals_services::sdk_config(endpoint.unwrap_or("http://127.0.0.1:1"));
     let builder = sdk.to_builder().region(Region::from_static("us-east-1"));
     builder
@@ -94,10 +98,11 @@ fn the_steps_give_the_signature_of_amazons_documented_example() {
     assert_eq!(signature(&canonical, "iam"), "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7");
 }
 
-#[tokio::test]
-async fn a_request_to_a_domain_is_signed_with_its_body_and_query() {
+/// Sends a request by credentials with that token, and holds its signature against one by hand; gives
+/// its headers and which of them are signed.
+async fn signed(token: Option<&str>) -> (HeaderMap, Vec<String>) {
     let (url, requests) = stub("{}").await;
-    let transport = transport(url.clone(), CALL, Some(&config(None))).expect("a transport");
+    let transport = transport(url.clone(), CALL, Some(&config_of(None, token))).expect("a transport");
     let body = Bytes::from_static(b"{\"index\":{}}\n{}\n");
     let query = [("require_alias", "true"), ("filter_path", "items.*.status,error")];
     let sent = transport.send(Method::Post, "/_bulk", HeaderMap::new(), Some(&query), Some(body.clone()), None).await;
@@ -121,6 +126,22 @@ async fn a_request_to_a_domain_is_signed_with_its_body_and_query() {
         header("x-amz-content-sha256")
     );
     assert_eq!(given, signature(&canonical, "es"));
+    (parts.headers.clone(), signed.split(';').map(str::to_owned).collect())
+}
+
+#[tokio::test]
+async fn a_request_to_a_domain_is_signed_with_its_body_and_query() {
+    let (headers, _) = signed(None).await;
+    assert!(!headers.contains_key("x-amz-security-token"));
+}
+
+/// A function's credentials are a role's, which have one.
+#[tokio::test]
+async fn a_session_token_is_sent_and_signed() {
+    let token = "IQoJb3JpZ2luX2VjEEXAMPLE//////////wEaCXVzLWVhc3QtMSJHMEUCIQ==";
+    let (headers, signed) = signed(Some(token)).await;
+    assert_eq!(headers["x-amz-security-token"], token);
+    assert!(signed.iter().any(|name| name == "x-amz-security-token"), "{signed:?}");
 }
 
 #[tokio::test]
