@@ -50,6 +50,10 @@ struct Faulty {
 
 #[async_trait]
 impl EventStore for Faulty {
+    fn name(&self) -> &str {
+        self.store.name()
+    }
+
     async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
         self.appends.fetch_add(1, Ordering::SeqCst);
         let fault = self.script.lock().unwrap().pop_front();

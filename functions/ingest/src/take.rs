@@ -1,6 +1,7 @@
 //! Taking each kind of input.
 //!
-//! Promises that one message which cannot be kept does not hold up the others of its batch.
+//! Promises that one message which cannot be kept does not hold up the others of its batch, and
+//! that those for which no time is left come back by name too.
 
 use std::sync::Arc;
 
@@ -48,8 +49,13 @@ impl Ingest {
     async fn queue(&self, messages: Vec<Message>, deadline: Moment) -> SqsBatchResponse {
         let mut response = SqsBatchResponse::default();
         for message in messages {
-            let Err(error) = self.events(event_of(&message.body), deadline).await else { continue };
-            tracing::error!(message_id = message.id, error = %log_chain(&error), "a message is not kept yet");
+            if Moment::now() >= deadline {
+                tracing::error!(message_id = message.id, "there is no time left for a message; it comes again");
+            } else if let Err(error) = self.events(event_of(&message.body), deadline).await {
+                tracing::error!(message_id = message.id, error = %log_chain(&error), "a message is not kept yet");
+            } else {
+                continue;
+            }
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = message.id;
             response.batch_item_failures.push(failure);
@@ -63,14 +69,13 @@ impl Ingest {
             Ok(_) => Ok(()),
             Err(TakeError::Command(error)) => Err(error),
             // It would be refused each time: it is kept for someone to look at.
-            Err(error) => self.keep(text, &error).await,
+            Err(error) => self.keep(text, &error, deadline).await,
         }
     }
 
-    async fn keep(&self, text: &str, error: &TakeError) -> Result<(), CommandError> {
+    async fn keep(&self, text: &str, error: &TakeError, deadline: Moment) -> Result<(), CommandError> {
         let finding = Finding::new("", log_chain(error));
-        let kept = self.handler.quarantine().keep(PROVIDER, text.as_bytes(), vec![finding]).await;
-        let entry = kept.map_err(CommandError::Port)?;
+        let entry = self.handler.quarantine().keep_by(deadline, PROVIDER, text.as_bytes(), vec![finding]).await?;
         Count::Quarantined.add(1);
         tracing::warn!(quarantine_id = entry.id, outcome = "quarantined", "taken");
         Ok(())

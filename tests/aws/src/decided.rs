@@ -28,6 +28,10 @@ impl Taking {
 
 #[async_trait]
 impl EventStore for Taking {
+    fn name(&self) -> &str {
+        "taking"
+    }
+
     async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
         let answers = events.iter().map(|_| Ok(())).collect();
         self.with(|taken| {

@@ -13,9 +13,10 @@ use annals_domain::head::{Admission, Head, LookBack};
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Position;
 use std::sync::Arc;
-use tokio::time::Instant as Moment;
+use tokio::time::{Instant as Moment, timeout_at};
 
 use super::Command;
+use super::deadline::{in_time, late};
 use super::decide::{Circumstances, Pending, event_behind};
 use super::handler::{CommandError, CommandHandler};
 use crate::ports::{AppendError, PortError, PortErrorKind, ReadOptions, StoredEvent};
@@ -48,6 +49,7 @@ pub(super) enum Settled {
 pub(super) struct Rounds<'a> {
     handler: &'a CommandHandler,
     commands: &'a [Command],
+    deadline: Moment,
     /// The heads as far as this call knows them.
     working: HashMap<EntityKey, Option<Head>>,
     /// Streams whose conflict's own head was tried already; the next conflict reads.
@@ -56,14 +58,12 @@ pub(super) struct Rounds<'a> {
 }
 
 impl<'a> Rounds<'a> {
-    pub(super) fn new(handler: &'a CommandHandler, commands: &'a [Command]) -> Self {
-        Self { handler, commands, working: HashMap::new(), tried: HashSet::new(), settled: Vec::new() }
+    pub(super) fn new(handler: &'a CommandHandler, commands: &'a [Command], deadline: Moment) -> Self {
+        Self { handler, commands, deadline, working: HashMap::new(), tried: HashSet::new(), settled: Vec::new() }
     }
 
     /// Runs rounds until every change is settled, or the deadline.
     pub(super) async fn run(mut self, mut pending: Vec<Pending>) -> Result<Vec<(Pending, Settled)>, CommandError> {
-        let asked = self.commands.iter().filter_map(|command| command.metadata.deadline).min();
-        let deadline = asked.unwrap_or_else(|| Moment::now() + self.handler.settings.deadline);
         let mut unanswered: Vec<(Pending, StoredEvent)> = Vec::new();
         let (mut outages, mut last_error) = (0, None);
         for round in 0_u32.. {
@@ -75,7 +75,7 @@ impl<'a> Rounds<'a> {
             }
             let events: Vec<StoredEvent> = decided.iter().map(|(_, stored)| stored.clone()).collect();
             let (count, asked) = (u32::try_from(events.len()).unwrap_or(u32::MAX), Moment::now());
-            let answers = self.handler.store.append(events).await;
+            let answers = self.append(events).await;
             let an_append = asked.elapsed() / count.max(1);
             let mut outage = None;
             for ((change, stored), answer) in decided.into_iter().zip(answers) {
@@ -94,7 +94,7 @@ impl<'a> Rounds<'a> {
                 0 => writers_wait(round, an_append),
                 outages => outage_wait(outages),
             };
-            self.wait(wait, deadline, &mut last_error).await?;
+            self.wait(wait, &mut last_error).await?;
         }
         Ok(self.settled)
     }
@@ -117,13 +117,26 @@ impl<'a> Rounds<'a> {
         if missing.is_empty() {
             return Ok(());
         }
-        let heads = self.handler.store.heads(&missing).await.map_err(CommandError::Port)?;
+        let heads = self.read(self.handler.store.heads(&missing)).await?;
         for (key, head) in missing.into_iter().zip(heads) {
             // Should the store be throttled, it is not asked for the head again.
             self.handler.keep_warm(&key, head.as_ref());
             self.working.insert(key, head);
         }
         Ok(())
+    }
+
+    /// Appends. Beyond the deadline no answer is waited for, so that the outcome is unknown.
+    async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
+        let (store, count) = (&self.handler.store, events.len());
+        let answers = timeout_at(self.deadline, store.append(events)).await;
+        let unknown = || AppendError::OutcomeUnknown(late(PortErrorKind::OutcomeUnknown, store.name()));
+        answers.unwrap_or_else(|_| (0..count).map(|_| Err(unknown())).collect())
+    }
+
+    /// What the event store reads, until the deadline.
+    async fn read<T>(&self, read: impl Future<Output = Result<T, PortError>>) -> Result<T, CommandError> {
+        Ok(in_time(self.deadline, PortErrorKind::Unavailable, self.handler.store.name(), read).await?)
     }
 
     async fn decide(
@@ -186,7 +199,7 @@ impl<'a> Rounds<'a> {
         let mut below = lowest_added.or_else(|| head.map(|head| head.version.next()));
         while let Some(version) = below.filter(|version| version.get() > 1) {
             let options = ReadOptions::back_from(Some(version.previous()), LOOK_BACK_PAGE);
-            let events = self.handler.store.read(&change.key, &options).await.map_err(CommandError::Port)?;
+            let events = self.read(self.handler.store.read(&change.key, &options)).await?;
             for stored in &events {
                 if let Some(answer) = look_back.meet(&stored.event.position, &stored.head) {
                     return Ok(answer);
@@ -261,15 +274,10 @@ impl<'a> Rounds<'a> {
     }
 
     /// Waits, each call by a chance of its own; gives up where the deadline would pass meanwhile.
-    async fn wait(
-        &self,
-        wait: Wait,
-        deadline: Moment,
-        last_error: &mut Option<PortError>,
-    ) -> Result<(), CommandError> {
+    async fn wait(&self, wait: Wait, last_error: &mut Option<PortError>) -> Result<(), CommandError> {
         let jitter = self.handler.ids.fresh().as_u128() % wait.spread.as_micros().max(1);
         let wait = wait.least + Duration::from_micros(u64::try_from(jitter).unwrap_or_default());
-        if Moment::now() + wait >= deadline {
+        if Moment::now() + wait >= self.deadline {
             return Err(last_error.take().map_or(CommandError::Contended, CommandError::Port));
         }
         tokio::time::sleep(wait).await;

@@ -19,9 +19,10 @@ use async_trait::async_trait;
 use lru::LruCache;
 
 use super::append::Rounds;
+use super::deadline::{Deadline, in_time};
 use super::{Action, Command, CommandMetadata, EventRead, Outcome, Quarantine};
 use crate::backfill::Backfill;
-use crate::ports::{Clock, EventStore, Ids, PortError, StateStore, StoredEvent};
+use crate::ports::{Clock, EventStore, Ids, PortError, PortErrorKind, StateStore, StoredEvent};
 
 /// The largest quarantined input that is run again, in bytes: it is held in memory whole.
 const MOST_REDRIVEN: u64 = 16 * 1024 * 1024;
@@ -32,7 +33,7 @@ const MOST_INPUTS: usize = 10_000;
 /// How a handler works.
 #[derive(Debug, Clone, Copy)]
 pub struct HandlerSettings {
-    /// How long a call may go on trying before it fails as retryable.
+    /// How long a call may go on trying, and wait for a store, before it fails as retryable.
     pub deadline: Duration,
     /// How many streams' heads are kept warm. A head takes about 200 bytes.
     pub warm_heads: NonZeroUsize,
@@ -75,7 +76,7 @@ pub enum CommandError {
     Contended,
     /// A store failed.
     #[error("the change could not be stored")]
-    Port(#[source] PortError),
+    Port(#[from] PortError),
 }
 
 impl CommandError {
@@ -220,13 +221,15 @@ impl CommandHandler {
     pub async fn handle(&self, commands: Vec<Command>) -> Result<Vec<Vec<EventRead>>, CommandError> {
         let mut answers: Vec<Vec<Option<EventRead>>> = Vec::with_capacity(commands.len());
         let mut pending = Vec::new();
+        let deadline = Deadline::of(&commands, self.settings.deadline);
         for (index, command) in commands.iter().enumerate() {
-            answers.push(self.take_in(index, command, &mut pending).await?);
+            let taken_in = self.take_in(index, command, &mut pending);
+            answers.push(self.kept_by(deadline, taken_in).await?);
         }
         let has_pending = !pending.is_empty();
-        for (change, settled) in Rounds::new(self, &commands).run(pending).await? {
-            let read = self.answer(&commands[change.command], &change, settled).await?;
-            answers[change.command][change.slot] = Some(read);
+        for (change, settled) in Rounds::new(self, &commands, deadline.from_now()).run(pending).await? {
+            let read = self.answer(&commands[change.command], &change, settled);
+            answers[change.command][change.slot] = Some(self.kept_by(deadline, read).await?);
         }
         if let Some(listener) = self.listener.as_ref().filter(|_| has_pending) {
             listener.appended().await;
@@ -235,6 +238,15 @@ impl CommandHandler {
             answers.iter().flatten().flatten().for_each(|read| observer.observed(read));
         }
         Ok(answers.into_iter().map(|slots| slots.into_iter().flatten().collect()).collect())
+    }
+
+    /// What comes of work that keeps what it finds in the state store, until the deadline.
+    async fn kept_by<T>(
+        &self,
+        deadline: Deadline,
+        work: impl Future<Output = Result<T, CommandError>>,
+    ) -> Result<T, CommandError> {
+        in_time(deadline.from_now(), PortErrorKind::OutcomeUnknown, self.state.name(), work).await
     }
 
     /// Runs a quarantined input again. It is answered as if it came now; where nothing of it is

@@ -5,6 +5,7 @@
 //! and may be made again, what was stored then answering as duplicate.
 
 mod append;
+mod deadline;
 mod decide;
 mod event_read;
 mod handler;
@@ -31,7 +32,8 @@ pub struct CommandMetadata {
     pub user: Option<String>,
     /// What the command belongs together with; events that bring their own keep it.
     pub correlation_id: Option<String>,
-    /// Until when the call may go on trying; `None`: as long as the handler's settings allow.
+    /// Until when the call may go on trying and wait for a store; `None`: as long as the handler's
+    /// settings allow.
     pub deadline: Option<tokio::time::Instant>,
 }
 

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant as Moment;
 use uuid::Uuid;
 
+use super::deadline::in_time;
 use crate::ports::{Clock, Ids, PortError, PortErrorKind, QuarantineEntry, QuarantineState, StateStore};
 
 /// The size of a chunk: what a state table's item holds, with room for its key (DynamoDB: 400 KB).
@@ -64,6 +66,18 @@ impl Quarantine {
         let mut keeping = self.begin(provider);
         keeping.push(body).await?;
         keeping.finish(errors).await
+    }
+
+    /// The same, and no longer than until the deadline.
+    pub async fn keep_by(
+        &self,
+        deadline: Moment,
+        provider: Provider,
+        body: &[u8],
+        errors: Vec<Finding>,
+    ) -> Result<QuarantineEntry, PortError> {
+        let keeping = self.keep(provider, body, errors);
+        in_time(deadline, PortErrorKind::OutcomeUnknown, self.state.name(), keeping).await
     }
 
     /// Starts to keep an input that comes in parts.

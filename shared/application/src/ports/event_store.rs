@@ -96,6 +96,9 @@ impl ReadOptions {
 /// The events table.
 #[async_trait]
 pub trait EventStore: Send + Sync {
+    /// What errors name: the table.
+    fn name(&self) -> &str;
+
     /// Appends events, each only if its version is free; one answer each, in their order. Events of
     /// one stream stand in version order and are tried one after the other; once one of a stream
     /// fails, the rest of that stream are `NotTried`.

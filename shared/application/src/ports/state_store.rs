@@ -98,6 +98,9 @@ pub struct Lease {
 /// The state table.
 #[async_trait]
 pub trait StateStore: Send + Sync {
+    /// What errors name that are of no one call: the table, or what stands for all of them.
+    fn name(&self) -> &str;
+
     /// Keeps a snapshot, one a record and version.
     async fn put_snapshots(&self, snapshots: Vec<Aggregate>) -> Result<(), PortError>;
 

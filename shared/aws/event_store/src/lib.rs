@@ -58,6 +58,10 @@ impl DynamoEventStore {
 
 #[async_trait]
 impl EventStore for DynamoEventStore {
+    fn name(&self) -> &str {
+        self.table()
+    }
+
     async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
         self.append_all(&events).await
     }

@@ -21,6 +21,10 @@ pub(crate) struct MeteredEventStore<S>(pub(crate) S);
 
 #[async_trait]
 impl<S: EventStore> EventStore for MeteredEventStore<S> {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
     async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
         let answers = self.0.append(events).await;
         let is_conflict = |answer: &&Result<(), AppendError>| matches!(answer, Err(AppendError::Conflict { .. }));

@@ -38,6 +38,10 @@ impl DynamoStateStore {
 
 #[async_trait]
 impl StateStore for DynamoStateStore {
+    fn name(&self) -> &str {
+        &self.table.name
+    }
+
     async fn put_snapshots(&self, snapshots: Vec<Aggregate>) -> Result<(), PortError> {
         snapshots::put(&self.table, &snapshots).await
     }

@@ -36,6 +36,10 @@ impl SqliteEventStore {
 
 #[async_trait]
 impl EventStore for SqliteEventStore {
+    fn name(&self) -> &str {
+        RESOURCE
+    }
+
     async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
         if events.is_empty() {
             return Vec::new();

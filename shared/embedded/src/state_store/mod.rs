@@ -37,6 +37,10 @@ impl SqliteStateStore {
 
 #[async_trait]
 impl StateStore for SqliteStateStore {
+    fn name(&self) -> &str {
+        "state"
+    }
+
     async fn put_snapshots(&self, snapshots: Vec<Aggregate>) -> Result<(), PortError> {
         if snapshots.is_empty() {
             return Ok(());

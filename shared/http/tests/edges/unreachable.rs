@@ -81,6 +81,9 @@ impl HealthCheck for Unreachable {
 
 #[async_trait]
 impl EventStore for Unreachable {
+    fn name(&self) -> &str {
+        "unreachable"
+    }
     async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
         events.iter().map(|_| unreachable().map_err(AppendError::NotApplied)).collect()
     }
@@ -110,6 +113,9 @@ impl ReadModel for Unreachable {
 
 #[async_trait]
 impl StateStore for Unreachable {
+    fn name(&self) -> &str {
+        "unreachable"
+    }
     async fn put_snapshots(&self, _: Vec<Aggregate>) -> Result<(), PortError> {
         unreachable()
     }

@@ -130,6 +130,34 @@ async fn without_dynamodb_each_call_fails_in_time_and_the_last_stores_the_change
 }
 
 #[tokio::test]
+async fn a_store_that_hangs_is_waited_for_until_the_deadline_and_named() {
+    let mut stage = Stage::new().await;
+    // As long as in production: each attempt would outlast the call.
+    stage.handler = stage.world.installation_by(&sdk_config(&stage.proxy.endpoint())).handler();
+    stage.proxy.rule(Rule::always(Match::Any, Fault::HangBefore));
+    let mut malformed = change(0, 1);
+    malformed["detail"]["payload"]["ChangeEventHeader"]["entityName"] = json!("no name");
+    for (input, operation, table) in [
+        (change(0, 1), "PutItem", &stage.world.events_table),
+        (change(1, 1), "Query", &stage.world.events_table),
+        (malformed, "PutItem", &stage.world.state_table),
+    ] {
+        stage.proxy.clear();
+        let start = Moment::now();
+        let error = stage.take(&input.to_string(), Duration::from_millis(500)).await.expect_err("nothing answers");
+        assert!(start.elapsed() < Duration::from_secs(2), "it took {:?}", start.elapsed());
+        assert_eq!(stage.proxy.count(operation), 1, "{error:?}");
+        let CommandError::Port(error) = error else { panic!("{error:?}") };
+        assert_eq!((error.is_retryable(), &error.resource), (true, table), "{error}");
+    }
+    stage.proxy.heal();
+    for round in 0..2 {
+        let reads = stage.take(&change(round, 1).to_string(), Duration::from_secs(5)).await.expect("it answers again");
+        assert_eq!(reads[0].outcome, Outcome::Stored);
+    }
+}
+
+#[tokio::test]
 async fn what_is_denied_fails_at_once_and_names_the_table() {
     let stage = Stage::new().await;
     stage.proxy.rule(Rule::always(PUT, Fault::access_denied()));

@@ -1,5 +1,7 @@
 //! What `ingest` is invoked with, and what it answers.
 
+use std::time::Duration;
+
 use annals_lambda_tests::payloads::{Caller, failed_invocation, queue, request};
 use annals_lambda_tests::telling::total;
 use annals_lambda_tests::{Function, Stage};
@@ -47,6 +49,26 @@ async fn of_a_queues_batch_only_what_is_not_kept_comes_back() {
     let one = format!("/quarantine/{}", kept["results"][0]["id"].as_str().unwrap());
     let entry = query.invoke_with(&request("GET", &one, Caller::Admin, None)).await.http().1;
     assert_eq!((&kept["count"], &entry["body"]), (&json!(1), &json!("no JSON")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queues_batch_that_dynamodb_hangs_on_comes_back_by_name_before_it_is_stopped() {
+    let stage = Stage::new().await;
+    let proxy = Proxy::start(&dynamodb_endpoint());
+    let ingest = behind(&proxy, &stage).within(Duration::from_secs(4));
+    let bodies = ["no JSON".to_owned(), change(0, 0).to_string(), change(0, 1).to_string()];
+    let ids = ["first", "second", "third"];
+    let messages: Vec<(&str, &str)> = ids.into_iter().zip(bodies.iter().map(String::as_str)).collect();
+    proxy.rule(Rule::always(Match::Any, Fault::HangBefore));
+    let answer = ingest.invoke_with(&queue(&messages)).await;
+    assert_eq!(named(&answer.value()), ids);
+    assert!(answer.lines.iter().any(|line| line.contains(&stage.state_table)), "{:?}", answer.lines);
+    assert_eq!(proxy.requests().len(), 1, "for those behind it there is no time");
+
+    proxy.heal();
+    let again = ingest.invoke_with(&queue(&messages)).await;
+    assert_eq!(named(&again.value()), [""; 0]);
+    assert_eq!((total(&again.lines, "Stored"), total(&again.lines, "Quarantined")), (2, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
