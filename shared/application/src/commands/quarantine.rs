@@ -111,7 +111,8 @@ impl Quarantine {
             if body.len() >= most {
                 break;
             }
-            body.extend(self.state.chunk(entry.body_id, number).await?.unwrap_or_default());
+            let chunk = self.state.chunk(entry.body_id, number).await?;
+            body.extend(chunk.ok_or_else(|| self.damaged(entry, format!("chunk {number} is not there")))?);
         }
         body.truncate(most);
         Ok(body)
@@ -123,8 +124,12 @@ impl Quarantine {
         if body.len() as u64 == entry.size {
             return Ok(body);
         }
-        let message = format!("input `{}` has {} of its {} bytes", entry.id, body.len(), entry.size);
-        Err(PortError::new(PortErrorKind::Corrupt, "quarantine_chunk", message))
+        Err(self.damaged(entry, format!("{} of its {} bytes are there", body.len(), entry.size)))
+    }
+
+    fn damaged(&self, entry: &QuarantineEntry, what: String) -> PortError {
+        let message = format!("the quarantined input `{}` is damaged: {what}", entry.id);
+        PortError::new(PortErrorKind::Corrupt, self.state.name(), message)
     }
 
     /// Marks an entry as decided against. Its input stays until it expires.
