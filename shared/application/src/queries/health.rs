@@ -1,15 +1,23 @@
 //! Health: whether each dependency answers, and how far the projections are behind.
+//!
+//! Promises that whoever asks costs little, however often: anyone may. A report is given again for ten
+//! seconds, those who ask while it is made wait for that one, and what waits is counted and not read.
 
 use std::sync::Arc;
 
 use annals_domain::definition::{Catalog, Shape};
 use annals_domain::identity::{AggregateId, EntityName};
+use annals_domain::instant::Instant;
 use async_trait::async_trait;
 use serde::Serialize;
+use tokio::sync::Mutex;
 
 use super::QueryPorts;
 use super::lag::{Lag, LagSource};
 use crate::ports::{Clock, EventStore, PortError, QuarantineState, ReadModel, StateStore};
+
+/// For how long a report is given again, in milliseconds.
+const KEPT_MS: i64 = 10_000;
 
 /// Whether a dependency answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -49,11 +57,11 @@ pub struct HealthReport {
 /// Looks at the dependencies of one installation.
 #[async_trait]
 pub trait HealthCheck: Send + Sync {
-    /// Their states now. Never fails: a dependency that does not answer is a state.
+    /// Their states now, or some seconds ago. Never fails: a dependency that does not answer is a state.
     async fn check(&self) -> HealthReport;
 }
 
-/// How many of what waits is counted; beyond, "or more" is said.
+/// How many tasks, and how many parked records, are counted; beyond, "or more" is said.
 const COUNTED: usize = 1_000;
 
 /// Looks at an installation through its ports.
@@ -65,6 +73,8 @@ pub struct PortsHealth {
     clock: Arc<dyn Clock>,
     /// A shape to ask the read model for.
     shape: Shape,
+    /// The last report, and when it was made.
+    last: Mutex<Option<(Instant, HealthReport)>>,
 }
 
 impl PortsHealth {
@@ -73,27 +83,10 @@ impl PortsHealth {
         let shape = catalog.definitions().first().map(|definition| Shape::Defined(Arc::clone(definition)));
         let shape = shape.unwrap_or_else(|| Shape::Open(EntityName::new("none")));
         let QueryPorts { store, state, read_model } = ports.clone();
-        Self { store, lag, state, read_model, clock, shape }
+        Self { store, lag, state, read_model, clock, shape, last: Mutex::default() }
     }
 
-    /// What waits: hydration tasks, jobs, parked projections, quarantined inputs.
-    async fn waiting(&self) -> Result<(String, Health), PortError> {
-        let tasks = self.state.hydration_tasks(COUNTED).await?.len();
-        let jobs = self.state.jobs().await?.iter().filter(|job| job.state.waits()).count();
-        let parked = self.state.parked(COUNTED).await?.len();
-        let (_, quarantined) = self.state.list_quarantine(Some(QuarantineState::Open), 0, 1).await?;
-        let at_most = if tasks == COUNTED { " or more" } else { "" };
-        let detail = format!(
-            "{tasks}{at_most} records to read from their CRM, {jobs} backfill jobs waiting, \
-             {parked} projections parked, {quarantined} inputs in quarantine"
-        );
-        Ok((detail, if parked > 0 { Health::Degraded } else { Health::Ok }))
-    }
-}
-
-#[async_trait]
-impl HealthCheck for PortsHealth {
-    async fn check(&self) -> HealthReport {
+    async fn look(&self) -> HealthReport {
         let Lag { mut dependencies, events, millis } = self.lag.look(&*self.store, self.clock.now()).await;
         let state = dependency("state_store", self.waiting().await);
         let probe = self.read_model.get(&self.shape, nobody()).await;
@@ -106,6 +99,41 @@ impl HealthCheck for PortsHealth {
             lag_events: events,
             lag_ms: millis,
         }
+    }
+
+    /// What waits: hydration tasks, jobs, parked projections, quarantined inputs.
+    async fn waiting(&self) -> Result<(String, Health), PortError> {
+        let tasks = self.state.count_hydration(COUNTED).await?;
+        let jobs = self.state.count_waiting_jobs().await?;
+        let parked = self.state.count_parked(COUNTED).await?;
+        let (_, quarantined) = self.state.list_quarantine(Some(QuarantineState::Open), 0, 0).await?;
+        let detail = format!(
+            "{} records to read from their CRM, {jobs} backfill jobs waiting, {} projections parked, \
+             {quarantined} inputs in quarantine",
+            counted(tasks),
+            counted(parked)
+        );
+        Ok((detail, if parked > 0 { Health::Degraded } else { Health::Ok }))
+    }
+}
+
+/// A count that went no further than [`COUNTED`].
+fn counted(count: usize) -> String {
+    format!("{count}{}", if count < COUNTED { "" } else { " or more" })
+}
+
+#[async_trait]
+impl HealthCheck for PortsHealth {
+    async fn check(&self) -> HealthReport {
+        let mut last = self.last.lock().await;
+        let age = |made_at: &Instant| self.clock.now().millis() - made_at.millis();
+        // A clock that went back says nothing of how old a report is.
+        if let Some((_, report)) = last.as_ref().filter(|(made_at, _)| (0..KEPT_MS).contains(&age(made_at))) {
+            return report.clone();
+        }
+        let report = self.look().await;
+        *last = Some((self.clock.now(), report.clone()));
+        report
     }
 }
 

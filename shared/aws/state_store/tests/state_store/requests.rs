@@ -6,6 +6,7 @@ use annals_domain::aggregate::{Aggregate, FOLD_VERSION};
 use annals_domain::change::HydrationReason;
 use annals_domain::identity::{EntityKey, EntityName, ExternalId, Provider};
 use annals_domain::position::Version;
+use annals_services::SeenRequest;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::bench::{Bench, task};
@@ -63,6 +64,25 @@ async fn a_task_is_one_write_and_none_where_it_adds_nothing() {
     check(&bench, &["PutItem"]);
     store.ask_hydration(vec![task("a", 5, &[HydrationReason::BrokenText])]).await.expect("the store writes");
     check(&bench, &["PutItem", "PutItem"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counting_tasks_sends_none_of_them_and_ends_where_it_is_asked_to() {
+    let bench = Bench::new().await;
+    let store = bench.store();
+    let tasks = (0..40).map(|number| task(&number.to_string(), number, &[HydrationReason::Gap]));
+    store.ask_hydration(tasks.collect()).await.expect("the store writes");
+    bench.proxy.clear();
+    assert_eq!(store.count_hydration(99).await.expect("the store reads"), 40);
+    check(&bench, &["Query"; 8]);
+    assert_eq!(store.count_hydration(2).await.expect("the store reads"), 2);
+    let requests = bench.proxy.requests();
+    assert!(requests.len() < 4, "some partition has two: {}", requests.len());
+    let counts = |request: &SeenRequest| {
+        let body: serde_json::Value = serde_json::from_slice(&request.body).expect("JSON");
+        body["Select"] == "COUNT"
+    };
+    assert!(requests.iter().all(counts));
 }
 
 #[tokio::test(flavor = "multi_thread")]

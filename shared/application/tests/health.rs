@@ -1,0 +1,133 @@
+//! Health, over a SQLite file and at a time that is set by hand.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use annals_application::contract::samples::{instant, key};
+use annals_application::ports::{Clock, HydrationTask, ParkedProjection, StateStore};
+use annals_application::queries::{Health, HealthCheck, LagSource, PortsHealth, QueryPorts};
+use annals_crm::salesforce::Salesforce;
+use annals_domain::change::HydrationReason;
+use annals_domain::definition::Catalog;
+use annals_domain::dialect::{Dialect, Dialects};
+use annals_domain::identity::{ExternalId, Provider};
+use annals_domain::instant::Instant;
+use annals_domain::position::Version;
+use annals_embedded::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore};
+use tempfile::TempDir;
+
+/// Milliseconds, until set anew.
+struct SetClock(AtomicI64);
+
+impl SetClock {
+    fn set(&self, millis: i64) {
+        self.0.store(millis, Ordering::Relaxed);
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> Instant {
+        Instant::from_millis(self.0.load(Ordering::Relaxed)).unwrap()
+    }
+}
+
+struct Bench {
+    health: PortsHealth,
+    state: SqliteStateStore,
+    clock: Arc<SetClock>,
+    _folder: TempDir,
+}
+
+async fn bench() -> Bench {
+    let folder = TempDir::new().unwrap();
+    let database = Database::open(&folder.path().join("annals.db")).unwrap();
+    let dialects = Dialects::new([Arc::new(Salesforce::new(None)) as Arc<dyn Dialect>]);
+    let catalog = Catalog::built_in(&dialects).unwrap();
+    let state = SqliteStateStore::new(database.clone());
+    let events = Arc::new(SqliteEventStore::new(database.clone()));
+    let ports = QueryPorts {
+        store: Arc::clone(&events) as _,
+        state: Arc::new(state.clone()),
+        read_model: Arc::new(SqliteReadModel::open(database, &catalog).await.unwrap()),
+    };
+    let clock = Arc::new(SetClock(AtomicI64::new(100_000)));
+    let health = PortsHealth::new(&ports, LagSource::Feed(events), Arc::clone(&clock) as _, &catalog);
+    Bench { health, state, clock, _folder: folder }
+}
+
+impl Bench {
+    async fn park(&self, name: &str) {
+        let (version, reason) = (Version::FIRST, "a fault".to_owned());
+        let parked = ParkedProjection {
+            key: key(name),
+            from_version: version,
+            to_version: version,
+            reason,
+            parked_at: instant(0),
+        };
+        self.state.park(parked).await.unwrap();
+    }
+
+    async fn ask(&self, names: impl Iterator<Item = String>) {
+        let task = |name: String| HydrationTask {
+            key: key(&name),
+            provider: Provider::Salesforce,
+            external_id: ExternalId::new(name),
+            reasons: [HydrationReason::Gap].into(),
+            due_at: instant(0),
+            attempts: 0,
+        };
+        self.state.ask_hydration(names.map(task).collect()).await.unwrap();
+    }
+
+    /// What is said of the state store.
+    async fn said(&self) -> String {
+        let report = self.health.check().await;
+        report.dependencies.into_iter().find(|dependency| dependency.name == "state_store").unwrap().detail
+    }
+}
+
+const NOTHING: &str =
+    "0 records to read from their CRM, 0 backfill jobs waiting, 0 projections parked, 0 inputs in quarantine";
+
+#[tokio::test]
+async fn a_report_is_given_again_for_ten_seconds() {
+    let bench = bench().await;
+    assert_eq!(bench.said().await, NOTHING);
+    bench.park("a").await;
+    for millis in [100_000, 109_999] {
+        bench.clock.set(millis);
+        assert_eq!(bench.said().await, NOTHING, "at {millis}");
+    }
+    bench.clock.set(110_000);
+    assert_eq!(bench.said().await, NOTHING.replace("0 projections", "1 projections"));
+    assert_eq!(bench.health.check().await.status, Health::Degraded);
+}
+
+#[tokio::test]
+async fn a_clock_that_went_back_makes_a_report_an_old_one() {
+    let bench = bench().await;
+    assert_eq!(bench.said().await, NOTHING);
+    bench.park("a").await;
+    bench.clock.set(99_999);
+    assert_eq!(bench.said().await, NOTHING.replace("0 projections", "1 projections"));
+}
+
+#[tokio::test]
+async fn what_is_counted_to_a_limit_says_or_more_at_it() {
+    let bench = bench().await;
+    bench.ask((0..999).map(|number| number.to_string())).await;
+    for number in 0..999 {
+        bench.park(&number.to_string()).await;
+    }
+    assert_eq!(bench.said().await, NOTHING.replace("0 records", "999 records").replace("0 proj", "999 proj"));
+    bench.ask(["one more", "and one"].map(str::to_owned).into_iter()).await;
+    for name in ["one more", "and one"] {
+        bench.park(name).await;
+    }
+    bench.clock.set(200_000);
+    let expected = NOTHING.replace("0 records", "1000 or more records").replace("0 proj", "1000 or more proj");
+    assert_eq!(bench.said().await, expected);
+}
