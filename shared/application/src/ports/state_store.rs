@@ -108,7 +108,7 @@ pub trait StateStore: Send + Sync {
     async fn snapshot(&self, key: &EntityKey, at_most: Version) -> Result<Option<Aggregate>, PortError>;
 
     /// Keeps tasks, one a record: the reasons are joined with those of a task that is there, and
-    /// the earlier due time stands.
+    /// the earlier due time and the higher number of attempts stand.
     async fn ask_hydration(&self, tasks: Vec<HydrationTask>) -> Result<(), PortError>;
 
     /// Tasks by due time, up to `limit`.

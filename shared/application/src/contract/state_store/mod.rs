@@ -40,6 +40,7 @@ macro_rules! state_store_contract {
                 a_snapshot_comes_back_exactly,
                 a_snapshot_may_be_put_again,
                 hydration_is_asked_once_a_record,
+                attempts_outlast_what_is_asked_again,
                 hydration_tasks_come_by_due_time,
                 what_waits_is_counted_as_far_as_is_asked,
                 finished_hydration_is_forgotten,
@@ -152,6 +153,23 @@ pub async fn hydration_is_asked_once_a_record(store: &impl StateStore) {
     store.ask_hydration(vec![task("b", 30, &[MissingBase])]).await.expect("the store writes");
     let expected = [task("b", 30, &[MissingBase, Gap]), task("a", 50, &[NotCarried, Gap])];
     assert_eq!(tasks(store, 9).await, expected);
+}
+
+/// A task comes back with its attempts, and a request that knows of fewer takes none of them.
+pub async fn attempts_outlast_what_is_asked_again(store: &impl StateStore) {
+    let tried = |attempts| HydrationTask { attempts, ..task("a", 50, &[HydrationReason::Gap]) };
+    for (asked, expected) in [(3, 3), (0, 3), (u32::MAX, u32::MAX), (4, u32::MAX)] {
+        store.ask_hydration(vec![tried(asked)]).await.expect("the store writes");
+        assert_eq!(tasks(store, 9).await, [tried(expected)], "after one of {asked}");
+    }
+    store
+        .ask_hydration(vec![HydrationTask { key: key("b"), ..tried(1) }, HydrationTask { key: key("b"), ..tried(7) }])
+        .await
+        .expect("the store writes");
+    let found: Vec<_> = tasks(store, 9).await.into_iter().map(|task| (task.key, task.attempts)).collect();
+    assert!(found.contains(&(key("b"), 7)), "{found:?}");
+    store.drop_hydration_reason(&[key("a")], HydrationReason::MissingBase).await.expect("the store writes");
+    assert!(tasks(store, 9).await.contains(&tried(u32::MAX)));
 }
 
 /// What is due first comes first, up to the limit.
