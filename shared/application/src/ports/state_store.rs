@@ -133,7 +133,8 @@ pub trait StateStore: Send + Sync {
     async fn add_job(&self, job: BackfillJob) -> Result<bool, PortError>;
 
     /// Brings a job to how `job` says it stands (what was asked for stays), where it is there and
-    /// stands as `expected` does: whoever read it earlier overwrites nobody. Whether it was brought.
+    /// stands as `expected` does: whoever read it earlier overwrites nobody. Whether it stands so now:
+    /// one that stood so already does, whoever brought it there, so that the same call may be made again.
     async fn update_job(&self, job: &BackfillJob, expected: &BackfillJob) -> Result<bool, PortError>;
 
     /// All jobs, newest first.

@@ -44,8 +44,11 @@ pub(super) fn update(
 ) -> Result<bool, Failure> {
     let mut find = transaction.prepare_cached(concat!("SELECT ", columns!(), " FROM backfill_job WHERE id = ?"))?;
     let there = find.query_and_then([job.id.as_bytes()], read)?.next().transpose()?;
-    if !there.is_some_and(|there| there.stands_as(expected)) {
+    let Some(there) = there.filter(|there| there.stands_as(expected) || there.stands_as(job)) else {
         return Ok(false);
+    };
+    if there.stands_as(job) {
+        return Ok(true);
     }
     let mut statement = transaction.prepare_cached(
         "UPDATE backfill_job SET state = ?2, reason = ?3, counts = ?4, started_at = ?5, updated_at = ?6 WHERE id = ?1",

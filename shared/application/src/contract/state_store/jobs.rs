@@ -122,6 +122,18 @@ pub async fn a_job_is_brought_on_and_what_was_asked_for_stays(store: &impl State
     assert_eq!(jobs(store).await, [later, ended]);
 }
 
+/// Whoever asks for what is so already is told that it is: by the same call made again, or by another.
+pub async fn a_job_that_stands_as_asked_need_not_be_brought_on(store: &impl StateStore) {
+    let read = job(1, 10, JobState::Queued);
+    assert!(add(store, &read).await);
+    let paused = BackfillJob { state: JobState::Paused, updated_at: Some(instant(20)), ..read.clone() };
+    for expected in [&read, &read, &paused, &BackfillJob { state: JobState::Running, ..read.clone() }] {
+        assert!(update(store, &paused, expected).await, "{expected:?}");
+        assert_eq!(jobs(store).await, std::slice::from_ref(&paused));
+    }
+    assert!(!update(store, &BackfillJob { state: JobState::Done, ..paused.clone() }, &read).await);
+}
+
 /// Whoever read a job before another brought it on changes nothing, be it of the same state; nor
 /// does anyone bring on a job that is not there.
 pub async fn a_job_that_another_brought_on_is_left(store: &impl StateStore) {

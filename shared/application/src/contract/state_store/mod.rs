@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 pub use self::jobs::{
     a_job_comes_back_exactly, a_job_is_brought_on_and_what_was_asked_for_stays, a_job_is_kept_once,
-    a_job_that_another_brought_on_is_left, jobs_come_newest_first, jobs_that_wait_are_counted,
-    of_many_who_bring_a_job_on_one_does,
+    a_job_that_another_brought_on_is_left, a_job_that_stands_as_asked_need_not_be_brought_on, jobs_come_newest_first,
+    jobs_that_wait_are_counted, of_many_who_bring_a_job_on_one_does,
 };
 pub use self::leases::{
     a_finished_lease_is_gone, a_lease_has_one_holder, a_lease_that_ran_out_goes_on_with_its_checkpoint,
@@ -51,6 +51,7 @@ macro_rules! state_store_contract {
                 jobs_come_newest_first,
                 jobs_that_wait_are_counted,
                 a_job_is_brought_on_and_what_was_asked_for_stays,
+                a_job_that_stands_as_asked_need_not_be_brought_on,
                 a_job_that_another_brought_on_is_left,
                 of_many_who_bring_a_job_on_one_does,
                 parked_versions_are_joined,
