@@ -148,10 +148,20 @@ impl Fault {
         Self::Answer { status, headers: vec![("content-type", content_type.to_owned())], body: body.into() }
     }
 
-    /// An error as the services with a JSON protocol (DynamoDB, EventBridge, SQS) send it.
-    pub fn aws_error(status: StatusCode, code: &str, message: &str) -> Self {
-        let body = serde_json::json!({ "__type": code, "message": message });
+    /// An answer as the services with a JSON protocol (DynamoDB, EventBridge, SQS) send it.
+    pub fn aws_answer(status: StatusCode, body: &serde_json::Value) -> Self {
         Self::answer(status, "application/x-amz-json-1.0", body.to_string())
+    }
+
+    /// An error as they send it.
+    pub fn aws_error(status: StatusCode, code: &str, message: &str) -> Self {
+        Self::aws_answer(status, &serde_json::json!({ "__type": code, "message": message }))
+    }
+
+    /// DynamoDB's word that it left some of a batch undone: what `rest` says, under the name of its field.
+    pub fn left_of_batch(field: &str, table: &str, rest: &serde_json::Value) -> Self {
+        let body = serde_json::json!({ "Responses": {}, field: { table: rest } });
+        Self::aws_answer(StatusCode::OK, &body)
     }
 
     /// DynamoDB's throttling.

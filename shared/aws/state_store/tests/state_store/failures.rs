@@ -1,13 +1,16 @@
 //! What a failure says, and that a lost answer changes nothing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use annals_application::contract::samples::instant;
 use annals_application::ports::{BackfillJob, BackfillMode, Clock, JobCounts, JobState, PortErrorKind, StateStore};
 use annals_aws_state_store::DynamoStateStore;
 use annals_domain::change::HydrationReason;
-use annals_domain::identity::{EntityName, Provider};
+use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_services::{Fault, Match, Rule, sdk_config};
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::bench::{Bench, task};
@@ -71,4 +74,64 @@ async fn a_write_whose_answer_was_lost_is_made_once() {
     bench.store().ask_hydration(vec![asked.clone()]).await.expect("the store writes");
     assert_eq!(bench.proxy.count("PutItem"), 2);
     assert_eq!(bench.store().hydration_tasks(9).await.expect("the store reads"), [asked]);
+}
+
+/// Three tasks, and the names of their records.
+async fn three_tasks(bench: &Bench) -> [EntityKey; 3] {
+    let tasks = ["a", "b", "c"].map(|name| task(name, 1, &[HydrationReason::Gap]));
+    bench.store().ask_hydration(tasks.to_vec()).await.expect("the store writes");
+    bench.proxy.clear();
+    tasks.map(|task| task.key)
+}
+
+/// Where the tasks are, as DynamoDB's JSON has it.
+async fn keys_of_tasks(bench: &Bench) -> Vec<Value> {
+    let key = |item: &HashMap<String, AttributeValue>| {
+        let text = |name: &str| json!({"S": item[name].as_s().expect("a text")});
+        json!({"pk": text("pk"), "sk": text("sk")})
+    };
+    bench.items("hydration").await.iter().map(key).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_batch_leaves_is_asked_for_again_alone() {
+    let bench = Bench::new().await;
+    let records = three_tasks(&bench).await;
+    let keys = keys_of_tasks(&bench).await;
+    let unread =
+        Fault::left_of_batch("UnprocessedKeys", &bench.table, &json!({"Keys": keys[1..], "ConsistentRead": true}));
+    bench.proxy.rule(Rule::nth(2, Match::Target("BatchGetItem"), unread.clone()));
+    let kept: Vec<Value> = keys[..1].iter().map(|key| json!({"DeleteRequest": {"Key": key}})).collect();
+    let kept = Fault::left_of_batch("UnprocessedItems", &bench.table, &json!(kept));
+    bench.proxy.rule(Rule::first(1, Match::Target("BatchWriteItem"), kept));
+
+    // The proxy's answer stands for DynamoDB's, which was asked for nothing: the other two are there still.
+    bench.store().finish_hydration(&records).await.expect("the store writes");
+    let requests = bench.proxy.requests();
+    let found: Vec<_> = requests.iter().filter_map(|request| request.operation()).collect();
+    assert_eq!(found, ["BatchGetItem", "BatchWriteItem", "BatchWriteItem"]);
+    let again: Value = serde_json::from_slice(&requests[2].body).expect("JSON");
+    assert_eq!(again["RequestItems"][&bench.table].as_array().map(Vec::len), Some(1), "{again}");
+    assert_eq!(keys_of_tasks(&bench).await, keys[1..], "the one that was left is gone now");
+
+    bench.proxy.clear();
+    bench.store().finish_hydration(&records).await.expect("the store writes");
+    let requests = bench.proxy.requests();
+    let found: Vec<_> = requests.iter().filter_map(|request| request.operation()).collect();
+    assert_eq!(found, ["BatchGetItem", "BatchGetItem", "BatchWriteItem"]);
+    let again: Value = serde_json::from_slice(&requests[1].body).expect("JSON");
+    assert_eq!(again["RequestItems"][&bench.table]["Keys"].as_array().map(Vec::len), Some(2), "{again}");
+    assert!(keys_of_tasks(&bench).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_never_finished_is_unavailable() {
+    let bench = Bench::new().await;
+    let records = three_tasks(&bench).await;
+    let keys = keys_of_tasks(&bench).await;
+    let unread = Fault::left_of_batch("UnprocessedKeys", &bench.table, &json!({"Keys": keys, "ConsistentRead": true}));
+    bench.proxy.rule(Rule::always(Match::Target("BatchGetItem"), unread));
+    let error = bench.store().finish_hydration(&records).await.expect_err("it is never read");
+    assert_eq!((error.kind, &error.resource), (PortErrorKind::Unavailable, &bench.table));
+    assert!(bench.proxy.count("BatchGetItem") < 10, "it is not asked for ever");
 }
