@@ -94,19 +94,28 @@ pub(crate) fn check_template(root: &Path) -> Result<()> {
     Cargo::program(&python.to_string_lossy(), root, &check).env("AWS_DEFAULT_REGION", "us-east-1").run()
 }
 
-/// Fetches the emulator: one file of a wheel of which nothing else is needed.
+/// Fetches the emulator: one file of a wheel of which nothing else is needed. By the pip of an environment that
+/// is there: Debian's Python has none of its own.
 pub(crate) fn fetch_emulator(root: &Path) -> Result<()> {
+    PythonTool::CfnLint.provide(root)?;
+    let python = PythonTool::CfnLint.folder(root).join("bin/python");
+    let python = python.to_string_lossy();
     whole(&emulator(root), |part| {
         let download = format!("-m pip download --quiet --disable-pip-version-check --no-deps aws-sam-cli=={SAM_CLI}");
-        Cargo::program("python3", part, &download).run().context(NEEDED)?;
+        Cargo::program(&python, part, &download).run().context(NEEDED)?;
         let wheel = std::fs::read_dir(part)?.next().context("the index has the package")??;
         let unpack = format!("-m zipfile -e {} unpacked", wheel.file_name().to_string_lossy());
-        Cargo::program("python3", part, &unpack).run()?;
+        Cargo::program(&python, part, &unpack).run()?;
         let emulator = part.join("aws-lambda-rie");
-        std::fs::rename(part.join("unpacked/samcli/local/rapid/aws-lambda-rie-x86_64"), &emulator)?;
+        std::fs::rename(part.join("unpacked/samcli/local/rapid").join(of_this_machine()), &emulator)?;
         std::fs::remove_dir_all(part.join("unpacked"))?;
         Cargo::program("chmod", part, "+x aws-lambda-rie").run()
     })
+}
+
+/// The emulator's file for the processor that the tests run on.
+fn of_this_machine() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "aws-lambda-rie-arm64" } else { "aws-lambda-rie-x86_64" }
 }
 
 /// Makes an environment in `folder` with a package in it. Its scripts know only this folder's name, so
