@@ -1,7 +1,5 @@
 //! Bodies in quarantine, over a SQLite file.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by it")]
-
 use std::sync::Arc;
 
 use annals_application::commands::{CHUNK_BYTES, Quarantine};

@@ -90,6 +90,10 @@ pub(crate) struct Counted {
 
 #[async_trait]
 impl EventStore for Counted {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
     async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
         self.inner.append(events).await
     }

@@ -25,7 +25,7 @@ impl Deadline {
     }
 
     /// For work that begins now.
-    pub(super) fn from_now(self) -> Moment {
+    pub(super) fn moment(self) -> Moment {
         self.asked.unwrap_or_else(|| Moment::now() + self.otherwise)
     }
 }

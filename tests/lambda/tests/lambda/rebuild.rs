@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use annals_aws_read_model::IndexAdmin;
-use annals_aws_rebuild::{Plan, RebuildSettings};
+use annals_aws_rebuild::{Plan, RebuildSettings, Wish};
 use annals_aws_runtime::settings::{Function, FunctionSettings};
 use annals_aws_runtime::{Installation, Search};
 use annals_domain::definition::Shape;
@@ -28,7 +28,8 @@ async fn begin(stage: &Stage) -> (Plan, Shape, IndexAdmin) {
     let search = Search::connect(&config, &search).await.unwrap();
     // No projection is under way that would have to hear of it first.
     let settings = RebuildSettings { known_after: Duration::ZERO, ..RebuildSettings::default() };
-    let plan = search.rebuilder(&installation, settings).begin(Some("client")).await.unwrap();
+    let wish = Wish { name: Some("client"), ..Wish::default() };
+    let plan = search.rebuilder(&installation, settings).begin(&wish).await.unwrap();
     let shape = Shape::Defined(installation.catalog.named("client").unwrap().clone());
     (plan, shape, IndexAdmin::new(search.connection()))
 }
