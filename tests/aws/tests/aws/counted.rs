@@ -24,10 +24,13 @@ impl Counted {
     }
 
     /// The operations on the events table and on the state table since the last call.
+    #[track_caller]
     pub(crate) fn seen(&self) -> (Vec<String>, Vec<String>) {
         let requests = self.proxy.requests();
         self.proxy.clear();
-        requests.iter().for_each(assert_consistent);
+        for request in &requests {
+            assert_consistent(request);
+        }
         let of = |table: &str| {
             let is_of_it = |request: &&SeenRequest| tables(request).iter().any(|name| name == table);
             requests.iter().filter(is_of_it).map(operation).collect::<Vec<_>>()
