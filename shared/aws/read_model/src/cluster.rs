@@ -4,12 +4,15 @@
 
 use annals_application::ports::{PortError, PortErrorKind};
 use opensearch::http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::connect::OpenSearch;
 
 /// What errors name where no index is asked for.
 const RESOURCE: &str = "OpenSearch";
+
+/// An alias that is never there.
+const NOBODYS_ALIAS: &str = "annals-doctor";
 
 /// What answers, and how it does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,5 +57,14 @@ impl OpenSearch {
         let version = &about["version"];
         // Elasticsearch, from which OpenSearch comes, names no distribution.
         Ok(Cluster { distribution: text(&version["distribution"]), version: text(&version["number"]), status })
+    }
+
+    /// Whether this caller may write documents: tried by one for an alias that nobody makes.
+    pub(crate) async fn try_write(&self) -> Result<(), PortError> {
+        let nowhere = format!("{}{NOBODYS_ALIAS}", self.layout.prefix);
+        let lines = format!("{}\n{{}}\n", json!({ "index": { "_index": nowhere, "_id": "nobody" } }));
+        let query = [("require_alias", "true")];
+        let answer = self.call(RESOURCE, Method::Post, "/_bulk", &query, Some(lines.into())).await?;
+        answer.read::<Value>(RESOURCE).map(drop)
     }
 }

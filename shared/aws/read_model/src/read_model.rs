@@ -60,6 +60,11 @@ impl OpenSearchReadModel {
         self.search.cluster().await
     }
 
+    /// Whether documents may be written, found out without one.
+    pub async fn try_write(&self) -> Result<(), PortError> {
+        self.search.try_write().await
+    }
+
     /// The ways of each shape in the call.
     async fn ways(&self, documents: &[Document]) -> Result<Vec<(Shape, Ways)>, PortError> {
         let mut all: Vec<(Shape, Ways)> = Vec::new();
@@ -160,13 +165,15 @@ struct Mended {
 
 /// What came of writing documents once.
 pub(crate) struct Round {
-    /// One a document, `None` where what serves was missing.
+    /// One a document, `None` where what it goes to was missing.
     pub(crate) outcomes: Vec<Option<IndexOutcome>>,
     /// The documents and places where there was nothing to write to.
     pub(crate) missing: Vec<(usize, Route)>,
 }
 
-/// Writes documents on their routes, once.
+/// Writes documents on their routes, once: first where a rebuild fills an index, then what was taken there
+/// where it serves. Readers who saw a newer version in the old index would else not find it behind the swap,
+/// where the new one put it off.
 pub(crate) async fn write(
     search: &OpenSearch,
     documents: &[Document],
@@ -181,21 +188,32 @@ pub(crate) async fn write(
             Err(reason) => outcomes[number] = Some(IndexOutcome::Refused(reason)),
         }
     }
-    let sent = prepared.iter().map(|(number, document)| Sent { number: *number, document, routes: routes[*number] });
-    let sent: Vec<Sent<'_>> = sent.collect();
     let mut missing = Vec::new();
-    for Landed { number, route, fate } in search.bulk(&sent, taken).await? {
-        match fate {
-            Fate::NotThere => missing.push((number, route.clone())),
-            Fate::Answered(outcome) => settle(&mut outcomes[number], outcome),
+    for serves in [false, true] {
+        let is_open = |number: usize| !matches!(outcomes[number], Some(IndexOutcome::Refused(_)));
+        let open = prepared.iter().filter(|(number, _)| is_open(*number));
+        let sent =
+            open.map(|(number, document)| Sent { number: *number, document, routes: of(routes[*number], serves) });
+        let sent: Vec<Sent<'_>> = sent.collect();
+        for Landed { number, route, fate } in search.bulk(&sent, taken).await? {
+            match fate {
+                Fate::NotThere => missing.push((number, route.clone())),
+                Fate::Answered(outcome) => settle(&mut outcomes[number], outcome),
+            }
         }
     }
     Ok(Round { outcomes, missing })
 }
 
-/// A document's first answer is what serves readers; a refusal anywhere is its refusal.
+/// The routes to what serves, which come first, or the others.
+fn of(routes: &[Route], serves: bool) -> &[Route] {
+    let (serving, filled) = routes.split_at(routes.partition_point(|route| matches!(route, Route::Serving(_))));
+    if serves { serving } else { filled }
+}
+
+/// A document's last answer is what serves readers; a refusal anywhere is its refusal.
 fn settle(settled: &mut Option<IndexOutcome>, outcome: IndexOutcome) {
-    if settled.is_none() || matches!(outcome, IndexOutcome::Refused(_)) {
+    if !matches!(settled, Some(IndexOutcome::Refused(_))) {
         *settled = Some(outcome);
     }
 }

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use annals_application::contract::samples::{shape, text, thing};
 use annals_application::ports::{Document, EntityQuery, IndexOutcome, PortError, PortErrorKind, ReadModel};
-use annals_aws_read_model::{AlsoInto, IndexAdmin};
+use annals_aws_read_model::{AlsoInto, IndexAdmin, OpenSearch, OpenSearchReadModel, OpenSearchSettings};
 use annals_domain::definition::Shape;
 use annals_domain::position::Version;
+use annals_services::{Fault, Match, Proxy, Rule};
 use serde_json::json;
 
 use crate::nodes::Node;
@@ -18,6 +19,7 @@ on_both!(
     a_swap_is_refused_where_another_serves_by_now,
     an_index_that_is_filled_takes_the_same_version_again,
     live_documents_go_into_the_second_index_too,
+    what_the_second_index_puts_off_does_not_show_yet,
     a_second_index_that_is_gone_is_passed_over_and_not_made,
     a_document_that_the_second_index_refuses_is_refused,
     readers_miss_nothing_while_indices_swap,
@@ -114,6 +116,29 @@ async fn live_documents_go_into_the_second_index_too(node: Node) {
     assert_eq!(admin.count(&second).await.expect("it answers"), 2);
     let first = admin.current(&shape("Thing__c")).await.expect("it answers").expect("one serves");
     assert_eq!(admin.count(&first).await.expect("it answers"), 2);
+}
+
+async fn what_the_second_index_puts_off_does_not_show_yet(node: Node) {
+    let admin = IndexAdmin::new(node.connect().await);
+    node.model().await.index(vec![at("a", 1)]).await.expect("the model writes");
+    let second = admin.create_numbered(&shape("Thing__c")).await.expect("it is made");
+    let proxy = Proxy::start(&node.address);
+    let is_second = format!("{second}-only");
+    let to_second = Match::when(move |request| String::from_utf8_lossy(&request.body).contains(&is_second));
+    proxy.rule(Rule::always(to_second, Fault::too_many_requests()));
+    let settings = OpenSearchSettings { endpoint: proxy.endpoint().parse().expect("an address"), ..node.settings() };
+    let model = OpenSearchReadModel::new(OpenSearch::connect(settings).await.expect("it connects"));
+    let model = model.with_second(Arc::new(Targets(vec![second.clone()])));
+    let shown = async || {
+        let found =
+            node.model().await.get(&shape("Thing__c"), at("a", 1).entity.aggregate_id).await.expect("the model reads");
+        found.expect("it is there").version.get()
+    };
+    let error = model.index(vec![at("a", 2)]).await.expect_err("it is put off");
+    assert_eq!((error.kind, shown().await), (PortErrorKind::Unavailable, 1), "else it would go back at a swap");
+    proxy.heal();
+    assert_eq!(model.index(vec![at("a", 2)]).await.expect("the model writes"), [IndexOutcome::Indexed]);
+    assert_eq!(shown().await, 2);
 }
 
 async fn a_second_index_that_is_gone_is_passed_over_and_not_made(node: Node) {
