@@ -49,9 +49,10 @@ impl DueWork {
     pub(crate) async fn work(&self, invocation: Invocation) -> Result<Done, InvocationFailed> {
         let mut done = Done::default();
         let redriven = self.redrive(invocation.deadline, &mut done).await;
-        let rebuilt = self.rebuild(invocation.deadline, &mut done).await;
         let counted = self.count(&mut done).await;
-        let failures = [redriven.err(), rebuilt.err(), counted.err()];
+        // Last, since it takes all the time that is left.
+        let rebuilt = self.rebuild(invocation.deadline, &mut done).await;
+        let failures = [redriven.err(), counted.err(), rebuilt.err()];
         let failures: Vec<String> = failures.into_iter().flatten().collect();
         if failures.is_empty() { Ok(done) } else { Err(InvocationFailed(failures.join("; "))) }
     }
