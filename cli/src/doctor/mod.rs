@@ -12,6 +12,7 @@ mod local;
 mod on_aws;
 mod open_search;
 mod probe;
+mod projection;
 mod space;
 mod state_table;
 

@@ -1,15 +1,18 @@
-//! OpenSearch: that it is reached and new enough, and that each index fits its definition.
+//! OpenSearch: that it is reached and new enough, that it can be written to, and that each index fits its
+//! definition.
 
 use std::sync::Arc;
 
 use annals_application::log_chain;
 use annals_application::ports::PortError;
 use annals_aws_read_model::{Cluster, ClusterStatus, Endpoint, IndexFinding, IndexProblem, OpenSearchReadModel};
+use annals_aws_rebuild::RebuildSettings;
 use annals_aws_runtime::Search;
 use annals_aws_runtime::settings::SearchSettings;
 use annals_domain::definition::Shape;
 
 use super::check::Check;
+use super::projection;
 use crate::aws::Aws;
 
 /// The oldest version that the project is tested on.
@@ -21,19 +24,38 @@ pub(super) async fn checks(aws: &Aws, settings: &SearchSettings) -> Vec<Check> {
         Endpoint::Url(url) => format!("OpenSearch: {url}"),
         Endpoint::Domain(name) => format!("OpenSearch: domain `{name}`"),
     };
-    let search = match Search::connect(&aws.config, settings).await {
-        Ok(search) => search.read_model(),
+    let connected = match Search::connect(&aws.config, settings).await {
+        Ok(search) => search,
         Err(error) => return vec![unreached(on, &error)],
     };
+    let search = connected.read_model();
     let cluster = match search.cluster().await {
         Ok(cluster) => cluster,
         Err(error) => return vec![unreached(on, &error)],
     };
-    let mut checks = vec![version(on, &cluster), health(cluster.status)];
-    for shape in shapes(aws).await {
-        checks.push(index(&search, &shape).await);
+    let mut checks = vec![version(on, &cluster), health(cluster.status), writing(&search).await];
+    // Where they cannot be read, the state table's own checks say so.
+    let noted = aws.installation.state.noted_objects().await.unwrap_or_default();
+    let met: Vec<Shape> =
+        noted.into_iter().map(|(provider, object)| aws.installation.catalog.shape(provider, &object)).collect();
+    for shape in shapes(aws, &met) {
+        checks.push(index(&search, &shape, met.contains(&shape)).await);
     }
+    checks.push(projection::rebuild(&connected.rebuilder(&aws.installation, RebuildSettings::default())).await);
+    checks.push(projection::lag(&aws.installation.query_api(&connected.reading())).await);
     checks
+}
+
+async fn writing(search: &OpenSearchReadModel) -> Check {
+    let on = "OpenSearch: writing";
+    match search.try_write().await {
+        Ok(()) => Check::ok(on, "this role may write"),
+        Err(error) => Check::warning(
+            on,
+            log_chain(&error),
+            "the domain's access policy has to allow the functions' roles, and this one for `annals rebuild`",
+        ),
+    }
 }
 
 fn unreached(on: String, error: &PortError) -> Check {
@@ -75,25 +97,20 @@ fn health(status: ClusterStatus) -> Check {
 }
 
 /// The shapes of all definitions, and of the objects without one of which there are records.
-async fn shapes(aws: &Aws) -> Vec<Shape> {
-    let catalog = &aws.installation.catalog;
-    // Where they cannot be read, the state table's own checks say so.
-    let noted = aws.installation.state.noted_objects().await.unwrap_or_default();
-    let open = noted.into_iter().map(|(provider, object)| catalog.shape(provider, &object));
-    let open = open.filter(|shape| shape.definition().is_none());
-    let mut shapes: Vec<Shape> =
-        catalog.definitions().iter().map(|definition| Shape::Defined(Arc::clone(definition))).collect();
-    shapes.extend(open);
+fn shapes(aws: &Aws, met: &[Shape]) -> Vec<Shape> {
+    let definitions = aws.installation.catalog.definitions().iter();
+    let mut shapes: Vec<Shape> = definitions.map(|definition| Shape::Defined(Arc::clone(definition))).collect();
+    shapes.extend(met.iter().filter(|shape| shape.definition().is_none()).cloned());
     shapes.dedup();
     shapes
 }
 
-async fn index(search: &OpenSearchReadModel, shape: &Shape) -> Check {
+async fn index(search: &OpenSearchReadModel, shape: &Shape, has_records: bool) -> Check {
     let on = format!("index of {}", shape.aggregate_type());
     match search.check(std::slice::from_ref(shape)).await {
         Ok(findings) => match findings.into_iter().next() {
             None => Check::ok(on, "it fits its definition"),
-            Some(finding) => misfit(on, finding),
+            Some(finding) => misfit(on, finding, has_records),
         },
         Err(error) => {
             Check::wrong(on, log_chain(&error), "the domain's access policy has to allow this role to read it")
@@ -101,10 +118,13 @@ async fn index(search: &OpenSearchReadModel, shape: &Shape) -> Check {
     }
 }
 
-fn misfit(on: String, finding: IndexFinding) -> Check {
+fn misfit(on: String, finding: IndexFinding, has_records: bool) -> Check {
     let rebuild = format!("`annals rebuild {} --target aws` makes one that fits", finding.aggregate_type);
     let alias = finding.alias;
     match finding.problem {
+        IndexProblem::Missing if has_records => {
+            Check::warning(on, format!("`{alias}` is not there, and there are such records"), rebuild)
+        }
         IndexProblem::Missing => Check::ok(on, format!("`{alias}` is not there yet; the first document makes it")),
         IndexProblem::OtherDefinition { index, missing } if missing.is_empty() => {
             Check::warning(on, format!("`{index}` was made from another definition"), rebuild)
@@ -150,11 +170,15 @@ mod tests {
         let finding = |problem| IndexFinding { alias: "a".to_owned(), aggregate_type: "deal".to_owned(), problem };
         let of = |missing: &[&str]| {
             let missing = missing.iter().map(|path| (*path).to_owned()).collect();
-            misfit("x".to_owned(), finding(IndexProblem::OtherDefinition { index: "i".to_owned(), missing }))
+            misfit("x".to_owned(), finding(IndexProblem::OtherDefinition { index: "i".to_owned(), missing }), true)
         };
         assert_eq!((of(&[]).verdict, of(&["text.a"]).verdict), (Verdict::Warning, Verdict::Wrong));
         assert_eq!(of(&["text.a"]).remedy.as_deref(), Some("`annals rebuild deal --target aws` makes one that fits"));
-        assert_eq!(misfit("x".to_owned(), finding(IndexProblem::Missing)).verdict, Verdict::Ok);
-        assert_eq!(misfit("x".to_owned(), finding(IndexProblem::Foreign("r".to_owned()))).verdict, Verdict::Wrong);
+        assert_eq!(misfit("x".to_owned(), finding(IndexProblem::Missing), false).verdict, Verdict::Ok);
+        assert_eq!(misfit("x".to_owned(), finding(IndexProblem::Missing), true).verdict, Verdict::Warning);
+        assert_eq!(
+            misfit("x".to_owned(), finding(IndexProblem::Foreign("r".to_owned())), true).verdict,
+            Verdict::Wrong
+        );
     }
 }

@@ -66,7 +66,7 @@ async fn expiry(expected: &Expected<'_>, client: &Client) -> Check {
 async fn writing(expected: &Expected<'_>, probe: &Probe<'_>) -> Check {
     let on = expected.on("writing");
     let mut refused = Vec::new();
-    for write in [Write::Put, Write::Delete] {
+    for write in [Write::Put, Write::Update, Write::Delete] {
         match probe.may(write).await {
             Ok(true) => {}
             Ok(false) => refused.push(write.action()),

@@ -1,10 +1,18 @@
 //! `doctor --target aws`: what is well, and each thing that is not, by name and with what to do.
 
-use annals_services::{Fault, Match, Proxy, Rule, dynamodb_endpoint, moto_endpoint};
-use aws_sdk_dynamodb::types::{PointInTimeRecoverySpecification, StreamSpecification};
+use std::sync::Arc;
+
+use annals_application::ports::StateStore;
+use annals_application::system::SystemClock;
+use annals_aws_state_store::DynamoStateStore;
+use annals_domain::identity::{EntityName, Provider};
+use annals_services::{Fault, Match, Proxy, Rule, dynamodb_endpoint, moto_endpoint, opensearch_endpoints, sdk_config};
+use aws_sdk_dynamodb::types::{AttributeValue, PointInTimeRecoverySpecification, StreamSpecification};
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::installation::Installation;
+use crate::changes::created;
 
 /// A doctor's report, with the exit code that belongs to it.
 #[track_caller]
@@ -45,7 +53,7 @@ fn an_installation_that_is_well_says_so_of_each_part() {
     let report = report(&aws);
     assert_eq!((&report["ok"], with(&report, "wrong")), (&json!(true), Vec::new()), "{report:#}");
     // What DynamoDB Local has not: backups, and rights.
-    assert_eq!(with(&report, "not known"), ["events table: point-in-time recovery"]);
+    assert_eq!(with(&report, "not known"), ["events table: point-in-time recovery", "projection"]);
     assert_eq!(with(&report, "warning"), ["events table: deletion protection", "events table: append only"]);
     told(&report, "credentials", "ok", "key local from the environment, that do not expire");
     told(&report, "region", "ok", "us-east-1");
@@ -56,8 +64,11 @@ fn an_installation_that_is_well_says_so_of_each_part() {
     told(&report, "state table: by_list", "ok", "");
     told(&report, "state table: expiry", "ok", "by `expires_at`");
     told(&report, "OpenSearch: health", "ok", "green");
+    told(&report, "OpenSearch: writing", "ok", "this role may write");
     told(&report, "index of client", "ok", "client_index` is not there yet");
-    told(&report, "announcements: EventBridge bus `default`", "ok", "it is there");
+    told(&report, "rebuild", "ok", "none is under way");
+    told(&report, "projection", "not known", "nothing was projected in the last five minutes");
+    told(&report, "announcements: EventBridge bus `default`", "ok", "it is there, and this role may announce");
     let scanned = aws.on_tables(async |client| client.scan().table_name(&aws.events).send().await.unwrap().count);
     assert_eq!(scanned, 0, "a doctor writes nothing");
     let table = aws.annals(&["doctor"]).exits(0).stdout;
@@ -75,7 +86,7 @@ fn rights_are_told_without_a_write() {
     let first = report(&aws);
     told(&first, "events table: append only", "ok", "this role cannot change stored events");
     told(&first, "events table: scanning", "warning", "may not dynamodb:Scan; `annals rebuild` needs it");
-    told(&first, "state table: writing", "warning", "this role may not dynamodb:DeleteItem");
+    told(&first, "state table: writing", "warning", "may not dynamodb:UpdateItem and dynamodb:DeleteItem");
     told(&first, "state table: expiry", "not known", "this role may not dynamodb:DescribeTimeToLive");
     for operation in ["PutItem", "Query"] {
         proxy.rule(Rule::always(Match::Target(operation), Fault::access_denied()));
@@ -161,6 +172,45 @@ fn an_index_that_does_not_fit_is_named_with_what_makes_one_that_does() {
     told(&report, "index of client", "wrong", "client_index` was not made by Annals: it is an index");
     told(&report, "index of deal", "wrong", "was made from another definition and has no place for");
     told(&report, "index of deal", "wrong", "; `annals rebuild deal --target aws` makes one that fits");
+}
+
+#[test]
+fn a_role_that_may_not_write_to_opensearch_is_told_without_a_write() {
+    let proxy = Proxy::start(&opensearch_endpoints().remove(0).1);
+    proxy.rule(Rule::always(
+        Match::Path("_bulk"),
+        Fault::answer(StatusCode::FORBIDDEN, "application/json", r#"{"Message":"not allowed"}"#),
+    ));
+    let mut aws = Installation::new();
+    aws.set("ANNALS_OPENSEARCH_ENDPOINT", &proxy.endpoint());
+    let report = report(&aws);
+    told(&report, "OpenSearch: writing", "warning", "not allowed; the domain's access policy has to allow");
+}
+
+#[test]
+fn records_without_an_index_and_a_rebuild_that_others_began_are_told() {
+    let aws = Installation::new();
+    aws.folder.file("in.json", created(1).to_string());
+    aws.annals(&["ingest", "in.json"]).exits(0);
+    let object = (Provider::Salesforce, EntityName::new("Account"));
+    aws.on_tables(async |_| {
+        let config = sdk_config(&dynamodb_endpoint());
+        let state = DynamoStateStore::new(&config, aws.state.clone(), Arc::new(SystemClock));
+        state.note_objects(&[object]).await.unwrap();
+    });
+    told(&report(&aws), "index of client", "warning", "there are such records; `annals rebuild client --target aws`");
+    aws.annals(&["rebuild", "client", "--detach"]).exits(0);
+    told(&report(&aws), "rebuild", "ok", "of client, 0 records so far");
+    aws.on_tables(async |client| {
+        let key = [("pk", "lease#rebuild"), ("sk", "lease")];
+        let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
+        let answer = client.get_item().table_name(&aws.state).set_key(Some(key.into())).send().await.unwrap();
+        let mut item = answer.item.unwrap();
+        let plan = item["checkpoint"].as_s().unwrap().replace(r#""digest":""#, r#""digest":"other"#);
+        item.insert("checkpoint".to_owned(), AttributeValue::S(plan));
+        client.put_item().table_name(&aws.state).set_item(Some(item)).send().await.unwrap();
+    });
+    told(&report(&aws), "rebuild", "wrong", "begun by other definitions than these; ");
 }
 
 #[test]

@@ -151,7 +151,7 @@ impl Rebuilder {
             return Ok(RebuildOutcome::Nothing);
         }
         let lease = self.take_lease().await?.ok_or(RebuildError::Held)?;
-        let plan = match self.found(&lease) {
+        let plan = match self.found(lease.checkpoint.as_deref()) {
             Ok(Some(plan)) => Arc::new(Mutex::new(plan)),
             nothing => {
                 self.ports.state.release_lease(WORK, lease.token).await?;
@@ -171,14 +171,19 @@ impl Rebuilder {
 
     /// The plan that was begun, if it is by these definitions: others would fill the index with other entities
     /// than it says.
-    fn found(&self, lease: &Lease) -> Result<Option<Plan>, RebuildError> {
-        let Some(text) = &lease.checkpoint else { return Ok(None) };
+    fn found(&self, checkpoint: Option<&str>) -> Result<Option<Plan>, RebuildError> {
+        let Some(text) = checkpoint else { return Ok(None) };
         let plan = Plan::of_text(text)?;
         let is_by_these = |target: &Target| target.digest == IndexAdmin::digest(&target.shape(&self.ports.catalog));
         if !plan.targets.iter().all(is_by_these) {
             return Err(RebuildError::OtherDefinitions(Box::new(plan)));
         }
         Ok(Some(plan))
+    }
+
+    /// How far the rebuild is that was begun; an error where this process could not go on with it.
+    pub async fn standing(&self) -> Result<Option<Plan>, RebuildError> {
+        self.found(self.ports.state.checkpoint(WORK).await?.as_deref())
     }
 
     async fn work(
