@@ -24,8 +24,8 @@ impl Deadline {
         Self { asked, otherwise }
     }
 
-    /// For work that begins now.
-    pub(super) fn moment(self) -> Moment {
+    /// That of work which starts now.
+    pub(super) fn starting_now(self) -> Moment {
         self.asked.unwrap_or_else(|| Moment::now() + self.otherwise)
     }
 }

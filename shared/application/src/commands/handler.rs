@@ -227,7 +227,7 @@ impl CommandHandler {
             answers.push(self.kept_by(deadline, taken_in).await?);
         }
         let has_pending = !pending.is_empty();
-        for (change, settled) in Rounds::new(self, &commands, deadline.moment()).run(pending).await? {
+        for (change, settled) in Rounds::new(self, &commands, deadline.starting_now()).run(pending).await? {
             let read = self.answer(&commands[change.command], &change, settled);
             answers[change.command][change.slot] = Some(self.kept_by(deadline, read).await?);
         }
@@ -246,7 +246,7 @@ impl CommandHandler {
         deadline: Deadline,
         work: impl Future<Output = Result<T, CommandError>>,
     ) -> Result<T, CommandError> {
-        in_time(deadline.moment(), PortErrorKind::OutcomeUnknown, self.state.name(), work).await
+        in_time(deadline.starting_now(), PortErrorKind::OutcomeUnknown, self.state.name(), work).await
     }
 
     /// Runs a quarantined input again. It is answered as if it came now; where nothing of it is
