@@ -1,7 +1,7 @@
 //! Health: whether each dependency answers, and how far the projections are behind.
 //!
-//! Promises that whoever asks costs little, however often: anyone may. A report is given again for ten
-//! seconds, those who ask while it is made wait for that one, and what waits is counted and not read.
+//! Promises that whoever asks costs little: anyone may. What waits is counted and not read; where a look has
+//! its price, a report is given again for a while, and those who ask while it is made wait for that one.
 
 use std::sync::Arc;
 
@@ -15,9 +15,6 @@ use tokio::sync::Mutex;
 use super::QueryPorts;
 use super::lag::{Lag, LagSource};
 use crate::ports::{Clock, EventStore, PortError, QuarantineState, ReadModel, StateStore};
-
-/// For how long a report is given again, in milliseconds.
-const KEPT_MS: i64 = 10_000;
 
 /// Whether a dependency answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -73,6 +70,8 @@ pub struct PortsHealth {
     clock: Arc<dyn Clock>,
     /// A shape to ask the read model for.
     shape: Shape,
+    /// For how long a report is given again, in milliseconds.
+    kept_ms: i64,
     /// The last report, and when it was made.
     last: Mutex<Option<(Instant, HealthReport)>>,
 }
@@ -83,7 +82,13 @@ impl PortsHealth {
         let shape = catalog.definitions().first().map(|definition| Shape::Defined(Arc::clone(definition)));
         let shape = shape.unwrap_or_else(|| Shape::Open(EntityName::new("none")));
         let QueryPorts { store, state, read_model } = ports.clone();
-        Self { store, lag, state, read_model, clock, shape, last: Mutex::default() }
+        Self { store, lag, state, read_model, clock, shape, kept_ms: 0, last: Mutex::default() }
+    }
+
+    /// With reports that are given again for so many milliseconds.
+    #[must_use]
+    pub fn kept_for(self, millis: i64) -> Self {
+        Self { kept_ms: millis, ..self }
     }
 
     async fn look(&self) -> HealthReport {
@@ -128,7 +133,7 @@ impl HealthCheck for PortsHealth {
         let mut last = self.last.lock().await;
         let age = |made_at: &Instant| self.clock.now().millis() - made_at.millis();
         // A clock that went back says nothing of how old a report is.
-        if let Some((_, report)) = last.as_ref().filter(|(made_at, _)| (0..KEPT_MS).contains(&age(made_at))) {
+        if let Some((_, report)) = last.as_ref().filter(|(made_at, _)| (0..self.kept_ms).contains(&age(made_at))) {
             return report.clone();
         }
         let report = self.look().await;

@@ -20,6 +20,9 @@ use aws_config::SdkConfig;
 use crate::metered::{LoggedJobs, MeteredEventStore, MeteredPublisher};
 use crate::settings::Settings;
 
+/// For how long a report of health is given again: anyone may ask, and each look costs reads.
+const HEALTH_IS_KEPT_MS: i64 = 10_000;
+
 /// The stores of one installation.
 #[derive(Clone)]
 pub struct Installation {
@@ -118,8 +121,8 @@ impl Installation {
             state: Arc::clone(&self.state),
             read_model: Arc::clone(read_model),
         };
-        let health =
-            PortsHealth::new(&ports, LagSource::Notes(Arc::clone(&self.lags)), Arc::clone(&self.clock), &self.catalog);
+        let lag = LagSource::Notes(Arc::clone(&self.lags));
+        let health = PortsHealth::new(&ports, lag, Arc::clone(&self.clock), &self.catalog).kept_for(HEALTH_IS_KEPT_MS);
         QueryApi {
             queries: EntityQueries::new(ports, Arc::clone(&self.catalog), self.dialects.clone()),
             quarantine: Quarantine::new(Arc::clone(&self.state), Arc::clone(&self.clock), Arc::clone(&self.ids)),
