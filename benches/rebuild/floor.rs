@@ -99,7 +99,7 @@ impl Bulk {
 
     /// Writes them into an index.
     pub async fn write(&self, index: &str) -> Result<Duration> {
-        let path = format!("/{index}/_bulk");
+        let path = format!("/{index}/_bulk?filter_path=errors");
         let start = Instant::now();
         let write = |body: &String| {
             let (path, body) = (path.clone(), body.clone());
