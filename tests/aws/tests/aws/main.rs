@@ -9,3 +9,4 @@ mod merged;
 mod projection;
 mod rebuild;
 mod sizes;
+mod state_faults;

@@ -1,0 +1,204 @@
+//! Projection over a state table that fails: what is not kept there is named and comes again, and
+//! what only saves reads is done without.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use annals_application::commands::CommandMetadata;
+use annals_application::ports::{
+    Document, EntityQuery, EventPublisher, IndexOutcome, NormalizedEntityEvent, PortError, PortErrorKind, ReadDocument,
+    ReadModel, ReadOptions, StoredEvent,
+};
+use annals_application::projection::{BatchReport, Projector};
+use annals_aws_runtime::{Installation, projector_settings};
+use annals_aws_tests::decided::decided;
+use annals_aws_tests::world::World;
+use annals_domain::definition::Shape;
+use annals_domain::identity::{AggregateId, EntityKey, Provider};
+use annals_domain::position::Version;
+use annals_services::{Fault, Match, Proxy, Rule, dynamodb_endpoint, sdk_config};
+use annals_tests::changes::change;
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use crate::faults::records;
+
+/// A read model that takes all but the documents of some records.
+#[derive(Default)]
+struct Taking(HashSet<AggregateId>);
+
+#[async_trait]
+impl ReadModel for Taking {
+    async fn index(&self, documents: Vec<Document>) -> Result<Vec<IndexOutcome>, PortError> {
+        let outcome = |document: Document| match self.0.contains(&document.entity.aggregate_id) {
+            true => IndexOutcome::Refused("it does not fit".to_owned()),
+            false => IndexOutcome::Indexed,
+        };
+        Ok(documents.into_iter().map(outcome).collect())
+    }
+
+    async fn get(&self, _: &Shape, _: AggregateId) -> Result<Option<ReadDocument>, PortError> {
+        Ok(None)
+    }
+
+    async fn search(&self, _: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
+        Ok(Vec::new())
+    }
+
+    async fn count(&self, _: &EntityQuery) -> Result<u64, PortError> {
+        Ok(0)
+    }
+}
+
+/// Remembers what was announced.
+#[derive(Default)]
+struct Announced(Mutex<Vec<AggregateId>>);
+
+#[async_trait]
+impl EventPublisher for Announced {
+    async fn publish(&self, events: Vec<NormalizedEntityEvent>) -> Vec<Result<(), PortError>> {
+        let mut announced = self.0.lock().expect("no test panics here");
+        announced.extend(events.iter().map(|event| event.entity.aggregate_id));
+        events.iter().map(|_| Ok(())).collect()
+    }
+}
+
+/// A projector whose tables stand behind a proxy.
+struct Stage {
+    world: World,
+    direct: Installation,
+    proxy: Proxy,
+    announced: Arc<Announced>,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let world = World::new("state-faults").await;
+        let direct = world.installation();
+        Self { world, direct, proxy: Proxy::start(&dynamodb_endpoint()), announced: Arc::default() }
+    }
+
+    fn projector(&self, refused: &[&EntityKey]) -> Projector {
+        let installation = self.world.installation_by(&sdk_config(&self.proxy.endpoint()));
+        let refused = refused.iter().map(|key| key.aggregate_id).collect();
+        let read_model: Arc<dyn ReadModel> = Arc::new(Taking(refused));
+        installation.projector(&read_model, Some(Arc::clone(&self.announced) as _), projector_settings())
+    }
+
+    /// From here on writes of those items of the state table meet the fault.
+    fn fails(&self, partition: &'static str, fault: Fault) {
+        let is_meant = Match::when(move |request| {
+            let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+            let key = body["Item"]["pk"]["S"].as_str();
+            request.operation() == Some("PutItem") && key.is_some_and(|key| key.starts_with(partition))
+        });
+        self.proxy.rule(Rule::always(is_meant, fault));
+    }
+
+    fn announced(&self) -> Vec<AggregateId> {
+        self.announced.0.lock().expect("no test panics here").clone()
+    }
+
+    /// Those records are named for a failure of that kind of the state table.
+    #[track_caller]
+    fn check_named(&self, report: &BatchReport, keys: &[&EntityKey], kind: PortErrorKind) {
+        let named: Vec<_> = report.failed.iter().map(|(key, ..)| key).collect();
+        assert_eq!(named, keys);
+        for (.., error) in &report.failed {
+            assert_eq!((error.kind, &error.resource), (kind, &self.world.state_table), "{error}");
+        }
+    }
+}
+
+async fn project(projector: &Projector, events: &[StoredEvent]) -> BatchReport {
+    projector.project(events.iter().map(|stored| Arc::clone(&stored.event)).collect()).await
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_parked_is_named() {
+    let stage = Stage::new().await;
+    let events = records(&stage.direct, 3).await;
+    let poison = events[1].event.key();
+    let projector = stage.projector(&[&poison]);
+    stage.fails("parked#", Fault::access_denied());
+    let report = project(&projector, &events).await;
+    assert_eq!((report.projected, report.parked), (2, 0));
+    stage.check_named(&report, &[&poison], PortErrorKind::Misconfigured);
+
+    stage.proxy.heal();
+    let report = project(&projector, &events).await;
+    assert_eq!((report.projected, report.parked, report.failed.len()), (2, 1, 0));
+    stage.world.remove().await;
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_asked_for_is_named_and_not_announced_before_it_was() {
+    let stage = Stage::new().await;
+    let mut events = records(&stage.direct, 2).await;
+    let gapped = events[0].event.key();
+    events.push(gap_of_the_first(&stage.direct, &gapped).await);
+    let projector = stage.projector(&[]);
+    stage.fails("hydration#", Fault::throttled());
+    let report = project(&projector, &events).await;
+    assert_eq!((report.projected, report.parked), (1, 0));
+    stage.check_named(&report, &[&gapped], PortErrorKind::Unavailable);
+    let other = events[1].event.aggregate_id;
+    assert_eq!(stage.announced(), [other]);
+
+    stage.proxy.heal();
+    let again: Vec<StoredEvent> = events.into_iter().filter(|stored| stored.event.key() == gapped).collect();
+    let report = project(&projector, &again).await;
+    assert_eq!((report.projected, report.failed.len()), (1, 0));
+    assert_eq!(stage.announced(), [other, gapped.aggregate_id]);
+    assert_eq!(stage.direct.state.hydration_tasks(9).await.expect("DynamoDB answers").len(), 1);
+    stage.world.remove().await;
+}
+
+/// A gap in the first record, stored as its second version.
+async fn gap_of_the_first(installation: &Installation, key: &EntityKey) -> StoredEvent {
+    let mut gap = change(1, 0);
+    let mut header = gap["detail"]["payload"]["ChangeEventHeader"].take();
+    header["changeType"] = json!("GAP_UPDATE");
+    header["changedFields"] = json!([]);
+    gap["detail"]["payload"] = json!({ "ChangeEventHeader": header });
+    let handler = installation.handler();
+    let taken = handler.take_body(Provider::Salesforce, &gap.to_string(), CommandMetadata::default()).await;
+    assert_eq!(taken.expect("DynamoDB answers").results[0].version, Some(Version::new(2)));
+    let read = installation.store.read(key, &ReadOptions::from(Version::new(2), 1)).await;
+    read.expect("DynamoDB answers").remove(0)
+}
+
+#[tokio::test]
+async fn records_of_an_object_that_cannot_be_noted_are_named() {
+    let stage = Stage::new().await;
+    let events = records(&stage.direct, 3).await;
+    let projector = stage.projector(&[]);
+    stage.fails("object", Fault::access_denied());
+    let report = project(&projector, &events).await;
+    assert_eq!((report.projected, report.parked), (0, 0));
+    let mut keys: Vec<EntityKey> = events.iter().map(|stored| stored.event.key()).collect();
+    keys.sort();
+    stage.check_named(&report, &keys.iter().collect::<Vec<_>>(), PortErrorKind::Misconfigured);
+    assert!(stage.announced().is_empty());
+
+    stage.proxy.heal();
+    assert_eq!(project(&projector, &events).await.projected, 3);
+    stage.world.remove().await;
+}
+
+#[tokio::test]
+async fn a_snapshot_that_cannot_be_kept_keeps_nothing_back() {
+    let stage = Stage::new().await;
+    let events = decided(&stage.direct, (0..50).map(|round| change(round, 0).to_string())).await;
+    let key = events[0].event.key();
+    stage.fails("snapshot#", Fault::access_denied());
+    let report = project(&stage.projector(&[]), &events).await;
+    assert_eq!((report.projected, report.parked, report.failed.len()), (1, 0, 0));
+    let snapshot = async || stage.direct.state.snapshot(&key, Version::new(50)).await.expect("DynamoDB answers");
+    assert!(snapshot().await.is_none(), "it was refused");
+
+    stage.proxy.heal();
+    assert_eq!(project(&stage.projector(&[]), &events).await.projected, 1);
+    assert_eq!(snapshot().await.map(|snapshot| snapshot.version()), Some(Version::new(50)));
+    stage.world.remove().await;
+}
