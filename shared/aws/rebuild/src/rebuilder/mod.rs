@@ -141,7 +141,7 @@ impl Rebuilder {
     }
 
     /// Goes on with the rebuild that was begun, to its end or until `until` is over. What then is done stays
-    /// done, and whoever goes on need not wait for a lease. Once the aliases move, it goes on to its end.
+    /// done, and whoever goes on need not wait for a lease.
     pub async fn resume(
         &self,
         until: impl Future<Output = ()> + Send,
