@@ -3,9 +3,12 @@
 //! Promises that every check names its command, and that the environment of the tests is the
 //! caller's (`ANNALS_SAMPLES` among it), but for what would let a check rewrite its expectations.
 
+use std::cell::Cell;
 use std::path::Path;
+use std::rc::Rc;
+use std::thread::{self, JoinHandle};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::command::Cargo;
 use crate::runner::{Outcome, Step};
@@ -18,21 +21,45 @@ const FUNCTIONS: &str = "build --release -p annals-hello -p annals-ingest -p ann
 
 /// Set-up, then all checks.
 pub(crate) fn everything(root: &'static Path) -> Vec<Step> {
-    let mut steps = vec![machine::step(root, move || {
+    let services = Rc::new(Services::default());
+    let needs = move || {
         let mut needs = services::needs(root, 0)?;
         needs.extend(python::needs_of_checks(root));
         Ok(needs)
-    })];
+    };
+    let mut steps = vec![machine::step(root, needs), services.begun(root)];
     steps.extend(tools::steps(root));
     steps.push(tidy(root));
     steps.push(cargo(root, "format", "fmt --all --check"));
     steps.push(Step::new("template", move || done(python::check_template(root))));
-    steps.push(services(root));
+    steps.push(Step::new("services", move || services.are_there(root)));
     steps.push(Step::new("runtime interface emulator", move || done(python::fetch_emulator(root))));
     steps.extend(code(root));
     steps.extend(dependencies(root));
     steps.extend(benchmarks(root));
     steps
+}
+
+/// The services that the tests run on, fetched and started while the tools are compiled: the one waits for
+/// networks, the other for processors. They go on running, so that the next run need not start them.
+#[derive(Default)]
+struct Services(Cell<Option<JoinHandle<Result<Outcome>>>>);
+
+impl Services {
+    fn begun(self: &Rc<Self>, root: &'static Path) -> Step {
+        let this = Rc::clone(self);
+        Step::new("services, begun", move || {
+            this.0.set(Some(thread::spawn(move || services::up(root, 0))));
+            Ok(Outcome::Done)
+        })
+    }
+
+    fn are_there(&self, root: &Path) -> Result<Outcome> {
+        match self.0.take() {
+            Some(begun) => begun.join().map_err(|_| anyhow!("what starts the services has panicked"))?,
+            None => services::up(root, 0),
+        }
+    }
 }
 
 /// The house rules.
@@ -45,11 +72,6 @@ pub(crate) fn tidy(root: &'static Path) -> Step {
         ensure!(report.findings.is_empty(), "house rules broken: {}", report.findings.len());
         Ok(Outcome::DoneWith(format!("{} files", report.files)))
     })
-}
-
-/// The services that the tests run on. They go on running, so that the next run need not start them.
-fn services(root: &'static Path) -> Step {
-    Step::new("services", move || services::up(root, 0))
 }
 
 fn code(root: &'static Path) -> Vec<Step> {
@@ -99,11 +121,11 @@ fn cargo(root: &'static Path, name: &str, arguments: &'static str) -> Step {
     Step::new(name, move || done(Cargo::new(root, arguments).run()))
 }
 
-/// Optimised, but for what only costs time here: link-time optimisation of a dozen programs whose figures
-/// nobody judges.
+/// Released, and optimised a little: these are programs whose figures nobody judges here, and to optimise them
+/// as they are deployed takes longer than all they do.
 fn quickly_built(root: &'static Path, name: &str, arguments: &'static str) -> Step {
     Step::new(name, move || {
-        let settings = [("LTO", "off"), ("CODEGEN_UNITS", "16"), ("DEBUG", "false")];
+        let settings = [("OPT_LEVEL", "1"), ("LTO", "off"), ("CODEGEN_UNITS", "16"), ("DEBUG", "false")];
         let with =
             |command: Cargo, (name, value): (&str, &str)| command.env(&format!("CARGO_PROFILE_RELEASE_{name}"), value);
         done(settings.into_iter().fold(Cargo::new(root, arguments), with).run())
