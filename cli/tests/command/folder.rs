@@ -12,6 +12,13 @@ pub(crate) struct Folder {
     folder: TempDir,
 }
 
+/// Sends a process a signal, by a word of the shell's own: a small system has no program for it.
+#[track_caller]
+pub(crate) fn signal(child: &Child, name: &str) {
+    let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", child.id())).status().unwrap();
+    assert!(sent.success());
+}
+
 /// How a run ended, and what it said.
 #[derive(Debug)]
 pub(crate) struct Run {

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use serde_json::{Value, json};
 
 use crate::changes::{change, created, lines, updated};
-use crate::folder::{Folder, Run};
+use crate::folder::{Folder, Run, signal};
 
 #[test]
 fn a_folder_is_read_in_the_order_of_its_names_at_any_depth_and_others_are_passed_over() {
@@ -136,8 +136,7 @@ impl Live {
 }
 
 fn interrupt(child: &Child) {
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    signal(child, "INT");
 }
 
 #[test]

@@ -2,13 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Command};
+use std::process::{Child, ChildStdout};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::changes::{created, lines, updated};
-use crate::folder::{Folder, Run};
+use crate::folder::{Folder, Run, signal};
 
 /// A server under way, and the lines it has written up to its URL.
 struct Server {
@@ -44,9 +44,8 @@ impl Server {
         (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
     }
 
-    fn stop(mut self, signal: &str) -> Run {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    fn stop(mut self, name: &str) -> Run {
+        signal(&self.child, name);
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         let mut run = Run::of(self.child.wait_with_output().unwrap());
@@ -67,7 +66,7 @@ fn it_takes_in_says_what_happened_to_each_record_serves_and_stops_cleanly() {
     assert_eq!((status, &list["count"]), (200, &json!(1)));
     assert_eq!(server.get("/clients/001000000000001/history", "").1["count"], json!(2));
     let address = server.address.clone();
-    let run = server.stop("-INT").exits(0);
+    let run = server.stop("INT").exits(0);
     assert_eq!(run.stderr, "");
     insta::assert_snapshot!(run.stdout.replace(&address, "<address>"), @r#"
     stored              client        001000000000001AAA  Created   v1     in/1.jsonl:1
@@ -90,7 +89,7 @@ fn it_takes_in_says_what_happened_to_each_record_serves_and_stops_cleanly() {
 #[test]
 fn it_stops_at_sigterm_too() {
     let folder = Folder::new();
-    let run = Server::start(&folder, &[]).stop("-TERM").exits(0);
+    let run = Server::start(&folder, &[]).stop("TERM").exits(0);
     assert!(run.stdout.ends_with("stopped\n"), "{}", run.stdout);
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name == "annals.db-wal"), "the database is more than one file: {left:?}");
@@ -108,7 +107,7 @@ fn what_another_process_ingests_is_served() {
         assert!(Instant::now() < patience, "it is not served");
         std::thread::sleep(Duration::from_millis(50));
     }
-    server.stop("-INT").exits(0);
+    server.stop("INT").exits(0);
 }
 
 #[test]
@@ -119,5 +118,5 @@ fn with_a_token_file_only_its_tokens_are_answered() {
     assert!(server.said.contains("curl -H \"Authorization: Bearer $TOKEN\" http://"), "{}", server.said);
     assert_eq!(server.get("/clients", "").0, 401);
     assert_eq!(server.get("/clients", "Authorization: Bearer 0123456789abcdef0123\r\n").0, 200);
-    server.stop("-INT").exits(0);
+    server.stop("INT").exits(0);
 }

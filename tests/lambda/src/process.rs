@@ -60,8 +60,10 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Asked first: the emulator ends the function that it started.
-        let asked = Command::new("kill").arg(self.child.id().to_string()).stderr(Stdio::null()).status();
+        // Asked first: the emulator ends the function that it started. By a word of the shell's own, since a
+        // small system has no program for it.
+        let word = format!("kill {}", self.child.id());
+        let asked = Command::new("sh").args(["-c", &word]).stderr(Stdio::null()).status();
         let until = Instant::now() + ENDING;
         while asked.as_ref().is_ok_and(ExitStatus::success) && Instant::now() < until {
             if !matches!(self.child.try_wait(), Ok(None)) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::installation::Installation;
 use crate::changes::{change, created, lines, updated};
-use crate::folder::Run;
+use crate::folder::{Run, signal};
 
 /// No projection function runs here that would have to notice.
 const AT_ONCE: [&str; 3] = ["rebuild", "--known-after", "0"];
@@ -87,8 +87,7 @@ fn ctrl_c_leaves_a_rebuild_that_the_same_command_goes_on_with() {
         begun.starts_with("rebuilding into ") && begun.contains("client_index-000001; events are read in "),
         "{begun}"
     );
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    signal(&child, "INT");
     let said: Vec<String> = stderr.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(1), "{said:?}");
     assert!(said.iter().any(|line| line.starts_with("interrupted: what is done stays done")), "{said:?}");
