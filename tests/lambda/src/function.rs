@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use crate::binaries::binary;
 use crate::emulator::Emulator;
 use crate::process::Process;
+use crate::role::Role;
 use crate::runtime_api::{Outcome, RuntimeApi};
 
 /// How long an invocation may take by default.
@@ -37,6 +38,8 @@ pub struct Function {
     host: Host,
     timeout: Duration,
     running: Mutex<Option<Running>>,
+    /// What stands between it and its services, for as long as it is there.
+    role: Option<Role>,
 }
 
 /// What came of an invocation.
@@ -58,7 +61,17 @@ enum Running {
 impl Function {
     /// A function with that environment.
     pub fn new(function: settings::Function, environment: BTreeMap<String, String>) -> Self {
-        Self { function, environment, host: Host::Own, timeout: TIMEOUT, running: Mutex::default() }
+        Self { function, environment, host: Host::Own, timeout: TIMEOUT, running: Mutex::default(), role: None }
+    }
+
+    /// The same under a role, which its requests go through.
+    pub(crate) fn under(self, role: Role) -> Self {
+        let (dynamodb, opensearch) = (role.dynamodb.endpoint(), role.opensearch.endpoint());
+        let mut this = Self { role: Some(role), ..self }.with("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb);
+        if this.environment.contains_key(settings::OPENSEARCH_ENDPOINT) {
+            this = this.with(settings::OPENSEARCH_ENDPOINT, &opensearch);
+        }
+        this
     }
 
     /// The same behind that host's Runtime API.
@@ -90,6 +103,9 @@ impl Function {
         };
         if !goes_on {
             *running = None;
+        }
+        if let Some(role) = &self.role {
+            role.forget();
         }
         answer
     }

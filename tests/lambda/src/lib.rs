@@ -12,6 +12,7 @@ mod http;
 pub mod payloads;
 mod process;
 pub mod records;
+mod role;
 mod runtime_api;
 mod stage;
 mod stream;

@@ -17,6 +17,7 @@ use axum::http::Method;
 
 use crate::function::Function;
 use crate::http::send;
+use crate::role::{Names, Role};
 use crate::stream::Stream;
 
 /// A deployment.
@@ -62,14 +63,17 @@ impl Stage {
         Self { events_table, state_table, prefix, opensearch: opensearch.to_owned(), environment }
     }
 
-    /// One of its functions.
+    /// One of its functions, with the rights of its role.
     pub fn function(&self, function: settings::Function) -> Function {
         let names = function.variables();
         let is_read = |name: &str| {
             !name.starts_with("ANNALS_") || names.required.contains(&name) || names.optional.contains(&name)
         };
         let environment = self.environment.iter().filter(|(name, _)| is_read(name));
-        Function::new(function, environment.map(|(name, value)| (name.clone(), value.clone())).collect())
+        let environment = environment.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let tables = Names { events_table: self.events_table.clone(), state_table: self.state_table.clone() };
+        let role = Role::of(function, tables, &dynamodb_endpoint(), &self.opensearch);
+        Function::new(function, environment).under(role)
     }
 
     /// Its function `ingest`.
