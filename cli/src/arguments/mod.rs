@@ -4,18 +4,19 @@
 
 mod contradictions;
 mod on_aws;
+mod quarantine;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use annals_application::ports::QuarantineState;
 use annals_domain::identity::Provider;
 use annals_embedded::process::{ProcessSettings, PublishTo};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use self::on_aws::{OnAws, Target};
+pub(crate) use self::quarantine::{Quarantine, WhichState};
 use crate::exit::Failure;
 
 /// Takes in change events of CRMs, keeps them all, and answers what is and what was.
@@ -236,51 +237,6 @@ pub(crate) struct History {
     pub(crate) json: bool,
 }
 
-/// `quarantine`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Quarantine {
-    /// List refused inputs, newest first
-    List {
-        /// Which ones
-        #[arg(long, value_enum, default_value_t = WhichState::Open)]
-        state: WhichState,
-        #[command(flatten)]
-        page: Page,
-        /// The page as JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show a refused input
-    Show {
-        /// Its id, or the first characters of it
-        id: String,
-        /// Only the input, byte for byte
-        #[arg(long, conflicts_with = "json")]
-        body: bool,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Run a refused input again
-    Redrive {
-        /// Its id, or the first characters of it
-        id: String,
-        /// One JSON line a record
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        publish: Publish,
-    },
-    /// Decide against a refused input; it stays to be looked at
-    Dismiss {
-        /// Its id, or the first characters of it
-        id: String,
-        /// The entry as JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
 /// `rebuild`.
 #[derive(Debug, Args)]
 pub(crate) struct Rebuild {
@@ -316,31 +272,6 @@ pub(crate) struct Doctor {
     /// The checks as JSON
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// Which quarantined inputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum WhichState {
-    /// Those that wait for someone
-    Open,
-    /// Those that were run again and taken
-    Redriven,
-    /// Those decided against
-    Dismissed,
-    /// All
-    All,
-}
-
-impl WhichState {
-    /// The one state, unless all are wanted.
-    pub(crate) fn state(self) -> Option<QuarantineState> {
-        match self {
-            Self::Open => Some(QuarantineState::Open),
-            Self::Redriven => Some(QuarantineState::Redriven),
-            Self::Dismissed => Some(QuarantineState::Dismissed),
-            Self::All => None,
-        }
-    }
 }
 
 #[cfg(test)]
