@@ -36,19 +36,19 @@ async fn check(seeds: std::ops::Range<u64>, tuning: Tuning) -> usize {
     lanes.len()
 }
 
-fn tuning(cached_states: usize) -> Tuning {
+fn tuning(cached_bytes: usize) -> Tuning {
     let snapshot_interval = NonZeroU64::new(3).expect("not zero");
     Tuning {
-        projector: ProjectorSettings { cached_states, snapshot_interval, ..ProjectorSettings::default() },
+        projector: ProjectorSettings { cached_bytes, snapshot_interval, ..ProjectorSettings::default() },
         ..Tuning::default()
     }
 }
 
 /// Every other of the databases, from the first or from the second.
-async fn every_other(from: u64, cached_states: usize) {
+async fn every_other(from: u64, cached_bytes: usize) {
     let mut orders = 0;
     for start in (from * A_DATABASE..HISTORIES).step_by(usize::try_from(2 * A_DATABASE).expect("small")) {
-        orders += check(start..start + A_DATABASE, tuning(cached_states)).await;
+        orders += check(start..start + A_DATABASE, tuning(cached_bytes)).await;
     }
     assert!(orders > 10_000, "only {orders} orders were tried");
 }
@@ -62,5 +62,5 @@ async fn every_order_of_500_histories_gives_the_entity_of_the_commit_order_witho
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_order_of_500_histories_gives_the_entity_of_the_commit_order_with_cached_states() {
-    every_other(1, 10_000).await;
+    every_other(1, 1 << 20).await;
 }

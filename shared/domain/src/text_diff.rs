@@ -33,6 +33,11 @@ impl TextDiff {
         ends.iter().map(|end| patched.join(end)).find(|text| sha256_hex(text).eq_ignore_ascii_case(promised))
     }
 
+    /// How many bytes it has.
+    pub(crate) fn weight(&self) -> usize {
+        self.0.len()
+    }
+
     fn hash_of(text: &str) -> Option<&str> {
         let mut lines = text.lines();
         lines.next()?.strip_prefix("---")?;

@@ -166,12 +166,12 @@ pub(crate) async fn bench_of(records: Vec<Vec<Delivery>>) -> Bench {
 
 impl Bench {
     /// Read model and broadcast.
-    pub(crate) fn projector(&self, cached_states: usize) -> Projector {
+    pub(crate) fn projector(&self, cached_bytes: usize) -> Projector {
         let read_model = Arc::clone(&self.read_model) as Arc<dyn ReadModel>;
         let registry = ProjectionRegistry::default()
             .register(Pattern::ALL, Arc::new(ReadModelProjection::new(read_model)))
             .register(Pattern::ALL, Arc::new(BroadcastProjection::new(Arc::clone(&self.announced) as _)));
-        self.projector_of(registry, cached_states)
+        self.projector_of(registry, cached_bytes)
     }
 
     /// The projections that ship, in their order.
@@ -182,7 +182,7 @@ impl Bench {
         self.projector_of(ProjectionRegistry::shipped(&read_model, Some(publisher), &self.state, &clock), 0)
     }
 
-    fn projector_of(&self, registry: ProjectionRegistry, cached_states: usize) -> Projector {
+    fn projector_of(&self, registry: ProjectionRegistry, cached_bytes: usize) -> Projector {
         let ports = ProjectorPorts {
             store: Arc::clone(&self.store) as Arc<dyn EventStore>,
             state: Arc::clone(&self.state),
@@ -191,7 +191,7 @@ impl Bench {
             ids: Arc::new(RandomIds),
         };
         let settings = ProjectorSettings {
-            cached_states,
+            cached_bytes,
             snapshot_interval: NonZeroU64::new(4).unwrap(),
             ..ProjectorSettings::default()
         };

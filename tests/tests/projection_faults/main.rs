@@ -86,7 +86,7 @@ async fn what_cannot_be_asked_for_is_announced_once_it_was_and_holds_up_no_other
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_leaves_the_checkpoint_and_the_next_run_makes_it_good() {
     let bench = bench(4, 3).await;
-    let pipeline = LocalPipeline::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(100));
+    let pipeline = LocalPipeline::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(1 << 20));
     bench.read_model.is_down.store(true, Ordering::SeqCst);
     let error = pipeline.catch_up().await.expect_err("an outage");
     assert!(annals_application::log_chain(&error).contains("scripted"), "{error}");
@@ -103,7 +103,7 @@ async fn an_outage_leaves_the_checkpoint_and_the_next_run_makes_it_good() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_announcement_a_record_and_batch_covers_exactly_its_versions() {
     let bench = bench(3, 6).await;
-    let projector = bench.projector(100);
+    let projector = bench.projector(1 << 20);
     let in_batch = |range: std::ops::RangeInclusive<u64>| {
         let wanted = bench.events.iter().filter(|event| range.contains(&event.version.get()));
         wanted.cloned().collect::<Vec<_>>()

@@ -17,7 +17,7 @@ use crate::bench::{Bench, bench};
 async fn one_poison_record_is_parked_and_the_others_are_projected() {
     let bench = bench(5, 3).await;
     bench.read_model.refused.lock().unwrap().insert(bench.ids[2]);
-    let projector = bench.projector(100);
+    let projector = bench.projector(1 << 20);
     let report = projector.project(bench.events.clone()).await;
     assert_eq!((report.projected, report.parked, report.failed.len()), (4, 1, 0));
     assert!(bench.document(bench.ids[2]).await.is_none() && bench.document(bench.ids[3]).await.is_some());
@@ -38,7 +38,7 @@ async fn one_poison_record_is_parked_and_the_others_are_projected() {
 async fn what_is_parked_is_made_good_by_the_pipeline_once_its_cause_is_gone() {
     let bench = bench(3, 3).await;
     bench.read_model.refused.lock().unwrap().insert(bench.ids[1]);
-    let pipeline = LocalPipeline::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(100));
+    let pipeline = LocalPipeline::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(1 << 20));
     assert_eq!(pipeline.catch_up().await.unwrap(), 9);
     assert_eq!(pipeline.redrive_parked().await.unwrap(), 1, "its cause is still there");
     assert_eq!(bench.state.parked(10).await.unwrap().len(), 1);

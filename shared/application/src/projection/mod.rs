@@ -6,6 +6,7 @@
 
 mod bring_up;
 mod broadcast;
+mod cache;
 mod hydration;
 mod load;
 mod local;

@@ -15,9 +15,9 @@ use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_domain::position::Version;
 use futures::StreamExt;
 use futures::future::join_all;
-use lru::LruCache;
 
 use super::bring_up::{BringUp, Cached};
+use super::cache::StateCache;
 use super::load::StateLoader;
 use super::parked::Parking;
 use super::read_model::repeated;
@@ -50,8 +50,9 @@ pub struct ProjectorPorts {
 /// How a projector works.
 #[derive(Debug, Clone, Copy)]
 pub struct ProjectorSettings {
-    /// How many records' states are cached; 0 turns the cache off. A state takes a few kilobytes.
-    pub cached_states: usize,
+    /// How many bytes of records' states are cached, by an estimate; 0 turns the cache off. A state takes some
+    /// kilobytes, one with long texts hundreds.
+    pub cached_bytes: usize,
     /// How many versions lie between two snapshots of a record.
     pub snapshot_interval: NonZeroU64,
     /// The most records that are projected by calls of their own. Of a larger batch, equal parts are
@@ -61,7 +62,7 @@ pub struct ProjectorSettings {
 
 impl Default for ProjectorSettings {
     fn default() -> Self {
-        Self { cached_states: 10_000, snapshot_interval: SNAPSHOT_INTERVAL, part: NonZeroUsize::MAX }
+        Self { cached_bytes: 64 << 20, snapshot_interval: SNAPSHOT_INTERVAL, part: NonZeroUsize::MAX }
     }
 }
 
@@ -87,7 +88,7 @@ pub struct Projector {
     part: NonZeroUsize,
     /// Objects that are noted already.
     noted: Mutex<HashSet<(Provider, EntityName)>>,
-    cache: Option<Mutex<LruCache<EntityKey, Cached>>>,
+    cache: Option<Mutex<StateCache>>,
 }
 
 impl BatchReport {
@@ -122,7 +123,7 @@ impl Projector {
         registry: ProjectionRegistry,
         settings: ProjectorSettings,
     ) -> Self {
-        let cache = NonZeroUsize::new(settings.cached_states).map(|capacity| Mutex::new(LruCache::new(capacity)));
+        let cache = (settings.cached_bytes > 0).then(|| Mutex::new(StateCache::new(settings.cached_bytes)));
         Self {
             ports,
             catalog,
@@ -207,7 +208,7 @@ impl Projector {
             let newest = events.values().next_back();
             let correlation_id = newest.and_then(|event| event.metadata.correlation_id.clone());
             // Taken out: it goes back only once everything behind it succeeded.
-            let cached = self.cache.as_ref().and_then(|cache| lock(cache).pop(&key));
+            let cached = self.cache.as_ref().and_then(|cache| lock(cache).take(&key));
             let progress = bring_up.run(&key, events, cached).await;
             Lane { key, lowest, highest, correlation_id, progress }
         });
@@ -280,7 +281,7 @@ impl Projector {
             let mut cache = lock(cache);
             for progress in done {
                 let entity = progress.after.has_base().then_some(progress.entity);
-                cache.put(progress.after.key().clone(), Cached { aggregate: progress.after, entity });
+                cache.put(Cached { aggregate: progress.after, entity });
             }
         }
         report

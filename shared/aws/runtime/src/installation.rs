@@ -49,9 +49,12 @@ pub struct Installation {
 /// for the first. Measured by the projection's benchmark.
 const PART: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
+/// A quarter of what the functions that project have by template.yaml.
+const CACHED_BYTES: usize = 256 << 20;
+
 /// How the stream is projected: while the cluster indexes one part of a batch, the next is made.
 pub fn projector_settings() -> ProjectorSettings {
-    ProjectorSettings { part: PART, ..ProjectorSettings::default() }
+    ProjectorSettings { part: PART, cached_bytes: CACHED_BYTES, ..ProjectorSettings::default() }
 }
 
 impl Installation {

@@ -20,6 +20,20 @@ pub(super) enum Whole {
     Unknown,
 }
 
+/// What the tree's node and the allocator take for a cell, and the position it shares with its event's others.
+const BESIDE: usize = 128;
+
+/// About what a value takes on the heap.
+fn heap_of(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 0,
+        Value::Number(number) => number.as_str().len(),
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(|item| size_of::<Value>() + heap_of(item)).sum(),
+        Value::Object(fields) => fields.iter().map(|(name, item)| BESIDE + name.len() + heap_of(item)).sum(),
+    }
+}
+
 /// What is known at one path.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Cell {
@@ -64,6 +78,16 @@ impl Cell {
         if let Err(index) = self.diffs.binary_search_by(|(at, _)| at.cmp(position)) {
             self.diffs.insert(index, (Arc::clone(position), diff.clone()));
         }
+    }
+
+    /// About how many bytes of memory it takes, with what the tree has of it.
+    pub(super) fn weight(&self) -> usize {
+        let whole = match &self.whole {
+            Some((_, Whole::Known(value))) => heap_of(value),
+            Some((_, Whole::Unknown)) | None => 0,
+        };
+        let diffs = self.diffs.iter().map(|(_, diff)| size_of::<(Arc<Position>, TextDiff)>() + diff.weight());
+        BESIDE + size_of::<Self>() + whole + diffs.sum::<usize>()
     }
 
     /// The newest whole write and its position.

@@ -127,6 +127,11 @@ impl Aggregate {
         self.newest
     }
 
+    /// About how many bytes of memory it takes: exact for long texts, less so for what stands beside them.
+    pub fn weight(&self) -> usize {
+        size_of::<Self>() + self.cells.iter().map(|(path, cell)| path.as_str().len() + cell.weight()).sum::<usize>()
+    }
+
     /// The paths at which anything was ever written.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.cells.keys()

@@ -83,11 +83,11 @@ async fn every_order_of_100_histories_gives_the_entity_of_the_commit_order() {
     let read_model = search.projecting(&installation);
     let snapshot_interval = NonZeroU64::new(3).unwrap();
     // Two instances, one without cached states: no output depends on the cache.
-    let projectors = [0, 10_000].map(|cached_states| {
+    let projectors = [0, 1 << 20].map(|cached_bytes| {
         installation.projector(
             &read_model,
             None,
-            ProjectorSettings { cached_states, snapshot_interval, ..Default::default() },
+            ProjectorSettings { cached_bytes, snapshot_interval, ..Default::default() },
         )
     });
     let (mut stream, mut random) = (stage.stream().await, Random::new(100));
