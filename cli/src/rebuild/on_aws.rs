@@ -1,7 +1,7 @@
 //! The indices of an installation on AWS, rebuilt one type or all.
 //!
-//! Promises to go on with a rebuild that has not ended, whoever began it, and that Ctrl-C leaves it
-//! so that this command or the backfill function goes on with it.
+//! Promises to go on with a rebuild that has not ended, whoever began it, or to show how far it is while
+//! another process does; and that Ctrl-C leaves it so that this command or the backfill function goes on with it.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ async fn work(
     }
     let wish = Wish { name: asked.only(), leaves_out_failed: asked.leave_out_failed };
     loop {
-        let begun = patiently(interrupt, progress.bar(), async |_| Ok(rebuilder.begin(&wish).await?)).await;
+        let begun = patiently(interrupt, progress.bar(), async |_| Ok(begun(rebuilder, &wish).await?)).await;
         let is_asked_for = match begun {
             Ok(plan) => {
                 say(begun_text(&plan, clock));
@@ -75,7 +75,13 @@ async fn work(
             return Ok(None);
         }
         let on_progress = |plan: &Plan| progress.show(plan, clock);
-        let resume = async |interrupt: &mut Interrupt| Ok(rebuilder.resume(interrupt.asked(), &on_progress).await?);
+        let resume = async |interrupt: &mut Interrupt| {
+            let resumed = rebuilder.resume(interrupt.asked(), &on_progress).await;
+            if let (Err(RebuildError::Held), Some(plan)) = (&resumed, rebuilder.standing().await?) {
+                on_progress(&plan);
+            }
+            Ok(resumed?)
+        };
         match patiently(interrupt, progress.bar(), resume).await? {
             RebuildOutcome::Done(report) if is_asked_for => return Ok(Some(report)),
             RebuildOutcome::Nothing if is_asked_for => {
@@ -85,6 +91,17 @@ async fn work(
             RebuildOutcome::Done(_) | RebuildOutcome::Nothing => say("that is done; now what was asked for".to_owned()),
             RebuildOutcome::NotDone(_) => return Err(Stopped::Interrupted),
         }
+    }
+}
+
+/// One that another process works on is not waited for to begin another behind it.
+async fn begun(rebuilder: &Rebuilder, wish: &Wish<'_>) -> Result<Plan, RebuildError> {
+    match rebuilder.begin(wish).await {
+        Err(RebuildError::Held) => match rebuilder.standing().await? {
+            Some(plan) => Err(RebuildError::Unfinished(Box::new(plan))),
+            None => Err(RebuildError::Held),
+        },
+        answer => answer,
     }
 }
 
@@ -125,7 +142,12 @@ fn tell(shared: &Shared, report: &RebuildReport) -> Result<Exit, Failure> {
     }
     out.finish()?;
     tell_failed(&named(report));
-    Ok(if counts.failed == 0 { Exit::Well } else { Exit::Problems })
+    for left_out in &report.left_out {
+        notice(format_args!(
+            "there are events of `{left_out}`, which nothing had noted: `annals rebuild {left_out} --target aws`"
+        ));
+    }
+    Ok(if counts.failed == 0 && report.left_out.is_empty() { Exit::Well } else { Exit::Problems })
 }
 
 fn named(report: &RebuildReport) -> Vec<(String, String)> {
@@ -144,9 +166,9 @@ fn told(stopped: Stopped) -> Result<Exit, Failure> {
     let failure = Failure::because(&error);
     Err(match error {
         RebuildError::UnknownType(_) => Failure::wrong_use(failure.message()),
-        RebuildError::Held | RebuildError::Lost => failure.hint("it goes on without this command"),
-        RebuildError::Unfinished(_) => failure.hint(GOES_ON),
-        RebuildError::Port(_) => failure.hint(GOES_ON),
+        RebuildError::Unfinished(_) | RebuildError::Port(_) => failure.hint(GOES_ON),
+        // Waited out above.
+        RebuildError::Held | RebuildError::Lost => failure,
         RebuildError::OtherDefinitions(_) => failure.hint(
             "use the release that it was begun with, or give it up with `annals rebuild --abandon` and begin anew",
         ),

@@ -1,20 +1,17 @@
 //! Waiting for another process to let go of a rebuild.
 //!
-//! Promises to wait no longer than a process that was killed stands in the way; one that is at work
-//! goes on without this one.
+//! Promises to go on once it lets go, is done, or was killed and its lease has run out; until then it is told
+//! each second that it waits. Waits as long as the other works: only Ctrl-C ends that.
 
 use std::time::Duration;
 
 use annals_aws_rebuild::RebuildError;
 use indicatif::ProgressBar;
-use tokio::time::Instant as Moment;
 
 use crate::interrupt::Interrupt;
 use crate::output::notice;
 
-/// A killed process's lease stands for half a minute.
-const LONGEST: Duration = Duration::from_secs(45);
-/// How often it is tried meanwhile.
+/// How often it is tried.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Why something was not done.
@@ -31,18 +28,16 @@ impl From<RebuildError> for Stopped {
     }
 }
 
-/// Tries until no other process works on the rebuild, or for as long as one that was killed may
-/// stand in the way.
+/// Tries until no other process works on the rebuild.
 pub(super) async fn patiently<T>(
     interrupt: &mut Interrupt,
     bar: &ProgressBar,
     mut attempt: impl AsyncFnMut(&mut Interrupt) -> Result<T, Stopped>,
 ) -> Result<T, Stopped> {
-    let until = Moment::now() + LONGEST;
     let mut is_said = false;
     loop {
         match attempt(interrupt).await {
-            Err(Stopped::Failed(RebuildError::Held)) if Moment::now() < until => {}
+            Err(Stopped::Failed(RebuildError::Held | RebuildError::Lost)) => {}
             answer => return answer,
         }
         if !std::mem::replace(&mut is_said, true) {

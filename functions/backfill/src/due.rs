@@ -75,7 +75,12 @@ impl DueWork {
         done.rebuild = match outcome {
             Ok(RebuildOutcome::Nothing) => None,
             Ok(RebuildOutcome::NotDone(plan)) => Some(format!("{} streams so far", plan.counts.streams)),
-            Ok(RebuildOutcome::Done(report)) => Some(format!("done: {} documents", report.counts.indexed)),
+            Ok(RebuildOutcome::Done(report)) => {
+                if !report.left_out.is_empty() {
+                    tracing::warn!(types = ?report.left_out, "nothing had noted these: rebuild each of them");
+                }
+                Some(format!("done: {} documents", report.counts.indexed))
+            }
             Err(RebuildError::Held | RebuildError::Lost) => Some("another process works on it".to_owned()),
             Err(error) => return Err(format!("rebuilding: {}", log_chain(&error))),
         };

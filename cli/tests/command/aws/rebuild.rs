@@ -96,6 +96,37 @@ fn ctrl_c_leaves_a_rebuild_that_the_same_command_goes_on_with() {
 }
 
 #[test]
+fn one_that_another_process_works_on_is_followed_to_its_end() {
+    let aws = with_two_clients();
+    let mut first = aws.folder.spawn(&mut aws.command(&["rebuild", "client", "--known-after", "4"]));
+    let mut stderr = BufReader::new(first.stderr.take().unwrap()).lines();
+    let begun = stderr.next().unwrap().unwrap();
+    assert!(begun.contains("client_index-000001; events are read in "), "{begun}");
+    let second = aws.annals(&["rebuild", "client"]).exits(0);
+    let second = second.says(&["going on with it", "waiting for it", "another process brought it to its end"]);
+    assert_eq!(second.stdout, "");
+    assert!(first.wait().unwrap().success());
+    assert_eq!(aws.json(&["list", "clients", "--json"])["count"], json!(1));
+}
+
+#[test]
+fn records_of_an_object_that_nothing_had_noted_are_told_of() {
+    let aws = with_two_clients();
+    let mut other = created(4);
+    other["ChangeEventHeader"]["entityName"] = json!("Gadget__c");
+    aws.folder.file("other.json", other.to_string());
+    aws.annals(&["ingest", "other.json"]).exits(0);
+    // No projection ran: as where a state table is younger than the events.
+    let hint = "there are events of `gadget__c`, which nothing had noted: `annals rebuild gadget__c --target aws`";
+    let run = aws.annals(&AT_ONCE).exits(1).says(&[hint]);
+    assert_eq!((row(&run, "gadget__c"), row(&run, "client").split(' ').nth(2)), (String::new(), Some("2")));
+    let run = aws.annals(&["rebuild", "gadget__c", "--known-after", "0"]).exits(0);
+    assert!(row(&run, "gadget__c").starts_with("0 → 1 none → "), "{}", run.stdout);
+    let run = aws.annals(&AT_ONCE).exits(0);
+    assert!(row(&run, "gadget__c").starts_with("1 → 1 "), "{}", run.stdout);
+}
+
+#[test]
 fn a_record_that_cannot_be_rebuilt_is_named_and_keeps_the_old_index_in_its_place() {
     let aws = with_two_clients();
     aws.annals(&AT_ONCE).exits(0);

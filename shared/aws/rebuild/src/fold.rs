@@ -20,6 +20,8 @@ use crate::plan::Plan;
 pub(crate) struct Finished {
     /// Its last item.
     pub(crate) last: ScanKey,
+    /// What its record is, where its events tell.
+    pub(crate) object: Option<(Provider, EntityName)>,
     /// What came of it.
     pub(crate) result: StreamResult,
 }
@@ -49,6 +51,7 @@ pub(crate) struct Fold<'a> {
 
 struct Current {
     last: ScanKey,
+    object: Option<(Provider, EntityName)>,
     state: State,
 }
 
@@ -72,21 +75,23 @@ impl<'a> Fold<'a> {
         };
         let is_same = self.current.as_ref().is_some_and(|current| current.last.entity_key == place.entity_key);
         let ended = if is_same { None } else { self.end() };
-        let state = match self.current.take() {
-            Some(current) => current.state,
-            None => self.begin(item),
+        let (object, state) = match self.current.take() {
+            Some(current) => (current.object, current.state),
+            None => (None, self.begin(item)),
         };
+        let told = |stored: &StoredEvent| (stored.event.metadata.provider, stored.event.entity_name.clone());
+        let object = object.or_else(|| item.as_ref().ok().map(told));
         let state = match item {
             Ok(stored) => state.with(stored, self.dialects),
             Err(undecodable) => state.broken_by(undecodable),
         };
-        self.current = Some(Current { last: place, state });
+        self.current = Some(Current { last: place, object, state });
         ended
     }
 
     /// The stream at hand, as the segment's last.
     pub(crate) fn end(&mut self) -> Option<Finished> {
-        let Current { last, state } = self.current.take()?;
+        let Current { last, object, state } = self.current.take()?;
         let result = match state {
             State::Whole(aggregate) => match shown_document(&aggregate, self.catalog, self.dialects) {
                 Some(document) => StreamResult::Document(aggregate.key().clone(), Box::new(document)),
@@ -96,7 +101,7 @@ impl<'a> Fold<'a> {
             State::NotWhole(key) => StreamResult::NotWhole(key),
             State::Unreadable(reason) => StreamResult::Unreadable(reason),
         };
-        Some(Finished { last, result })
+        Some(Finished { last, object, result })
     }
 
     fn begin(&self, item: &Result<StoredEvent, Undecodable>) -> State {
@@ -116,8 +121,8 @@ impl<'a> Fold<'a> {
 
     /// What cannot be read does not tell whose it is; its key tells the object.
     fn may_be_wanted(&self, place: &ScanKey) -> bool {
-        let key = place.entity_key.parse::<EntityKey>();
-        key.is_ok_and(|key| Provider::ALL.into_iter().any(|provider| self.is_wanted(provider, &key.entity_name)))
+        let Ok(key) = place.entity_key.parse::<EntityKey>() else { return false };
+        self.plan.targets.iter().any(|target| target.may_hold(&key.entity_name, self.catalog))
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod fold;
 mod live;
+mod patience;
 mod plan;
 mod rebuilder;
 mod report;

@@ -1,11 +1,12 @@
 //! The plan of a rebuild, and how far it has come: all that the next run needs to go on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use annals_application::ports::{PortError, PortErrorKind};
 use annals_aws_event_store::ScanKey;
 use annals_domain::definition::{Catalog, Shape};
-use annals_domain::identity::EntityName;
+use annals_domain::identity::{EntityName, Provider};
 use annals_domain::instant::Instant;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -35,6 +36,9 @@ pub struct Plan {
     pub counts: Counts,
     /// Records that could not be rebuilt, and why not.
     pub failed: Vec<Failed>,
+    /// The objects whose events were read; once all are, those of them that nothing had noted before.
+    #[serde(default)]
+    pub met: BTreeSet<(Provider, EntityName)>,
     /// Whether the aliases move although readers then miss records that could not be rebuilt.
     #[serde(default)]
     pub leaves_out_failed: bool,
@@ -99,6 +103,12 @@ pub struct Counts {
 }
 
 impl Target {
+    /// Whether its index may hold records of an object, whichever CRM they are of.
+    pub(crate) fn may_hold(&self, object: &EntityName, catalog: &Catalog) -> bool {
+        let is_its = |provider| catalog.shape(provider, object).aggregate_type().as_str() == self.aggregate_type;
+        Provider::ALL.into_iter().any(is_its)
+    }
+
     /// What it is the index of.
     pub(crate) fn shape(&self, catalog: &Catalog) -> Shape {
         let named = catalog.named(&self.aggregate_type);
@@ -113,6 +123,14 @@ impl Plan {
     /// The target of a type.
     pub(crate) fn target(&self, aggregate_type: &str) -> Option<&Target> {
         self.targets.iter().find(|target| target.aggregate_type == aggregate_type)
+    }
+
+    /// The types without a definition that records were met of, and that are not rebuilt.
+    pub(crate) fn left_out(&self, catalog: &Catalog) -> BTreeSet<String> {
+        let shapes = self.met.iter().map(|(provider, object)| catalog.shape(*provider, object));
+        let open = shapes.filter(|shape| shape.definition().is_none());
+        let types = open.map(|shape| shape.aggregate_type().as_str().to_owned());
+        types.filter(|name| self.target(name).is_none()).collect()
     }
 
     pub(crate) fn add(&mut self, counts: Counts, failed: Vec<Failed>) {

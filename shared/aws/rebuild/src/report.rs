@@ -1,7 +1,10 @@
 //! What a rebuild has changed, to be told.
 
+use std::collections::BTreeSet;
+
 use annals_application::ports::PortError;
 use annals_aws_read_model::IndexAdmin;
+use annals_domain::definition::Catalog;
 use annals_domain::instant::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +19,9 @@ pub struct RebuildReport {
     pub counts: Counts,
     /// Records that could not be rebuilt, and why not; the first hundred.
     pub failed: Vec<Failed>,
+    /// Types without a definition of which records were met that nothing had noted: where all types were wished
+    /// for, these were not among them.
+    pub left_out: BTreeSet<String>,
     /// How long it took, in milliseconds, with all its interruptions.
     pub took_ms: i64,
 }
@@ -32,11 +38,12 @@ pub struct TargetReport {
 }
 
 impl RebuildReport {
-    pub(crate) fn of(plan: &Plan, targets: Vec<TargetReport>, now: Instant) -> Self {
+    pub(crate) fn of(plan: &Plan, targets: Vec<TargetReport>, catalog: &Catalog, now: Instant) -> Self {
         Self {
             targets,
             counts: plan.counts,
             failed: plan.failed.clone(),
+            left_out: plan.left_out(catalog),
             took_ms: now.millis() - plan.started_at.millis(),
         }
     }

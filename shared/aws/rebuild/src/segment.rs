@@ -2,8 +2,7 @@
 //!
 //! Promises that the plan's mark of a segment moves only behind streams that are written.
 
-use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use annals_application::ports::{Document, IndexOutcome, PortError, PortErrorKind};
 use annals_application::projection::{ProjectionFailure, RebuildReport as Streams, StreamRebuilder};
@@ -11,19 +10,15 @@ use annals_aws_event_store::{DynamoEventStore, ScanKey};
 use annals_aws_read_model::IndexAdmin;
 use annals_domain::definition::Catalog;
 use annals_domain::dialect::Dialects;
-use annals_domain::identity::EntityKey;
+use annals_domain::identity::{EntityKey, EntityName, Provider};
 use tokio::sync::Mutex;
-use tokio::time::Instant as Moment;
 
 use crate::fold::{Finished, Fold, StreamResult};
+use crate::patience::patiently;
 use crate::plan::{Counts, Failed, Plan};
 
 /// How many documents are written in one call: past 500 a larger call gains little.
 const DOCUMENTS: usize = 500;
-/// How long a call that an outage fails is made again, and the first and longest wait before it is.
-const PATIENCE: Duration = Duration::from_secs(300);
-const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// What a segment's walk works with.
 pub(crate) struct SegmentWalk<'a> {
@@ -49,12 +44,17 @@ struct Pending {
     bytes: usize,
     done: Counts,
     failed: Vec<Failed>,
+    met: BTreeSet<(Provider, EntityName)>,
     behind: Option<ScanKey>,
 }
 
 impl Pending {
     fn is_full(&self, held_bytes: usize) -> bool {
         self.count >= DOCUMENTS || (self.behind.is_some() && self.bytes >= held_bytes)
+    }
+
+    fn fail(&mut self, key: impl ToString, reason: impl ToString) {
+        self.failed.push(Failed { entity_key: key.to_string(), reason: reason.to_string() });
     }
 }
 
@@ -71,13 +71,7 @@ impl SegmentWalk<'_> {
         let mut pending = Pending::default();
         let mut start = state.behind;
         loop {
-            let mut outages = Outages::default();
-            let page = loop {
-                match self.events.scan_page(self.number, total, start.clone()).await {
-                    Ok(page) => break page,
-                    Err(error) => outages.wait_out(error).await?,
-                }
-            };
+            let page = patiently(|| self.events.scan_page(self.number, total, start.clone())).await?;
             for item in &page.items {
                 pending.done.events += 1;
                 pending.bytes += item.as_ref().map_or(0, |stored| stored.event.data.len());
@@ -100,15 +94,14 @@ impl SegmentWalk<'_> {
     }
 
     async fn finished(&self, finished: Finished, pending: &mut Pending) -> Result<(), PortError> {
-        let Finished { last, result } = finished;
+        let Finished { last, object, result } = finished;
         pending.done.streams += 1;
+        pending.met.extend(object);
         match result {
             StreamResult::Document(key, document) => self.put(pending, key, *document),
             StreamResult::AwaitsBase => pending.done.awaiting_base += 1,
             StreamResult::NotWanted => {}
-            StreamResult::Unreadable(reason) => {
-                pending.failed.push(Failed { entity_key: last.entity_key.clone(), reason });
-            }
+            StreamResult::Unreadable(reason) => pending.fail(&last.entity_key, reason),
             StreamResult::NotWhole(key) => self.read_whole(key, pending).await?,
         }
         pending.behind = Some(last);
@@ -121,13 +114,9 @@ impl SegmentWalk<'_> {
         match self.streams.document(&key, &mut report).await {
             Ok(Some(document)) => self.put(pending, key, document),
             Ok(None) => pending.done.awaiting_base += 1,
-            Err(ProjectionFailure::Outage(error)) if error.kind == PortErrorKind::Corrupt => {
-                pending.failed.push(Failed { entity_key: key.to_string(), reason: error.to_string() });
-            }
+            Err(ProjectionFailure::Outage(error)) if error.kind == PortErrorKind::Corrupt => pending.fail(key, error),
             Err(ProjectionFailure::Outage(error)) => return Err(error),
-            Err(ProjectionFailure::Poison(reason)) => {
-                pending.failed.push(Failed { entity_key: key.to_string(), reason });
-            }
+            Err(ProjectionFailure::Poison(reason)) => pending.fail(key, reason),
         }
         Ok(())
     }
@@ -141,25 +130,18 @@ impl SegmentWalk<'_> {
     async fn write(&self, mut pending: Pending, is_end: bool) -> Result<(), PortError> {
         for (index, documents) in std::mem::take(&mut pending.documents) {
             let (keys, documents): (Vec<EntityKey>, Vec<Document>) = documents.into_iter().unzip();
-            let mut outages = Outages::default();
-            let outcomes = loop {
-                match self.indices.index_into(&index, &documents).await {
-                    Ok(outcomes) => break outcomes,
-                    Err(error) => outages.wait_out(error).await?,
-                }
-            };
+            let outcomes = patiently(|| self.indices.index_into(&index, &documents)).await?;
             for (key, outcome) in keys.into_iter().zip(outcomes) {
                 match outcome {
                     IndexOutcome::Indexed | IndexOutcome::AlreadyNewer => pending.done.indexed += 1,
-                    IndexOutcome::Refused(reason) => {
-                        pending.failed.push(Failed { entity_key: key.to_string(), reason });
-                    }
+                    IndexOutcome::Refused(reason) => pending.fail(key, reason),
                 }
             }
         }
         pending.done.missed = self.missed(&pending.failed).await?;
         let mut plan = self.shared.lock().await;
         plan.add(pending.done, pending.failed);
+        plan.met.append(&mut pending.met);
         if let Some(segment) = plan.segments.get_mut(usize::try_from(self.number).unwrap_or(usize::MAX)) {
             segment.behind = pending.behind.or(segment.behind.take());
             segment.is_done = is_end;
@@ -167,48 +149,18 @@ impl SegmentWalk<'_> {
         Ok(())
     }
 
-    /// How many of these readers find now: they would miss them.
+    /// How many of these readers find now, each where its object belongs: they would miss them.
     async fn missed(&self, failed: &[Failed]) -> Result<u64, PortError> {
-        if failed.is_empty() {
-            return Ok(0);
-        }
         let keys: Vec<EntityKey> = failed.iter().filter_map(|failed| failed.entity_key.parse().ok()).collect();
         let mut there = HashSet::new();
         for target in &self.plan.targets {
             let shape = target.shape(self.catalog);
+            let is_its = |key: &&EntityKey| target.may_hold(&key.entity_name, self.catalog);
+            let keys: Vec<EntityKey> = keys.iter().filter(is_its).cloned().collect();
             for keys in keys.chunks(DOCUMENTS) {
-                let mut outages = Outages::default();
-                let found = loop {
-                    match self.indices.holds(&shape, keys).await {
-                        Ok(found) => break found,
-                        Err(error) => outages.wait_out(error).await?,
-                    }
-                };
-                there.extend(found);
+                there.extend(patiently(|| self.indices.holds(&shape, keys)).await?);
             }
         }
         Ok(there.len() as u64)
-    }
-}
-
-/// The outage that one call has met, and how long it lasts.
-#[derive(Default)]
-struct Outages {
-    tries: u32,
-    since: Option<Moment>,
-}
-
-impl Outages {
-    /// Waits, longer each time, so that the call may be made again; gives the error back where that
-    /// is no use, or the outage lasts too long.
-    async fn wait_out(&mut self, error: PortError) -> Result<(), PortError> {
-        let since = *self.since.get_or_insert_with(Moment::now);
-        if since.elapsed() >= PATIENCE || !error.is_retryable() {
-            return Err(error);
-        }
-        tracing::warn!(error = %annals_application::log_chain(&error), "the rebuild waits");
-        tokio::time::sleep((FIRST_WAIT * (1 << self.tries.min(10))).min(LONGEST_WAIT)).await;
-        self.tries += 1;
-        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 //! Promises that a plan is there only with all its indices, and that an index which is in no plan goes with
 //! the next rebuild of its type.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use annals_application::ports::Lease;
@@ -46,6 +46,7 @@ impl Rebuilder {
             segments,
             counts: Counts::default(),
             failed: Vec::new(),
+            met: BTreeSet::new(),
             leaves_out_failed: wish.leaves_out_failed,
             swapped: None,
         };

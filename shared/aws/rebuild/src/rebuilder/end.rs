@@ -41,14 +41,27 @@ impl Rebuilder {
             self.ports.indices.delete(from).await?;
         }
         self.finish(token).await?;
-        Ok(RebuildOutcome::Done(RebuildReport::of(plan, targets, self.ports.clock.now())))
+        Ok(RebuildOutcome::Done(self.report(plan, targets)))
+    }
+
+    fn report(&self, plan: &Plan, targets: Vec<TargetReport>) -> RebuildReport {
+        RebuildReport::of(plan, targets, &self.ports.catalog, self.ports.clock.now())
+    }
+
+    /// A state table may be younger than the events: what nothing had noted is, so that it is known from now on.
+    async fn note_met(&self, plan: &mut Plan) -> Result<(), RebuildError> {
+        for noted in self.ports.state.noted_objects().await? {
+            plan.met.remove(&noted);
+        }
+        let new: Vec<_> = plan.met.iter().cloned().collect();
+        Ok(self.ports.state.note_objects(&new).await?)
     }
 
     async fn swap(&self, token: Uuid, plan: &mut Plan) -> Result<Vec<TargetReport>, RebuildError> {
+        self.note_met(plan).await?;
         if plan.counts.missed > 0 && !plan.leaves_out_failed {
             self.give_up(token, &plan.targets).await?;
-            let report = RebuildReport::of(plan, Vec::new(), self.ports.clock.now());
-            return Err(RebuildError::Failed(Box::new(report)));
+            return Err(RebuildError::Failed(Box::new(self.report(plan, Vec::new()))));
         }
         // A type's first document may have come meanwhile, or another index in the place of a broken one: what
         // is in it was written to the new one too, or is among the events that were read.
