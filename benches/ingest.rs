@@ -8,11 +8,12 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use annals_benches::{is_small, peak_memory, try_pair};
+use annals_services::built;
 use annals_tests::changes::{change, is_searchable};
 use anyhow::{Context, Result, ensure};
 use rusqlite::types::Value;
@@ -183,25 +184,15 @@ fn floor(rows: &Rows, db: &Path, records: usize) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-/// Builds the binary that is measured, with this machine's cargo.
-fn build() -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("benches/ has a parent")?;
-    let built =
-        Command::new(env!("CARGO")).args(["build", "--release", "--package", "annals"]).current_dir(root).status()?;
-    ensure!(built.success(), "the annals binary does not build");
-    let target =
-        std::env::current_exe()?.ancestors().nth(3).context("the bench is in target/release/deps")?.to_path_buf();
-    Ok(target.join("release").join("annals"))
-}
-
 fn main() -> Result<()> {
     let records = if is_small() { 300 } else { 10_000 };
-    let annals = build()?;
+    let built = built(&["annals"]);
+    let annals = built.get("annals").context("cargo names every binary that it built")?;
     let folder = tempfile::tempdir()?;
     let (changes, db, by_hand) =
         (folder.path().join("changes.jsonl"), folder.path().join("a.db"), folder.path().join("b.db"));
     write_changes(&changes, records)?;
-    ingest(&annals, &changes, &db, "none")?;
+    ingest(annals, &changes, &db, "none")?;
     let rows = rows(&db, records)?;
     let mut peaks = Vec::new();
     let changes_count = records * CHANGES;
@@ -211,7 +202,7 @@ fn main() -> Result<()> {
         ),
         || floor(&rows, &by_hand, records),
         || {
-            let (time, peak) = ingest(&annals, &changes, &db, "none")?;
+            let (time, peak) = ingest(annals, &changes, &db, "none")?;
             peaks.push(peak);
             anyhow::Ok(time)
         },
@@ -223,7 +214,7 @@ fn main() -> Result<()> {
         of_subject / of_floor
     );
     println!("  peak memory {:.0} MB (must be under 150)", peaks.iter().max().copied().unwrap_or(0) as f64 / 1e6);
-    let (announced, _) = ingest(&annals, &changes, &db, &folder.path().join("out.jsonl").display().to_string())?;
+    let (announced, _) = ingest(annals, &changes, &db, &folder.path().join("out.jsonl").display().to_string())?;
     println!("  with announcements to a file: {:.0} changes/s", rate(announced));
     Ok(())
 }

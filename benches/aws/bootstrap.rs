@@ -3,11 +3,12 @@
 //! Floor: a function that does nothing, with the same clients built as their documentation does
 //! (`annals-hello`). Must hold: at most 1.0 of its processor time; 0.6 is aimed at.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use annals_benches::{is_small, try_pair};
+use annals_services::built;
 use anyhow::{Context, Result, ensure};
 
 use crate::start::RuntimeApi;
@@ -25,11 +26,13 @@ const FUNCTIONS: [(&str, &[&str]); 4] = [
 const BUNDLES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
 pub(crate) fn run() -> Result<()> {
-    let (folder, api) = (build()?, RuntimeApi::new()?);
+    // In one go: both sides link the same code.
+    let built = built(&["annals-hello", "annals-ingest", "annals-projection", "annals-query", "annals-backfill"]);
+    let binary = |name: &str| built.get(name).context("cargo names every binary that it built");
+    let api = RuntimeApi::new()?;
     let starts = if is_small() { 1 } else { 5 };
-    let plain = folder.join("hello");
     for (function, clients) in FUNCTIONS {
-        measure(&api, starts, (&folder.join(function), &plain, clients))?;
+        measure(&api, starts, (binary(function)?, binary("hello")?, clients))?;
     }
     Ok(())
 }
@@ -76,22 +79,6 @@ fn median(mut bytes: Vec<u64>) -> u64 {
 
 fn megabytes(bytes: u64) -> String {
     format!("{:>5.1} MB", bytes as f64 / 1e6)
-}
-
-/// Builds the functions and what they are measured against, in one go: both sides link the same code.
-fn build() -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("benches/ has a parent")?;
-    let packages = ["annals-hello", "annals-ingest", "annals-projection", "annals-query", "annals-backfill"];
-    let packages = packages.iter().flat_map(|package| ["--package", *package]);
-    let mut build = Command::new(env!("CARGO"));
-    // What tells of this package would have crates that look at such names compiled anew.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PKG_")) {
-        build.env_remove(name);
-    }
-    let built = build.args(["build", "--release"]).args(packages).current_dir(root).status()?;
-    ensure!(built.success(), "the functions do not build");
-    let target = std::env::current_exe()?;
-    Ok(target.ancestors().nth(3).context("the bench is in target/release/deps")?.join("release"))
 }
 
 /// The size without what only a debugger reads, as it is deployed.

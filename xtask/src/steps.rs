@@ -14,10 +14,11 @@ use crate::command::Cargo;
 use crate::runner::{Outcome, Step};
 use crate::{machine, python, services, tidy, tools};
 
-/// The functions as they are deployed, once for the tests and the benchmarks; with them what the
-/// benchmarks hold them against, so that they find the same build.
-const FUNCTIONS: &str = "build --release -p annals-hello -p annals-ingest -p annals-projection -p annals-query \
-                         -p annals-backfill";
+/// The functions by themselves, so with the features that they have when deployed, once for the tests and the
+/// benchmarks; with them what the benchmarks hold them against. Not released: with the tests they share what is
+/// compiled, and to optimise them takes longer than all they do here.
+const FUNCTIONS: &str =
+    "build -p annals-hello -p annals-ingest -p annals-projection -p annals-query -p annals-backfill";
 
 /// Set-up, then all checks.
 pub(crate) fn everything(root: &'static Path) -> Vec<Step> {
@@ -78,10 +79,10 @@ fn code(root: &'static Path) -> Vec<Step> {
     // All with the same features, so that each dependency is compiled once for checking and once for running.
     vec![
         cargo(root, "clippy", "clippy --workspace --all-targets --all-features -- -D warnings"),
-        quickly_built(root, "functions", FUNCTIONS),
+        cargo(root, "functions", FUNCTIONS),
         Step::new("tests", move || {
             let command = Cargo::new(root, "nextest run --workspace --all-features");
-            let command = command.env("ANNALS_FUNCTIONS_DIR", "target/release");
+            let command = command.env("ANNALS_FUNCTIONS_DIR", "target/debug");
             done(command.env("INSTA_UPDATE", "no").without_env("INSTA_FORCE_PASS").run())
         }),
         cargo(root, "doc tests", "test --doc --workspace --all-features"),
@@ -100,11 +101,15 @@ fn dependencies(root: &'static Path) -> Vec<Step> {
     ]
 }
 
-/// The benchmarks run, small: their figures are not judged here, only that they are there.
+/// The benchmarks run, small and not optimised: their figures are not judged here, only that they are there.
 fn benchmarks(root: &'static Path) -> Vec<Step> {
     vec![
-        quickly_built(root, "benchmarks, small", "bench --package annals-benches -- --small"),
-        quickly_built(root, "rebuild beside live changes, small", "bench --package annals-rebuild-bench -- --small"),
+        cargo(root, "benchmarks, small", "bench --profile dev --package annals-benches -- --small"),
+        cargo(
+            root,
+            "rebuild beside live changes, small",
+            "bench --profile dev --package annals-rebuild-bench -- --small",
+        ),
     ]
 }
 
@@ -119,17 +124,6 @@ fn advisories(root: &Path) -> Result<Outcome> {
 
 fn cargo(root: &'static Path, name: &str, arguments: &'static str) -> Step {
     Step::new(name, move || done(Cargo::new(root, arguments).run()))
-}
-
-/// Released, and optimised a little: these are programs whose figures nobody judges here, and to optimise them
-/// as they are deployed takes longer than all they do.
-fn quickly_built(root: &'static Path, name: &str, arguments: &'static str) -> Step {
-    Step::new(name, move || {
-        let settings = [("OPT_LEVEL", "1"), ("LTO", "off"), ("CODEGEN_UNITS", "16"), ("DEBUG", "false")];
-        let with =
-            |command: Cargo, (name, value): (&str, &str)| command.env(&format!("CARGO_PROFILE_RELEASE_{name}"), value);
-        done(settings.into_iter().fold(Cargo::new(root, arguments), with).run())
-    })
 }
 
 fn done(result: Result<()>) -> Result<Outcome> {

@@ -12,8 +12,11 @@ use crate::command::Cargo;
 use crate::runner::{Outcome, Step};
 
 /// The three tools take eleven minutes to compile on two processors when optimised, four so.
-const QUICKLY: [(&str, &str); 2] =
-    [("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256")];
+const QUICKLY: [(&str, &str); 3] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256"),
+];
 
 /// A tool that `cargo NAME` runs.
 struct Tool {
@@ -32,10 +35,7 @@ enum Source {
 const TOOLS: [Tool; 5] = [
     Tool { name: "fmt", source: Source::Component("rustfmt") },
     Tool { name: "clippy", source: Source::Component("clippy") },
-    Tool {
-        name: "nextest",
-        source: Source::Crate { version: "0.9.151", features: "--no-default-features --features default-no-update" },
-    },
+    Tool { name: "nextest", source: Source::Crate { version: "0.9.151", features: "--no-default-features" } },
     Tool { name: "deny", source: Source::Crate { version: "0.20.2", features: "--no-default-features" } },
     Tool { name: "machete", source: Source::Crate { version: "0.9.1", features: "" } },
 ];

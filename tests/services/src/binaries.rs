@@ -1,0 +1,44 @@
+//! Binaries of this workspace, for tests and benchmarks that run them as processes.
+//!
+//! Promises those of the code as it stands: what is there is built again where it is older.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::workspace;
+
+/// Builds these packages together, as whoever asks is built: released or not. Where each binary is, by its name.
+pub fn built(packages: &[&str]) -> BTreeMap<String, PathBuf> {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(workspace()).args(["build", "--quiet", "--message-format=json-render-diagnostics"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    for (name, _) in std::env::vars_os().filter(|(name, _)| tells_of_the_asker(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
+    let output = command.stderr(Stdio::inherit()).output().expect("cargo starts");
+    assert!(output.status.success(), "{packages:?} do not build");
+    String::from_utf8_lossy(&output.stdout).lines().filter_map(binary).collect()
+}
+
+/// Whether cargo has set the variable to tell a test or benchmark of its own package: crates whose build looks
+/// at such names would be compiled anew.
+fn tells_of_the_asker(variable: &str) -> bool {
+    let beginnings =
+        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"];
+    beginnings.iter().any(|beginning| variable.starts_with(beginning))
+}
+
+/// The binary that a message of cargo's names, if it names one.
+fn binary(line: &str) -> Option<(String, PathBuf)> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    let path = message["executable"].as_str()?.into();
+    Some((message["target"]["name"].as_str()?.to_owned(), path))
+}
