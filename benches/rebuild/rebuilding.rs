@@ -18,11 +18,13 @@ const LONGEST: Duration = Duration::from_secs(120);
 /// The word by which this program is one that rebuilds.
 pub const WORD: &str = "--rebuilding";
 
-/// The settings of a rebuild beside projectors that read its plan each second.
+/// The settings of a rebuild beside projectors that read its plan each second. More segments than a table in AWS
+/// needs: DynamoDB Local reads a segment from its beginning for each page, and keeps everyone waiting meanwhile.
 pub fn settings() -> RebuildSettings {
     RebuildSettings {
         known_after: 2 * PLAN_STANDS + Duration::from_secs(1),
-        checkpoint_every: Duration::from_millis(100),
+        checkpoint_every: Duration::from_millis(200),
+        segments: 256,
         old_index_stays: Duration::from_secs(2),
         ..RebuildSettings::default()
     }
