@@ -62,5 +62,5 @@ async fn every_order_of_500_histories_gives_the_entity_of_the_commit_order_witho
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_order_of_500_histories_gives_the_entity_of_the_commit_order_with_cached_states() {
-    every_other(1, 1 << 20).await;
+    every_other(1, ProjectorSettings::default().cached_bytes).await;
 }

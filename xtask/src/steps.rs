@@ -14,8 +14,8 @@ use crate::command::Cargo;
 use crate::runner::{Outcome, Step};
 use crate::{machine, python, services, tidy, tools};
 
-/// The functions by themselves, so with the features that they have when deployed, once for the tests and the
-/// benchmarks; with them what the benchmarks hold them against. Not released: with the tests they share what is
+/// The functions without the tests, which would lend them features that they have not when deployed, once for the
+/// tests and the benchmarks; with them what the benchmarks hold them against. Not released: with the tests they share what is
 /// compiled, and to optimise them takes longer than all they do here.
 const FUNCTIONS: &str =
     "build -p annals-hello -p annals-ingest -p annals-projection -p annals-query -p annals-backfill";

@@ -1,7 +1,8 @@
 //! `rebuild --target aws`: documents from the events, one type or all, gone on with when stopped.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStderr};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
@@ -77,16 +78,23 @@ fn one_that_was_begun_can_be_given_up() {
     aws.annals(&["rebuild", "--abandon"]).exits(0).says(&["there is none to give up"]);
 }
 
-#[test]
-fn ctrl_c_leaves_a_rebuild_that_the_same_command_goes_on_with() {
-    let aws = with_two_clients();
-    let mut child = aws.folder.spawn(&mut aws.command(&["rebuild", "client", "--known-after", "20"]));
+/// A rebuild of the clients that has begun and waits for so many seconds; what it says from then on.
+#[track_caller]
+fn begun(aws: &Installation, known_after: &str) -> (Child, Lines<BufReader<ChildStderr>>) {
+    let mut child = aws.folder.spawn(&mut aws.command(&["rebuild", "client", "--known-after", known_after]));
     let mut stderr = BufReader::new(child.stderr.take().unwrap()).lines();
     let begun = stderr.next().unwrap().unwrap();
     assert!(
         begun.starts_with("rebuilding into ") && begun.contains("client_index-000001; events are read in "),
         "{begun}"
     );
+    (child, stderr)
+}
+
+#[test]
+fn ctrl_c_leaves_a_rebuild_that_the_same_command_goes_on_with() {
+    let aws = with_two_clients();
+    let (mut child, stderr) = begun(&aws, "20");
     signal(&child, "INT");
     let said: Vec<String> = stderr.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(1), "{said:?}");
@@ -98,10 +106,7 @@ fn ctrl_c_leaves_a_rebuild_that_the_same_command_goes_on_with() {
 #[test]
 fn one_that_another_process_works_on_is_followed_to_its_end() {
     let aws = with_two_clients();
-    let mut first = aws.folder.spawn(&mut aws.command(&["rebuild", "client", "--known-after", "4"]));
-    let mut stderr = BufReader::new(first.stderr.take().unwrap()).lines();
-    let begun = stderr.next().unwrap().unwrap();
-    assert!(begun.contains("client_index-000001; events are read in "), "{begun}");
+    let (mut first, _stderr) = begun(&aws, "4");
     let second = aws.annals(&["rebuild", "client"]).exits(0);
     let second = second.says(&["going on with it", "waiting for it", "another process brought it to its end"]);
     assert_eq!(second.stdout, "");

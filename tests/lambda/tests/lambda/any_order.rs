@@ -83,7 +83,7 @@ async fn every_order_of_100_histories_gives_the_entity_of_the_commit_order() {
     let read_model = search.projecting(&installation);
     let snapshot_interval = NonZeroU64::new(3).unwrap();
     // Two instances, one without cached states: no output depends on the cache.
-    let projectors = [0, 1 << 20].map(|cached_bytes| {
+    let projectors = [0, ProjectorSettings::default().cached_bytes].map(|cached_bytes| {
         installation.projector(
             &read_model,
             None,
