@@ -18,7 +18,7 @@ use crate::bench::{bench, bench_of};
 #[tokio::test(flavor = "multi_thread")]
 async fn records_out_of_order_inside_and_across_batches_and_repeated_end_alike() {
     // None, all, and about two of the eight states.
-    let (all, two) = (1 << 20, 8_000);
+    let (all, two) = (1 << 20, 13_000);
     for (seed, cached) in [(1, 0), (2, all), (3, two), (4, 0), (5, all)] {
         let bench = bench(8, 9).await;
         let projector = bench.projector(cached);
