@@ -12,10 +12,10 @@ use annals_crm::salesforce::Salesforce;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::{Change, Content};
 use annals_domain::definition::Catalog;
-use annals_domain::dialect::{Dialect, Dialects, Intake};
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider};
 use annals_domain::mapping;
 use annals_domain::position::{Position, Version};
+use annals_domain::provider_adapter::{Intake, ProviderAdapter, ProviderAdapters};
 use annals_tests::crm::{Account, Delivery};
 use annals_tests::random::Random;
 use serde_json::Value;
@@ -34,16 +34,16 @@ fn inputs() -> Vec<String> {
     deliveries.into_iter().filter_map(text).collect()
 }
 
-fn read(dialect: &Salesforce, input: &str) -> Option<Arc<Change>> {
-    match dialect.read_input(input) {
+fn read(adapter: &Salesforce, input: &str) -> Option<Arc<Change>> {
+    match adapter.read_input(input) {
         Intake::Changes(mut changes) => changes.pop().map(|incoming| incoming.change),
         _ => None,
     }
 }
 
-fn empty(dialect: &Salesforce) -> Aggregate {
+fn empty(adapter: &Salesforce) -> Aggregate {
     let (name, id) = (EntityName::new("Account"), ExternalId::new(RECORD));
-    let aggregate_id = AggregateId::of(Provider::Salesforce, dialect.account(), &name, &id);
+    let aggregate_id = AggregateId::of(Provider::Salesforce, adapter.account(), &name, &id);
     Aggregate::new(EntityKey { entity_name: name, aggregate_id }, Provider::Salesforce, id)
 }
 
@@ -65,15 +65,15 @@ fn bare_fold(changes: &[Arc<Change>]) -> BTreeMap<&str, (Position, Option<&Value
 }
 
 fn main() -> anyhow::Result<()> {
-    let dialect = Arc::new(Salesforce::new(None));
-    let dialects = Dialects::new([Arc::clone(&dialect) as Arc<dyn Dialect>]);
-    let catalog = Catalog::built_in(&dialects)?;
+    let adapter = Arc::new(Salesforce::new(None));
+    let adapters = ProviderAdapters::new([Arc::clone(&adapter) as Arc<dyn ProviderAdapter>]);
+    let catalog = Catalog::built_in(&adapters)?;
     let inputs = inputs();
-    let changes: Vec<Arc<Change>> = inputs.iter().filter_map(|input| read(&dialect, input)).collect();
+    let changes: Vec<Arc<Change>> = inputs.iter().filter_map(|input| read(&adapter, input)).collect();
     anyhow::ensure!(changes.len() == EVENTS, "every input is one change");
 
     let fold = || {
-        let mut state = empty(&dialect);
+        let mut state = empty(&adapter);
         for (version, change) in (1..).zip(&changes) {
             state.apply(Version::new(version), change);
         }
@@ -85,14 +85,14 @@ fn main() -> anyhow::Result<()> {
         || per_call(fold),
     );
 
-    let shape = catalog.shape(Provider::Salesforce, &EntityName::new("Account"));
+    let schema = catalog.schema(Provider::Salesforce, &EntityName::new("Account"));
     let one = &inputs[0];
     let parse_and_map = || {
-        let mut state = empty(&dialect);
-        if let Some(change) = read(&dialect, one) {
+        let mut state = empty(&adapter);
+        if let Some(change) = read(&adapter, one) {
             state.apply(Version::FIRST, &change);
         }
-        mapping::map(&state, &shape, &*dialect)
+        mapping::map(&state, &schema, &*adapter)
     };
     let name = format!("parse and map of one change of {} bytes (floor: serde_json reads it)", one.len());
     pair(&name, || per_call(|| serde_json::from_str::<Value>(black_box(one)).is_ok()), || per_call(parse_and_map));

@@ -186,7 +186,7 @@ fn floor(rows: &Rows, db: &Path, records: usize) -> Result<Duration> {
 
 fn main() -> Result<()> {
     let records = if is_small() { 300 } else { 10_000 };
-    let built = built(&["annals"]);
+    let built = built(&["annals"], &[]);
     let annals = built.get("annals").context("cargo names every binary that it built")?;
     let folder = tempfile::tempdir()?;
     let (changes, db, by_hand) =

@@ -8,23 +8,23 @@ use std::time::Duration;
 use annals_application::ports::{Document, ReadModel};
 use annals_application::queries::ListRequest;
 use annals_benches::{is_small, pair, per_call};
-use annals_domain::definition::Shape;
+use annals_domain::definition::EntitySchema;
 use annals_domain::entity::{Entity, FieldValue};
 use annals_domain::identity::{AggregateId, AggregateType, EntityName, ExternalId, Provider, ProviderAccount};
-use annals_domain::instant::Instant;
 use annals_domain::position::Version;
 use annals_domain::search_text::search_text;
-use annals_embedded::process::{LocalProcess, ProcessSettings, PublishTo};
-use annals_embedded::{Database, SqliteReadModel};
+use annals_domain::timestamp::Timestamp;
+use annals_sqlite::process::{LocalProcess, ProcessSettings, PublishTo};
+use annals_sqlite::{Database, SqliteReadModel};
 use anyhow::{Context, Result};
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
 
-fn client(number: usize, shape: &Shape) -> Result<Document> {
+fn client(number: usize, schema: &EntitySchema) -> Result<Document> {
     let external_id = ExternalId::new(format!("001{number:012}AAA"));
     let object = EntityName::new("Account");
     let text = |text: String| FieldValue::Text(text.into());
-    let instant = Instant::from_millis(1_767_225_600_000 + i64::try_from(number)? * 1_000)?;
+    let timestamp = Timestamp::from_millis(1_767_225_600_000 + i64::try_from(number)? * 1_000)?;
     let fields = [
         ("id", text(external_id.to_string())),
         ("name", text(format!("Company number {number}"))),
@@ -33,7 +33,7 @@ fn client(number: usize, shape: &Shape) -> Result<Document> {
         ("billing_country", text(format!("Country {}", number % 190))),
         ("description", text(format!("Makes {number} kinds of things in a town by the sea."))),
         ("is_deleted", FieldValue::Bool(false)),
-        ("created_date", FieldValue::Instant(instant)),
+        ("created_date", FieldValue::Timestamp(timestamp)),
     ];
     let entity = Entity {
         aggregate_type: AggregateType::new("client"),
@@ -42,21 +42,21 @@ fn client(number: usize, shape: &Shape) -> Result<Document> {
         provider: Provider::Salesforce,
         external_id,
         version: Version::FIRST,
-        created_at: Some(instant),
-        updated_at: Some(instant),
+        created_at: Some(timestamp),
+        updated_at: Some(timestamp),
         is_deleted: false,
         fields: fields.map(|(name, value)| (Arc::from(name), value)).to_vec(),
         warnings: Vec::new(),
         unknown: Vec::new(),
     };
-    Ok(Document { search_text: search_text(&entity, shape), shape: shape.clone(), entity: Arc::new(entity) })
+    Ok(Document { search_text: search_text(&entity, schema), schema: schema.clone(), entity: Arc::new(entity) })
 }
 
 async fn fill(process: &LocalProcess, settings: &ProcessSettings, count: usize) -> Result<()> {
     let model = SqliteReadModel::open(Database::open(&settings.db)?, &process.catalog).await?;
-    let shape = Shape::Defined(Arc::clone(process.catalog.named("client").context("the client ships")?));
+    let schema = EntitySchema::Defined(Arc::clone(process.catalog.named("client").context("the client ships")?));
     for start in (0..count).step_by(5_000) {
-        let documents = (start..count.min(start + 5_000)).map(|number| client(number, &shape));
+        let documents = (start..count.min(start + 5_000)).map(|number| client(number, &schema));
         model.index(documents.collect::<Result<_>>()?).await?;
     }
     Ok(())

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use annals_application::ports::StoredEvent;
-use annals_aws_client::without_retries;
-use annals_aws_event_store::{ENTITY_KEY, VERSION, encode};
+use annals_aws::client::without_retries;
+use annals_aws::event_store::{ENTITY_KEY, VERSION, encode};
 use anyhow::{Result, bail};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;

@@ -11,13 +11,13 @@ use std::time::Instant;
 
 use annals_application::ports::ReadOptions;
 use annals_application::projection::{SNAPSHOT_INTERVAL, StateLoader};
-use annals_aws_runtime::Installation;
 use annals_aws_tests::decided::decided;
 use annals_aws_tests::world::World;
 use annals_benches::try_pair;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
+use annals_lambda::Installation;
 use annals_tests::changes::change;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -29,7 +29,7 @@ use zstd::zstd_safe;
 use crate::items::{Bare, Item};
 
 /// What the event store compresses data with.
-const DICTIONARY: &[u8] = include_bytes!("../../shared/aws/event_store/src/item/dictionary_1.txt");
+const DICTIONARY: &[u8] = include_bytes!("../../shared/aws/src/event_store/item/dictionary_1.txt");
 
 const EVENTS: usize = 1_000;
 const SNAPSHOT_AT: u64 = 951;
@@ -88,7 +88,7 @@ async fn often_from_snapshot(installation: &Installation, fresh: &Aggregate) -> 
     let loader = StateLoader {
         store: &*installation.store,
         state: &*installation.state,
-        dialects: &installation.dialects,
+        adapters: &installation.adapters,
         snapshot_interval: SNAPSHOT_INTERVAL,
     };
     for _ in 0..LOADS {
@@ -113,7 +113,7 @@ async fn folded(
 ) -> Result<Aggregate> {
     let options = ReadOptions { to_version: up_to, ..ReadOptions::from(aggregate.version().next(), usize::MAX) };
     for stored in installation.store.read(key, &options).await? {
-        let change = installation.dialects.read_event(&stored.event)?;
+        let change = installation.adapters.read_event(&stored.event)?;
         aggregate.apply(stored.event.version, &change);
     }
     Ok(aggregate)

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use annals_application::ports::{EventPublisher, NormalizedEntityEvent, PortError, StoredEvent};
 use annals_application::projection::{Projector, ProjectorSettings};
-use annals_aws_read_model::Refresh;
-use annals_aws_runtime::projector_settings;
+use annals_aws::read_model::Refresh;
 use annals_aws_tests::decided::decided;
 use annals_aws_tests::world::World;
 use annals_benches::{ROUNDS, is_small, try_pair};
 use annals_domain::event::DomainEvent;
+use annals_lambda::projector_settings;
 use annals_services::{Proxy, opensearch_endpoints, unique_name};
 use annals_tests::changes::change;
 use anyhow::{Context, Result, ensure};

@@ -1,5 +1,5 @@
 //! Sixteen writers of 25 events each on one aggregate, each with a client, a store and heads of its
-//! own. The events come in the order of their instants, to whoever is free; who loses is overtaken.
+//! own. The events come in the order of their timestamps, to whoever is free; who loses is overtaken.
 //!
 //! Floor: as many writers that read the newest version, put the same items on the same condition,
 //! and begin anew where they lost. Must hold: at most 5 requests a stored event, no longer than the
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use annals_application::commands::CommandMetadata;
 use annals_application::ports::StoredEvent;
-use annals_aws_event_store::VERSION;
+use annals_aws::event_store::VERSION;
 use annals_aws_tests::decided::decided;
 use annals_aws_tests::world::World;
 use annals_benches::{ROUNDS, try_pair};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use annals_aws_rebuild::RebuildSettings;
+use annals_aws::rebuild::RebuildSettings;
 use anyhow::{Context, Result, ensure};
 use futures::{StreamExt, TryStreamExt};
 use opensearch::http::Method;
@@ -18,7 +18,7 @@ use crate::world::World;
 const DOCUMENTS: usize = 500;
 
 /// Reads the whole table in the rebuild's segments, decoding nothing; how many items it has.
-pub async fn scan(world: &World, settings: &RebuildSettings) -> Result<(Duration, usize)> {
+pub(crate) async fn scan(world: &World, settings: &RebuildSettings) -> Result<(Duration, usize)> {
     let client = &world.tables.client;
     let table = &world.tables.events_table;
     let total = i32::try_from(settings.segments)?;
@@ -41,11 +41,11 @@ pub async fn scan(world: &World, settings: &RebuildSettings) -> Result<(Duration
 }
 
 /// Documents as calls of `_bulk` hold them.
-pub struct Bulk {
+pub(crate) struct Bulk {
     transport: Transport,
     bodies: Vec<String>,
     /// How many there are.
-    pub documents: usize,
+    pub(crate) documents: usize,
 }
 
 #[derive(Deserialize)]
@@ -74,7 +74,7 @@ struct Hit<'a> {
 
 impl Bulk {
     /// The documents of an index, as they are stored there.
-    pub async fn of(url: &str, index: &str) -> Result<Self> {
+    pub(crate) async fn of(url: &str, index: &str) -> Result<Self> {
         let transport = Transport::single_node(url)?;
         let first = format!("/{index}/_search?scroll=1m&size={DOCUMENTS}&version=true");
         let mut this = Self { transport, bodies: Vec::new(), documents: 0 };
@@ -98,7 +98,7 @@ impl Bulk {
     }
 
     /// Writes them into an index.
-    pub async fn write(&self, index: &str) -> Result<Duration> {
+    pub(crate) async fn write(&self, index: &str) -> Result<Duration> {
         let path = format!("/{index}/_bulk?filter_path=errors");
         let start = Instant::now();
         let write = |body: &String| {

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use annals_application::ports::{ReadModel, ReadOptions};
 use annals_application::projection::Projector;
-use annals_aws_read_model::OpenSearchReadModel;
-use annals_aws_rebuild::LiveTargets;
-use annals_aws_runtime::projector_settings;
+use annals_aws::read_model::OpenSearchReadModel;
+use annals_aws::rebuild::LiveTargets;
 use annals_domain::position::Version;
+use annals_lambda::projector_settings;
 use annals_tests::changes::change;
 use anyhow::{Result, ensure};
 use futures::StreamExt;
@@ -26,22 +26,22 @@ const IN_FLIGHT: usize = 32;
 /// How often a change is brought.
 const DELIVERIES: usize = 10;
 /// How long a projector takes the plan of a rebuild to stand. In a function it is ten seconds.
-pub const PLAN_STANDS: Duration = Duration::from_secs(1);
+pub(crate) const PLAN_STANDS: Duration = Duration::from_secs(1);
 
 /// Writes and projects until it is told to stop.
-pub struct Live {
+pub(crate) struct Live {
     world: Arc<World>,
     projectors: [Projector; 2],
     records: usize,
     /// How many changes were written.
-    pub written: AtomicU64,
+    pub(crate) written: AtomicU64,
     /// Ends it.
-    pub stop: AtomicBool,
+    pub(crate) stop: AtomicBool,
 }
 
 impl Live {
     /// Over the first `records` records.
-    pub fn new(world: Arc<World>, records: usize) -> Self {
+    pub(crate) fn new(world: Arc<World>, records: usize) -> Self {
         let projector = || {
             let (state, clock) = (Arc::clone(&world.installation.state), Arc::clone(&world.installation.clock));
             let live = LiveTargets::standing_for(state, clock, PLAN_STANDS);
@@ -54,7 +54,7 @@ impl Live {
     }
 
     /// Runs.
-    pub async fn run(&self) -> Result<()> {
+    pub(crate) async fn run(&self) -> Result<()> {
         let mut ticks = tokio::time::interval(Duration::from_micros(1_000_000 / RATE));
         let mut under_way = FuturesUnordered::new();
         let mut numbers = 0..;

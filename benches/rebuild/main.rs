@@ -8,18 +8,24 @@
 //! `cargo bench -p annals-rebuild-bench` runs it (`-- watched` or `-- timed` one part); `-- --small`
 //! with 2,000 records, as CI does, where no rate is judged.
 
+mod floor;
+mod live;
+mod poller;
+mod rebuilding;
+mod world;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use annals_aws_read_model::IndexAdmin;
-use annals_aws_rebuild::RebuildSettings;
+use crate::floor::{Bulk, scan};
+use crate::live::Live;
+use crate::poller::Poller;
+use crate::rebuilding::{Rebuilding, WORD, rebuild, settings};
+use crate::world::{CHANGES, World};
+use annals_aws::read_model::IndexAdmin;
+use annals_aws::rebuild::RebuildSettings;
 use annals_benches::{is_small, try_pair};
-use annals_rebuild_bench::floor::{Bulk, scan};
-use annals_rebuild_bench::live::Live;
-use annals_rebuild_bench::poller::Poller;
-use annals_rebuild_bench::rebuilding::{Rebuilding, WORD, rebuild, settings};
-use annals_rebuild_bench::world::{CHANGES, World};
 use annals_services::{opensearch_endpoints, unique_name};
 use anyhow::{Context, Result, ensure};
 use tokio::runtime::Runtime;
@@ -96,7 +102,7 @@ async fn whole(world: &World, records: usize) -> Result<()> {
     let read_model = world.reading();
     for record in 0..records.min(2_000) {
         let key = world.key(record);
-        let found = read_model.get(&world.shape, key.aggregate_id).await?.context("every record is there")?;
+        let found = read_model.get(&world.schema, key.aggregate_id).await?.context("every record is there")?;
         let head = world.installation.store.heads(&[key]).await?.remove(0).context("every record has a head")?;
         ensure!(found.version == head.version, "record {record} is at {} of {}", found.version, head.version);
     }
@@ -127,7 +133,7 @@ fn timed(runtime: &Runtime, records: usize) -> Result<()> {
 /// The documents that the rebuild comes to.
 async fn documents(world: &World) -> Result<Bulk> {
     let indices = IndexAdmin::new(world.search.connection());
-    let current = indices.current(&world.shape).await?.context("an index answers")?;
+    let current = indices.current(&world.schema).await?.context("an index answers")?;
     indices.refresh(&current).await?;
     let (_, url) = opensearch_endpoints().remove(0);
     Bulk::of(&url, &current).await
@@ -136,7 +142,7 @@ async fn documents(world: &World) -> Result<Bulk> {
 /// The floor's time, in an index of its own.
 async fn bare(world: &World, bulk: &Bulk, events: usize, settings: &RebuildSettings) -> Result<Duration> {
     let indices = IndexAdmin::new(world.search.connection());
-    let index = indices.create_numbered(&world.shape).await?;
+    let index = indices.create_numbered(&world.schema).await?;
     let (scanned, items) = scan(world, settings).await?;
     ensure!(items == events, "{items} items");
     let written = bulk.write(&index).await?;

@@ -16,25 +16,25 @@ const RATE: u64 = 20;
 const WATCHED: usize = 200;
 
 /// Watches until it is told to stop.
-pub struct Poller {
+pub(crate) struct Poller {
     world: Arc<World>,
     read_model: Arc<dyn ReadModel>,
     records: usize,
     /// How many reads were made.
-    pub reads: AtomicU64,
+    pub(crate) reads: AtomicU64,
     /// Ends it.
-    pub stop: AtomicBool,
+    pub(crate) stop: AtomicBool,
 }
 
 impl Poller {
     /// Over `records` records, of which it watches two hundred.
-    pub fn new(world: Arc<World>, records: usize) -> Self {
+    pub(crate) fn new(world: Arc<World>, records: usize) -> Self {
         let read_model = world.reading();
         Self { world, read_model, records, reads: AtomicU64::new(0), stop: AtomicBool::new(false) }
     }
 
     /// Runs; an error is a record that went missing, or back.
-    pub async fn run(&self) -> Result<()> {
+    pub(crate) async fn run(&self) -> Result<()> {
         let mut seen: HashMap<usize, Version> = HashMap::new();
         let mut ticks = tokio::time::interval(Duration::from_micros(1_000_000 / RATE));
         let watched = WATCHED.min(self.records);
@@ -47,7 +47,7 @@ impl Poller {
             let nth = number % watched;
             let record = if nth.is_multiple_of(2) { nth } else { self.records - nth };
             let id = self.world.key(record).aggregate_id;
-            let Some(found) = self.read_model.get(&self.world.shape, id).await? else {
+            let Some(found) = self.read_model.get(&self.world.schema, id).await? else {
                 bail!("record {record} was not found after {number} reads");
             };
             let before = seen.insert(record, found.version);

@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use annals_aws_rebuild::{Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings, Wish};
+use annals_aws::rebuild::{Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings, Wish};
 use annals_benches::peak_memory;
 use anyhow::{Context, Result, bail, ensure};
 
@@ -16,11 +16,11 @@ const CLIENTS: Wish<'_> = Wish { name: Some("client"), leaves_out_failed: false 
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// The word by which this program is one that rebuilds.
-pub const WORD: &str = "--rebuilding";
+pub(crate) const WORD: &str = "--rebuilding";
 
 /// The settings of a rebuild beside projectors that read its plan each second. More segments than a table in AWS
 /// needs: DynamoDB Local reads a segment from its beginning for each page, and keeps everyone waiting meanwhile.
-pub fn settings() -> RebuildSettings {
+pub(crate) fn settings() -> RebuildSettings {
     RebuildSettings {
         known_after: 2 * PLAN_STANDS + Duration::from_secs(1),
         checkpoint_every: Duration::from_millis(200),
@@ -31,7 +31,7 @@ pub fn settings() -> RebuildSettings {
 }
 
 /// Begins a rebuild where none is under way, and goes on with it to its end.
-pub async fn rebuild(world: &World, settings: RebuildSettings) -> Result<RebuildReport> {
+pub(crate) async fn rebuild(world: &World, settings: RebuildSettings) -> Result<RebuildReport> {
     let rebuilder = world.search.rebuilder(&world.installation, settings);
     loop {
         match rebuilder.begin(&CLIENTS).await {
@@ -52,11 +52,11 @@ pub async fn rebuild(world: &World, settings: RebuildSettings) -> Result<Rebuild
 }
 
 /// A process of this program that rebuilds.
-pub struct Rebuilding(Child);
+pub(crate) struct Rebuilding(Child);
 
 impl Rebuilding {
     /// Starts one.
-    pub fn start(name: &str) -> Result<Self> {
+    pub(crate) fn start(name: &str) -> Result<Self> {
         let program = std::env::current_exe()?;
         let mut command = Command::new(program);
         let child = command.args([WORD, name]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
@@ -65,7 +65,7 @@ impl Rebuilding {
 
     /// Waits until it has come past what was there before by so many records; how many there are then. One
     /// that begins anew comes by less than was there.
-    pub async fn goes_on(&self, world: &World, behind: u64, by: u64) -> Result<u64> {
+    pub(crate) async fn goes_on(&self, world: &World, behind: u64, by: u64) -> Result<u64> {
         let deadline = Instant::now() + LONGEST;
         while Instant::now() < deadline {
             if let Some(text) = world.installation.state.checkpoint("rebuild").await? {
@@ -81,7 +81,7 @@ impl Rebuilding {
     }
 
     /// Kills it at its work; its peak memory in bytes.
-    pub fn kill(mut self) -> Result<u64> {
+    pub(crate) fn kill(mut self) -> Result<u64> {
         ensure!(self.0.try_wait()?.is_none(), "it was done before it was killed");
         let peak = peak_memory(self.0.id());
         self.0.kill()?;
@@ -90,7 +90,7 @@ impl Rebuilding {
     }
 
     /// Waits for its end; its peak memory in bytes.
-    pub async fn wait(mut self) -> Result<u64> {
+    pub(crate) async fn wait(mut self) -> Result<u64> {
         let mut peak = 0;
         loop {
             peak = peak.max(peak_memory(self.0.id()));

@@ -4,54 +4,54 @@ use std::sync::Arc;
 
 use annals_application::commands::{CommandHandler, CommandMetadata};
 use annals_application::ports::ReadModel;
-use annals_aws_read_model::Refresh;
-use annals_aws_runtime::{Installation, Search};
+use annals_aws::read_model::Refresh;
 use annals_aws_tests::world::World as Tables;
-use annals_domain::definition::Shape;
+use annals_domain::definition::EntitySchema;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
+use annals_lambda::{Installation, Search};
 use annals_services::opensearch_endpoints;
 use annals_tests::changes::{change, record_id};
 use anyhow::Result;
 use futures::{StreamExt, TryStreamExt};
 
 /// How many changes a record has before the rebuild.
-pub const CHANGES: usize = 5;
+pub(crate) const CHANGES: usize = 5;
 
 /// How many records are written in one call.
 const RECORDS_A_CALL: usize = 100;
 
 /// An installation on the local services.
-pub struct World {
+pub(crate) struct World {
     /// Its tables.
-    pub tables: Tables,
+    pub(crate) tables: Tables,
     /// Over the tables.
-    pub installation: Installation,
+    pub(crate) installation: Installation,
     /// Over the indices.
-    pub search: Search,
-    /// The shape of what is written.
-    pub shape: Shape,
+    pub(crate) search: Search,
+    /// The schema of what is written.
+    pub(crate) schema: EntitySchema,
     handler: Arc<CommandHandler>,
 }
 
 impl World {
     /// Joins an installation of that name; its tables are there.
-    pub async fn join(name: &str) -> Self {
+    pub(crate) async fn join(name: &str) -> Self {
         let tables = Tables::named(name);
         let installation = tables.installation();
         let (_, url) = opensearch_endpoints().remove(0);
         let search = tables.search(&url, &format!("{name}-"), Refresh::Later).await;
-        let shape = installation.catalog.shape(Provider::Salesforce, &object());
-        Self { tables, handler: installation.handler(), installation, search, shape }
+        let schema = installation.catalog.schema(Provider::Salesforce, &object());
+        Self { tables, handler: installation.handler(), installation, search, schema }
     }
 
     /// Makes the tables, and joins.
-    pub async fn make(name: &str) -> Self {
+    pub(crate) async fn make(name: &str) -> Self {
         Tables::named(name).make().await;
         Self::join(name).await
     }
 
     /// Writes all changes of `records` records.
-    pub async fn fill(&self, records: usize) -> Result<()> {
+    pub(crate) async fn fill(&self, records: usize) -> Result<()> {
         let write = |first: usize| async move {
             let range = first..records.min(first + RECORDS_A_CALL);
             let texts = range.flat_map(|record| (0..CHANGES).map(move |round| change(round, record).to_string()));
@@ -62,7 +62,7 @@ impl World {
     }
 
     /// Writes changes.
-    pub async fn write(&self, texts: &[String]) -> Result<()> {
+    pub(crate) async fn write(&self, texts: &[String]) -> Result<()> {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let commands = self.handler.commands_of(Provider::Salesforce, &texts, &CommandMetadata::default());
         self.handler.handle(commands).await?;
@@ -70,7 +70,7 @@ impl World {
     }
 
     /// The stream of a record.
-    pub fn key(&self, record: usize) -> EntityKey {
+    pub(crate) fn key(&self, record: usize) -> EntityKey {
         let (entity_name, external_id) = (object(), ExternalId::new(record_id(record)));
         let account = ProviderAccount::unset();
         let aggregate_id = AggregateId::of(Provider::Salesforce, &account, &entity_name, &external_id);
@@ -78,7 +78,7 @@ impl World {
     }
 
     /// The read model for readers.
-    pub fn reading(&self) -> Arc<dyn ReadModel> {
+    pub(crate) fn reading(&self) -> Arc<dyn ReadModel> {
         self.search.reading()
     }
 }

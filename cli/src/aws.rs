@@ -4,9 +4,9 @@
 //! AWS only where a domain is given by its name.
 
 use annals_application::queries::EntityQueries;
-use annals_aws_client::{Trust, connect};
-use annals_aws_runtime::settings::Settings;
-use annals_aws_runtime::{Installation, Search};
+use annals_aws::client::{Trust, connect};
+use annals_lambda::settings::Settings;
+use annals_lambda::{Installation, Search};
 use aws_config::SdkConfig;
 
 use crate::arguments::Shared;

@@ -12,7 +12,7 @@ use annals_application::log_chain;
 use annals_application::ports::{PortError, PortErrorKind};
 use annals_application::projection::PipelineError;
 use annals_application::queries::QueryError;
-use annals_embedded::process::ProcessError;
+use annals_sqlite::process::ProcessError;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

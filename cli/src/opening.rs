@@ -9,8 +9,8 @@ use std::sync::Arc;
 use annals_application::commands::CommandHandler;
 use annals_application::projection::{LocalPipeline, PipelineError};
 use annals_application::queries::EntityQueries;
-use annals_domain::dialect::Dialects;
-use annals_embedded::process::{LocalProcess, Projecting, PublishTo, Tuning};
+use annals_domain::provider_adapter::ProviderAdapters;
+use annals_sqlite::process::{LocalProcess, Projecting, PublishTo, Tuning};
 
 use crate::arguments::{Publish, Shared, Target};
 use crate::aws::Aws;
@@ -21,7 +21,7 @@ pub(crate) struct Opened {
     /// Takes them.
     pub(crate) handler: Arc<CommandHandler>,
     /// Whose events are taken.
-    pub(crate) dialects: Dialects,
+    pub(crate) adapters: ProviderAdapters,
     /// What projects what was stored; on AWS the projection function does.
     pipeline: Option<Arc<LocalPipeline>>,
 }
@@ -31,14 +31,14 @@ impl Opened {
     pub(crate) fn locally(process: &LocalProcess) -> Self {
         Self {
             handler: Arc::clone(&process.handler),
-            dialects: process.dialects.clone(),
+            adapters: process.adapters.clone(),
             pipeline: Some(Arc::clone(&process.pipeline)),
         }
     }
 
     fn on_aws(aws: &Aws) -> Self {
         let installation = &aws.installation;
-        Self { handler: installation.handler(), dialects: installation.dialects.clone(), pipeline: None }
+        Self { handler: installation.handler(), adapters: installation.adapters.clone(), pipeline: None }
     }
 
     /// Projects what was stored and is not projected yet, where that is this process's to do.

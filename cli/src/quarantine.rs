@@ -2,7 +2,7 @@
 
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::ports::{PortError, QuarantineEntry};
-use annals_embedded::process::Projecting;
+use annals_sqlite::process::Projecting;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};

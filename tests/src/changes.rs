@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-/// The instant of the first round.
+/// The timestamp of the first round.
 const START: u64 = 1_767_225_600_000;
 const ISO: &str = "2026-01-01T00:00:00.000Z";
 

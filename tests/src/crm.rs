@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use annals_application::commands::FoundRecord;
-use annals_domain::dialect::Image;
 use annals_domain::identity::{EntityName, ExternalId, Provider};
-use annals_domain::instant::Instant;
+use annals_domain::provider_adapter::Image;
+use annals_domain::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -70,7 +70,7 @@ impl Account {
         }
     }
 
-    /// Time passes: often none, so that changes share an instant.
+    /// Time passes: often none, so that changes share a timestamp.
     fn tick(&mut self, random: &mut Random) {
         self.now += i64::try_from(random.below(3)).expect("small") * 1_000;
         self.commit += 1 + i64::try_from(random.below(5)).expect("small");
@@ -169,7 +169,7 @@ impl Account {
         self.event(change_type, Map::new(), None, Form::PubSub, &[])
     }
 
-    /// The record is read, seldom so soon that it may miss changes of its instant.
+    /// The record is read, seldom so soon that it may miss changes of its timestamp.
     pub fn image(&mut self, random: &mut Random) -> Delivery {
         let mut record = self.fields.clone();
         record.insert("attributes".to_owned(), json!({ "type": "Account" }));
@@ -186,10 +186,10 @@ impl Account {
         record.insert("ParentId".to_owned(), Value::Null);
         record.insert("IsDeleted".to_owned(), json!(self.is_deleted));
         record.insert("CreatedDate".to_owned(), json!("2026-01-01T00:00:00.000+0000"));
-        record.insert("SystemModstamp".to_owned(), json!(self.instant().to_string()));
+        record.insert("SystemModstamp".to_owned(), json!(self.timestamp().to_string()));
         // Reads come one after the other, whatever the record's stamp.
         self.last_read = self.last_read.max(self.now) + 1 + i64::try_from(random.below(2_000)).expect("small");
-        let fetched_at = Instant::from_millis(self.last_read).expect("in range");
+        let fetched_at = Timestamp::from_millis(self.last_read).expect("in range");
         let image =
             Image { record: Some(Value::Object(record).to_string().into()), fetched_at, still_fresh: random.one_in(4) };
         self.found(image)
@@ -199,7 +199,7 @@ impl Account {
     pub fn absence(&mut self, random: &mut Random) -> Delivery {
         self.tick(random);
         self.is_deleted = true;
-        let image = Image { record: None, fetched_at: self.instant(), still_fresh: false };
+        let image = Image { record: None, fetched_at: self.timestamp(), still_fresh: false };
         self.found(image)
     }
 
@@ -212,8 +212,8 @@ impl Account {
         })
     }
 
-    fn instant(&self) -> Instant {
-        Instant::from_millis(self.now).expect("in range")
+    fn timestamp(&self) -> Timestamp {
+        Timestamp::from_millis(self.now).expect("in range")
     }
 
     fn whole_event(&self, change_type: &str, form: Form) -> Delivery {
@@ -266,7 +266,7 @@ impl Account {
         }
         payload.extend(body);
         if change_type == "UPDATE" {
-            let stamp = if form == Form::PubSub { json!(self.now) } else { json!(self.instant().to_string()) };
+            let stamp = if form == Form::PubSub { json!(self.now) } else { json!(self.timestamp().to_string()) };
             payload.insert("LastModifiedDate".to_owned(), stamp);
         }
         Delivery::Event(Value::Object(payload).to_string().into())

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::ports::{EventStore, ReadOptions, StateStore};
 use annals_domain::aggregate::Aggregate;
-use annals_domain::dialect::Dialects;
 use annals_domain::identity::EntityKey;
 use annals_domain::position::{EventId, Version};
+use annals_domain::provider_adapter::ProviderAdapters;
 use serde_json::{Map, Value};
 
 use crate::crm::Delivery;
@@ -109,7 +109,12 @@ fn without_own(document: &str) -> Map<String, Value> {
 }
 
 /// A record's state from its newest snapshot and the tail.
-pub async fn load(store: &dyn EventStore, state: &dyn StateStore, dialects: &Dialects, key: &EntityKey) -> Aggregate {
+pub async fn load(
+    store: &dyn EventStore,
+    state: &dyn StateStore,
+    adapters: &ProviderAdapters,
+    key: &EntityKey,
+) -> Aggregate {
     let snapshot = state.snapshot(key, Version::new(u64::MAX >> 1)).await.expect("it answers");
     let from = snapshot.as_ref().map_or(Version::new(0), Aggregate::version);
     let tail = store.read(key, &ReadOptions::from(from.next(), usize::MAX)).await.expect("it answers");
@@ -118,7 +123,7 @@ pub async fn load(store: &dyn EventStore, state: &dyn StateStore, dialects: &Dia
         Aggregate::new(key.clone(), first.metadata.provider, first.metadata.external_id.clone())
     });
     for stored in tail {
-        let change = dialects.read_event(&stored.event).expect("a stored event is read");
+        let change = adapters.read_event(&stored.event).expect("a stored event is read");
         aggregate.apply(stored.event.version, &change);
     }
     aggregate

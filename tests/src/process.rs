@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use annals_application::commands::{Action, Command, CommandHandler, CommandMetadata, EventRead};
 use annals_domain::aggregate::Aggregate;
 use annals_domain::identity::{EntityKey, Provider};
-use annals_embedded::process::{LocalProcess, ProcessSettings, PublishTo, Tuning};
-use annals_embedded::{Database, SqliteEventStore, SqliteStateStore};
+use annals_sqlite::process::{LocalProcess, ProcessSettings, PublishTo, Tuning};
+use annals_sqlite::{Database, SqliteEventStore, SqliteStateStore};
 use tempfile::TempDir;
 
 use crate::crm::Delivery;
@@ -64,7 +64,7 @@ impl TestProcess {
     pub async fn load(&self, key: &EntityKey) -> Aggregate {
         let database = Database::open(&self.settings.db).expect("its own file opens");
         let (store, state) = (SqliteEventStore::new(database.clone()), SqliteStateStore::new(database));
-        load(&store, &state, &self.process.dialects, key).await
+        load(&store, &state, &self.process.adapters, key).await
     }
 }
 

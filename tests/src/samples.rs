@@ -8,12 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use annals_application::commands::{CommandMetadata, EventRead};
-use annals_application::ports::{BackfillJob, HydrationTask, QuarantineEntry, StateStore};
+use annals_application::ports::{BackfillJob, QuarantineEntry, RefetchTask, StateStore};
 use annals_application::queries::QueryError;
 use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::position::EventId;
-use annals_embedded::process::LocalProcess;
-use annals_embedded::{Database, SqliteStateStore};
+use annals_sqlite::process::LocalProcess;
+use annals_sqlite::{Database, SqliteStateStore};
 use serde_json::{Map, Value, json};
 
 use crate::process::TestProcess;
@@ -150,7 +150,7 @@ impl Run {
         for (record, (key, _)) in &self.records {
             let state = self.test.load(key).await;
             let process = &self.test.process;
-            views.insert(record.clone(), View::of(&state, &process.catalog, &process.dialects, events));
+            views.insert(record.clone(), View::of(&state, &process.catalog, &process.adapters, events));
         }
         views
     }
@@ -160,9 +160,9 @@ impl Run {
         SqliteStateStore::new(Database::open(&self.test.settings.db).expect("its own file opens"))
     }
 
-    /// The hydration tasks, by record.
-    pub async fn hydration(&self) -> BTreeMap<EntityKey, HydrationTask> {
-        let tasks = self.state_store().hydration_tasks(usize::MAX >> 1).await.expect("the store answers");
+    /// The refetch tasks, by record.
+    pub async fn refetch(&self) -> BTreeMap<EntityKey, RefetchTask> {
+        let tasks = self.state_store().refetch_tasks(usize::MAX >> 1).await.expect("the store answers");
         tasks.into_iter().map(|task| (task.key.clone(), task)).collect()
     }
 

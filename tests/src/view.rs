@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use annals_domain::aggregate::Aggregate;
-use annals_domain::definition::{Catalog, Shape};
-use annals_domain::dialect::Dialects;
+use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::entity::Entity;
 use annals_domain::mapping;
 use annals_domain::position::EventId;
+use annals_domain::provider_adapter::ProviderAdapters;
 use serde_json::{Map, Value, json};
 
 /// A record as its readers see it, without its own ids.
@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 pub struct View {
     /// Whether it shows at all.
     pub shows: bool,
-    /// The mapped fields, mapping warnings, unknown fields, and instants.
+    /// The mapped fields, mapping warnings, unknown fields, and timestamps.
     pub entity: Map<String, Value>,
     /// The raw fields but its id.
     pub raw: Map<String, Value>,
@@ -27,23 +27,28 @@ pub struct View {
 
 impl View {
     /// The view of a state. `deliveries` numbers the history's events.
-    pub fn of(state: &Aggregate, catalog: &Catalog, dialects: &Dialects, deliveries: &HashMap<EventId, usize>) -> Self {
-        let shape = catalog.shape(state.provider(), &state.key().entity_name);
-        let dialect = dialects.get(state.provider()).expect("the dialect that read it");
+    pub fn of(
+        state: &Aggregate,
+        catalog: &Catalog,
+        adapters: &ProviderAdapters,
+        deliveries: &HashMap<EventId, usize>,
+    ) -> Self {
+        let schema = catalog.schema(state.provider(), &state.key().entity_name);
+        let adapter = adapters.get(state.provider()).expect("the adapter that read it");
         let set_by = state.paths().filter_map(|path| {
             let event_id = state.set_by(path.as_str())?.event_id;
             Some((path.to_string(), *deliveries.get(&event_id).expect("an event of the history")))
         });
-        let entity = mapping::map(state, &shape, &**dialect);
+        let entity = mapping::map(state, &schema, &**adapter);
         let mut raw = state.raw();
-        raw.remove(dialect.id_field());
-        Self { shows: state.has_base(), entity: visible(&entity, &shape), raw, set_by: set_by.collect() }
+        raw.remove(adapter.id_field());
+        Self { shows: state.has_base(), entity: visible(&entity, &schema), raw, set_by: set_by.collect() }
     }
 }
 
 /// An entity's JSON without its ids and version.
-pub fn visible(entity: &Entity, shape: &Shape) -> Map<String, Value> {
-    let mut json = entity.to_json(shape);
+pub fn visible(entity: &Entity, schema: &EntitySchema) -> Map<String, Value> {
+    let mut json = entity.to_json(schema);
     for own in ["id", "aggregate_id", "version"] {
         json.remove(own);
     }

@@ -5,22 +5,22 @@ use std::sync::Arc;
 use annals_crm::salesforce::Salesforce;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::Change;
-use annals_domain::dialect::{Dialect, Intake};
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::position::Version;
+use annals_domain::provider_adapter::{Intake, ProviderAdapter};
 use annals_tests::crm::Delivery;
 use annals_tests::history::History;
 
 const RECORD: &str = "001000000000001AAA";
 
-fn read(dialect: &Salesforce, delivery: &Delivery) -> Arc<Change> {
+fn read(adapter: &Salesforce, delivery: &Delivery) -> Arc<Change> {
     match delivery {
-        Delivery::Event(text) => match dialect.read_input(text) {
+        Delivery::Event(text) => match adapter.read_input(text) {
             Intake::Changes(mut changes) => changes.remove(0).change,
             other => panic!("{other:?}\n{text}"),
         },
         Delivery::Image(found) => {
-            let read = dialect.read_image(&found.entity_name, &found.external_id, &found.image);
+            let read = adapter.read_image(&found.entity_name, &found.external_id, &found.image);
             read.expect("a record that fits").change
         }
     }
@@ -39,11 +39,11 @@ fn fold<'a>(changes: impl Iterator<Item = &'a Arc<Change>>) -> Aggregate {
 
 #[test]
 fn every_order_of_1000_histories_gives_the_state_of_the_commit_order() {
-    let dialect = Salesforce::new(None);
+    let adapter = Salesforce::new(None);
     let mut orders = 0;
     for seed in 0..1_000 {
         let history = History { seed };
-        let changes: Vec<Arc<Change>> = history.deliveries(RECORD).iter().map(|d| read(&dialect, d)).collect();
+        let changes: Vec<Arc<Change>> = history.deliveries(RECORD).iter().map(|d| read(&adapter, d)).collect();
         let mut by_position: Vec<&Arc<Change>> = changes.iter().collect();
         by_position.sort_by_key(|change| change.position);
         let expected = fold(by_position.into_iter());
@@ -57,11 +57,11 @@ fn every_order_of_1000_histories_gives_the_state_of_the_commit_order() {
 
 #[test]
 fn the_histories_meet_every_oddity() {
-    let dialect = Salesforce::new(None);
+    let adapter = Salesforce::new(None);
     let states: Vec<Aggregate> = (0..1_000)
         .map(|seed| {
             let changes: Vec<Arc<Change>> =
-                History { seed }.deliveries(RECORD).iter().map(|d| read(&dialect, d)).collect();
+                History { seed }.deliveries(RECORD).iter().map(|d| read(&adapter, d)).collect();
             fold(changes.iter())
         })
         .collect();

@@ -4,7 +4,7 @@
 use std::num::NonZeroU64;
 
 use annals_application::projection::ProjectorSettings;
-use annals_embedded::process::Tuning;
+use annals_sqlite::process::Tuning;
 use annals_tests::history::History;
 use annals_tests::lanes::{Seen, lanes, steps};
 use annals_tests::process::TestProcess;
@@ -29,7 +29,7 @@ async fn check(seeds: std::ops::Range<u64>, tuning: Tuning) -> usize {
     let mut seen = Seen::default();
     for lane in &lanes {
         let state = test.load(lane.key.as_ref().expect("something was delivered")).await;
-        let view = View::of(&state, &test.process.catalog, &test.process.dialects, &lane.events);
+        let view = View::of(&state, &test.process.catalog, &test.process.adapters, &lane.events);
         let document = test.process.queries.get("clients", &lane.record).await.ok();
         seen.check(lane, &state, view, document.as_ref().map(|document| document.json.get()));
     }

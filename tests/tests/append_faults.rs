@@ -14,11 +14,11 @@ use annals_application::ports::{AppendError, EventStore, PortError, PortErrorKin
 use annals_application::system::{RandomIds, SystemClock};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::definition::Catalog;
-use annals_domain::dialect::{Dialect, Dialects};
-use annals_domain::head::Head;
+use annals_domain::head::StreamHead;
 use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::position::Version;
-use annals_embedded::{Database, SqliteEventStore, SqliteStateStore};
+use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
+use annals_sqlite::{Database, SqliteEventStore, SqliteStateStore};
 use annals_tests::crm::{Account, Delivery};
 use annals_tests::process::key_of;
 use annals_tests::random::Random;
@@ -72,7 +72,7 @@ impl EventStore for Faulty {
         }
     }
 
-    async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<Head>>, PortError> {
+    async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError> {
         self.reads_of_heads.fetch_add(1, Ordering::SeqCst);
         self.store.heads(keys).await
     }
@@ -107,12 +107,12 @@ fn bench(deadline: Duration) -> Bench {
 
 /// A handler as a process of its own would have it.
 fn handler(store: Arc<dyn EventStore>, database: &Database, deadline: Duration) -> CommandHandler {
-    let dialects = Dialects::new([Arc::new(Salesforce::new(None)) as Arc<dyn Dialect>]);
+    let adapters = ProviderAdapters::new([Arc::new(Salesforce::new(None)) as Arc<dyn ProviderAdapter>]);
     CommandHandler::new(
         store,
         Arc::new(SqliteStateStore::new(database.clone())),
-        Arc::new(Catalog::built_in(&dialects).unwrap()),
-        dialects,
+        Arc::new(Catalog::built_in(&adapters).unwrap()),
+        adapters,
         Arc::new(SystemClock),
         Arc::new(RandomIds),
         HandlerSettings { deadline, ..HandlerSettings::default() },

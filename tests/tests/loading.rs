@@ -7,7 +7,7 @@ use annals_application::ports::{EventStore, ReadOptions, StateStore};
 use annals_application::projection::StateLoader;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::position::Version;
-use annals_embedded::{Database, SqliteEventStore, SqliteStateStore};
+use annals_sqlite::{Database, SqliteEventStore, SqliteStateStore};
 use annals_tests::crm::Account;
 use annals_tests::process::TestProcess;
 use annals_tests::random::Random;
@@ -26,7 +26,7 @@ async fn states(test: &TestProcess, store: &SqliteEventStore) -> Vec<Aggregate> 
     let metadata = &events[0].event.metadata;
     let mut states = vec![Aggregate::new(key, metadata.provider, metadata.external_id.clone())];
     for stored in &events {
-        let change = test.process.dialects.read_event(&stored.event).expect("it was stored");
+        let change = test.process.adapters.read_event(&stored.event).expect("it was stored");
         let mut state = states[states.len() - 1].clone();
         state.apply(stored.event.version, &change);
         states.push(state);
@@ -46,8 +46,8 @@ async fn a_state_is_the_same_whichever_snapshots_there_are() {
         state.put_snapshots(snapshots.iter().map(|version| states[*version].clone()).collect()).await.unwrap();
         for interval in [1, 50, 1_000] {
             let snapshot_interval = NonZeroU64::new(interval).unwrap();
-            let dialects = &test.process.dialects;
-            let loader = StateLoader { store: &store, state: &*state, dialects, snapshot_interval };
+            let adapters = &test.process.adapters;
+            let loader = StateLoader { store: &store, state: &*state, adapters, snapshot_interval };
             for version in [1, 2, 49, 50, 51, 100, 101, 129, EVENTS] {
                 let loaded = loader.load(&key, Version::new(version as u64), states[0].clone()).await.unwrap();
                 assert!(loaded == states[version], "version {version}, snapshots {snapshots:?} each {interval}");
@@ -62,8 +62,8 @@ async fn a_version_that_is_not_in_the_store_is_told() {
     let store = SqliteEventStore::new(Database::open(&test.settings.db).unwrap());
     let states = states(&test, &store).await;
     let state = SqliteStateStore::new(Database::open(&test.folder().join("none.db")).unwrap());
-    let (dialects, snapshot_interval) = (&test.process.dialects, NonZeroU64::new(50).unwrap());
-    let loader = StateLoader { store: &store, state: &state, dialects, snapshot_interval };
+    let (adapters, snapshot_interval) = (&test.process.adapters, NonZeroU64::new(50).unwrap());
+    let loader = StateLoader { store: &store, state: &state, adapters, snapshot_interval };
     for version in [EVENTS + 1, 2 * EVENTS] {
         let loaded = loader.load(states[0].key(), Version::new(version as u64), states[0].clone()).await;
         assert!(format!("{loaded:?}").contains("is not in the store"), "{version}: {loaded:?}");

@@ -5,8 +5,8 @@ use std::fs;
 use annals_application::ports::CommitPosition;
 use annals_application::ports::{EventFeed, StoredEvent};
 use annals_application::queries::ListRequest;
-use annals_embedded::process::{LocalProcess, ProcessError, ProcessSettings, rebuild};
-use annals_embedded::{Database, SqliteEventStore};
+use annals_sqlite::process::{LocalProcess, ProcessError, ProcessSettings, rebuild};
+use annals_sqlite::{Database, SqliteEventStore};
 use annals_tests::crm::Account;
 use annals_tests::process::TestProcess;
 use annals_tests::random::Random;
@@ -88,7 +88,7 @@ async fn a_rebuild_under_the_same_definitions_changes_nothing() {
     };
     let before = list(&test.process).await;
     rebuild(&test.settings, &mut |_| {}).await.expect("it runs");
-    let after = list(&test.reopen(annals_embedded::process::Tuning::default()).await).await;
+    let after = list(&test.reopen(annals_sqlite::process::Tuning::default()).await).await;
     assert_eq!(before, after);
     // The process that was open all the while reads the new tables too.
     assert_eq!(list(&test.process).await, before);

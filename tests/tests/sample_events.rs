@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::queries::{HistoryPage, HistoryRequest};
-use annals_domain::finding::Finding;
+use annals_domain::validation_issue::ValidationIssue;
 use annals_tests::samples::{Run, Sample, files_below, numbered, repository, sample_events, seen, without_version};
 use serde_json::{Map, Value, json};
 
@@ -37,16 +37,16 @@ fn check_text(folder: &Path, name: &str, text: &str) {
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
-/// A finding about this machine's clock, which may be behind the samples'.
-fn is_about_the_clock(finding: &Finding) -> bool {
-    finding.field == "timestamp" && finding.message.contains("is in the future")
+/// An issue about this machine's clock, which may be behind the samples'.
+fn is_about_the_clock(issue: &ValidationIssue) -> bool {
+    issue.field == "timestamp" && issue.message.contains("is in the future")
 }
 
-fn findings(findings: &[Finding]) -> Vec<String> {
-    findings.iter().filter(|finding| !is_about_the_clock(finding)).map(ToString::to_string).collect()
+fn issues(issues: &[ValidationIssue]) -> Vec<String> {
+    issues.iter().filter(|issue| !is_about_the_clock(issue)).map(ToString::to_string).collect()
 }
 
-/// An answer, without the instant at which it was given.
+/// An answer, without the timestamp at which it was given.
 fn answer(read: &EventRead) -> Value {
     json!({
         "outcome": read.outcome,
@@ -56,8 +56,8 @@ fn answer(read: &EventRead) -> Value {
         "event_type": read.event_type,
         "version": read.version,
         "timestamp": read.timestamp,
-        "errors": findings(&read.errors),
-        "warnings": findings(&read.warnings),
+        "errors": issues(&read.errors),
+        "warnings": issues(&read.warnings),
         "has_job": read.job_id.is_some(),
         "is_in_quarantine": read.quarantine_id.is_some(),
     })
@@ -126,7 +126,7 @@ async fn a_second_delivery_of_all_files_changes_nothing() {
     let samples = sample_events();
     let mut run = Run::new().await;
     let first = run.take_all(&samples).await;
-    let before = (run.entities().await, run.hydration().await, run.jobs().await, run.announced());
+    let before = (run.entities().await, run.refetch().await, run.jobs().await, run.announced());
     let quarantined = run.quarantine().await.len();
     let second = run.take_all(&samples).await;
     for ((sample, first), second) in samples.iter().zip(first).zip(second) {
@@ -142,7 +142,7 @@ async fn a_second_delivery_of_all_files_changes_nothing() {
             assert_eq!(same(first), same(second), "{}", sample.name);
         }
     }
-    assert_eq!(before, (run.entities().await, run.hydration().await, run.jobs().await, run.announced()));
+    assert_eq!(before, (run.entities().await, run.refetch().await, run.jobs().await, run.announced()));
     assert_eq!(run.quarantine().await.len(), quarantined);
 }
 
@@ -184,10 +184,10 @@ async fn what_is_announced_is_the_snapshot() {
 async fn what_is_kept_beside_the_events_is_the_snapshot() {
     let mut run = Run::new().await;
     run.take_all(&sample_events()).await;
-    let tasks = run.hydration().await;
-    let hydration = run.records.iter().filter_map(|(record, (key, _))| Some((record, json!(tasks.get(key)?.reasons))));
-    let hydration: Map<String, Value> = hydration.map(|(record, reasons)| (record.clone(), reasons)).collect();
-    assert_eq!(hydration.len(), tasks.len(), "a task belongs to a record of the samples");
+    let tasks = run.refetch().await;
+    let refetch = run.records.iter().filter_map(|(record, (key, _))| Some((record, json!(tasks.get(key)?.reasons))));
+    let refetch: Map<String, Value> = refetch.map(|(record, reasons)| (record.clone(), reasons)).collect();
+    assert_eq!(refetch.len(), tasks.len(), "a task belongs to a record of the samples");
     let jobs = run.jobs().await.into_iter().map(|job| {
         let input: Value = serde_json::from_str(&job.input).expect("an input is kept as it came");
         let header = ["/ChangeEventHeader", "/payload/ChangeEventHeader"].iter().find_map(|at| input.pointer(at));
@@ -197,11 +197,11 @@ async fn what_is_kept_beside_the_events_is_the_snapshot() {
     let mut jobs: Vec<Value> = jobs.collect();
     jobs.sort_by_key(ToString::to_string);
     let quarantined = run.quarantine().await.into_iter().map(|entry| {
-        json!({ "provider": entry.provider, "state": entry.state, "errors": findings(&entry.errors), "size": entry.size })
+        json!({ "provider": entry.provider, "state": entry.state, "errors": issues(&entry.errors), "size": entry.size })
     });
     let mut quarantined: Vec<Value> = quarantined.collect();
     quarantined.sort_by_key(ToString::to_string);
-    let kept = json!({ "hydration": hydration, "jobs": jobs, "quarantine": quarantined });
+    let kept = json!({ "refetch": refetch, "jobs": jobs, "quarantine": quarantined });
     check(&snapshots(), "kept_beside_the_events", &kept);
 }
 

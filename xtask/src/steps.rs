@@ -17,8 +17,7 @@ use crate::{machine, python, services, tidy, tools};
 /// The functions without the tests, which would lend them features that they have not when deployed, once for the
 /// tests and the benchmarks; with them what the benchmarks hold them against. Not released: with the tests they share what is
 /// compiled, and to optimise them takes longer than all they do here.
-const FUNCTIONS: &str =
-    "build -p annals-hello -p annals-ingest -p annals-projection -p annals-query -p annals-backfill";
+const FUNCTIONS: &str = "build -p annals-lambda -p annals-ingest -p annals-projection -p annals-query -p annals-backfill --bins --example hello";
 
 /// Set-up, then all checks.
 pub(crate) fn everything(root: &'static Path) -> Vec<Step> {
@@ -103,14 +102,7 @@ fn dependencies(root: &'static Path) -> Vec<Step> {
 
 /// The benchmarks run, small and not optimised: their figures are not judged here, only that they are there.
 fn benchmarks(root: &'static Path) -> Vec<Step> {
-    vec![
-        cargo(root, "benchmarks, small", "bench --profile dev --package annals-benches -- --small"),
-        cargo(
-            root,
-            "rebuild beside live changes, small",
-            "bench --profile dev --package annals-rebuild-bench -- --small",
-        ),
-    ]
+    vec![cargo(root, "benchmarks, small", "bench --profile dev --package annals-benches -- --small")]
 }
 
 /// Checks against the advisory database, which is fetched first: only a machine that cannot reach

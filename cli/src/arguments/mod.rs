@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use annals_domain::identity::Provider;
-use annals_embedded::process::{ProcessSettings, PublishTo};
+use annals_sqlite::process::{ProcessSettings, PublishTo};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use self::on_aws::{OnAws, Target};

@@ -3,8 +3,8 @@
 //! Promises that all that a command needs and has not is said in one error. Region, credentials and
 //! endpoints of the services are the SDK's own settings.
 
-use annals_aws_client::Environment;
-use annals_aws_runtime::settings::{EVENTS_TABLE, SALESFORCE_ORG, STATE_TABLE, SearchSettings, Settings};
+use annals_aws::client::Environment;
+use annals_lambda::settings::{EVENTS_TABLE, SALESFORCE_ORG, STATE_TABLE, SearchSettings, Settings};
 use clap::{Args, ValueEnum};
 
 use crate::exit::Failure;

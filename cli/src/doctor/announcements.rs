@@ -3,8 +3,8 @@
 //! Promises that nothing is announced: what is tried with a bus is an entry that no bus takes, and a topic,
 //! which has no such thing, is not tried. Whether the functions may announce is their roles' matter.
 
-use annals_aws_client::Environment;
-use annals_aws_publisher::PublishSettings;
+use annals_aws::client::Environment;
+use annals_aws::publisher::PublishSettings;
 use aws_config::SdkConfig;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 

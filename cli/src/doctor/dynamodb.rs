@@ -1,7 +1,7 @@
 //! What both tables have in common: that they are there, their keys, and that they can be read.
 
 use annals_application::log_chain;
-use annals_aws_client::port_error;
+use annals_aws::client::port_error;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{KeyType, TableDescription, TableStatus};

@@ -1,6 +1,6 @@
-//! The events table: its shape, its safety, and that it can be appended to and not changed.
+//! The events table: its schema, its safety, and that it can be appended to and not changed.
 
-use annals_aws_event_store::{ENTITY_KEY, VERSION};
+use annals_aws::event_store::{ENTITY_KEY, VERSION};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, PointInTimeRecoveryStatus, StreamViewType, TableDescription};
 

@@ -1,7 +1,7 @@
 //! What a database of this machine depends on: definitions, the file, the read model, room.
 
 use annals_application::queries::{DependencyState, Health, HealthReport};
-use annals_embedded::process::{LocalProcess, ProcessError, PublishTo};
+use annals_sqlite::process::{LocalProcess, ProcessError, PublishTo};
 
 use super::check::Check;
 use super::space;

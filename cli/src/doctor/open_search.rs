@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use annals_application::log_chain;
 use annals_application::ports::PortError;
-use annals_aws_read_model::{Cluster, ClusterStatus, Endpoint, IndexFinding, IndexProblem, OpenSearchReadModel};
-use annals_aws_rebuild::RebuildSettings;
-use annals_aws_runtime::Search;
-use annals_aws_runtime::settings::SearchSettings;
-use annals_domain::definition::Shape;
+use annals_aws::read_model::{Cluster, ClusterStatus, Endpoint, IndexIssue, IndexProblem, OpenSearchReadModel};
+use annals_aws::rebuild::RebuildSettings;
+use annals_domain::definition::EntitySchema;
+use annals_lambda::Search;
+use annals_lambda::settings::SearchSettings;
 
 use super::check::Check;
 use super::projection;
@@ -36,10 +36,10 @@ pub(super) async fn checks(aws: &Aws, settings: &SearchSettings) -> Vec<Check> {
     let mut checks = vec![version(on, &cluster), health(cluster.status), writing(&search).await];
     // Where they cannot be read, the state table's own checks say so.
     let noted = aws.installation.state.noted_objects().await.unwrap_or_default();
-    let met: Vec<Shape> =
-        noted.into_iter().map(|(provider, object)| aws.installation.catalog.shape(provider, &object)).collect();
-    for shape in shapes(aws, &met) {
-        checks.push(index(&search, &shape, met.contains(&shape)).await);
+    let met: Vec<EntitySchema> =
+        noted.into_iter().map(|(provider, object)| aws.installation.catalog.schema(provider, &object)).collect();
+    for schema in schemas(aws, &met) {
+        checks.push(index(&search, &schema, met.contains(&schema)).await);
     }
     checks.push(projection::rebuild(&connected.rebuilder(&aws.installation, RebuildSettings::default())).await);
     checks.push(projection::lag(&aws.installation.query_api(&connected.reading())).await);
@@ -96,25 +96,26 @@ fn health(status: ClusterStatus) -> Check {
     }
 }
 
-/// The shapes of all definitions, and of the objects without one of which there are records.
-fn shapes(aws: &Aws, met: &[Shape]) -> Vec<Shape> {
+/// The schemas of all definitions, and of the objects without one of which there are records.
+fn schemas(aws: &Aws, met: &[EntitySchema]) -> Vec<EntitySchema> {
     let definitions = aws.installation.catalog.definitions().iter();
-    let mut shapes: Vec<Shape> = definitions.map(|definition| Shape::Defined(Arc::clone(definition))).collect();
-    for open in met.iter().filter(|shape| shape.definition().is_none()) {
+    let mut schemas: Vec<EntitySchema> =
+        definitions.map(|definition| EntitySchema::Defined(Arc::clone(definition))).collect();
+    for open in met.iter().filter(|schema| schema.definition().is_none()) {
         // Two CRMs may each have an object of that name; they share an index.
-        if !shapes.contains(open) {
-            shapes.push(open.clone());
+        if !schemas.contains(open) {
+            schemas.push(open.clone());
         }
     }
-    shapes
+    schemas
 }
 
-async fn index(search: &OpenSearchReadModel, shape: &Shape, has_records: bool) -> Check {
-    let on = format!("index of {}", shape.aggregate_type());
-    match search.check(std::slice::from_ref(shape)).await {
-        Ok(findings) => match findings.into_iter().next() {
+async fn index(search: &OpenSearchReadModel, schema: &EntitySchema, has_records: bool) -> Check {
+    let on = format!("index of {}", schema.aggregate_type());
+    match search.check(std::slice::from_ref(schema)).await {
+        Ok(issues) => match issues.into_iter().next() {
             None => Check::ok(on, "it fits its definition"),
-            Some(finding) => misfit(on, finding, has_records),
+            Some(issue) => misfit(on, issue, has_records),
         },
         Err(error) => {
             Check::wrong(on, log_chain(&error), "the domain's access policy has to allow this role to read it")
@@ -122,10 +123,10 @@ async fn index(search: &OpenSearchReadModel, shape: &Shape, has_records: bool) -
     }
 }
 
-fn misfit(on: String, finding: IndexFinding, has_records: bool) -> Check {
-    let rebuild = format!("`annals rebuild {} --target aws` makes one that fits", finding.aggregate_type);
-    let alias = finding.alias;
-    match finding.problem {
+fn misfit(on: String, issue: IndexIssue, has_records: bool) -> Check {
+    let rebuild = format!("`annals rebuild {} --target aws` makes one that fits", issue.aggregate_type);
+    let alias = issue.alias;
+    match issue.problem {
         IndexProblem::Missing if has_records => {
             Check::warning(on, format!("`{alias}` is not there, and there are such records"), rebuild)
         }
@@ -171,18 +172,15 @@ mod tests {
 
     #[test]
     fn a_misfit_names_the_index_and_what_makes_one_that_fits() {
-        let finding = |problem| IndexFinding { alias: "a".to_owned(), aggregate_type: "deal".to_owned(), problem };
+        let issue = |problem| IndexIssue { alias: "a".to_owned(), aggregate_type: "deal".to_owned(), problem };
         let of = |missing: &[&str]| {
             let missing = missing.iter().map(|path| (*path).to_owned()).collect();
-            misfit("x".to_owned(), finding(IndexProblem::OtherDefinition { index: "i".to_owned(), missing }), true)
+            misfit("x".to_owned(), issue(IndexProblem::OtherDefinition { index: "i".to_owned(), missing }), true)
         };
         assert_eq!((of(&[]).verdict, of(&["text.a"]).verdict), (Verdict::Warning, Verdict::Wrong));
         assert_eq!(of(&["text.a"]).remedy.as_deref(), Some("`annals rebuild deal --target aws` makes one that fits"));
-        assert_eq!(misfit("x".to_owned(), finding(IndexProblem::Missing), false).verdict, Verdict::Ok);
-        assert_eq!(misfit("x".to_owned(), finding(IndexProblem::Missing), true).verdict, Verdict::Warning);
-        assert_eq!(
-            misfit("x".to_owned(), finding(IndexProblem::Foreign("r".to_owned())), true).verdict,
-            Verdict::Wrong
-        );
+        assert_eq!(misfit("x".to_owned(), issue(IndexProblem::Missing), false).verdict, Verdict::Ok);
+        assert_eq!(misfit("x".to_owned(), issue(IndexProblem::Missing), true).verdict, Verdict::Warning);
+        assert_eq!(misfit("x".to_owned(), issue(IndexProblem::Foreign("r".to_owned())), true).verdict, Verdict::Wrong);
     }
 }

@@ -5,7 +5,7 @@
 
 use annals_application::log_chain;
 use annals_application::queries::Health;
-use annals_aws_rebuild::{RebuildError, Rebuilder};
+use annals_aws::rebuild::{RebuildError, Rebuilder};
 use annals_http::QueryApi;
 
 use super::check::Check;

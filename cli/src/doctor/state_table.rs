@@ -1,8 +1,8 @@
-//! The state table: its shape, its expiry, that it can be read and written, and what waits in it.
+//! The state table: its schema, its expiry, that it can be read and written, and what waits in it.
 
 use annals_application::log_chain;
 use annals_application::ports::StateStore;
-use annals_aws_state_store::{EXPIRES_AT, LIST_INDEX};
+use annals_aws::state_store::{EXPIRES_AT, LIST_INDEX};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, TableDescription, TimeToLiveStatus};
 

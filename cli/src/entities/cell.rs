@@ -1,6 +1,6 @@
 //! Values of entities in a table's cells.
 
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
 use serde_json::Value;
 
 use crate::style::short;
@@ -19,7 +19,7 @@ pub(super) fn field(entity: &Value, name: &str, most: usize) -> String {
     entity.get(name).filter(|value| !value.is_null()).map(|known| value(known, most)).unwrap_or_default()
 }
 
-/// An instant.
-pub(super) fn instant(instant: Instant) -> String {
-    instant.to_string()
+/// A timestamp.
+pub(super) fn timestamp(timestamp: Timestamp) -> String {
+    timestamp.to_string()
 }

@@ -3,7 +3,7 @@
 use annals_application::queries::{HistoryEvent, HistoryPage, HistoryRequest};
 use serde_json::{Value, json};
 
-use super::cell::{instant, value};
+use super::cell::{timestamp, value};
 use super::pretty;
 use crate::arguments::{History, Shared};
 use crate::exit::{Exit, Failure};
@@ -73,8 +73,8 @@ fn cells(event: &HistoryEvent) -> [(Paint, String); 6] {
     [
         (Paint::Plain, event.version.to_string()),
         (Paint::Green, event.event_type.to_string()),
-        (Paint::Plain, instant(event.timestamp)),
-        (Paint::Dim, instant(event.recorded_at)),
+        (Paint::Plain, timestamp(event.timestamp)),
+        (Paint::Dim, timestamp(event.recorded_at)),
         (Paint::Plain, source.as_str().unwrap_or_default().to_owned()),
         (Paint::Yellow, notes.join(", ")),
     ]

@@ -1,7 +1,7 @@
 //! `list`: a page of entities.
 
 use annals_application::queries::{Found, ListRequest};
-use annals_domain::definition::Shape;
+use annals_domain::definition::EntitySchema;
 use serde_json::{Value, json};
 
 use super::cell::field;
@@ -34,8 +34,8 @@ pub(crate) async fn list(shared: &Shared, list: &List) -> Result<Exit, Failure> 
         let (page, page_size, count) = (found.page, found.page_size, found.count);
         out.line(pretty(&json!({ "count": count, "page": page, "page_size": page_size, "results": entities })));
     } else {
-        let shape = queries.shape(&list.entity_type).await?;
-        out.table(&table(&shape, &entities));
+        let schema = queries.schema(&list.entity_type).await?;
+        out.table(&table(&schema, &entities));
         out.line(out.paint(Paint::Dim, &footer(&found)));
     }
     out.finish()?;
@@ -46,17 +46,17 @@ fn footer(found: &Found) -> String {
     format!("page {}, {} of {}", found.page, found.documents.len(), found.count)
 }
 
-/// Which fields beside the id a shape's table has.
-fn columns(shape: &Shape) -> Vec<&str> {
-    let Some(definition) = shape.definition() else { return Vec::new() };
+/// Which fields beside the id a schema's table has.
+fn columns(schema: &EntitySchema) -> Vec<&str> {
+    let Some(definition) = schema.definition() else { return Vec::new() };
     let name = definition.field("name").map(|field| &*field.name);
     let stage = definition.field("stage").map(|field| &*field.name);
     let status = definition.status_field.as_deref().or(stage);
     name.into_iter().chain(status).collect()
 }
 
-fn table(shape: &Shape, entities: &[Value]) -> Table {
-    let fields = columns(shape);
+fn table(schema: &EntitySchema, entities: &[Value]) -> Table {
+    let fields = columns(schema);
     let mut names = vec!["id"];
     names.extend(&fields);
     names.extend(["version", "updated_at"]);

@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead, Read};
 
-use annals_crm::json;
+use annals_json as json;
 
 use super::lines::LONGEST_LINE;
 

@@ -17,7 +17,7 @@ mod tally;
 use std::path::PathBuf;
 use std::thread;
 
-use annals_embedded::process::Projecting;
+use annals_sqlite::process::Projecting;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::mpsc;
 
@@ -43,7 +43,7 @@ pub(crate) async fn run(shared: &Shared, ingest: &Ingest) -> Result<Exit, Failur
     }
     let sources = Sources::of(&ingest.paths)?;
     let opened = open_to_write(shared, &ingest.publish, Projecting::OneBehind).await?;
-    let providers = ProviderChoice::new(ingest.provider, &opened.dialects)?;
+    let providers = ProviderChoice::new(ingest.provider, &opened.adapters)?;
     let interrupt = Interrupt::watch()?;
     let mode = if ingest.json { Mode::Json } else { Mode::Table };
     let out = if ingest.publish.takes_stdout() { Out::stderr(shared.no_color) } else { Out::stdout(shared.no_color) };

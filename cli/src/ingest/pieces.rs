@@ -2,8 +2,8 @@
 
 use std::io;
 
-use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
+use annals_domain::validation_issue::ValidationIssue;
 use tokio::sync::mpsc;
 
 use super::place::Place;
@@ -33,7 +33,7 @@ pub(super) enum Piece {
         /// All of them.
         bytes: Vec<u8>,
         /// Why.
-        finding: Finding,
+        issue: ValidationIssue,
     },
     /// A line too long to be held: to be kept, part by part.
     LongLine {

@@ -1,7 +1,7 @@
 //! Whose events inputs are.
 
-use annals_domain::dialect::{Dialects, Intake};
 use annals_domain::identity::Provider;
+use annals_domain::provider_adapter::{Intake, ProviderAdapters};
 
 use crate::exit::Failure;
 
@@ -10,14 +10,14 @@ use crate::exit::Failure;
 pub(crate) enum ProviderChoice {
     /// It is said, or there is only one.
     Always(Provider),
-    /// By the first dialect that knows the input's form.
-    ByForm(Dialects),
+    /// By the first adapter that knows the input's form.
+    ByForm(ProviderAdapters),
 }
 
 impl ProviderChoice {
     /// As asked for; the provider has to be one whose events are taken.
-    pub(crate) fn new(asked: Option<Provider>, dialects: &Dialects) -> Result<Self, Failure> {
-        let providers: Vec<Provider> = dialects.iter().map(|dialect| dialect.provider()).collect();
+    pub(crate) fn new(asked: Option<Provider>, adapters: &ProviderAdapters) -> Result<Self, Failure> {
+        let providers: Vec<Provider> = adapters.iter().map(|adapter| adapter.provider()).collect();
         match (asked, providers.as_slice()) {
             (Some(asked), known) if known.contains(&asked) => Ok(Self::Always(asked)),
             (Some(asked), known) => {
@@ -25,9 +25,9 @@ impl ProviderChoice {
                 let message = format!("no {asked} events are taken here");
                 Err(Failure::wrong_use(message).hint(format!("{} would fit", names.join(" or "))))
             }
-            // One dialect would be asked in vain: whatever it says, it is its input.
+            // One adapter would be asked in vain: whatever it says, it is its input.
             (None, [only]) => Ok(Self::Always(*only)),
-            (None, _) => Ok(Self::ByForm(dialects.clone())),
+            (None, _) => Ok(Self::ByForm(adapters.clone())),
         }
     }
 
@@ -35,10 +35,10 @@ impl ProviderChoice {
     pub(super) fn of(&self, input: &str) -> Provider {
         match self {
             Self::Always(provider) => *provider,
-            Self::ByForm(dialects) => {
+            Self::ByForm(adapters) => {
                 let knows = |form: &Intake| !matches!(form, Intake::Unrecognised(_));
-                let found = dialects.iter().find(|dialect| knows(&dialect.read_input(input)));
-                found.map_or_else(|| self.of_none(), |dialect| dialect.provider())
+                let found = adapters.iter().find(|adapter| knows(&adapter.read_input(input)));
+                found.map_or_else(|| self.of_none(), |adapter| adapter.provider())
             }
         }
     }

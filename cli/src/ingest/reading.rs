@@ -6,8 +6,8 @@
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
 
-use annals_crm::json::{self, JsonFault};
-use annals_domain::finding::Finding;
+use annals_domain::validation_issue::ValidationIssue;
+use annals_json::{self as json, JsonFault};
 use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 
@@ -77,16 +77,16 @@ impl Reading {
         let text = match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {
-                let (line, finding) = not_utf8(error.as_bytes(), error.utf8_error().valid_up_to());
-                return self.refused(Place::from_line(name, line), error.into_bytes(), finding);
+                let (line, issue) = not_utf8(error.as_bytes(), error.utf8_error().valid_up_to());
+                return self.refused(Place::from_line(name, line), error.into_bytes(), issue);
             }
         };
         let elements = match json::split(&text) {
             Ok(elements) => elements,
             Err(fault) => {
                 let place = Place::from_line(name, fault.line as u64);
-                let finding = not_json(&fault);
-                return self.refused(place, text.into_bytes(), finding);
+                let issue = not_json(&fault);
+                return self.refused(place, text.into_bytes(), issue);
             }
         };
         let (mut line, mut counted) = (1, 0);
@@ -137,8 +137,8 @@ impl Reading {
         let text = match std::str::from_utf8(line) {
             Ok(text) => text.trim_ascii(),
             Err(error) => {
-                let (_, finding) = not_utf8(line, error.valid_up_to());
-                return self.refused(place, line.to_vec(), finding);
+                let (_, issue) = not_utf8(line, error.valid_up_to());
+                return self.refused(place, line.to_vec(), issue);
             }
         };
         if !text.starts_with('[') {
@@ -148,8 +148,8 @@ impl Reading {
         match json::split(text) {
             Ok(elements) => elements.into_iter().try_for_each(|element| self.input(place.clone(), element)),
             Err(fault) => {
-                let finding = not_json(&fault);
-                self.refused(place, line.to_vec(), finding)
+                let issue = not_json(&fault);
+                self.refused(place, line.to_vec(), issue)
             }
         }
     }
@@ -181,10 +181,10 @@ impl Reading {
         if is_taken { Ok(()) } else { Err(Stopped) }
     }
 
-    fn refused(&mut self, place: Place, bytes: Vec<u8>, finding: Finding) -> Result<(), Stopped> {
+    fn refused(&mut self, place: Place, bytes: Vec<u8>, issue: ValidationIssue) -> Result<(), Stopped> {
         self.flush()?;
         self.bar.inc(bytes.len() as u64);
-        self.send(Piece::Refused { place, provider: self.providers.of_none(), bytes, finding })
+        self.send(Piece::Refused { place, provider: self.providers.of_none(), bytes, issue })
     }
 
     fn failed(&mut self, place: Place, reason: String) -> Result<(), Stopped> {
@@ -208,17 +208,17 @@ impl Reading {
     }
 }
 
-fn not_json(fault: &JsonFault) -> Finding {
-    Finding::new("", format!("cannot be read as JSON: {fault}"))
+fn not_json(fault: &JsonFault) -> ValidationIssue {
+    ValidationIssue::new("", format!("cannot be read as JSON: {fault}"))
 }
 
-/// The line of the first byte that is no UTF-8, and the finding.
-fn not_utf8(bytes: &[u8], at: usize) -> (u64, Finding) {
+/// The line of the first byte that is no UTF-8, and the issue.
+fn not_utf8(bytes: &[u8], at: usize) -> (u64, ValidationIssue) {
     let before = &bytes[..at];
     let line = line_ends(before) + 1;
     let column = at - before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1) + 1;
     let byte = bytes[at];
-    (line, Finding::new("", format!("line {line}, column {column}: byte {at} (0x{byte:02X}) is not UTF-8")))
+    (line, ValidationIssue::new("", format!("line {line}, column {column}: byte {at} (0x{byte:02X}) is not UTF-8")))
 }
 
 fn line_ends(bytes: &[u8]) -> u64 {

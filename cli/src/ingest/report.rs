@@ -5,7 +5,7 @@
 
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::ports::QuarantineEntry;
-use annals_domain::finding::Finding;
+use annals_domain::validation_issue::ValidationIssue;
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 
@@ -25,7 +25,7 @@ pub(crate) enum Mode {
     Lines,
 }
 
-/// The longest finding on a line.
+/// The longest issue on a line.
 const LONGEST_FINDING: usize = 200;
 
 /// What says it.
@@ -69,16 +69,16 @@ impl Report {
 
     /// What could not be read.
     pub(super) fn failed(&mut self, place: &Place, reason: &str) {
-        let finding = Finding::new("", reason);
+        let issue = ValidationIssue::new("", reason);
         match self.mode {
             Mode::Table => {}
-            Mode::Json => self.json(place, json!({ "outcome": "failed", "errors": [finding] })),
+            Mode::Json => self.json(place, json!({ "outcome": "failed", "errors": [issue] })),
             Mode::Lines => {
                 let columns = Columns { outcome: "failed", paint: Paint::Red, ..Columns::default() };
-                self.columns(columns, place, Some(&finding));
+                self.columns(columns, place, Some(&issue));
             }
         }
-        self.problem(place, &[finding]);
+        self.problem(place, &[issue]);
     }
 
     /// Makes visible what was said so far.
@@ -107,7 +107,7 @@ impl Report {
         self.out.line(Value::Object(line));
     }
 
-    fn problem(&self, place: &Place, errors: &[Finding]) {
+    fn problem(&self, place: &Place, errors: &[ValidationIssue]) {
         if self.mode == Mode::Lines {
             return;
         }
@@ -129,14 +129,13 @@ impl Report {
     }
 
     /// A line whose columns stand below each other in nearly all runs, without waiting for the widest.
-    fn columns(&mut self, columns: Columns, place: &Place, finding: Option<&Finding>) {
+    fn columns(&mut self, columns: Columns, place: &Place, issue: Option<&ValidationIssue>) {
         let Columns { outcome, paint, entity, id, event, version } = columns;
         let outcome = self.out.paint(paint, &format!("{outcome:<18}"));
         let (entity, id) = (plain(&entity), plain(&id));
-        let finding = finding.map(|finding| short(&place.told(&finding.to_string()), LONGEST_FINDING));
-        let finding =
-            finding.map(|finding| format!("  {}", self.out.paint(Paint::Yellow, &finding))).unwrap_or_default();
-        self.out.line(format_args!("{outcome}  {entity:<12}  {id:<18}  {event:<8}  {version:<5}  {place}{finding}"));
+        let issue = issue.map(|issue| short(&place.told(&issue.to_string()), LONGEST_FINDING));
+        let issue = issue.map(|issue| format!("  {}", self.out.paint(Paint::Yellow, &issue))).unwrap_or_default();
+        self.out.line(format_args!("{outcome}  {entity:<12}  {id:<18}  {event:<8}  {version:<5}  {place}{issue}"));
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use annals_application::commands::{CommandError, CommandMetadata, EventRead, Outcome};
 use annals_application::ports::{PortError, QuarantineEntry};
-use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
+use annals_domain::validation_issue::ValidationIssue;
 use tokio::sync::mpsc;
 
 use super::lines::LONGEST_LINE;
@@ -65,8 +65,8 @@ impl Taking<'_> {
     async fn take(&mut self, piece: Piece) -> Result<(), Broken> {
         match piece {
             Piece::Batch(inputs) => self.batch(&inputs).await,
-            Piece::Refused { place, provider, bytes, finding } => {
-                let kept = self.keep(provider, &bytes, &finding).await;
+            Piece::Refused { place, provider, bytes, issue } => {
+                let kept = self.keep(provider, &bytes, &issue).await;
                 self.refused(place, kept)
             }
             Piece::LongLine { place, provider, parts } => {
@@ -118,16 +118,16 @@ impl Taking<'_> {
         &mut self,
         provider: Provider,
         bytes: &[u8],
-        finding: &Finding,
+        issue: &ValidationIssue,
     ) -> Result<QuarantineEntry, PortError> {
         let quarantine = self.opened.handler.quarantine();
         for wait in WAITS_MS {
-            match quarantine.keep(provider, bytes, vec![finding.clone()]).await {
+            match quarantine.keep(provider, bytes, vec![issue.clone()]).await {
                 Err(error) if error.is_retryable() && pause(&mut self.interrupt, wait).await => {}
                 answer => return answer,
             }
         }
-        quarantine.keep(provider, bytes, vec![finding.clone()]).await
+        quarantine.keep(provider, bytes, vec![issue.clone()]).await
     }
 
     /// Keeps a line that is too long to be held; `None` where someone asked to stop meanwhile.
@@ -160,7 +160,7 @@ impl Taking<'_> {
             None => format!("the line has {size} bytes; {LONGEST_LINE} at most are read as events"),
             Some(error) => format!("the line cannot be read past its first {size} bytes: {error}"),
         };
-        keeping.finish(vec![Finding::new("", message)]).await.map(Some)
+        keeping.finish(vec![ValidationIssue::new("", message)]).await.map(Some)
     }
 
     fn refused(&mut self, place: Place, kept: Result<QuarantineEntry, PortError>) -> Result<(), Broken> {

@@ -1,6 +1,6 @@
 //! The read model of a database of this machine, rebuilt as a whole.
 
-use annals_embedded::process::{PublishTo, RebuildProgress, rebuild};
+use annals_sqlite::process::{PublishTo, RebuildProgress, rebuild};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::tell_failed;

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use annals_application::ports::Clock;
-use annals_aws_rebuild::{Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings, Rebuilder, Wish};
+use annals_aws::rebuild::{Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings, Rebuilder, Wish};
 use aws_sdk_dynamodb::Client;
 
 use super::patience::{Stopped, patiently};

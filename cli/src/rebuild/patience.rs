@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use annals_aws_rebuild::RebuildError;
+use annals_aws::rebuild::RebuildError;
 use indicatif::ProgressBar;
 
 use crate::interrupt::Interrupt;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use annals_application::ports::Clock;
-use annals_aws_rebuild::Plan;
+use annals_aws::rebuild::Plan;
 use aws_sdk_dynamodb::Client;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -97,7 +97,7 @@ fn style(template: &str) -> ProgressStyle {
 
 #[cfg(test)]
 mod tests {
-    use annals_domain::instant::Instant;
+    use annals_domain::timestamp::Timestamp;
     use indicatif::InMemoryTerm;
 
     use super::*;
@@ -105,8 +105,8 @@ mod tests {
     struct At(i64);
 
     impl Clock for At {
-        fn now(&self) -> Instant {
-            Instant::from_millis(self.0).expect("an instant")
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(self.0).expect("a timestamp")
         }
     }
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use annals_application::log_chain;
 use annals_application::projection::LocalPipeline;
-use annals_embedded::process::{LocalProcess, Projecting};
 use annals_http::{Login, QueryApi, local_router};
+use annals_sqlite::process::{LocalProcess, Projecting};
 use axum::Router;
 use indicatif::ProgressBar;
 use tokio::net::TcpListener;
@@ -43,7 +43,7 @@ pub(crate) async fn run(shared: &Shared, serve: &Serve) -> Result<Exit, Failure>
     let mut out =
         if serve.publish.takes_stdout() { Out::stderr(shared.no_color) } else { Out::stdout(shared.no_color) };
     if !serve.paths.is_empty() {
-        let providers = ProviderChoice::new(None, &process.dialects)?;
+        let providers = ProviderChoice::new(None, &process.adapters)?;
         let opened = Opened::locally(&process);
         let mut report = Report::new(Mode::Lines, out, ProgressBar::hidden());
         let tally = take_in(&opened, sources, providers, interrupt.clone(), &mut report, ProgressBar::hidden()).await?;

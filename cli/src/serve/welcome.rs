@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use annals_application::queries::ListRequest;
-use annals_embedded::process::LocalProcess;
+use annals_sqlite::process::LocalProcess;
 use serde_json::Value;
 
 use crate::output::Out;

@@ -22,7 +22,7 @@ fn with_clients() -> Folder {
 fn stable(text: &str) -> String {
     let is_now = |column: &str| column.len() >= 20 && column.starts_with("20") && !column.starts_with("2024-01-01");
     let row = |line: &str| {
-        // How wide a column is depends on what is replaced: an instant has as many digits as it needs.
+        // How wide a column is depends on what is replaced: a timestamp has as many digits as it needs.
         let columns = line.split("  ").map(str::trim).filter(|column| !column.is_empty());
         columns.map(|column| if is_now(column) { "<now>" } else { column }).collect::<Vec<_>>().join("  ")
     };

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use annals_application::log_chain;
 use annals_application::ports::{PortError, StateStore};
 use annals_application::projection::Projector;
-use annals_aws_rebuild::{Plan, RebuildError, RebuildOutcome, Rebuilder};
-use annals_aws_runtime::telemetry::Count;
-use annals_aws_runtime::{Invocation, InvocationFailed};
+use annals_aws::rebuild::{Plan, RebuildError, RebuildOutcome, Rebuilder};
+use annals_lambda::telemetry::Count;
+use annals_lambda::{Invocation, InvocationFailed};
 use serde::Serialize;
-use tokio::time::{Duration, Instant as Moment};
+use tokio::time::{Duration, Instant};
 
 /// How many tasks are counted; beyond, it is "at least".
 const COUNTED: usize = 1_000;
@@ -35,7 +35,7 @@ pub(crate) struct Done {
     still_parked: usize,
     /// How the rebuild stands, where there is one.
     rebuild: Option<String>,
-    /// Hydration tasks and jobs that wait for a CRM to be connected.
+    /// Refetch tasks and jobs that wait for a CRM to be connected.
     waiting_for_crm: usize,
 }
 
@@ -57,16 +57,16 @@ impl DueWork {
         if failures.is_empty() { Ok(done) } else { Err(InvocationFailed(failures.join("; "))) }
     }
 
-    async fn redrive(&self, deadline: Moment, done: &mut Done) -> Result<(), String> {
+    async fn redrive(&self, deadline: Instant, done: &mut Done) -> Result<(), String> {
         let told = |error: PortError| format!("redriving: {}", log_chain(&error));
-        let until = deadline.min(Moment::now() + REDRIVING);
+        let until = deadline.min(Instant::now() + REDRIVING);
         let run = self.projector.redrive_parked(until).await.map_err(told)?;
         (done.redriven, done.still_parked) = (run.redriven, run.still_parked);
         Count::Projected.add(run.redriven);
         run.outage.map_or(Ok(()), |error| Err(told(error)))
     }
 
-    async fn rebuild(&self, deadline: Moment, done: &mut Done) -> Result<(), String> {
+    async fn rebuild(&self, deadline: Instant, done: &mut Done) -> Result<(), String> {
         let on_progress = |plan: &Plan| {
             let counts = plan.counts;
             tracing::info!(streams = counts.streams, events = counts.events, indexed = counts.indexed, "rebuilding");
@@ -89,7 +89,7 @@ impl DueWork {
 
     async fn count(&self, done: &mut Done) -> Result<(), String> {
         let told = |error: PortError| format!("counting what waits: {}", log_chain(&error));
-        let tasks = self.state.count_hydration(COUNTED).await.map_err(told)?;
+        let tasks = self.state.count_refetch(COUNTED).await.map_err(told)?;
         let jobs = self.state.count_waiting_jobs().await.map_err(told)?;
         done.waiting_for_crm = tasks + jobs;
         if done.waiting_for_crm > 0 {

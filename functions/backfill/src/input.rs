@@ -3,7 +3,7 @@
 //! Promises that only what is a request of API Gateway is answered as one; all else is the
 //! schedule's, whatever it holds, so that due work never depends on the form of a wake-up call.
 
-use annals_aws_runtime::{Gateway, Invocation, InvocationFailed};
+use annals_lambda::{Gateway, Invocation, InvocationFailed};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::due::DueWork;

@@ -2,7 +2,7 @@
 //! behind API Gateway, backfills asked for, looked at, paused, resumed and cancelled.
 //!
 //! Promises to stop in time and to go on in the next minute. Does not call itself: Lambda stops
-//! such loops. No CRM is connected yet: hydration tasks and jobs wait, and are counted.
+//! such loops. No CRM is connected yet: refetch tasks and jobs wait, and are counted.
 
 mod due;
 mod input;
@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use annals_application::backfill::Backfill;
 use annals_application::system::SystemClock;
-use annals_aws_client::{Environment, Trust, connect};
-use annals_aws_publisher::publisher;
-use annals_aws_rebuild::RebuildSettings;
-use annals_aws_runtime::settings::{Function, FunctionSettings};
-use annals_aws_runtime::{Gateway, Installation, Search, projector_settings, serve, telemetry};
+use annals_aws::client::{Environment, Trust, connect};
+use annals_aws::publisher::publisher;
+use annals_aws::rebuild::RebuildSettings;
 use annals_http::{Login, backfill_router};
+use annals_lambda::settings::{Function, FunctionSettings};
+use annals_lambda::{Gateway, Installation, Search, projector_settings, serve, telemetry};
 
 use crate::due::DueWork;
 use crate::input::Inputs;
@@ -34,8 +34,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let projector = installation.projector(&read_model, publisher(&config, publish), projector_settings());
     let rebuilder = search.rebuilder(&installation, RebuildSettings::default());
     let due = DueWork::new(projector, rebuilder, Arc::clone(&installation.state));
-    let Installation { state, catalog, dialects, clock, .. } = installation;
-    let backfill = Backfill::new(state, catalog, dialects, clock);
+    let Installation { state, catalog, adapters, clock, .. } = installation;
+    let backfill = Backfill::new(state, catalog, adapters, clock);
     let gateway = Gateway::new(backfill_router(backfill, Login::Gateway), admin_arns);
     let inputs = Inputs::new(due, gateway);
     serve(meter, &SystemClock, |invocation| inputs.answer(invocation)).await

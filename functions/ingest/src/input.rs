@@ -1,9 +1,9 @@
-//! What the function is invoked with, told apart by shape.
+//! What the function is invoked with, told apart by schema.
 //!
 //! Promises that every payload is one of these: what is none of the known forms is an event, so
 //! that it is kept.
 
-use annals_aws_runtime::{Gateway, GatewayRequest};
+use annals_lambda::{Gateway, GatewayRequest};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_are_told_apart_by_shape() {
+    fn inputs_are_told_apart_by_schema() {
         check(r#"{"detail-type":"AccountChangeEvent","source":"aws.partner/x","detail":{}}"#, "events");
         check(r#"[{"detail":{}},{"detail":{}}]"#, "events");
         check(r#"{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"{}"}]}"#, "queue of 1");

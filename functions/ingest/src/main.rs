@@ -11,10 +11,10 @@ mod take;
 use std::sync::Arc;
 
 use annals_application::system::SystemClock;
-use annals_aws_client::{Environment, Trust, connect};
-use annals_aws_runtime::settings::{Function, FunctionSettings};
-use annals_aws_runtime::{Gateway, Installation, serve, telemetry};
+use annals_aws::client::{Environment, Trust, connect};
 use annals_http::{Login, events_router};
+use annals_lambda::settings::{Function, FunctionSettings};
+use annals_lambda::{Gateway, Installation, serve, telemetry};
 
 use crate::report::Told;
 use crate::take::Ingest;

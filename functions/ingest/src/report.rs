@@ -1,7 +1,7 @@
 //! What became of changes, told: a line and a count each.
 
 use annals_application::commands::{EventRead, Outcome, OutcomeObserver};
-use annals_aws_runtime::telemetry::Count;
+use annals_lambda::telemetry::Count;
 
 /// Tells of each change.
 pub(crate) struct Told;

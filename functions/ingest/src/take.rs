@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use annals_application::commands::{CommandError, CommandHandler, CommandMetadata, TakeError};
 use annals_application::log_chain;
-use annals_aws_runtime::telemetry::Count;
-use annals_aws_runtime::{Gateway, Invocation, InvocationFailed};
-use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
+use annals_domain::validation_issue::ValidationIssue;
+use annals_lambda::telemetry::Count;
+use annals_lambda::{Gateway, Invocation, InvocationFailed};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use tokio::time::Instant as Moment;
+use tokio::time::Instant;
 
 use crate::input::{Input, Message, event_of, tell};
 
@@ -46,10 +46,10 @@ impl Ingest {
         }
     }
 
-    async fn queue(&self, messages: Vec<Message>, deadline: Moment) -> SqsBatchResponse {
+    async fn queue(&self, messages: Vec<Message>, deadline: Instant) -> SqsBatchResponse {
         let mut response = SqsBatchResponse::default();
         for message in messages {
-            if Moment::now() >= deadline {
+            if Instant::now() >= deadline {
                 tracing::error!(message_id = message.id, "there is no time left for a message; it comes again");
             } else if let Err(error) = self.events(event_of(&message.body), deadline).await {
                 tracing::error!(message_id = message.id, error = %log_chain(&error), "a message is not kept yet");
@@ -63,7 +63,7 @@ impl Ingest {
         response
     }
 
-    async fn events(&self, text: &str, deadline: Moment) -> Result<(), CommandError> {
+    async fn events(&self, text: &str, deadline: Instant) -> Result<(), CommandError> {
         let metadata = CommandMetadata { deadline: Some(deadline), ..CommandMetadata::default() };
         match self.handler.take_body(PROVIDER, text, metadata).await {
             Ok(_) => Ok(()),
@@ -73,9 +73,9 @@ impl Ingest {
         }
     }
 
-    async fn keep(&self, text: &str, error: &TakeError, deadline: Moment) -> Result<(), CommandError> {
-        let finding = Finding::new("", log_chain(error));
-        let entry = self.handler.quarantine().keep_by(deadline, PROVIDER, text.as_bytes(), vec![finding]).await?;
+    async fn keep(&self, text: &str, error: &TakeError, deadline: Instant) -> Result<(), CommandError> {
+        let issue = ValidationIssue::new("", log_chain(error));
+        let entry = self.handler.quarantine().keep_by(deadline, PROVIDER, text.as_bytes(), vec![issue]).await?;
         Count::Quarantined.add(1);
         tracing::warn!(quarantine_id = entry.id, outcome = "quarantined", "taken");
         Ok(())

@@ -10,11 +10,11 @@ use std::time::Duration;
 use annals_application::log_chain;
 use annals_application::ports::{Clock, PortError};
 use annals_application::projection::{Parking, Projector};
-use annals_aws_runtime::telemetry::{Count, lags};
-use annals_aws_runtime::{Invocation, InvocationFailed};
 use annals_domain::identity::EntityKey;
-use annals_domain::instant::Instant;
 use annals_domain::position::Version;
+use annals_domain::timestamp::Timestamp;
+use annals_lambda::telemetry::{Count, lags};
+use annals_lambda::{Invocation, InvocationFailed};
 use serde::Serialize;
 
 use crate::lag::LagTeller;
@@ -122,7 +122,7 @@ impl StreamProjection {
         error: &PortError,
         appended: &[Appended],
         answer: &mut BatchAnswer,
-    ) -> Option<Instant> {
+    ) -> Option<Timestamp> {
         let is_of_it = |record: &&Appended| record.stored.event.version >= lowest && record.stored.event.key() == *key;
         let records: Vec<&Appended> = appended.iter().filter(is_of_it).collect();
         let newest = records.iter().max_by_key(|record| record.stored.event.version).map(|record| &record.stored.event);
@@ -160,7 +160,7 @@ impl StreamProjection {
         &self,
         appended: &[Appended],
         failed: &[(EntityKey, Version, PortError)],
-        waits_since: Option<Instant>,
+        waits_since: Option<Timestamp>,
     ) {
         let now = self.clock.now();
         let is_done = |record: &&Appended| !failed.iter().any(|(key, ..)| *key == record.stored.event.key());

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use annals_application::log_chain;
 use annals_application::ports::{LagNote, LagNotes};
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
 use uuid::Uuid;
 
 /// How long a note of the same kind is good for, in milliseconds.
@@ -32,7 +32,7 @@ impl LagTeller {
 
     /// Tells how the instance stands behind a batch: the lag of what it did, and when the oldest was
     /// stored of what an outage keeps back.
-    pub(crate) async fn tell(&self, now: Instant, lag_ms: u64, waits_since: Option<Instant>) {
+    pub(crate) async fn tell(&self, now: Timestamp, lag_ms: u64, waits_since: Option<Timestamp>) {
         let note = LagNote { worker: self.worker, noted_at: now, lag_ms, waits_since };
         if !self.is_news(&note) {
             return;

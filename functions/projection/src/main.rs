@@ -1,5 +1,5 @@
 //! The projection function: stored events, from the events table's stream, into the search index,
-//! to other systems, and to hydration tasks.
+//! to other systems, and to refetch tasks.
 //!
 //! Promises the stream's own protocol of retries (`batch`), and that no record holds up another.
 
@@ -8,10 +8,10 @@ mod lag;
 mod record;
 
 use annals_application::system::SystemClock;
-use annals_aws_client::{Environment, Trust, connect};
-use annals_aws_publisher::publisher;
-use annals_aws_runtime::settings::{Function, FunctionSettings};
-use annals_aws_runtime::{Installation, Search, projector_settings, serve, telemetry};
+use annals_aws::client::{Environment, Trust, connect};
+use annals_aws::publisher::publisher;
+use annals_lambda::settings::{Function, FunctionSettings};
+use annals_lambda::{Installation, Search, projector_settings, serve, telemetry};
 
 use crate::batch::StreamProjection;
 use crate::lag::LagTeller;

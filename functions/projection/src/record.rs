@@ -3,11 +3,11 @@
 //! Promises that no record fails the others: what is no appended event is named as what else it is.
 
 use annals_application::ports::StoredEvent;
-use annals_aws_event_store::decode;
-use annals_aws_runtime::unreadable;
+use annals_aws::event_store::decode;
 use annals_domain::identity::EntityKey;
-use annals_domain::instant::Instant;
 use annals_domain::position::Version;
+use annals_domain::timestamp::Timestamp;
+use annals_lambda::unreadable;
 use serde::Deserialize;
 use serde_json::Number;
 use serde_json::value::RawValue;
@@ -48,7 +48,7 @@ pub(crate) struct Appended {
     /// By what the mapping knows the record; retries start from the lowest that is named.
     pub(crate) sequence: String,
     /// When it came into the stream, to the second.
-    pub(crate) since: Option<Instant>,
+    pub(crate) since: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +89,9 @@ impl Record {
         }
         let decoded = new_image.ok_or_else(|| "the record has no new image".to_owned());
         match decoded.and_then(|image| decode(image).map_err(|error| error.to_string())) {
-            Ok(stored) => Self::Appended(Appended { stored, sequence, since: instant(approximate_creation_date_time) }),
+            Ok(stored) => {
+                Self::Appended(Appended { stored, sequence, since: timestamp(approximate_creation_date_time) })
+            }
             Err(reason) => Self::unreadable(keys, sequence, reason),
         }
     }
@@ -104,7 +106,7 @@ impl Record {
     }
 }
 
-fn instant(seconds: Option<Number>) -> Option<Instant> {
+fn timestamp(seconds: Option<Number>) -> Option<Timestamp> {
     let seconds = seconds?.as_f64()?;
-    Instant::from_millis((seconds * 1_000.0) as i64).ok()
+    Timestamp::from_millis((seconds * 1_000.0) as i64).ok()
 }

@@ -3,10 +3,10 @@
 //! Promises the answers of `annals-http`, to the letter. Writes nothing.
 
 use annals_application::system::SystemClock;
-use annals_aws_client::{Environment, Trust, connect};
-use annals_aws_runtime::settings::{Function, FunctionSettings};
-use annals_aws_runtime::{Gateway, Installation, Search, serve, telemetry};
+use annals_aws::client::{Environment, Trust, connect};
 use annals_http::{Login, query_router};
+use annals_lambda::settings::{Function, FunctionSettings};
+use annals_lambda::{Gateway, Installation, Search, serve, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
 use uuid::Uuid;
 
 use crate::ports::{Clock, Ids};
@@ -13,10 +13,10 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the adapter that the clock is passed in from")]
-    fn now(&self) -> Instant {
+    fn now(&self) -> Timestamp {
         // A clock set before 1970 reads as 1970: nothing relies on its order.
         let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let epoch = Instant::from_millis(0).expect("1970 is an instant");
+        let epoch = Timestamp::from_millis(0).expect("1970 is a timestamp");
         epoch.plus_millis(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
     }
 }

@@ -5,17 +5,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use annals_application::contract::samples::{instant, key};
-use annals_application::ports::{Clock, HydrationTask, ParkedProjection, StateStore};
+use annals_application::contract::samples::{key, timestamp};
+use annals_application::ports::{Clock, ParkedProjection, RefetchTask, StateStore};
 use annals_application::queries::{Health, HealthCheck, LagSource, PortsHealth, QueryPorts};
 use annals_crm::salesforce::Salesforce;
-use annals_domain::change::HydrationReason;
+use annals_domain::change::RefetchReason;
 use annals_domain::definition::Catalog;
-use annals_domain::dialect::{Dialect, Dialects};
 use annals_domain::identity::{ExternalId, Provider};
-use annals_domain::instant::Instant;
 use annals_domain::position::Version;
-use annals_embedded::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore};
+use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
+use annals_domain::timestamp::Timestamp;
+use annals_sqlite::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore};
 use tempfile::TempDir;
 
 /// Milliseconds, until set anew.
@@ -28,8 +28,8 @@ impl SetClock {
 }
 
 impl Clock for SetClock {
-    fn now(&self) -> Instant {
-        Instant::from_millis(self.0.load(Ordering::Relaxed)).unwrap()
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed)).unwrap()
     }
 }
 
@@ -43,8 +43,8 @@ struct Bench {
 async fn bench() -> Bench {
     let folder = TempDir::new().unwrap();
     let database = Database::open(&folder.path().join("annals.db")).unwrap();
-    let dialects = Dialects::new([Arc::new(Salesforce::new(None)) as Arc<dyn Dialect>]);
-    let catalog = Catalog::built_in(&dialects).unwrap();
+    let adapters = ProviderAdapters::new([Arc::new(Salesforce::new(None)) as Arc<dyn ProviderAdapter>]);
+    let catalog = Catalog::built_in(&adapters).unwrap();
     let state = SqliteStateStore::new(database.clone());
     let events = Arc::new(SqliteEventStore::new(database.clone()));
     let ports = QueryPorts {
@@ -65,21 +65,21 @@ impl Bench {
             from_version: version,
             to_version: version,
             reason,
-            parked_at: instant(0),
+            parked_at: timestamp(0),
         };
         self.state.park(parked).await.unwrap();
     }
 
     async fn ask(&self, names: impl Iterator<Item = String>) {
-        let task = |name: String| HydrationTask {
+        let task = |name: String| RefetchTask {
             key: key(&name),
             provider: Provider::Salesforce,
             external_id: ExternalId::new(name),
-            reasons: [HydrationReason::Gap].into(),
-            due_at: instant(0),
+            reasons: [RefetchReason::Gap].into(),
+            due_at: timestamp(0),
             attempts: 0,
         };
-        self.state.ask_hydration(names.map(task).collect()).await.unwrap();
+        self.state.ask_refetch(names.map(task).collect()).await.unwrap();
     }
 
     /// What is said of the state store.

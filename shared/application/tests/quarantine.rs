@@ -6,7 +6,7 @@ use annals_application::commands::{CHUNK_BYTES, Quarantine};
 use annals_application::ports::{PortErrorKind, StateStore};
 use annals_application::system::{RandomIds, SystemClock};
 use annals_domain::identity::Provider;
-use annals_embedded::{Database, SqliteStateStore};
+use annals_sqlite::{Database, SqliteStateStore};
 use tempfile::TempDir;
 
 #[tokio::test]

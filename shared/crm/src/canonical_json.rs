@@ -6,7 +6,7 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::json::Json;
+use annals_json::Json;
 
 /// The SHA-256, in hexadecimal, of an object of those fields.
 pub(crate) fn sha256_of_fields<'a>(fields: impl Iterator<Item = (&'a str, &'a Json<'a>)>) -> String {
@@ -64,7 +64,7 @@ fn write_object<'a>(text: &mut String, fields: impl Iterator<Item = (&'a str, &'
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json;
+    use annals_json as json;
 
     fn text(of: &str) -> String {
         let mut text = String::new();

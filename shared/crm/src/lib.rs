@@ -3,9 +3,8 @@
 //! Promises that nothing half-read goes inward: an input is a strict change, or it is named as
 //! what else it is. Does not store, map or talk to anyone.
 
+mod adapters;
 mod canonical_json;
-mod dialects;
-pub mod json;
 pub mod salesforce;
 
-pub use self::dialects::{NotAnOrg, dialects};
+pub use self::adapters::{NotAnOrg, adapters};

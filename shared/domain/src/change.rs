@@ -1,15 +1,15 @@
 //! What one event says of its record, in the fold's own terms.
 //!
 //! Promises that a `Change` depends on its event alone: never on what the aggregate holds, on when
-//! it arrived, or on what came before. A dialect makes it; the aggregate applies it.
+//! it arrived, or on what came before. An adapter makes it; the aggregate applies it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::instant::Instant;
 use crate::path::Path;
 use crate::position::{Position, Rank};
 use crate::text_diff::TextDiff;
+use crate::timestamp::Timestamp;
 
 /// Whether the record stands at its CRM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -52,16 +52,16 @@ impl Write {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Creation {
     /// The CRM's own field says so.
-    Stated(Instant),
-    /// The creation's commit instant, where no field says it.
-    Committed(Instant),
+    Stated(Timestamp),
+    /// The creation's commit timestamp, where no field says it.
+    Committed(Timestamp),
 }
 
 impl Creation {
-    /// The instant.
-    pub fn instant(self) -> Instant {
+    /// The timestamp.
+    pub fn timestamp(self) -> Timestamp {
         match self {
-            Self::Stated(instant) | Self::Committed(instant) => instant,
+            Self::Stated(timestamp) | Self::Committed(timestamp) => timestamp,
         }
     }
 }
@@ -69,7 +69,7 @@ impl Creation {
 /// Why the whole record should be read from the CRM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum HydrationReason {
+pub enum RefetchReason {
     /// Changes came, but nothing yet that states the whole record.
     MissingBase,
     /// The CRM says that something changed, not what.
@@ -86,7 +86,7 @@ pub enum HydrationReason {
     BrokenText,
     /// An update newer than the record's deletion.
     AliveAfterDeletion,
-    /// A change of the very instant that an image states.
+    /// A change of the very timestamp that an image states.
     AtAnImagesInstant,
     /// Other records were merged into this one.
     MergeSurvivor,
@@ -106,7 +106,7 @@ pub struct Change {
     /// Its leaves.
     pub writes: Vec<Write>,
     /// Whether it by itself asks for the whole record. An image never does.
-    pub asks_hydration: Option<HydrationReason>,
+    pub asks_refetch: Option<RefetchReason>,
 }
 
 impl Change {

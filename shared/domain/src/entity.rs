@@ -10,10 +10,10 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
-use crate::definition::{EntityDefinition, Field, Shape};
+use crate::definition::{EntityDefinition, EntitySchema, Field};
 use crate::identity::{AggregateId, AggregateType, EntityName, ExternalId, Provider};
-use crate::instant::Instant;
 use crate::position::Version;
+use crate::timestamp::Timestamp;
 
 /// The largest whole number that every JSON reader keeps: 2^53.
 const SAFE_INTEGER: u64 = 1 << 53;
@@ -27,8 +27,8 @@ pub enum FieldValue {
     Text(Arc<str>),
     /// A list of texts.
     List(Vec<String>),
-    /// An instant.
-    Instant(Instant),
+    /// A timestamp.
+    Timestamp(Timestamp),
     /// A day.
     Date(Date),
     /// True or false.
@@ -48,7 +48,7 @@ impl Serialize for FieldValue {
             Self::Text(text) => serializer.serialize_str(text),
             Self::Decimal(digits) => serializer.serialize_str(digits),
             Self::List(items) => items.serialize(serializer),
-            Self::Instant(instant) => instant.serialize(serializer),
+            Self::Timestamp(timestamp) => timestamp.serialize(serializer),
             Self::Date(date) => serializer.collect_str(date),
             Self::Bool(value) => serializer.serialize_bool(*value),
             Self::Number(number) if is_unsafe_integer(number) => serializer.collect_str(number),
@@ -97,9 +97,9 @@ pub struct Entity {
     /// The version of the newest event in it.
     pub version: Version,
     /// When the CRM created it, as far as known.
-    pub created_at: Option<Instant>,
-    /// The instant of the newest change in it.
-    pub updated_at: Option<Instant>,
+    pub created_at: Option<Timestamp>,
+    /// The timestamp of the newest change in it.
+    pub updated_at: Option<Timestamp>,
     /// Whether it is deleted.
     pub is_deleted: bool,
     /// Its fields that are known, in the definition's order.
@@ -129,24 +129,24 @@ impl Entity {
         })
     }
 
-    /// Its mapped fields as JSON: all of its shape, null where not known.
-    pub fn data(&self, shape: &Shape) -> Map<String, Value> {
-        self.as_data(shape).to_map()
+    /// Its mapped fields as JSON: all of its schema, null where not known.
+    pub fn data(&self, schema: &EntitySchema) -> Map<String, Value> {
+        self.as_data(schema).to_map()
     }
 
     /// The same, to be written without being built first.
-    pub fn as_data<'a>(&'a self, shape: &'a Shape) -> EntityJson<'a> {
-        EntityJson { entity: self, shape, with_system: false }
+    pub fn as_data<'a>(&'a self, schema: &'a EntitySchema) -> EntityJson<'a> {
+        EntityJson { entity: self, schema, with_system: false }
     }
 
     /// The whole entity as readers get it.
-    pub fn to_json(&self, shape: &Shape) -> Map<String, Value> {
-        self.as_json(shape).to_map()
+    pub fn to_json(&self, schema: &EntitySchema) -> Map<String, Value> {
+        self.as_json(schema).to_map()
     }
 
     /// The same, to be written without being built first.
-    pub fn as_json<'a>(&'a self, shape: &'a Shape) -> EntityJson<'a> {
-        EntityJson { entity: self, shape, with_system: true }
+    pub fn as_json<'a>(&'a self, schema: &'a EntitySchema) -> EntityJson<'a> {
+        EntityJson { entity: self, schema, with_system: true }
     }
 }
 
@@ -154,7 +154,7 @@ impl Entity {
 #[derive(Debug, Clone, Copy)]
 pub struct EntityJson<'a> {
     entity: &'a Entity,
-    shape: &'a Shape,
+    schema: &'a EntitySchema,
     with_system: bool,
 }
 
@@ -167,7 +167,7 @@ impl EntityJson<'_> {
     }
 
     fn fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        let Some(definition) = self.shape.definition() else {
+        let Some(definition) = self.schema.definition() else {
             return self.entity.fields.iter().try_for_each(|(name, value)| map.serialize_entry(&**name, value));
         };
         let mut fields = self.entity.fields_of(definition);

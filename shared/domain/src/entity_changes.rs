@@ -1,19 +1,19 @@
 //! What differs between two states of an entity, field by field.
 //!
-//! Promises the shape's fields in their order, and that a field which is not known is no other than
+//! Promises the schema's fields in their order, and that a field which is not known is no other than
 //! one that is null: readers see null for both.
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::definition::Shape;
+use crate::definition::EntitySchema;
 use crate::entity::{Entity, FieldValue};
 
 /// The difference between an entity and what it was, which serialises as `{from, to}` per field that
 /// differs.
 #[derive(Debug, Clone, Copy)]
 pub struct EntityChanges<'a> {
-    shape: &'a Shape,
+    schema: &'a EntitySchema,
     before: Option<&'a Entity>,
     after: &'a Entity,
 }
@@ -25,9 +25,9 @@ struct FromTo<'a> {
 }
 
 impl<'a> EntityChanges<'a> {
-    /// Between these two, of one shape; `before` is `None` for an entity that did not show.
-    pub fn between(shape: &'a Shape, before: Option<&'a Entity>, after: &'a Entity) -> Self {
-        Self { shape, before, after }
+    /// Between these two, of one schema; `before` is `None` for an entity that did not show.
+    pub fn between(schema: &'a EntitySchema, before: Option<&'a Entity>, after: &'a Entity) -> Self {
+        Self { schema, before, after }
     }
 
     /// The same as a map.
@@ -41,7 +41,7 @@ impl<'a> EntityChanges<'a> {
     /// Each field's name, and its value before and after where that is known.
     fn fields(&self) -> Vec<(&'a str, Option<&'a FieldValue>, Option<&'a FieldValue>)> {
         let (before, after) = (self.before, self.after);
-        if let Some(definition) = self.shape.definition() {
+        if let Some(definition) = self.schema.definition() {
             let mut before = before.map(|before| before.fields_of(definition));
             let mut from = || before.as_mut()?.next()?.1;
             return after.fields_of(definition).map(|(field, to)| (&*field.name, from(), to)).collect();

@@ -1,17 +1,17 @@
 //! Stored events: what came, exactly as it came, with what was known on arrival.
 //!
 //! Promises immutability: nothing here is changed once stored. What an event *says* is read from
-//! its data by a dialect, so that a better reading needs no migration.
+//! its data by an adapter, so that a better reading needs no migration.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::finding::Finding;
 use crate::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider};
-use crate::instant::Instant;
 use crate::position::{EventId, Position, Version};
+use crate::timestamp::Timestamp;
+use crate::validation_issue::ValidationIssue;
 
 /// What happened, in this domain's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -100,7 +100,7 @@ pub struct Metadata {
     /// The record that this one was merged into.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<ExternalId>,
-    /// Whether an image of the same instant was stored before it: one of the two may not hold
+    /// Whether an image of the same timestamp was stored before it: one of the two may not hold
     /// what the other says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub meets_image: bool,
@@ -120,13 +120,13 @@ pub struct DomainEvent {
     /// Its place at the source; holds its id and its timestamp.
     pub position: Position,
     /// When it was stored; never below its predecessor's.
-    pub recorded_at: Instant,
+    pub recorded_at: Timestamp,
     /// The input as it came, to the byte, whole header included.
     pub data: Arc<str>,
     /// What is known beside it.
     pub metadata: Metadata,
     /// What validation found on arrival.
-    pub warnings: Vec<Finding>,
+    pub warnings: Vec<ValidationIssue>,
 }
 
 impl DomainEvent {
@@ -136,8 +136,8 @@ impl DomainEvent {
     }
 
     /// When the CRM committed it.
-    pub fn timestamp(&self) -> Instant {
-        self.position.instant
+    pub fn timestamp(&self) -> Timestamp {
+        self.position.timestamp
     }
 
     /// The stream it is in.

@@ -1,7 +1,7 @@
 //! Who a record is: provider, account, object and external id, and the ids made of them.
 //!
 //! Promises that (provider, account, object, external id) gives the aggregate id without a lookup,
-//! so two writers can never race for it. Does not know any provider's id format: a dialect makes
+//! so two writers can never race for it. Does not know any provider's id format: an adapter makes
 //! external ids canonical before they come here.
 
 use std::fmt;
@@ -91,7 +91,7 @@ text_id!(
     ProviderAccount
 );
 text_id!(
-    /// A record's id at its provider, in the dialect's canonical form.
+    /// A record's id at its provider, in the adapter's canonical form.
     ExternalId
 );
 text_id!(

@@ -1,7 +1,7 @@
 //! Canonical paths of leaf fields: `Name`, `BillingAddress.Country`.
 //!
 //! Promises only that parts are separated by dots and that ancestors can be walked. Which spelling
-//! is canonical for a provider is its dialect's knowledge.
+//! is canonical for a provider is its adapter's knowledge.
 
 use std::fmt;
 use std::sync::Arc;

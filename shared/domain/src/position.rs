@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::identity::uuid_of;
-use crate::instant::Instant;
+use crate::timestamp::Timestamp;
 
 /// An event's number in its aggregate: dense, from 1, in order of arrival; the optimistic lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -77,18 +77,18 @@ impl fmt::Display for EventId {
     }
 }
 
-/// Where an event stands among those of its own instant.
+/// Where an event stands among those of its own timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Rank {
-    /// An image fetched so soon after its stamp that changes of that instant may be missing in it.
+    /// An image fetched so soon after its stamp that changes of that timestamp may be missing in it.
     FreshImage,
     /// A change.
     Change,
-    /// An image: what it shows includes the changes of its instant.
+    /// An image: what it shows includes the changes of its timestamp.
     Image,
 }
 
-/// Order at the source: instant, rank, commit number and sequence number, then event id.
+/// Order at the source: timestamp, rank, commit number and sequence number, then event id.
 ///
 /// Commit numbers pass 2^53 (they are nanoseconds in newer orgs), so they are never a float.
 /// What a body lacks sorts first.
@@ -96,7 +96,7 @@ pub enum Rank {
 pub struct Position {
     /// When the CRM committed it; an image's own stamp.
     #[serde(rename = "t")]
-    pub instant: Instant,
+    pub timestamp: Timestamp,
     /// Change or image.
     #[serde(rename = "r")]
     pub rank: Rank,
@@ -116,12 +116,12 @@ mod tests {
     use super::*;
 
     fn at(millis: i64, rank: Rank, commit: Option<i64>, sequence: Option<i64>) -> Position {
-        let instant = Instant::from_millis(millis).expect("in range");
-        Position { instant, rank, commit_number: commit, sequence_number: sequence, event_id: EventId::of(&["x"]) }
+        let timestamp = Timestamp::from_millis(millis).expect("in range");
+        Position { timestamp, rank, commit_number: commit, sequence_number: sequence, event_id: EventId::of(&["x"]) }
     }
 
     #[test]
-    fn positions_sort_by_instant_then_rank_then_commit_then_sequence() {
+    fn positions_sort_by_timestamp_then_rank_then_commit_then_sequence() {
         let sorted = [
             at(1, Rank::Image, Some(9), None),
             at(2, Rank::FreshImage, Some(9), None),

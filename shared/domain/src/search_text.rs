@@ -6,7 +6,7 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::definition::Shape;
+use crate::definition::EntitySchema;
 use crate::entity::{Entity, FieldValue};
 
 /// The folded form of a text.
@@ -24,8 +24,8 @@ pub fn query_words(query: &str) -> Vec<String> {
 }
 
 /// The text that searches look into: the searchable fields', folded, one a line.
-pub fn search_text(entity: &Entity, shape: &Shape) -> String {
-    let Some(definition) = shape.definition() else { return String::new() };
+pub fn search_text(entity: &Entity, schema: &EntitySchema) -> String {
+    let Some(definition) = schema.definition() else { return String::new() };
     let searchable = definition.fields.iter().filter(|field| field.searchable);
     let texts = searchable.filter_map(|field| match entity.field(&field.name) {
         Some(FieldValue::Text(text)) => Some(fold(text)),

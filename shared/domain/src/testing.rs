@@ -1,4 +1,4 @@
-//! Test support: a plain dialect, builders of changes, and the given/when/then harness.
+//! Test support: a plain adapter, builders of changes, and the given/when/then harness.
 //!
 //! Promises nothing to production code: the `testing` feature is on in tests only.
 
@@ -9,36 +9,36 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::aggregate::Aggregate;
-use crate::change::{Change, Content, Creation, HydrationReason, Lifecycle, Write};
-use crate::definition::{Catalog, DefinitionFile, Shape};
-use crate::dialect::{Dialect, Dialects, Image, IncomingChange, Intake, UnreadableEvent};
+use crate::change::{Change, Content, Creation, Lifecycle, RefetchReason, Write};
+use crate::definition::{Catalog, DefinitionFile, EntitySchema};
 use crate::entity::Entity;
 use crate::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
-use crate::finding::Finding;
-use crate::head::{Admission, Head};
+use crate::head::{Admission, StreamHead};
 use crate::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
-use crate::instant::Instant;
 use crate::mapping;
 use crate::path::Path;
 use crate::position::{EventId, Position, Rank, Version};
-use crate::services::hydration::{Judged, reasons};
+use crate::provider_adapter::{Image, IncomingChange, Intake, ProviderAdapter, ProviderAdapters, UnreadableEvent};
+use crate::services::refetch::{Judged, reasons};
 use crate::text_diff::TextDiff;
+use crate::timestamp::Timestamp;
 use crate::validation::{Report, Subject, validate};
+use crate::validation_issue::ValidationIssue;
 
-/// A dialect that takes fields as they are spelt, and reads nothing.
+/// An adapter that takes fields as they are spelt, and reads nothing.
 #[derive(Debug)]
-pub struct PlainDialect {
+pub struct PlainAdapter {
     account: ProviderAccount,
 }
 
-impl PlainDialect {
-    /// As the only dialect.
-    pub fn alone() -> Dialects {
-        Dialects::new([Arc::new(Self { account: ProviderAccount::unset() }) as Arc<dyn Dialect>])
+impl PlainAdapter {
+    /// As the only adapter.
+    pub fn alone() -> ProviderAdapters {
+        ProviderAdapters::new([Arc::new(Self { account: ProviderAccount::unset() }) as Arc<dyn ProviderAdapter>])
     }
 }
 
-impl Dialect for PlainDialect {
+impl ProviderAdapter for PlainAdapter {
     fn provider(&self) -> Provider {
         Provider::Salesforce
     }
@@ -68,15 +68,15 @@ impl Dialect for PlainDialect {
     }
 
     fn read_input(&self, _: &str) -> Intake {
-        Intake::Unrecognised(Finding::new("", "the plain dialect reads nothing"))
+        Intake::Unrecognised(ValidationIssue::new("", "the plain adapter reads nothing"))
     }
 
-    fn read_image(&self, _: &EntityName, _: &ExternalId, _: &Image) -> Result<IncomingChange, Vec<Finding>> {
-        Err(vec![Finding::new("", "the plain dialect reads nothing")])
+    fn read_image(&self, _: &EntityName, _: &ExternalId, _: &Image) -> Result<IncomingChange, Vec<ValidationIssue>> {
+        Err(vec![ValidationIssue::new("", "the plain adapter reads nothing")])
     }
 
     fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent> {
-        Err(UnreadableEvent { event_id: event.event_id(), reason: "the plain dialect reads nothing".to_owned() })
+        Err(UnreadableEvent { event_id: event.event_id(), reason: "the plain adapter reads nothing".to_owned() })
     }
 }
 
@@ -87,18 +87,18 @@ pub struct ChangeBuilder {
     change: Change,
 }
 
-/// The instant `seconds` into 2026.
-pub fn at(seconds: i64) -> Instant {
-    Instant::from_millis(1_767_225_600_000 + seconds * 1_000).expect("a second of 2026")
+/// The timestamp `seconds` into 2026.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1_767_225_600_000 + seconds * 1_000).expect("a second of 2026")
 }
 
 fn builder(event_type: EventType, seconds: i64, rank: Rank, lifecycle: Lifecycle, is_base: bool) -> ChangeBuilder {
     let event_id = EventId::of(&[event_type.as_str(), &seconds.to_string(), &format!("{rank:?}")]);
-    let instant = at(seconds);
-    let position = Position { instant, rank, commit_number: None, sequence_number: None, event_id };
-    let creation = (event_type == EventType::Created).then_some(Creation::Committed(instant));
+    let timestamp = at(seconds);
+    let position = Position { timestamp, rank, commit_number: None, sequence_number: None, event_id };
+    let creation = (event_type == EventType::Created).then_some(Creation::Committed(timestamp));
     let lifecycle = Some(lifecycle);
-    let change = Change { position, lifecycle, is_base, creation, writes: Vec::new(), asks_hydration: None };
+    let change = Change { position, lifecycle, is_base, creation, writes: Vec::new(), asks_refetch: None };
     ChangeBuilder { event_type, change }
 }
 
@@ -125,14 +125,14 @@ pub fn restored_whole(seconds: i64) -> ChangeBuilder {
 /// A restoring that leaves empty fields out.
 pub fn restored_in_part(seconds: i64) -> ChangeBuilder {
     let mut builder = builder(EventType::Restored, seconds, Rank::Change, Lifecycle::Active, false);
-    builder.change.asks_hydration = Some(HydrationReason::RestoredInPart);
+    builder.change.asks_refetch = Some(RefetchReason::RestoredInPart);
     builder
 }
 
 /// A gap.
 pub fn gap(seconds: i64) -> ChangeBuilder {
     let mut builder = builder(EventType::Gap, seconds, Rank::Change, Lifecycle::Active, false);
-    builder.change.asks_hydration = Some(HydrationReason::Gap);
+    builder.change.asks_refetch = Some(RefetchReason::Gap);
     builder
 }
 
@@ -153,7 +153,7 @@ impl ChangeBuilder {
     #[must_use]
     pub fn naming(mut self, path: &str) -> Self {
         self.change.writes.push(Write { path: Path::new(path), content: Content::Unknown });
-        self.change.asks_hydration = Some(HydrationReason::NotCarried);
+        self.change.asks_refetch = Some(RefetchReason::NotCarried);
         self
     }
 
@@ -165,7 +165,7 @@ impl ChangeBuilder {
         self
     }
 
-    /// Another change of the same instant and type.
+    /// Another change of the same timestamp and type.
     #[must_use]
     pub fn numbered(mut self, sequence: i64) -> Self {
         self.change.position.sequence_number = Some(sequence);
@@ -209,10 +209,10 @@ impl ChangeBuilder {
 #[derive(Debug)]
 pub struct Scenario {
     state: Aggregate,
-    head: Option<Head>,
+    head: Option<StreamHead>,
     catalog: Catalog,
-    dialects: Dialects,
-    last: Option<(Report, Vec<HydrationReason>)>,
+    adapters: ProviderAdapters,
+    last: Option<(Report, Vec<RefetchReason>)>,
     was_stored: bool,
 }
 
@@ -223,13 +223,13 @@ pub fn given(changes: impl IntoIterator<Item = ChangeBuilder>) -> Scenario {
 
 /// The same, with a definition of one's own.
 pub fn given_as(definition: &str, changes: impl IntoIterator<Item = ChangeBuilder>) -> Scenario {
-    let dialects = PlainDialect::alone();
+    let adapters = PlainAdapter::alone();
     let file = DefinitionFile { name: "test.toml".to_owned(), text: definition.to_owned() };
-    let catalog = Catalog::load(&[file], &dialects).expect("a definition that fits");
+    let catalog = Catalog::load(&[file], &adapters).expect("a definition that fits");
     let (name, id) = (EntityName::new("Account"), ExternalId::new("001A"));
     let aggregate_id = AggregateId::of(Provider::Salesforce, &ProviderAccount::unset(), &name, &id);
     let state = Aggregate::new(EntityKey { entity_name: name, aggregate_id }, Provider::Salesforce, id);
-    let start = Scenario { state, head: None, catalog, dialects, last: None, was_stored: false };
+    let start = Scenario { state, head: None, catalog, adapters, last: None, was_stored: false };
     changes.into_iter().fold(start, Scenario::when)
 }
 
@@ -238,43 +238,43 @@ impl Scenario {
     #[must_use]
     pub fn when(mut self, change: ChangeBuilder) -> Self {
         let incoming = change.incoming();
-        let shape = self.shape();
-        let dialect = self.dialects.get(Provider::Salesforce).expect("the plain dialect");
+        let schema = self.schema();
+        let adapter = self.adapters.get(Provider::Salesforce).expect("the plain adapter");
         let head = self.head.as_ref();
-        self.was_stored = matches!(Head::admit(head, &incoming.change.position), Some(Admission::New { .. }));
+        self.was_stored = matches!(StreamHead::admit(head, &incoming.change.position), Some(Admission::New { .. }));
         let now = at(86_400 * 300);
-        let report = validate(&Subject { incoming: &incoming, head, shape: &shape, dialect: &**dialect, now });
+        let report = validate(&Subject { incoming: &incoming, head, schema: &schema, adapter: &**adapter, now });
         let version = head.map_or(Version::FIRST, |head| head.version.next());
         let standing = self.state.standing();
         self.state.apply(version, &incoming.change);
-        self.head = Some(Head::after(head, incoming.event_type, &incoming.change, version, now));
+        self.head = Some(StreamHead::after(head, incoming.event_type, &incoming.change, version, now));
         let judged = Judged { event_type: incoming.event_type, change: &incoming.change, meets_image: false };
         let asked = reasons(standing, &self.state, &[judged]).into_iter().collect();
         self.last = Some((report, asked));
         self
     }
 
-    /// The shape of the record's entity.
-    pub fn shape(&self) -> Shape {
-        self.catalog.shape(Provider::Salesforce, &EntityName::new("Account"))
+    /// The schema of the record's entity.
+    pub fn schema(&self) -> EntitySchema {
+        self.catalog.schema(Provider::Salesforce, &EntityName::new("Account"))
     }
 
     /// The entity now.
     pub fn entity(&self) -> Entity {
-        let dialect = self.dialects.get(Provider::Salesforce).expect("the plain dialect");
-        mapping::map(&self.state, &self.shape(), &**dialect)
+        let adapter = self.adapters.get(Provider::Salesforce).expect("the plain adapter");
+        mapping::map(&self.state, &self.schema(), &**adapter)
     }
 
     /// The field has that JSON value; null also where it is not known.
     #[track_caller]
     #[must_use]
     pub fn then_field(self, name: &str, expected: impl Into<Value>) -> Self {
-        let data = self.entity().data(&self.shape());
+        let data = self.entity().data(&self.schema());
         assert_eq!(data.get(name), Some(&expected.into()), "field `{name}`");
         self
     }
 
-    /// Exactly those fields wait for hydration.
+    /// Exactly those fields wait for refetch.
     #[track_caller]
     #[must_use]
     pub fn then_unknown(self, names: &[&str]) -> Self {
@@ -305,16 +305,16 @@ impl Scenario {
     #[must_use]
     pub fn then_warned(self, starts: &[&str]) -> Self {
         let (report, _) = self.last.as_ref().expect("a change has arrived");
-        let messages: Vec<&str> = report.warnings.iter().map(|finding| finding.message.as_str()).collect();
+        let messages: Vec<&str> = report.warnings.iter().map(|issue| issue.message.as_str()).collect();
         let fit = messages.len() == starts.len() && messages.iter().zip(starts).all(|(m, s)| m.starts_with(s));
         assert!(fit, "warnings {messages:?}, expected {starts:?}");
         self
     }
 
-    /// The last change asked for hydration for exactly those reasons.
+    /// The last change asked for refetch for exactly those reasons.
     #[track_caller]
     #[must_use]
-    pub fn then_asks(self, expected: &[HydrationReason]) -> Self {
+    pub fn then_asks(self, expected: &[RefetchReason]) -> Self {
         let (_, asked) = self.last.as_ref().expect("a change has arrived");
         assert_eq!(asked, expected);
         self

@@ -1,20 +1,20 @@
 //! Duplicates: what the head knows, and where the look back stops.
 
 use annals_domain::event::EventType;
-use annals_domain::head::{Admission, Head, LookBack};
+use annals_domain::head::{Admission, LookBack, StreamHead};
 use annals_domain::position::Version;
 use annals_domain::testing::{ChangeBuilder, at, created, image, updated};
 
 const NEW: Admission = Admission::New { at_image: false };
 
 /// The stream's positions and heads after those changes.
-fn stream(changes: impl IntoIterator<Item = ChangeBuilder>) -> Vec<(annals_domain::position::Position, Head)> {
-    let mut stored: Vec<(_, Head)> = Vec::new();
+fn stream(changes: impl IntoIterator<Item = ChangeBuilder>) -> Vec<(annals_domain::position::Position, StreamHead)> {
+    let mut stored: Vec<(_, StreamHead)> = Vec::new();
     for change in changes {
         let change = change.change();
         let head = stored.last().map(|(_, head)| head);
         let version = head.map_or(Version::FIRST, |head| head.version.next());
-        let after = Head::after(head, EventType::Updated, &change, version, at(0));
+        let after = StreamHead::after(head, EventType::Updated, &change, version, at(0));
         stored.push((change.position, after));
     }
     stored
@@ -25,7 +25,7 @@ fn check(stored: &[ChangeBuilder], arrives: ChangeBuilder, expected: Admission, 
     let stream = stream(stored.iter().cloned());
     let position = arrives.change().position;
     let mut met = 0;
-    let admission = Head::admit(stream.last().map(|(_, head)| head), &position).unwrap_or_else(|| {
+    let admission = StreamHead::admit(stream.last().map(|(_, head)| head), &position).unwrap_or_else(|| {
         let mut look_back = LookBack::new(position);
         let answer = stream.iter().rev().find_map(|(stored, head)| {
             met += 1;
@@ -37,20 +37,20 @@ fn check(stored: &[ChangeBuilder], arrives: ChangeBuilder, expected: Admission, 
 }
 
 #[test]
-fn a_later_instant_is_new_without_a_look_back() {
+fn a_later_timestamp_is_new_without_a_look_back() {
     check(&[], created(1), NEW, 0);
     check(&[created(1)], updated(2), NEW, 0);
 }
 
 #[test]
-fn at_the_heads_instant_the_head_itself_tells() {
+fn at_the_heads_timestamp_the_head_itself_tells() {
     check(&[created(1), updated(2)], updated(2), Admission::Duplicate, 0);
     check(&[created(1), updated(2)], updated(2).numbered(9), NEW, 0);
     check(&[created(1), image(2)], updated(2), Admission::New { at_image: true }, 0);
 }
 
 #[test]
-fn a_look_back_stops_at_the_changes_own_instant() {
+fn a_look_back_stops_at_the_changes_own_timestamp() {
     let stored: Vec<_> = std::iter::once(created(1)).chain((2..40).map(updated)).collect();
     check(&stored, updated(38), Admission::Duplicate, 2);
     check(&stored, updated(38).numbered(1), NEW, 3);
@@ -65,7 +65,7 @@ fn a_look_back_finds_a_duplicate_that_itself_came_late() {
 }
 
 #[test]
-fn more_changes_of_one_instant_than_a_head_names_are_looked_up() {
+fn more_changes_of_one_timestamp_than_a_head_names_are_looked_up() {
     let stored: Vec<_> = (0..40).map(|sequence| updated(5).numbered(sequence)).collect();
     check(&stored, updated(5).numbered(39), Admission::Duplicate, 1);
     check(&stored, updated(5).numbered(0), Admission::Duplicate, 0);

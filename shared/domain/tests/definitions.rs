@@ -1,7 +1,7 @@
 //! Definition files: what ships loads, and what does not fit is refused with its line and reason.
 
 use annals_domain::definition::{Catalog, DefinitionFile, FieldType};
-use annals_domain::testing::PlainDialect;
+use annals_domain::testing::PlainAdapter;
 
 const GOOD: &str = r#"type = "thing"
 plural = "things"
@@ -17,7 +17,7 @@ salesforce = { copy = "Id" }
 
 fn load(text: &str) -> Result<Catalog, String> {
     let file = DefinitionFile { name: "thing.toml".to_owned(), text: text.to_owned() };
-    Catalog::load(&[file], &PlainDialect::alone()).map_err(|error| error.to_string())
+    Catalog::load(&[file], &PlainAdapter::alone()).map_err(|error| error.to_string())
 }
 
 #[track_caller]
@@ -32,14 +32,14 @@ fn with_field(field: &str) -> String {
 
 #[test]
 fn the_six_definitions_that_ship_load() {
-    let catalog = Catalog::built_in(&PlainDialect::alone()).expect("they fit");
+    let catalog = Catalog::built_in(&PlainAdapter::alone()).expect("they fit");
     let names: Vec<&str> = catalog.definitions().iter().map(|d| d.plural.as_str()).collect();
     assert_eq!(names, ["clients", "contracts", "deals", "platforms", "services", "subservices"]);
 }
 
 #[test]
 fn the_client_has_exactly_its_fields() {
-    let catalog = Catalog::built_in(&PlainDialect::alone()).expect("they fit");
+    let catalog = Catalog::built_in(&PlainAdapter::alone()).expect("they fit");
     let client = catalog.named("client").expect("it ships");
     let fields: Vec<String> = client
         .fields
@@ -101,7 +101,7 @@ fn a_bad_field_is_refused_with_its_line_and_reason() {
 fn two_files_cannot_claim_one_name() {
     let file = |name: &str| DefinitionFile { name: name.to_owned(), text: GOOD.to_owned() };
     let error =
-        Catalog::load(&[file("a.toml"), file("b.toml")], &PlainDialect::alone()).map(|_| ()).expect_err("refused");
+        Catalog::load(&[file("a.toml"), file("b.toml")], &PlainAdapter::alone()).map(|_| ()).expect_err("refused");
     assert_eq!(error.to_string(), "b.toml:1: `Thing__c` is claimed by a.toml already");
 }
 
@@ -109,15 +109,15 @@ fn two_files_cannot_claim_one_name() {
 fn an_object_without_a_definition_has_an_open_shape_under_its_lowercase_name() {
     use annals_domain::identity::{EntityName, Provider};
     let catalog = load(GOOD).expect("it fits");
-    let shape = catalog.shape(Provider::Salesforce, &EntityName::new("Contact"));
-    assert_eq!(shape.aggregate_type().as_str(), "contact");
-    assert!(shape.definition().is_none());
+    let schema = catalog.schema(Provider::Salesforce, &EntityName::new("Contact"));
+    assert_eq!(schema.aggregate_type().as_str(), "contact");
+    assert!(schema.definition().is_none());
     assert_eq!(FieldType::Decimal.as_str(), "decimal");
 }
 
 #[test]
 fn the_definitions_that_ship_are_those_of_their_files() {
-    let dialects = PlainDialect::alone();
+    let adapters = PlainAdapter::alone();
     let mut files: Vec<_> =
         std::fs::read_dir("entities").expect("the folder").map(|entry| entry.expect("a file").path()).collect();
     files.sort();
@@ -125,8 +125,8 @@ fn the_definitions_that_ship_are_those_of_their_files() {
         name: path.file_name().expect("a name").to_string_lossy().into_owned(),
         text: std::fs::read_to_string(path).expect("a text"),
     };
-    let read = Catalog::load(&files.iter().map(file).collect::<Vec<_>>(), &dialects).expect("they fit");
-    let built_in = Catalog::built_in(&dialects).expect("they fit");
+    let read = Catalog::load(&files.iter().map(file).collect::<Vec<_>>(), &adapters).expect("they fit");
+    let built_in = Catalog::built_in(&adapters).expect("they fit");
     assert_eq!(built_in.definitions(), read.definitions());
     assert_eq!(read.definitions().len(), files.len());
 }

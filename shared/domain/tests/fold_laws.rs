@@ -3,12 +3,12 @@
 
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::{Change, Content, Lifecycle, Write};
-use annals_domain::definition::Shape;
+use annals_domain::definition::EntitySchema;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::mapping::{map, map_again};
 use annals_domain::path::Path;
 use annals_domain::position::{EventId, Position, Rank, Version};
-use annals_domain::testing::{PlainDialect, at, given_as};
+use annals_domain::testing::{PlainAdapter, at, given_as};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -64,9 +64,14 @@ fn change() -> impl Strategy<Value = Change> {
                 writes.into_iter().map(|(path, content)| Write { path: Path::new(PATHS[path]), content }).collect();
             // Like a real one, the id follows from what the change says.
             let event_id = EventId::of(&[&format!("{seconds} {rank:?} {sequence} {lifecycle:?} {is_base} {writes:?}")]);
-            let position =
-                Position { instant: at(seconds), rank, commit_number: None, sequence_number: Some(sequence), event_id };
-            Change { position, lifecycle, is_base, creation: None, writes, asks_hydration: None }
+            let position = Position {
+                timestamp: at(seconds),
+                rank,
+                commit_number: None,
+                sequence_number: Some(sequence),
+                event_id,
+            };
+            Change { position, lifecycle, is_base, creation: None, writes, asks_refetch: None }
         },
     )
 }
@@ -108,16 +113,16 @@ proptest! {
     fn mapping_again_gives_what_mapping_the_whole_gives(
         (before, behind) in (proptest::collection::vec(change(), 1..8), proptest::collection::vec(change(), 0..8))
     ) {
-        let dialects = PlainDialect::alone();
-        let dialect = dialects.get(Provider::Salesforce).expect("the plain dialect");
-        for shape in [given_as(DEFINITION, []).shape(), Shape::Open(EntityName::new("Account"))] {
+        let adapters = PlainAdapter::alone();
+        let adapter = adapters.get(Provider::Salesforce).expect("the plain adapter");
+        for schema in [given_as(DEFINITION, []).schema(), EntitySchema::Open(EntityName::new("Account"))] {
             let mut state = fold(&before);
-            let known = map(&state, &shape, &**dialect);
+            let known = map(&state, &schema, &**adapter);
             for change in &behind {
                 state.apply(Version::FIRST, change);
             }
-            let again = map_again(Some(&known), &behind, &state, &shape, &**dialect);
-            prop_assert_eq!(again, map(&state, &shape, &**dialect));
+            let again = map_again(Some(&known), &behind, &state, &schema, &**adapter);
+            prop_assert_eq!(again, map(&state, &schema, &**adapter));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The ordering rules: what arrives, what the aggregate has, and what follows.
 
-use annals_domain::change::HydrationReason::{AliveAfterDeletion, Gap, MissingBase, NotCarried, RestoredInPart};
+use annals_domain::change::RefetchReason::{AliveAfterDeletion, Gap, MissingBase, NotCarried, RestoredInPart};
 use annals_domain::testing::{created, deleted, gap, given, image, restored_in_part, restored_whole, updated};
 
 #[test]
@@ -59,7 +59,7 @@ fn late_is_fine() {
 }
 
 #[test]
-fn a_gap_asks_for_hydration_and_changes_no_field() {
+fn a_gap_asks_for_refetch_and_changes_no_field() {
     let _ = given([created(1).with("Name", "A")]).when(gap(2)).then_asks(&[Gap]).then_field("name", "A");
 }
 

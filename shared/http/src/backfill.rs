@@ -4,7 +4,7 @@
 //! what is asked twice is done once. All of it needs the admin scope.
 
 use annals_application::backfill::{Backfill, BackfillError, BackfillRequest, BackfillStatus};
-use annals_domain::finding::Finding;
+use annals_domain::validation_issue::ValidationIssue;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use crate::answer::json;
 use crate::events::{MAX_BODY_BYTES, text_of, to_its_end};
 use crate::login::Admin;
-use crate::parameters::{DayEnd, instant, no_parameters};
+use crate::parameters::{DayEnd, no_parameters, timestamp};
 use crate::problem::{Kind, Problem};
 use crate::segment::Segment;
 
@@ -105,13 +105,13 @@ fn request(body: String) -> Result<BackfillRequest, Problem> {
         .map_err(|error| Problem::new(Kind::InvalidBody, format!("the body is not JSON: {error}")))?;
     let Value::Object(members) = value else {
         let message = "the body does not fit; an object such as {\"mode\": \"full\"} would";
-        return Err(Problem::invalid(vec![Finding::new("", message)]));
+        return Err(Problem::invalid(vec![ValidationIssue::new("", message)]));
     };
     let mut reading = Reading { members: &members, errors: Vec::new() };
     let request = BackfillRequest {
         mode: reading.taken("mode", "\"full\", \"since\" or \"ids\"", |value| value.as_str().map(str::to_owned)),
-        since: reading.taken("since", "an instant such as \"2024-04-09T20:19:25Z\", or a date,", |value| {
-            instant(value.as_str()?, DayEnd::First)
+        since: reading.taken("since", "a timestamp such as \"2024-04-09T20:19:25Z\", or a date,", |value| {
+            timestamp(value.as_str()?, DayEnd::First)
         }),
         ids: reading.taken("ids", "a list of ids such as [\"0015f00002J9YYEAA3\"]", |value| {
             value.as_array()?.iter().map(|id| id.as_str().map(str::to_owned)).collect()
@@ -125,7 +125,7 @@ fn request(body: String) -> Result<BackfillRequest, Problem> {
 /// Takes a body's members one by one and gathers what is wrong with them.
 struct Reading<'a> {
     members: &'a Map<String, Value>,
-    errors: Vec<Finding>,
+    errors: Vec<ValidationIssue>,
 }
 
 impl Reading<'_> {
@@ -134,7 +134,7 @@ impl Reading<'_> {
         let value = self.members.get(name).filter(|value| !value.is_null())?;
         let taken = take(value);
         if taken.is_none() {
-            self.errors.push(Finding::new(name, format!("it does not fit; {fitting} would")));
+            self.errors.push(ValidationIssue::new(name, format!("it does not fit; {fitting} would")));
         }
         taken
     }
@@ -143,7 +143,7 @@ impl Reading<'_> {
     fn finish(mut self, request: BackfillRequest) -> Result<BackfillRequest, Problem> {
         for name in self.members.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
             let message = format!("there is no such field here; {} would fit", FIELDS.join(", "));
-            self.errors.push(Finding::new(name, message));
+            self.errors.push(ValidationIssue::new(name, message));
         }
         if self.errors.is_empty() { Ok(request) } else { Err(Problem::invalid(self.errors)) }
     }
@@ -182,7 +182,7 @@ mod tests {
         let lines: Vec<_> = problem.errors().iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(lines.join("\n"), @r#"
         mode: it does not fit; "full", "since" or "ids" would
-        since: it does not fit; an instant such as "2024-04-09T20:19:25Z", or a date, would
+        since: it does not fit; a timestamp such as "2024-04-09T20:19:25Z", or a date, would
         ids: it does not fit; a list of ids such as ["0015f00002J9YYEAA3"] would
         page_size: it does not fit; a whole number such as 50 would
         Mode: there is no such field here; mode, since, ids, page_size would fit

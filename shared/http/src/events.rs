@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use annals_application::commands::{CommandHandler, CommandMetadata, TakeError, Taken};
-use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
+use annals_domain::validation_issue::ValidationIssue;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
@@ -76,7 +76,7 @@ fn correlation_id(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let text = value.to_str().ok().filter(fits).filter(|_| values.next().is_none());
     let message = "one value of 1 to 128 visible ASCII characters would fit";
     text.map(|text| Some(text.to_owned()))
-        .ok_or_else(|| Problem::invalid(vec![Finding::new("X-Correlation-Id", message)]))
+        .ok_or_else(|| Problem::invalid(vec![ValidationIssue::new("X-Correlation-Id", message)]))
 }
 
 /// A body as text, up to the limit of its route.

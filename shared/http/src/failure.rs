@@ -10,7 +10,7 @@ use annals_application::commands::{CommandError, QuarantineError};
 use annals_application::log_chain;
 use annals_application::ports::PortError;
 use annals_application::queries::QueryError;
-use annals_domain::finding::Finding;
+use annals_domain::validation_issue::ValidationIssue;
 use axum::http::header;
 
 use crate::problem::{Kind, Problem};
@@ -47,7 +47,7 @@ impl From<QueryError> for Problem {
             QueryError::NotFound { .. } => Self::new(Kind::NotFound, error.to_string()),
             QueryError::AwaitingBase { .. } => Self::new(Kind::AwaitingBase, error.to_string()),
             QueryError::Rejected(rejected) => {
-                Self::invalid(rejected.iter().map(|no| Finding::new(&*no.field, &*no.message)).collect())
+                Self::invalid(rejected.iter().map(|no| ValidationIssue::new(&*no.field, &*no.message)).collect())
             }
             QueryError::Unreadable(_) => Self::internal(&error),
             QueryError::Port(port) => Self::of(&error, port.is_retryable()),

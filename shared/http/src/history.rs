@@ -40,8 +40,8 @@ fn history_request(parameters: &Parameters) -> Result<HistoryRequest, Problem> {
     let request = HistoryRequest {
         page: reading.number("page"),
         page_size: reading.number("page_size"),
-        from_date: reading.instant("from_date", DayEnd::First),
-        to_date: reading.instant("to_date", DayEnd::Last),
+        from_date: reading.timestamp("from_date", DayEnd::First),
+        to_date: reading.timestamp("to_date", DayEnd::Last),
         raw: reading.bool("raw").unwrap_or(false),
     };
     reading.only(&["page", "page_size", "from_date", "to_date", "raw"]);

@@ -3,8 +3,8 @@
 //! Promises that nothing is passed over: a parameter that is not asked for, comes twice, or does
 //! not fit is an error that names what would fit.
 
-use annals_domain::finding::Finding;
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
+use annals_domain::validation_issue::ValidationIssue;
 use percent_encoding::percent_decode_str;
 
 use crate::problem::{Kind, Problem};
@@ -43,7 +43,7 @@ fn pair(word: &str) -> Result<(String, String), std::str::Utf8Error> {
     Ok((decode(name)?, decode(value)?))
 }
 
-/// Which instant of a day a bare date means.
+/// Which timestamp of a day a bare date means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DayEnd {
     /// Its first millisecond.
@@ -56,7 +56,7 @@ pub(crate) enum DayEnd {
 #[derive(Debug)]
 pub(crate) struct Reading<'a> {
     parameters: &'a Parameters,
-    errors: Vec<Finding>,
+    errors: Vec<ValidationIssue>,
 }
 
 impl<'a> Reading<'a> {
@@ -86,10 +86,10 @@ impl<'a> Reading<'a> {
         self.parsed(name, "true or false", |text| text.parse().ok())
     }
 
-    /// An instant, or a day's first or last one in UTC.
-    pub(crate) fn instant(&mut self, name: &str, end: DayEnd) -> Option<Instant> {
-        let fitting = "an instant such as 2024-04-09T20:19:25Z (with %2B for a + in its offset), or a date,";
-        self.parsed(name, fitting, |text| instant(text, end))
+    /// A timestamp, or a day's first or last one in UTC.
+    pub(crate) fn timestamp(&mut self, name: &str, end: DayEnd) -> Option<Timestamp> {
+        let fitting = "a timestamp such as 2024-04-09T20:19:25Z (with %2B for a + in its offset), or a date,";
+        self.parsed(name, fitting, |text| timestamp(text, end))
     }
 
     /// What `parse` makes of a parameter; where that is nothing, `fitting` says what would do.
@@ -104,7 +104,7 @@ impl<'a> Reading<'a> {
 
     /// Notes what is wrong with a parameter.
     pub(crate) fn refuse(&mut self, name: &str, message: impl Into<String>) {
-        self.errors.push(Finding::new(name, message));
+        self.errors.push(ValidationIssue::new(name, message));
     }
 
     /// Refuses every parameter that is none of those.
@@ -132,9 +132,9 @@ pub(crate) fn no_parameters(query: Option<&str>) -> Result<(), Problem> {
     reading.finish(())
 }
 
-/// An instant, or a day's first or last one in UTC.
-pub(crate) fn instant(text: &str, end: DayEnd) -> Option<Instant> {
-    // `YYYY-MM-DD` has ten characters, and no instant is that short.
+/// A timestamp, or a day's first or last one in UTC.
+pub(crate) fn timestamp(text: &str, end: DayEnd) -> Option<Timestamp> {
+    // `YYYY-MM-DD` has ten characters, and no timestamp is that short.
     let (is_date, time) = (text.len() == 10, if end == DayEnd::First { "00:00:00" } else { "23:59:59.999" });
     if is_date { format!("{text}T{time}Z").parse().ok() } else { text.parse().ok() }
 }
@@ -169,17 +169,17 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_instant(text: &str, end: DayEnd, expected: Option<&str>) {
-        assert_eq!(instant(text, end).map(|instant| instant.to_string()).as_deref(), expected, "{text}");
+    fn check_timestamp(text: &str, end: DayEnd, expected: Option<&str>) {
+        assert_eq!(timestamp(text, end).map(|timestamp| timestamp.to_string()).as_deref(), expected, "{text}");
     }
 
     #[test]
     fn a_bare_date_is_its_first_or_last_millisecond() {
-        check_instant("2024-04-09", DayEnd::First, Some("2024-04-09T00:00:00Z"));
-        check_instant("2024-04-09", DayEnd::Last, Some("2024-04-09T23:59:59.999Z"));
-        check_instant("2024-04-09T22:00:00+02:00", DayEnd::Last, Some("2024-04-09T20:00:00Z"));
-        check_instant("2024-02-30", DayEnd::First, None);
-        check_instant("2024-04-09T22:00:00", DayEnd::First, None);
+        check_timestamp("2024-04-09", DayEnd::First, Some("2024-04-09T00:00:00Z"));
+        check_timestamp("2024-04-09", DayEnd::Last, Some("2024-04-09T23:59:59.999Z"));
+        check_timestamp("2024-04-09T22:00:00+02:00", DayEnd::Last, Some("2024-04-09T20:00:00Z"));
+        check_timestamp("2024-02-30", DayEnd::First, None);
+        check_timestamp("2024-04-09T22:00:00", DayEnd::First, None);
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
         reading.number("page");
         reading.number("page_size");
         reading.bool("raw");
-        reading.instant("from_date", DayEnd::First);
+        reading.timestamp("from_date", DayEnd::First);
         reading.only(&["page", "page_size", "raw", "from_date"]);
         let problem = reading.finish(()).unwrap_err();
         let lines: Vec<_> = problem.errors().iter().map(ToString::to_string).collect();
@@ -197,7 +197,7 @@ mod tests {
         page: `x` does not fit; a whole number such as 1 would
         page_size: it comes more than once; once would fit
         raw: `1` does not fit; true or false would
-        from_date: `yesterday` does not fit; an instant such as 2024-04-09T20:19:25Z (with %2B for a + in its offset), or a date, would
+        from_date: `yesterday` does not fit; a timestamp such as 2024-04-09T20:19:25Z (with %2B for a + in its offset), or a date, would
         other: there is no such parameter here; page, page_size, raw, from_date would fit
         ");
     }

@@ -4,7 +4,7 @@
 //! nothing of what went wrong inside: causes are logged where they are turned into a problem.
 
 use annals_application::commands::EventRead;
-use annals_domain::finding::Finding;
+use annals_domain::validation_issue::ValidationIssue;
 use axum::body::Body;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode, Uri};
@@ -92,7 +92,7 @@ pub(crate) struct Problem(Box<Content>);
 struct Content {
     kind: Kind,
     detail: String,
-    errors: Vec<Finding>,
+    errors: Vec<ValidationIssue>,
     results: Option<Vec<EventRead>>,
     header: Option<(HeaderName, HeaderValue)>,
 }
@@ -104,7 +104,7 @@ struct Members {
     status: u16,
     detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Finding>,
+    errors: Vec<ValidationIssue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     results: Option<Vec<EventRead>>,
 }
@@ -116,13 +116,13 @@ impl Problem {
     }
 
     /// Parameters or headers that do not fit, each with what would.
-    pub(crate) fn invalid(errors: Vec<Finding>) -> Self {
+    pub(crate) fn invalid(errors: Vec<ValidationIssue>) -> Self {
         let detail = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         Self::new(Kind::InvalidRequest, detail).with_errors(errors)
     }
 
     /// With what is wrong, field by field.
-    pub(crate) fn with_errors(mut self, errors: Vec<Finding>) -> Self {
+    pub(crate) fn with_errors(mut self, errors: Vec<ValidationIssue>) -> Self {
         self.0.errors = errors;
         self
     }
@@ -148,7 +148,7 @@ impl Problem {
     }
 
     #[cfg(test)]
-    pub(crate) fn errors(&self) -> &[Finding] {
+    pub(crate) fn errors(&self) -> &[ValidationIssue] {
         &self.0.errors
     }
 }
@@ -158,7 +158,7 @@ impl IntoResponse for Problem {
         let Content { kind, detail, errors, results, header } = *self.0;
         let (status, r#type, title) = kind.parts();
         let members = Members { r#type, title, status: status.as_u16(), detail, errors, results };
-        let json = serde_json::to_vec(&members).expect("texts, numbers and instants always have a JSON form");
+        let json = serde_json::to_vec(&members).expect("texts, numbers and timestamps always have a JSON form");
         let mut response = (status, Body::from(json)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -201,7 +201,8 @@ mod tests {
 
     #[tokio::test]
     async fn errors_are_named_field_by_field() {
-        let errors = vec![Finding::new("page", "`x` does not fit"), Finding::new("sort", "`y` does not fit")];
+        let errors =
+            vec![ValidationIssue::new("page", "`x` does not fit"), ValidationIssue::new("sort", "`y` does not fit")];
         let (_, _, body) = text_of(Problem::invalid(errors)).await;
         insta::assert_snapshot!(body, @r#"{"type":"/problems/invalid-request","title":"Invalid request","status":400,"detail":"page: `x` does not fit; sort: `y` does not fit","errors":[{"field":"page","message":"`x` does not fit"},{"field":"sort","message":"`y` does not fit"}]}"#);
     }

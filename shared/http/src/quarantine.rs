@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use annals_application::commands::CommandHandler;
 use annals_application::ports::{QuarantineEntry, QuarantineState};
-use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
+use annals_domain::validation_issue::ValidationIssue;
 use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, Uri};
@@ -55,8 +55,8 @@ pub(crate) fn decisions(handler: Arc<CommandHandler>) -> Router {
 struct Entry {
     id: String,
     provider: Provider,
-    received_at: Instant,
-    errors: Vec<Finding>,
+    received_at: Timestamp,
+    errors: Vec<ValidationIssue>,
     size: u64,
     state: QuarantineState,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,7 @@
 //! Makes the tables `annals-events` and `annals-state` in DynamoDB Local, for `sam local invoke`.
 
-use annals_aws_event_store::create_table as create_events_table;
-use annals_aws_state_store::create_table as create_state_table;
+use annals_aws::event_store::create_table as create_events_table;
+use annals_aws::state_store::create_table as create_state_table;
 use annals_services::{dynamodb_endpoint, sdk_config};
 use aws_sdk_dynamodb::Client;
 

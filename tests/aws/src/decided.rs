@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use annals_application::commands::CommandMetadata;
 use annals_application::ports::{AppendError, EventStore, PortError, ReadOptions, StoredEvent};
-use annals_aws_runtime::Installation;
-use annals_domain::head::Head;
+use annals_domain::head::StreamHead;
 use annals_domain::identity::{EntityKey, Provider};
+use annals_lambda::Installation;
 use async_trait::async_trait;
 
 /// A store that takes everything, in order, and gives nothing back but heads.
@@ -17,7 +17,7 @@ struct Taking(Mutex<Taken>);
 #[derive(Default)]
 struct Taken {
     events: Vec<StoredEvent>,
-    heads: HashMap<EntityKey, Head>,
+    heads: HashMap<EntityKey, StreamHead>,
 }
 
 impl Taking {
@@ -41,7 +41,7 @@ impl EventStore for Taking {
         answers
     }
 
-    async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<Head>>, PortError> {
+    async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError> {
         Ok(self.with(|taken| keys.iter().map(|key| taken.heads.get(key).cloned()).collect()))
     }
 

@@ -1,7 +1,9 @@
-//! Support for the tests and benchmarks of the pipeline on AWS: its tables and indices on the local
-//! services, and events to write there.
+//! Support for the tests and benchmarks of the pipeline on AWS: its tables and indices on the local services,
+//! the function binaries behind a Lambda Runtime API, and the deployment template as a stack.
 //!
-//! Promises that everything is named apart from any other run's. Judges nothing.
+//! Every run uses names of its own. Nothing here asserts what the pipeline should do: the tests do.
 
 pub mod decided;
+pub mod functions;
+pub mod template;
 pub mod world;

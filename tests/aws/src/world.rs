@@ -1,11 +1,11 @@
 //! One installation on the local services: its own two tables, its own indices.
 
 use annals_application::commands::HandlerSettings;
-use annals_aws_event_store::create_table_without_stream;
-use annals_aws_read_model::{Endpoint, Refresh};
-use annals_aws_runtime::settings::{SearchSettings, Settings};
-use annals_aws_runtime::{Installation, Search};
-use annals_aws_state_store::create_table as create_state_table;
+use annals_aws::event_store::create_table_without_stream;
+use annals_aws::read_model::{Endpoint, Refresh};
+use annals_aws::state_store::create_table as create_state_table;
+use annals_lambda::settings::{SearchSettings, Settings};
+use annals_lambda::{Installation, Search};
 use annals_services::{dynamodb_endpoint, sdk_config, unique_name};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -70,7 +70,7 @@ impl World {
         let settings = Settings {
             events_table: self.events_table.clone(),
             state_table: self.state_table.clone(),
-            dialects: annals_crm::dialects(None).expect("no org is set"),
+            adapters: annals_crm::adapters(None).expect("no org is set"),
             log: "info".to_owned(),
             function_name: None,
             admin_arns: Vec::new(),

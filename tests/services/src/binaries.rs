@@ -10,15 +10,20 @@ use serde_json::Value;
 
 use crate::workspace;
 
-/// Builds these packages together, as whoever asks is built: released or not. Where each binary is, by its name.
-pub fn built(packages: &[&str]) -> BTreeMap<String, PathBuf> {
+/// Builds these packages and examples together, as whoever asks is built: released or not. Where each binary is,
+/// by its name.
+pub fn built(packages: &[&str], examples: &[&str]) -> BTreeMap<String, PathBuf> {
     let mut command = Command::new(env!("CARGO"));
     command.current_dir(workspace()).args(["build", "--quiet", "--message-format=json-render-diagnostics"]);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
+    command.arg("--bins");
     for package in packages {
         command.args(["--package", package]);
+    }
+    for example in examples {
+        command.args(["--example", example]);
     }
     for (name, _) in std::env::vars_os().filter(|(name, _)| tells_of_the_asker(&name.to_string_lossy())) {
         command.env_remove(name);

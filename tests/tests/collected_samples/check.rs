@@ -8,7 +8,7 @@ use annals_application::commands::{EventRead, Outcome};
 use annals_application::ports::QuarantineState;
 use annals_application::queries::{HistoryEvent, HistoryRequest, ListRequest};
 use annals_domain::aggregate::{Aggregate, Reading};
-use annals_domain::change::HydrationReason;
+use annals_domain::change::RefetchReason;
 use annals_domain::identity::{EntityKey, EntityName, ExternalId};
 use annals_domain::path::Path;
 use annals_tests::samples::{Run, Sample, seen};
@@ -149,7 +149,7 @@ impl Checker {
         let unknown: Vec<&str> = behind.state.unknown_paths().map(Path::as_str).collect();
         let named = row.says.iter().find_map(|says| if let Says::Unknown(names) = says { Some(*names) } else { None });
         self.expect(row, "unknown leaves", unknown, named.unwrap_or_default());
-        self.check_hydration(&behind, waits).await;
+        self.check_refetch(&behind, waits).await;
         for says in row.says {
             self.check_says(&behind, says).await;
         }
@@ -178,16 +178,16 @@ impl Checker {
         Some(Behind { row, read, key, entity, state, event })
     }
 
-    async fn check_hydration(&mut self, behind: &Behind<'_>, waits: bool) {
+    async fn check_refetch(&mut self, behind: &Behind<'_>, waits: bool) {
         let mut expected = BTreeSet::new();
-        expected.extend(waits.then_some(HydrationReason::MissingBase));
+        expected.extend(waits.then_some(RefetchReason::MissingBase));
         expected.extend(behind.row.says.iter().filter_map(|says| match says {
             Says::Asks(reason) => Some(*reason),
             _ => None,
         }));
-        let task = self.run.hydration().await.remove(&behind.key);
+        let task = self.run.refetch().await.remove(&behind.key);
         let reasons = task.map(|task| task.reasons).unwrap_or_default();
-        self.expect(behind.row, "hydration", json!(reasons), json!(expected));
+        self.expect(behind.row, "refetch", json!(reasons), json!(expected));
     }
 
     async fn check_says(&mut self, behind: &Behind<'_>, says: &Says) {

@@ -65,7 +65,7 @@ async fn totals(run: &Run, reads: &[EventRead]) -> Vec<String> {
     let expected =
         BTreeMap::from([("client", 5), ("contact", 2), ("deal", 2), ("employee__c", 2), ("event", 1), ("user", 1)]);
     check("entities", format!("{shown:?}"), &format!("{expected:?}"));
-    check("hydration tasks", run.hydration().await.len().to_string(), "13");
+    check("refetch tasks", run.refetch().await.len().to_string(), "13");
     check("jobs", run.jobs().await.len().to_string(), "1");
     let open = run.quarantine().await.into_iter().filter(|entry| entry.state == QuarantineState::Open).count();
     check("open in quarantine", open.to_string(), "5");
@@ -77,7 +77,7 @@ async fn a_second_delivery_of_all_files_changes_nothing() {
     let Some(samples) = collected() else { return };
     let mut run = Run::new().await;
     let first = run.take_all(&samples).await.concat();
-    let before = (run.entities().await, run.hydration().await, run.jobs().await, run.announced());
+    let before = (run.entities().await, run.refetch().await, run.jobs().await, run.announced());
     let second = run.take_all(&samples).await.concat();
     assert_eq!(outcomes(&second)[&Outcome::Duplicate], 32);
     for ((sample, first), second) in samples.iter().zip(&first).zip(&second) {
@@ -88,7 +88,7 @@ async fn a_second_delivery_of_all_files_changes_nothing() {
         let same = |read: &EventRead| (read.event_id, read.job_id, read.quarantine_id.clone(), read.errors.clone());
         assert_eq!((second.outcome, same(second)), (expected, same(first)), "{}", sample.name);
     }
-    assert_eq!(before, (run.entities().await, run.hydration().await, run.jobs().await, run.announced()));
+    assert_eq!(before, (run.entities().await, run.refetch().await, run.jobs().await, run.announced()));
     assert_eq!(run.quarantine().await.len(), 5);
 }
 

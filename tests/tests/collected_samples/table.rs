@@ -3,7 +3,7 @@
 //! Beside what a row says, all rows promise what [`Row`] says of its outcome.
 
 use annals_application::commands::Outcome;
-use annals_domain::change::{HydrationReason, Lifecycle};
+use annals_domain::change::{Lifecycle, RefetchReason};
 use annals_domain::event::EventType;
 
 use self::Outcome::{AwaitingBase, BackfillRequested, Ignored, Quarantined, Stored};
@@ -13,7 +13,7 @@ use EventType::{Created, Deleted, Gap, Updated};
 /// One file's outcome.
 ///
 /// A change that is stored or waits is answered with its type and version, has no errors, and its
-/// history answers. One that waits has the one warning that says so, asks for hydration for want of
+/// history answers. One that waits has the one warning that says so, asks for refetch for want of
 /// a base, and its entity is not there; one that is stored has no warning and asks for nothing. No
 /// entity has a mapping warning; nothing is unknown but what the row names. What is quarantined is
 /// kept as it came and open, and has the errors that the row names and no others.
@@ -53,7 +53,7 @@ pub(crate) enum Says {
     /// The newest word on the record's life.
     Life(Lifecycle),
     /// Why the record is to be read; more than that it waits for its base.
-    Asks(HydrationReason),
+    Asks(RefetchReason),
     /// The event's commit number, in the history.
     Commit(&'static str),
     /// The event's sequence number, in the history.
@@ -130,7 +130,7 @@ pub(crate) const TABLE: &[Row] = &[
         Writes(&[STAMP, "MailingAddress.City", "MailingAddress.Street", "OtherAddress.PostalCode"]),
         Raw("MailingAddress.Street", r#""1235 wildwood St""#),
         Unknown(&["MailingAddress.City", "OtherAddress.PostalCode"]),
-        Asks(HydrationReason::NotCarried),
+        Asks(RefetchReason::NotCarried),
         Commit("1778192987716501506"),
         Data(r#""commitNumber":1778192987716501506,"#),
     ]),
@@ -145,7 +145,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("11", AwaitingBase, "client", Gap, 1).says(&[
         Writes(&[]),
         Life(Lifecycle::Active),
-        Asks(HydrationReason::Gap),
+        Asks(RefetchReason::Gap),
         Sequence("19"),
         Commit("72784468115"),
     ]),
@@ -312,7 +312,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("49", AwaitingBase, "event", Gap, 1).says(&[
         Id("00Uxx000000fvRQEAY"),
         Writes(&[]),
-        Asks(HydrationReason::Gap),
+        Asks(RefetchReason::Gap),
         Transaction("0Mcxx000000000B"),
         At("2017-11-01T02:08:08.161Z"),
     ]),

@@ -13,11 +13,11 @@ use annals_application::projection::{
     BroadcastProjection, Pattern, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings, ReadModelProjection,
 };
 use annals_application::system::{RandomIds, SystemClock};
-use annals_domain::definition::Shape;
+use annals_domain::definition::EntitySchema;
 use annals_domain::event::DomainEvent;
-use annals_domain::head::Head;
+use annals_domain::head::StreamHead;
 use annals_domain::identity::{AggregateId, EntityKey};
-use annals_embedded::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore, TracedJobs};
+use annals_sqlite::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore, TracedJobs};
 use annals_tests::crm::{Account, Delivery};
 use annals_tests::process::TestProcess;
 use annals_tests::random::Random;
@@ -54,8 +54,8 @@ impl ReadModel for Scripted {
         Ok(refused.into_iter().filter_map(answer).collect())
     }
 
-    async fn get(&self, shape: &Shape, id: AggregateId) -> Result<Option<ReadDocument>, PortError> {
-        self.inner.get(shape, id).await
+    async fn get(&self, schema: &EntitySchema, id: AggregateId) -> Result<Option<ReadDocument>, PortError> {
+        self.inner.get(schema, id).await
     }
 
     async fn search(&self, query: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
@@ -98,7 +98,7 @@ impl EventStore for Counted {
         self.inner.append(events).await
     }
 
-    async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<Head>>, PortError> {
+    async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError> {
         self.inner.heads(keys).await
     }
 
@@ -198,7 +198,7 @@ impl Bench {
         Projector::new(
             ports,
             Arc::clone(&self.test.process.catalog),
-            self.test.process.dialects.clone(),
+            self.test.process.adapters.clone(),
             registry,
             settings,
         )
@@ -206,7 +206,7 @@ impl Bench {
 
     pub(crate) async fn document(&self, id: AggregateId) -> Option<ReadDocument> {
         let definition = self.test.process.catalog.named("client").unwrap();
-        self.read_model.get(&Shape::Defined(Arc::clone(definition)), id).await.unwrap()
+        self.read_model.get(&EntitySchema::Defined(Arc::clone(definition)), id).await.unwrap()
     }
 
     /// Every record shows as the process that stored it shows it.

@@ -69,7 +69,7 @@ async fn what_cannot_be_asked_for_is_announced_once_it_was_and_holds_up_no_other
     let gapped = vec![gapped.create(&mut random), gapped.gap(&mut random)];
     let bench = bench_of(vec![gapped, vec![plain.create(&mut random), plain.update(&mut random)]]).await;
     let by_hand = rusqlite::Connection::open(bench.test.folder().join("fresh.db")).unwrap();
-    by_hand.execute_batch("ALTER TABLE hydration_task RENAME TO away").unwrap();
+    by_hand.execute_batch("ALTER TABLE refetch_task RENAME TO away").unwrap();
     let projector = bench.shipped();
     let announced =
         || -> Vec<_> { bench.announced.events.lock().unwrap().iter().map(|event| event.entity.aggregate_id).collect() };
@@ -78,11 +78,11 @@ async fn what_cannot_be_asked_for_is_announced_once_it_was_and_holds_up_no_other
     assert_eq!((report.projected, report.parked), (1, 1));
     assert_eq!(announced(), [bench.ids[1]]);
 
-    by_hand.execute_batch("ALTER TABLE away RENAME TO hydration_task").unwrap();
+    by_hand.execute_batch("ALTER TABLE away RENAME TO refetch_task").unwrap();
     let parked = bench.state.parked(9).await.unwrap();
     assert_eq!(projector.redrive(&parked[0]).await.unwrap().projected, 1);
     assert_eq!(announced(), [bench.ids[1], bench.ids[0]]);
-    assert_eq!(bench.state.hydration_tasks(9).await.unwrap().len(), 1);
+    assert_eq!(bench.state.refetch_tasks(9).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +120,7 @@ async fn one_announcement_a_record_and_batch_covers_exactly_its_versions() {
         assert_eq!(first.entity.aggregate_id, second.entity.aggregate_id);
         let (was_new, changes) = (first.changes().to_map(), second.changes().to_map());
         assert!(was_new.values().all(|change| change["from"].is_null()), "it was new: {was_new:?}");
-        let (was, is) = (first.entity.data(&first.shape), second.entity.data(&second.shape));
+        let (was, is) = (first.entity.data(&first.schema), second.entity.data(&second.schema));
         for (field, change) in &changes {
             assert_eq!((&change["from"], &change["to"]), (&was[field], &is[field]), "{field}");
         }

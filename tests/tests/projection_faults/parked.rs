@@ -9,7 +9,7 @@ use annals_application::ports::{EventFeed, ParkedProjection, PortErrorKind};
 use annals_application::projection::{LocalPipeline, RedriveReport};
 use annals_domain::identity::AggregateId;
 use annals_domain::position::Version;
-use tokio::time::Instant as Moment;
+use tokio::time::Instant;
 
 use crate::bench::{Bench, bench};
 
@@ -60,7 +60,7 @@ async fn all_parked(records: usize) -> Bench {
 
 impl Bench {
     async fn redriven(&self) -> RedriveReport {
-        self.projector(0).redrive_parked(Moment::now() + Duration::from_secs(60)).await.unwrap()
+        self.projector(0).redrive_parked(Instant::now() + Duration::from_secs(60)).await.unwrap()
     }
 
     async fn parked(&self) -> Vec<ParkedProjection> {
@@ -87,7 +87,7 @@ async fn a_hundred_records_and_more_that_fail_again_hide_no_other() {
 async fn a_run_whose_time_is_over_leaves_the_rest_in_front() {
     let bench = all_parked(3).await;
     let before = bench.parked_ids().await;
-    let run = bench.projector(0).redrive_parked(Moment::now()).await.unwrap();
+    let run = bench.projector(0).redrive_parked(Instant::now()).await.unwrap();
     assert_eq!((run.redriven, run.still_parked), (0, 0));
     assert_eq!(bench.parked_ids().await, before);
 }

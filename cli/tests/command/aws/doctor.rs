@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use annals_application::ports::StateStore;
 use annals_application::system::SystemClock;
-use annals_aws_state_store::DynamoStateStore;
+use annals_aws::state_store::DynamoStateStore;
 use annals_domain::identity::{EntityName, Provider};
 use annals_services::{Fault, Match, Proxy, Rule, dynamodb_endpoint, moto_endpoint, opensearch_endpoints, sdk_config};
 use aws_sdk_dynamodb::types::{AttributeValue, PointInTimeRecoverySpecification, StreamSpecification};

@@ -35,8 +35,8 @@ impl Installation {
         let runtime = Runtime::new().unwrap();
         let client = Client::new(&sdk_config(dynamodb));
         let (events, state) = (unique_name("cli-events"), unique_name("cli-state"));
-        runtime.block_on(annals_aws_event_store::create_table(&client, &events)).unwrap();
-        runtime.block_on(annals_aws_state_store::create_table(&client, &state)).unwrap();
+        runtime.block_on(annals_aws::event_store::create_table(&client, &events)).unwrap();
+        runtime.block_on(annals_aws::state_store::create_table(&client, &state)).unwrap();
         let (_, opensearch) = opensearch_endpoints().remove(0);
         let prefix = format!("{}-", unique_name("cli"));
         let environment = [

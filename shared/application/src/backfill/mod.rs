@@ -12,9 +12,9 @@ mod wish;
 use std::sync::Arc;
 
 use annals_domain::definition::Catalog;
-use annals_domain::dialect::Dialects;
-use annals_domain::finding::Finding;
 use annals_domain::identity::{EntityName, Provider};
+use annals_domain::provider_adapter::ProviderAdapters;
+use annals_domain::validation_issue::ValidationIssue;
 use uuid::Uuid;
 
 pub use self::request::{BackfillRequest, LARGEST_BACKFILL_PAGE};
@@ -36,7 +36,7 @@ pub enum BackfillError {
     NoJob(String),
     /// The request does not fit.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Rejected(Vec<Finding>),
+    Rejected(Vec<ValidationIssue>),
     /// One was asked for already.
     #[error("the backfill `{id}` of `{name}` is {state}: one at a time")]
     NotEnded {
@@ -75,21 +75,26 @@ type Object = (Provider, EntityName);
 pub struct Backfill {
     state: Arc<dyn StateStore>,
     catalog: Arc<Catalog>,
-    dialects: Dialects,
+    adapters: ProviderAdapters,
     clock: Arc<dyn Clock>,
 }
 
 impl Backfill {
     /// The jobs kept in `state`.
-    pub fn new(state: Arc<dyn StateStore>, catalog: Arc<Catalog>, dialects: Dialects, clock: Arc<dyn Clock>) -> Self {
-        Self { state, catalog, dialects, clock }
+    pub fn new(
+        state: Arc<dyn StateStore>,
+        catalog: Arc<Catalog>,
+        adapters: ProviderAdapters,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { state, catalog, adapters, clock }
     }
 
     /// Asks for a backfill of the type of that name (plural, singular, or a provider's object).
     pub async fn request(&self, name: &str, request: &BackfillRequest) -> Result<BackfillStatus, BackfillError> {
         let (provider, entity_name) = one_object(name, self.objects(name).await?)?;
-        let dialect = self.dialects.get(provider).ok_or_else(|| BackfillError::UnknownType(name.to_owned()))?;
-        let (mode, page_size) = request.checked(&**dialect).map_err(BackfillError::Rejected)?;
+        let adapter = self.adapters.get(provider).ok_or_else(|| BackfillError::UnknownType(name.to_owned()))?;
+        let (mode, page_size) = request.checked(&**adapter).map_err(BackfillError::Rejected)?;
         for _ in 0..ROUNDS {
             let jobs = self.jobs_of(&[(provider, entity_name.clone())]).await?;
             if let Some(BackfillJob { id, state, .. }) = jobs.iter().find(|job| !job.state.has_ended()) {
@@ -165,8 +170,8 @@ impl Backfill {
     }
 
     fn told(&self, job: &BackfillJob) -> BackfillStatus {
-        let shape = self.catalog.shape(job.provider, &job.entity_name);
-        BackfillStatus::new(job, shape.aggregate_type())
+        let schema = self.catalog.schema(job.provider, &job.entity_name);
+        BackfillStatus::new(job, schema.aggregate_type())
     }
 
     /// The jobs of those objects, newest first.
@@ -192,7 +197,7 @@ impl Backfill {
                 asked.chain(noted).filter(|(_, object)| is_named(object)).collect()
             }
         };
-        objects.retain(|(provider, _)| self.dialects.get(*provider).is_some());
+        objects.retain(|(provider, _)| self.adapters.get(*provider).is_some());
         objects.sort();
         objects.dedup();
         if objects.is_empty() { Err(BackfillError::UnknownType(name.to_owned())) } else { Ok(objects) }
@@ -205,7 +210,7 @@ fn one_object(name: &str, objects: Vec<Object>) -> Result<Object, BackfillError>
         let names = objects.iter().map(|(provider, object)| format!("`{object}` of {provider}"));
         let names = names.collect::<Vec<_>>().join(", ");
         let message = format!("`{name}` stands for several objects; one of {names} would fit");
-        BackfillError::Rejected(vec![Finding::new("type", message)])
+        BackfillError::Rejected(vec![ValidationIssue::new("type", message)])
     })
 }
 

@@ -1,7 +1,7 @@
 //! How a backfill stands, as it is answered.
 
 use annals_domain::identity::AggregateType;
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -26,13 +26,13 @@ pub struct BackfillStatus {
     /// How many records a second it reads, where it does.
     pub rate: Option<f64>,
     /// When it is likely to end, where that can be told.
-    pub eta: Option<Instant>,
+    pub eta: Option<Timestamp>,
     /// How much of what the CRM grants it has used, from 0 to 1, where the CRM says.
     pub api_usage: Option<f64>,
     /// When the first record was asked for.
-    pub started_at: Option<Instant>,
+    pub started_at: Option<Timestamp>,
     /// When it last changed.
-    pub updated_at: Instant,
+    pub updated_at: Timestamp,
 }
 
 impl BackfillStatus {

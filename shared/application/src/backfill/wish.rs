@@ -3,7 +3,7 @@
 //! Promises that the same asked again changes nothing, so that a call whose answer was lost may be
 //! made again.
 
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
 
 use super::standing;
 use crate::ports::{BackfillJob, JobState};
@@ -31,7 +31,7 @@ impl Wish {
     }
 
     /// The job as it is asked to be; `None` where it is that already, or has ended.
-    pub(super) fn of(self, job: &BackfillJob, now: Instant) -> Option<BackfillJob> {
+    pub(super) fn of(self, job: &BackfillJob, now: Timestamp) -> Option<BackfillJob> {
         let (state, reason) = match (self, job.state) {
             (Self::Pause, JobState::Queued | JobState::Running | JobState::Waiting) => {
                 (JobState::Paused, "paused on request".to_owned())
@@ -63,7 +63,7 @@ mod tests {
     ];
 
     fn job(state: JobState) -> BackfillJob {
-        let at = Instant::from_millis(7).expect("an instant");
+        let at = Timestamp::from_millis(7).expect("a timestamp");
         BackfillJob {
             id: Uuid::nil(),
             provider: Provider::Salesforce,
@@ -82,7 +82,7 @@ mod tests {
 
     #[track_caller]
     fn check(wish: Wish, changed: [Option<JobState>; 7]) {
-        let now = Instant::from_millis(9).expect("an instant");
+        let now = Timestamp::from_millis(9).expect("a timestamp");
         for (state, expected) in ALL.into_iter().zip(changed) {
             let became = wish.of(&job(state), now);
             assert_eq!(became.as_ref().map(|job| job.state), expected, "{wish:?} of one that is {state}");

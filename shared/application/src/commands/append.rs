@@ -8,12 +8,12 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use annals_domain::event::{DomainEvent, EventType};
-use annals_domain::finding::Finding;
-use annals_domain::head::{Admission, Head, LookBack};
+use annals_domain::head::{Admission, LookBack, StreamHead};
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Position;
+use annals_domain::validation_issue::ValidationIssue;
 use std::sync::Arc;
-use tokio::time::{Instant as Moment, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::Command;
 use super::deadline::{in_time, late};
@@ -42,23 +42,23 @@ const LONGEST_OUTAGE_WAIT: Duration = Duration::from_secs(3);
 pub(super) enum Settled {
     Stored { event: Arc<DomainEvent>, awaits_base: bool },
     Duplicate,
-    Refused(Vec<Finding>),
+    Refused(Vec<ValidationIssue>),
 }
 
 /// The rounds of one call.
 pub(super) struct Rounds<'a> {
     handler: &'a CommandHandler,
     commands: &'a [Command],
-    deadline: Moment,
+    deadline: Instant,
     /// The heads as far as this call knows them.
-    working: HashMap<EntityKey, Option<Head>>,
+    working: HashMap<EntityKey, Option<StreamHead>>,
     /// Streams whose conflict's own head was tried already; the next conflict reads.
     tried: HashSet<EntityKey>,
     settled: Vec<(Pending, Settled)>,
 }
 
 impl<'a> Rounds<'a> {
-    pub(super) fn new(handler: &'a CommandHandler, commands: &'a [Command], deadline: Moment) -> Self {
+    pub(super) fn new(handler: &'a CommandHandler, commands: &'a [Command], deadline: Instant) -> Self {
         Self { handler, commands, deadline, working: HashMap::new(), tried: HashSet::new(), settled: Vec::new() }
     }
 
@@ -74,7 +74,7 @@ impl<'a> Rounds<'a> {
                 break;
             }
             let events: Vec<StoredEvent> = decided.iter().map(|(_, stored)| stored.clone()).collect();
-            let (count, asked) = (u32::try_from(events.len()).unwrap_or(u32::MAX), Moment::now());
+            let (count, asked) = (u32::try_from(events.len()).unwrap_or(u32::MAX), Instant::now());
             let answers = self.append(events).await;
             let an_append = asked.elapsed() / count.max(1);
             let mut outage = None;
@@ -144,7 +144,7 @@ impl<'a> Rounds<'a> {
         pending: Vec<Pending>,
         decided: &mut Vec<(Pending, StoredEvent)>,
     ) -> Result<(), CommandError> {
-        let mut added: HashMap<EntityKey, Vec<(Position, Head)>> = HashMap::new();
+        let mut added: HashMap<EntityKey, Vec<(Position, StreamHead)>> = HashMap::new();
         for (change, stored) in decided.iter() {
             added.entry(change.key.clone()).or_default().push((stored.event.position, stored.head.clone()));
         }
@@ -161,7 +161,7 @@ impl<'a> Rounds<'a> {
             let provider = change.incoming.metadata.provider;
             let with = Circumstances {
                 catalog: &self.handler.catalog,
-                dialect: self.handler.dialect(provider)?,
+                adapter: self.handler.adapter(provider)?,
                 now: self.handler.clock.now(),
                 command_id: command.id,
                 metadata: &command.metadata,
@@ -182,11 +182,11 @@ impl<'a> Rounds<'a> {
     async fn admit(
         &self,
         change: &Pending,
-        head: Option<&Head>,
-        added: Option<&Vec<(Position, Head)>>,
+        head: Option<&StreamHead>,
+        added: Option<&Vec<(Position, StreamHead)>>,
     ) -> Result<Admission, CommandError> {
         let position = change.incoming.change.position;
-        if let Some(answer) = Head::admit(head, &position) {
+        if let Some(answer) = StreamHead::admit(head, &position) {
             return Ok(answer);
         }
         let mut look_back = LookBack::new(position);
@@ -254,14 +254,14 @@ impl<'a> Rounds<'a> {
             }
             Err(AppendError::NotApplied(error)) if error.kind == PortErrorKind::Rejected => {
                 self.forget(&change.key);
-                Ok(Next::Settled(Settled::Refused(vec![Finding::new("", error.message)])))
+                Ok(Next::Settled(Settled::Refused(vec![ValidationIssue::new("", error.message)])))
             }
             Err(AppendError::NotApplied(error)) => Err(CommandError::Port(error)),
         }
     }
 
     /// A change that is stored, with the head that is stored there.
-    fn stored(&self, change: &Pending, stored: &StoredEvent, head: &Head) -> Next {
+    fn stored(&self, change: &Pending, stored: &StoredEvent, head: &StreamHead) -> Next {
         self.handler.keep_warm(&change.key, Some(head));
         self.handler.remember(stored, &change.incoming.change);
         let awaits_base = head.base.is_none();
@@ -277,7 +277,7 @@ impl<'a> Rounds<'a> {
     async fn wait(&self, wait: Wait, last_error: &mut Option<PortError>) -> Result<(), CommandError> {
         let jitter = self.handler.ids.fresh().as_u128() % wait.spread.as_micros().max(1);
         let wait = wait.least + Duration::from_micros(u64::try_from(jitter).unwrap_or_default());
-        if Moment::now() + wait >= self.deadline {
+        if Instant::now() + wait >= self.deadline {
             return Err(last_error.take().map_or(CommandError::Contended, CommandError::Port));
         }
         tokio::time::sleep(wait).await;

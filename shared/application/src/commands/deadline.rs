@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant as Moment, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::Command;
 use crate::ports::{PortError, PortErrorKind};
@@ -13,7 +13,7 @@ use crate::ports::{PortError, PortErrorKind};
 /// Until when a call may go on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
-    asked: Option<Moment>,
+    asked: Option<Instant>,
     otherwise: Duration,
 }
 
@@ -25,14 +25,14 @@ impl Deadline {
     }
 
     /// That of work which starts now.
-    pub(super) fn starting_now(self) -> Moment {
-        self.asked.unwrap_or_else(|| Moment::now() + self.otherwise)
+    pub(super) fn starting_now(self) -> Instant {
+        self.asked.unwrap_or_else(|| Instant::now() + self.otherwise)
     }
 }
 
 /// What work comes to that the store of that name does, until the deadline; later, a failure of that kind.
 pub(super) async fn in_time<T, E: From<PortError>>(
-    deadline: Moment,
+    deadline: Instant,
     kind: PortErrorKind,
     store: &str,
     work: impl Future<Output = Result<T, E>>,

@@ -5,15 +5,15 @@
 use std::sync::Arc;
 
 use annals_domain::definition::Catalog;
-use annals_domain::dialect::{Dialect, IncomingChange};
 use annals_domain::event::DomainEvent;
-use annals_domain::finding::Finding;
-use annals_domain::head::Head;
+use annals_domain::head::StreamHead;
 use annals_domain::identity::{AggregateId, EntityKey};
-use annals_domain::instant::Instant;
 use annals_domain::position::Version;
+use annals_domain::provider_adapter::{IncomingChange, ProviderAdapter};
 use annals_domain::services::event_type;
+use annals_domain::timestamp::Timestamp;
 use annals_domain::validation::{Subject, validate};
+use annals_domain::validation_issue::ValidationIssue;
 use uuid::Uuid;
 
 use super::CommandMetadata;
@@ -35,37 +35,37 @@ pub(super) struct Pending {
 /// What a new event is made with.
 pub(super) struct Circumstances<'a> {
     pub(super) catalog: &'a Catalog,
-    pub(super) dialect: &'a dyn Dialect,
-    pub(super) now: Instant,
+    pub(super) adapter: &'a dyn ProviderAdapter,
+    pub(super) now: Timestamp,
     pub(super) command_id: Uuid,
     pub(super) metadata: &'a CommandMetadata,
-    /// Whether an image of the same instant is stored.
+    /// Whether an image of the same timestamp is stored.
     pub(super) meets_image: bool,
 }
 
 /// The key of a change's stream.
-pub(super) fn key_of(incoming: &IncomingChange, dialect: &dyn Dialect) -> EntityKey {
+pub(super) fn key_of(incoming: &IncomingChange, adapter: &dyn ProviderAdapter) -> EntityKey {
     let metadata = &incoming.metadata;
     let object = &incoming.entity_name;
-    let aggregate_id = AggregateId::of(metadata.provider, dialect.account(), object, &metadata.external_id);
+    let aggregate_id = AggregateId::of(metadata.provider, adapter.account(), object, &metadata.external_id);
     EntityKey { entity_name: object.clone(), aggregate_id }
 }
 
 /// The event to append behind `head`, or why the change is refused.
 pub(super) fn event_behind(
-    head: Option<&Head>,
+    head: Option<&StreamHead>,
     pending: &Pending,
     with: &Circumstances<'_>,
-) -> Result<StoredEvent, Vec<Finding>> {
+) -> Result<StoredEvent, Vec<ValidationIssue>> {
     let incoming = &*pending.incoming;
-    let shape = with.catalog.shape(incoming.metadata.provider, &incoming.entity_name);
-    let subject = Subject { incoming, head, shape: &shape, dialect: with.dialect, now: with.now };
+    let schema = with.catalog.schema(incoming.metadata.provider, &incoming.entity_name);
+    let subject = Subject { incoming, head, schema: &schema, adapter: with.adapter, now: with.now };
     let report = validate(&subject);
     if !report.is_accepted() {
         return Err(report.errors);
     }
     let version = head.map_or(Version::FIRST, |head| head.version.next());
-    let recorded_at = Head::next_recorded_at(head, with.now);
+    let recorded_at = StreamHead::next_recorded_at(head, with.now);
     let event_type = event_type::label(head, incoming);
     let mut metadata = incoming.metadata.clone();
     metadata.causation_id = Some(with.command_id.to_string());
@@ -82,6 +82,6 @@ pub(super) fn event_behind(
         metadata,
         warnings: report.warnings,
     };
-    let head = Head::after(head, event_type, &incoming.change, version, recorded_at);
+    let head = StreamHead::after(head, event_type, &incoming.change, version, recorded_at);
     Ok(StoredEvent { event: Arc::new(event), head })
 }

@@ -1,10 +1,10 @@
 //! What became of one record's change: the answer's DTO, as the HTTP contract has it.
 
 use annals_domain::event::EventType;
-use annals_domain::finding::Finding;
 use annals_domain::identity::{AggregateId, AggregateType, EntityName, ExternalId, Provider};
-use annals_domain::instant::Instant;
 use annals_domain::position::{EventId, Version};
+use annals_domain::timestamp::Timestamp;
+use annals_domain::validation_issue::ValidationIssue;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -64,15 +64,15 @@ pub struct EventRead {
     /// The version it is stored at; of a duplicate null.
     pub version: Option<Version>,
     /// When the CRM committed it.
-    pub timestamp: Option<Instant>,
+    pub timestamp: Option<Timestamp>,
     /// What became of it.
     pub outcome: Outcome,
     /// Why it was refused.
-    pub errors: Vec<Finding>,
+    pub errors: Vec<ValidationIssue>,
     /// What is odd about it.
-    pub warnings: Vec<Finding>,
+    pub warnings: Vec<ValidationIssue>,
     /// When this was decided.
-    pub processed_at: Instant,
+    pub processed_at: Timestamp,
     /// The job that keeps the input of a change of a whole object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_id: Option<Uuid>,
@@ -89,7 +89,7 @@ pub struct EventRead {
 
 impl EventRead {
     /// An answer that names no record.
-    pub(super) fn of_input(provider: Provider, outcome: Outcome, processed_at: Instant) -> Self {
+    pub(super) fn of_input(provider: Provider, outcome: Outcome, processed_at: Timestamp) -> Self {
         Self {
             event_id: None,
             provider,

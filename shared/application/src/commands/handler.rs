@@ -7,14 +7,14 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use annals_crm::json;
 use annals_domain::change::Change;
 use annals_domain::definition::Catalog;
-use annals_domain::dialect::{Dialect, Dialects};
-use annals_domain::finding::Finding;
-use annals_domain::head::Head;
+use annals_domain::head::StreamHead;
 use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::position::EventId;
+use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
+use annals_domain::validation_issue::ValidationIssue;
+use annals_json as json;
 use async_trait::async_trait;
 use lru::LruCache;
 
@@ -121,12 +121,12 @@ pub struct CommandHandler {
     pub(super) store: Arc<dyn EventStore>,
     pub(super) state: Arc<dyn StateStore>,
     pub(super) catalog: Arc<Catalog>,
-    pub(super) dialects: Dialects,
+    pub(super) adapters: ProviderAdapters,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn Ids>,
     pub(super) settings: HandlerSettings,
     pub(super) quarantine: Quarantine,
-    warm: Mutex<LruCache<EntityKey, Head>>,
+    warm: Mutex<LruCache<EntityKey, StreamHead>>,
     recent: Arc<RecentChanges>,
     listener: Option<Arc<dyn AppendListener>>,
     observer: Option<Arc<dyn OutcomeObserver>>,
@@ -138,7 +138,7 @@ impl CommandHandler {
         store: Arc<dyn EventStore>,
         state: Arc<dyn StateStore>,
         catalog: Arc<Catalog>,
-        dialects: Dialects,
+        adapters: ProviderAdapters,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
         settings: HandlerSettings,
@@ -147,7 +147,7 @@ impl CommandHandler {
         let warm = Mutex::new(LruCache::new(settings.warm_heads));
         let recent = Arc::new(Mutex::new(LruCache::new(settings.recent_changes)));
         let (listener, observer) = (None, None);
-        Self { store, state, catalog, dialects, clock, ids, settings, quarantine, warm, recent, listener, observer }
+        Self { store, state, catalog, adapters, clock, ids, settings, quarantine, warm, recent, listener, observer }
     }
 
     /// With a listener that is told of appended events.
@@ -171,7 +171,7 @@ impl CommandHandler {
 
     /// The providers whose events are taken.
     pub fn providers(&self) -> impl Iterator<Item = Provider> + '_ {
-        self.dialects.iter().map(|dialect| dialect.provider())
+        self.adapters.iter().map(|adapter| adapter.provider())
     }
 
     /// The quarantine that refused inputs go to.
@@ -182,7 +182,7 @@ impl CommandHandler {
     /// The backfill jobs, those that changes ask for among them.
     pub fn backfill(&self) -> Backfill {
         let (state, catalog) = (Arc::clone(&self.state), Arc::clone(&self.catalog));
-        Backfill::new(state, catalog, self.dialects.clone(), Arc::clone(&self.clock))
+        Backfill::new(state, catalog, self.adapters.clone(), Arc::clone(&self.clock))
     }
 
     /// Takes one body: a change in any of the provider's forms, or an array of them.
@@ -253,7 +253,7 @@ impl CommandHandler {
     /// refused any more it is marked as redriven.
     pub async fn redrive(&self, id: &str) -> Result<Vec<EventRead>, super::QuarantineError> {
         let entry = self.quarantine.get(id).await?;
-        let fault = |message: String| vec![Finding::new("", message)];
+        let fault = |message: String| vec![ValidationIssue::new("", message)];
         let body = if entry.size <= MOST_REDRIVEN {
             self.quarantine.whole_body(&entry).await.map(Ok)?
         } else {
@@ -263,7 +263,7 @@ impl CommandHandler {
         let inputs = text.and_then(|text| {
             json::split(&text)
                 .map(|inputs| self.commands_of(entry.provider, &inputs, &CommandMetadata::default()))
-                .map_err(|fault| vec![Finding::new("", fault.to_string())])
+                .map_err(|fault| vec![ValidationIssue::new("", fault.to_string())])
         });
         let reads = match inputs {
             Ok(commands) => {
@@ -276,20 +276,20 @@ impl CommandHandler {
                 vec![read]
             }
         };
-        let errors: Vec<Finding> = reads.iter().flat_map(|read: &EventRead| read.errors.clone()).collect();
+        let errors: Vec<ValidationIssue> = reads.iter().flat_map(|read: &EventRead| read.errors.clone()).collect();
         self.quarantine.settle(id, Some(errors).filter(|errors| !errors.is_empty())).await?;
         Ok(reads)
     }
 
-    pub(super) fn dialect(&self, provider: Provider) -> Result<&dyn Dialect, CommandError> {
-        self.dialects.get(provider).map(|dialect| &**dialect).ok_or(CommandError::UnknownProvider(provider))
+    pub(super) fn adapter(&self, provider: Provider) -> Result<&dyn ProviderAdapter, CommandError> {
+        self.adapters.get(provider).map(|adapter| &**adapter).ok_or(CommandError::UnknownProvider(provider))
     }
 
-    pub(super) fn warm_head(&self, key: &EntityKey) -> Option<Head> {
+    pub(super) fn warm_head(&self, key: &EntityKey) -> Option<StreamHead> {
         lock(&self.warm).get(key).cloned()
     }
 
-    pub(super) fn keep_warm(&self, key: &EntityKey, head: Option<&Head>) {
+    pub(super) fn keep_warm(&self, key: &EntityKey, head: Option<&StreamHead>) {
         let mut warm = lock(&self.warm);
         match head {
             Some(head) => {

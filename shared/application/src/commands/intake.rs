@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use annals_domain::dialect::{EntityWideChange, IncomingChange, Intake};
-use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
+use annals_domain::provider_adapter::{EntityWideChange, IncomingChange, Intake};
+use annals_domain::validation_issue::ValidationIssue;
 
 use super::append::Settled;
 use super::decide::{Pending, key_of};
@@ -29,7 +29,7 @@ impl CommandHandler {
     ) -> Result<Vec<Option<EventRead>>, CommandError> {
         match &command.action {
             Action::ProcessCrmEvent { provider, raw_event } => {
-                let intake = self.dialect(*provider)?.read_input(raw_event);
+                let intake = self.adapter(*provider)?.read_input(raw_event);
                 let read = match intake {
                     Intake::Changes(changes)
                         if changes.len() > 1 && changes.len() * raw_event.len() > MOST_FANNED_OUT =>
@@ -39,13 +39,13 @@ impl CommandHandler {
                             changes.len(),
                             raw_event.len()
                         );
-                        self.refuse(*provider, raw_event, vec![Finding::new("", message)]).await?
+                        self.refuse(*provider, raw_event, vec![ValidationIssue::new("", message)]).await?
                     }
                     Intake::Changes(changes) => return self.queue(index, changes, pending),
                     Intake::EntityWide(change) => self.request_backfill(*provider, &change, raw_event).await?,
                     Intake::Ignored(word) => {
                         let mut read = EventRead::of_input(*provider, Outcome::Ignored, self.clock.now());
-                        read.warnings.push(Finding::new("", word));
+                        read.warnings.push(ValidationIssue::new("", word));
                         read
                     }
                     Intake::Malformed(errors) => self.refuse(*provider, raw_event, errors).await?,
@@ -65,8 +65,8 @@ impl CommandHandler {
         found: &FoundRecord,
         pending: &mut Vec<Pending>,
     ) -> Result<Vec<Option<EventRead>>, CommandError> {
-        let dialect = self.dialect(found.provider)?;
-        match dialect.read_image(&found.entity_name, &found.external_id, &found.image) {
+        let adapter = self.adapter(found.provider)?;
+        match adapter.read_image(&found.entity_name, &found.external_id, &found.image) {
             Ok(change) => self.queue(index, vec![change], pending),
             Err(errors) => {
                 let record = found.image.record.as_deref().unwrap_or("null");
@@ -83,7 +83,7 @@ impl CommandHandler {
     ) -> Result<Vec<Option<EventRead>>, CommandError> {
         let slots = vec![None; changes.len()];
         for (slot, incoming) in changes.into_iter().enumerate() {
-            let key = key_of(&incoming, self.dialect(incoming.metadata.provider)?);
+            let key = key_of(&incoming, self.adapter(incoming.metadata.provider)?);
             pending.push(Pending { command, slot, key, incoming: Arc::new(incoming), may_be_stored: false });
         }
         Ok(slots)
@@ -110,16 +110,21 @@ impl CommandHandler {
             started_at: None,
             updated_at: None,
         };
-        let (job_id, shape) = (job.id, self.catalog.shape(provider, &change.entity_name));
+        let (job_id, schema) = (job.id, self.catalog.schema(provider, &change.entity_name));
         self.state.add_job(job).await.map_err(CommandError::Port)?;
         let mut read = EventRead::of_input(provider, Outcome::BackfillRequested, now);
         (read.event_id, read.job_id) = (Some(change.identity), Some(job_id));
-        (read.entity_name, read.aggregate_type) = (Some(change.entity_name.clone()), Some(shape.aggregate_type()));
-        read.warnings.push(Finding::new("ChangeEventHeader.recordIds", change.reason.clone()));
+        (read.entity_name, read.aggregate_type) = (Some(change.entity_name.clone()), Some(schema.aggregate_type()));
+        read.warnings.push(ValidationIssue::new("ChangeEventHeader.recordIds", change.reason.clone()));
         Ok(read)
     }
 
-    async fn refuse(&self, provider: Provider, input: &str, errors: Vec<Finding>) -> Result<EventRead, CommandError> {
+    async fn refuse(
+        &self,
+        provider: Provider,
+        input: &str,
+        errors: Vec<ValidationIssue>,
+    ) -> Result<EventRead, CommandError> {
         let entry =
             self.quarantine.keep(provider, input.as_bytes(), errors.clone()).await.map_err(CommandError::Port)?;
         let mut read = EventRead::of_input(provider, Outcome::Quarantined, self.clock.now());
@@ -158,13 +163,13 @@ impl CommandHandler {
                 read
             }
         };
-        let shape = self.catalog.shape(provider, &incoming.entity_name);
+        let schema = self.catalog.schema(provider, &incoming.entity_name);
         read.event_id = Some(incoming.change.position.event_id);
         read.entity_name = Some(incoming.entity_name.clone());
         read.external_id = Some(incoming.metadata.external_id.clone());
-        read.aggregate_type = Some(shape.aggregate_type());
+        read.aggregate_type = Some(schema.aggregate_type());
         read.aggregate_id = Some(change.key.aggregate_id);
-        read.timestamp = Some(incoming.change.position.instant);
+        read.timestamp = Some(incoming.change.position.timestamp);
         let correlation_id = incoming.metadata.correlation_id.as_ref().or(command.metadata.correlation_id.as_ref());
         read.correlation_id = correlation_id.cloned();
         Ok(read)

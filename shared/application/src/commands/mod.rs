@@ -14,8 +14,8 @@ mod quarantine;
 
 use std::sync::Arc;
 
-use annals_domain::dialect::Image;
 use annals_domain::identity::{EntityName, ExternalId, Provider};
+use annals_domain::provider_adapter::Image;
 use uuid::Uuid;
 
 pub use self::event_read::{EventRead, Outcome};

@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
+use annals_domain::validation_issue::ValidationIssue;
 use sha2::{Digest, Sha256};
-use tokio::time::Instant as Moment;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::deadline::in_time;
@@ -61,7 +61,7 @@ impl Quarantine {
         &self,
         provider: Provider,
         body: &[u8],
-        errors: Vec<Finding>,
+        errors: Vec<ValidationIssue>,
     ) -> Result<QuarantineEntry, PortError> {
         let mut keeping = self.begin(provider);
         keeping.push(body).await?;
@@ -71,10 +71,10 @@ impl Quarantine {
     /// The same, and no longer than until the deadline.
     pub async fn keep_by(
         &self,
-        deadline: Moment,
+        deadline: Instant,
         provider: Provider,
         body: &[u8],
-        errors: Vec<Finding>,
+        errors: Vec<ValidationIssue>,
     ) -> Result<QuarantineEntry, PortError> {
         let keeping = self.keep(provider, body, errors);
         in_time(deadline, PortErrorKind::OutcomeUnknown, self.state.name(), keeping).await
@@ -139,7 +139,7 @@ impl Quarantine {
     }
 
     /// Marks an entry after it was run again: as redriven, or open still, with its new errors.
-    pub(crate) async fn settle(&self, id: &str, still: Option<Vec<Finding>>) -> Result<(), PortError> {
+    pub(crate) async fn settle(&self, id: &str, still: Option<Vec<ValidationIssue>>) -> Result<(), PortError> {
         let state = if still.is_some() { QuarantineState::Open } else { QuarantineState::Redriven };
         self.state.set_quarantine(id, state, still).await
     }
@@ -161,7 +161,7 @@ impl Quarantining<'_> {
     }
 
     /// Keeps the entry, with why its input was refused.
-    pub async fn finish(mut self, errors: Vec<Finding>) -> Result<QuarantineEntry, PortError> {
+    pub async fn finish(mut self, errors: Vec<ValidationIssue>) -> Result<QuarantineEntry, PortError> {
         if !self.pending.is_empty() {
             self.flush().await?;
         }

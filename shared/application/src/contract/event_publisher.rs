@@ -3,29 +3,29 @@
 use std::sync::Arc;
 
 use annals_domain::event::EventType;
-use annals_domain::finding::Finding;
 use annals_domain::position::{EventId, Version};
+use annals_domain::validation_issue::ValidationIssue;
 use serde_json::Value;
 
-use super::samples::{document, instant, text};
+use super::samples::{document, text, timestamp};
 use crate::ports::{Document, EventPublisher, NormalizedEntityEvent};
 
 /// An announcement of a client's change, by number.
 pub fn announcement(number: u64) -> NormalizedEntityEvent {
-    let Document { shape, entity: before, .. } = document("Client", "001", Vec::new());
+    let Document { schema, entity: before, .. } = document("Client", "001", Vec::new());
     let name = format!("Acme {number}\r\n\"é\" 🦀");
     let Document { mut entity, .. } = document("Client", "001", vec![("name", text(&name))]);
     Arc::make_mut(&mut entity).version = Version::new(number + 1);
     NormalizedEntityEvent {
         event_id: EventId::of(&["announcement", &number.to_string()]),
         event_type: EventType::Updated,
-        timestamp: instant(0),
-        shape,
+        timestamp: timestamp(0),
+        schema,
         before: Some(before),
         entity,
         from_version: Version::new(number),
         version: Version::new(number + 1),
-        validation_info: vec![Finding::new("status", "is odd")],
+        validation_info: vec![ValidationIssue::new("status", "is odd")],
         correlation_id: Some("corr".to_owned()),
     }
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use annals_domain::head::Head;
+use annals_domain::head::StreamHead;
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
 use futures::future::join_all;
 
-use super::samples::{instant, intricate_event, key, key_of, next_event, stream};
+use super::samples::{intricate_event, key, key_of, next_event, stream, timestamp};
 use crate::ports::{AppendError, Direction, EventStore, ReadOptions, StoredEvent};
 
 /// Makes a test of each rule for event stores.
@@ -158,13 +158,13 @@ pub async fn events_read_by_version_range_and_limit(store: &impl EventStore) {
     }
 }
 
-/// Time ranges are of the CRM's commit instants and include both ends.
+/// Time ranges are of the CRM's commit timestamps and include both ends.
 pub async fn events_read_by_time_range(store: &impl EventStore) {
     let key = key("a");
     append_all(store, &stream(&key, 5)).await;
     let range = |from: Option<i64>, to: Option<i64>| ReadOptions {
-        from_time: from.map(instant),
-        to_time: to.map(instant),
+        from_time: from.map(timestamp),
+        to_time: to.map(timestamp),
         ..ReadOptions::from(Version::FIRST, 9)
     };
     let table: [(ReadOptions, &[u64]); 6] = [
@@ -211,7 +211,7 @@ pub async fn heads_come_in_the_order_of_their_keys(store: &impl EventStore) {
     let asked: Vec<_> = keys.iter().chain([&keys[0], &keys[1]]).cloned().collect();
     let heads = store.heads(&asked).await.expect("the store reads");
     let head = |index: usize| index.is_multiple_of(2).then(|| streams[index / 2][1].head.clone());
-    let expected: Vec<Option<Head>> = (0..150).chain([0, 1]).map(head).collect();
+    let expected: Vec<Option<StreamHead>> = (0..150).chain([0, 1]).map(head).collect();
     assert_eq!(heads, expected);
 }
 
@@ -254,7 +254,7 @@ pub async fn no_writer_among_many_loses_an_event(store: &impl EventStore) {
 
 /// The barest retry loop: what a conflict brings is the head for the next attempt.
 async fn write_through_conflicts(store: &impl EventStore, key: &EntityKey, writer: usize) {
-    let mut head: Option<Head> = None;
+    let mut head: Option<StreamHead> = None;
     for number in 0..25 {
         loop {
             let event = next_event(key, head.as_ref(), &format!("writer {writer} event {number}"));

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::samples::instant;
+use super::samples::timestamp;
 use crate::ports::{LagNote, LagNotes};
 
 /// Makes a test of each rule for stores of lag notes.
@@ -18,7 +18,12 @@ macro_rules! lag_notes_contract {
 }
 
 fn note(worker: u128, at: i64, lag_ms: u64, waits_since: Option<i64>) -> LagNote {
-    LagNote { worker: Uuid::from_u128(worker), noted_at: instant(at), lag_ms, waits_since: waits_since.map(instant) }
+    LagNote {
+        worker: Uuid::from_u128(worker),
+        noted_at: timestamp(at),
+        lag_ms,
+        waits_since: waits_since.map(timestamp),
+    }
 }
 
 async fn noted(store: &impl LagNotes) -> Vec<LagNote> {

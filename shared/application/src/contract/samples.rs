@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use annals_domain::change::{Change, Lifecycle};
-use annals_domain::definition::{Catalog, DefinitionFile, Shape};
-use annals_domain::dialect::{Dialect, Dialects, Image, IncomingChange, Intake, UnreadableEvent};
+use annals_domain::definition::{Catalog, DefinitionFile, EntitySchema};
 use annals_domain::entity::{Entity, FieldValue};
 use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
-use annals_domain::finding::Finding;
-use annals_domain::head::Head;
+use annals_domain::head::StreamHead;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
-use annals_domain::instant::Instant;
 use annals_domain::path::Path;
 use annals_domain::position::{EventId, Position, Rank, Version};
+use annals_domain::provider_adapter::{
+    Image, IncomingChange, Intake, ProviderAdapter, ProviderAdapters, UnreadableEvent,
+};
 use annals_domain::search_text::search_text;
+use annals_domain::timestamp::Timestamp;
+use annals_domain::validation_issue::ValidationIssue;
 use serde_json::Value;
 
 use crate::ports::{Document, StoredEvent};
@@ -23,9 +25,9 @@ use crate::ports::{Document, StoredEvent};
 /// A commit number past 2^53, as newer orgs have them.
 pub const COMMIT_NUMBER: i64 = 1_778_192_987_716_501_506;
 
-/// The instant that many seconds into the samples' time.
-pub fn instant(seconds: i64) -> Instant {
-    Instant::from_millis(1_712_693_965_123 + seconds * 1000).expect("an instant of this century")
+/// The timestamp that many seconds into the samples' time.
+pub fn timestamp(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(1_712_693_965_123 + seconds * 1000).expect("a timestamp of this century")
 }
 
 /// The key of an `Account` by that external id.
@@ -44,7 +46,7 @@ pub fn key_of(object: &str, external_id: &str) -> EntityKey {
 /// A position that many seconds into the samples' time, of the event that `tag` names.
 pub fn position(seconds: i64, tag: &str) -> Position {
     Position {
-        instant: instant(seconds),
+        timestamp: timestamp(seconds),
         rank: Rank::Change,
         commit_number: Some(COMMIT_NUMBER + seconds),
         sequence_number: Some(1),
@@ -60,7 +62,7 @@ pub fn change(at: Position) -> Change {
         is_base: true,
         creation: None,
         writes: Vec::new(),
-        asks_hydration: None,
+        asks_refetch: None,
     }
 }
 
@@ -82,7 +84,7 @@ pub fn metadata() -> Metadata {
 }
 
 /// The event behind `head`, by the id that `tag` names; one second after it.
-pub fn next_event(key: &EntityKey, head: Option<&Head>, tag: &str) -> StoredEvent {
+pub fn next_event(key: &EntityKey, head: Option<&StreamHead>, tag: &str) -> StoredEvent {
     let version = head.map_or(Version::FIRST, |head| head.version.next());
     let seconds = i64::try_from(version.get()).expect("a small version");
     let at = position(seconds, tag);
@@ -93,12 +95,12 @@ pub fn next_event(key: &EntityKey, head: Option<&Head>, tag: &str) -> StoredEven
         event_type,
         version,
         position: at,
-        recorded_at: instant(seconds + 5),
+        recorded_at: timestamp(seconds + 5),
         data: format!(r#"{{"Name":"{tag}","version":{version}}}"#).into(),
         metadata: metadata(),
         warnings: Vec::new(),
     };
-    let head = Head::after(head, event_type, &change(at), version, event.recorded_at);
+    let head = StreamHead::after(head, event_type, &change(at), version, event.recorded_at);
     StoredEvent { event: Arc::new(event), head }
 }
 
@@ -115,7 +117,7 @@ pub fn stream(key: &EntityKey, length: usize) -> Vec<StoredEvent> {
 /// An event with everything in it that could be lost on the way to a store and back.
 pub fn intricate_event(key: &EntityKey) -> StoredEvent {
     let at = Position {
-        instant: instant(7),
+        timestamp: timestamp(7),
         rank: Rank::FreshImage,
         commit_number: Some(i64::MAX),
         sequence_number: Some(-1),
@@ -127,7 +129,7 @@ pub fn intricate_event(key: &EntityKey) -> StoredEvent {
         event_type: EventType::Gap,
         version: Version::FIRST,
         position: at,
-        recorded_at: instant(8),
+        recorded_at: timestamp(8),
         data: "\u{feff}{\r\n\t\"a\": 1778192987716501506,  \"b\":1.10, \"a\":\"é e\u{301} 🦀 \\u0000\"}\n ".into(),
         metadata: Metadata {
             source: Source::Backfill,
@@ -143,19 +145,20 @@ pub fn intricate_event(key: &EntityKey) -> StoredEvent {
             meets_image: true,
         },
         warnings: vec![
-            Finding::new("ChangeEventHeader.commitNumber", "is\r\nmissing"),
-            Finding::new("", "created \"twice\""),
+            ValidationIssue::new("ChangeEventHeader.commitNumber", "is\r\nmissing"),
+            ValidationIssue::new("", "created \"twice\""),
         ],
     };
     StoredEvent { head: crowded_head(&event), event: Arc::new(event) }
 }
 
-/// A head of an event, with more events at its highest instant than a head names.
-fn crowded_head(event: &DomainEvent) -> Head {
+/// A head of an event, with more events at its highest timestamp than a head names.
+fn crowded_head(event: &DomainEvent) -> StreamHead {
     let mut head = None;
     for number in 0..40 {
         let at = Position { event_id: EventId::of(&["crowd", &number.to_string()]), ..event.position };
-        head = Some(Head::after(head.as_ref(), EventType::Created, &change(at), event.version, event.recorded_at));
+        head =
+            Some(StreamHead::after(head.as_ref(), EventType::Created, &change(at), event.version, event.recorded_at));
     }
     head.expect("there was at least one event")
 }
@@ -209,15 +212,15 @@ pub fn changed_catalog() -> Catalog {
 
 /// Definitions from their texts.
 pub fn catalog_of(files: &[(&str, &str)]) -> Catalog {
-    let dialect: Arc<dyn Dialect> = Arc::new(PlainDialect(ProviderAccount::unset()));
+    let adapter: Arc<dyn ProviderAdapter> = Arc::new(PlainAdapter(ProviderAccount::unset()));
     let file = |(name, text): &(&str, &str)| DefinitionFile { name: (*name).to_owned(), text: (*text).to_owned() };
     let files: Vec<_> = files.iter().map(file).collect();
-    Catalog::load(&files, &Dialects::new([dialect])).expect("the samples' definitions load")
+    Catalog::load(&files, &ProviderAdapters::new([adapter])).expect("the samples' definitions load")
 }
 
-/// The shape of an object, by the samples' definitions.
-pub fn shape(object: &str) -> Shape {
-    catalog().shape(Provider::Salesforce, &EntityName::new(object))
+/// The schema of an object, by the samples' definitions.
+pub fn schema(object: &str) -> EntitySchema {
+    catalog().schema(Provider::Salesforce, &EntityName::new(object))
 }
 
 /// A `Thing__c` at version 1, created at second 0.
@@ -227,24 +230,24 @@ pub fn thing(id: &str, fields: Vec<(&str, FieldValue)>) -> Document {
 
 /// A record of an object at version 1, created at second 0, with its id and those fields.
 pub fn document(object: &str, id: &str, fields: Vec<(&str, FieldValue)>) -> Document {
-    let (shape, key) = (shape(object), key_of(object, id));
+    let (schema, key) = (schema(object), key_of(object, id));
     let mut all: Vec<(Arc<str>, FieldValue)> = vec![("id".into(), FieldValue::Text(id.into()))];
     all.extend(fields.into_iter().map(|(name, value)| (name.into(), value)));
     let entity = Entity {
-        aggregate_type: shape.aggregate_type(),
+        aggregate_type: schema.aggregate_type(),
         entity_name: key.entity_name,
         aggregate_id: key.aggregate_id,
         provider: Provider::Salesforce,
         external_id: ExternalId::new(id),
         version: Version::FIRST,
-        created_at: Some(instant(0)),
-        updated_at: Some(instant(0)),
+        created_at: Some(timestamp(0)),
+        updated_at: Some(timestamp(0)),
         is_deleted: false,
         fields: all,
         warnings: Vec::new(),
         unknown: Vec::new(),
     };
-    Document { search_text: search_text(&entity, &shape), shape, entity: Arc::new(entity) }
+    Document { search_text: search_text(&entity, &schema), schema, entity: Arc::new(entity) }
 }
 
 /// A text value.
@@ -252,10 +255,10 @@ pub fn text(value: &str) -> FieldValue {
     FieldValue::Text(value.into())
 }
 
-/// A dialect that knows enough to load definitions, and reads nothing.
-struct PlainDialect(ProviderAccount);
+/// An adapter that knows enough to load definitions, and reads nothing.
+struct PlainAdapter(ProviderAccount);
 
-impl Dialect for PlainDialect {
+impl ProviderAdapter for PlainAdapter {
     fn provider(&self) -> Provider {
         Provider::Salesforce
     }
@@ -285,15 +288,15 @@ impl Dialect for PlainDialect {
     }
 
     fn read_input(&self, _input: &str) -> Intake {
-        Intake::Ignored("the samples' dialect reads no input".to_owned())
+        Intake::Ignored("the samples' adapter reads no input".to_owned())
     }
 
-    fn read_image(&self, _: &EntityName, _: &ExternalId, _: &Image) -> Result<IncomingChange, Vec<Finding>> {
-        Err(vec![Finding::new("", "the samples' dialect reads no image")])
+    fn read_image(&self, _: &EntityName, _: &ExternalId, _: &Image) -> Result<IncomingChange, Vec<ValidationIssue>> {
+        Err(vec![ValidationIssue::new("", "the samples' adapter reads no image")])
     }
 
     fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent> {
-        let reason = "the samples' dialect reads no event".to_owned();
+        let reason = "the samples' adapter reads no event".to_owned();
         Err(UnreadableEvent { event_id: event.event_id(), reason })
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use annals_domain::identity::{EntityName, ExternalId, Provider};
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -71,8 +71,8 @@ pub enum BackfillMode {
     /// All of them.
     #[default]
     Full,
-    /// Those that changed at an instant or after.
-    Since(Instant),
+    /// Those that changed at a timestamp or after.
+    Since(Timestamp),
     /// Those of these ids, canonical.
     Ids(Vec<ExternalId>),
 }
@@ -128,7 +128,7 @@ pub struct BackfillJob {
     /// The input that asked for it, as it came.
     pub input: String,
     /// When it was asked for.
-    pub created_at: Instant,
+    pub created_at: Timestamp,
     /// Its state.
     pub state: JobState,
     /// Why it is in that state.
@@ -138,10 +138,10 @@ pub struct BackfillJob {
     pub counts: JobCounts,
     /// When the first record was asked for.
     #[serde(default)]
-    pub started_at: Option<Instant>,
+    pub started_at: Option<Timestamp>,
     /// When it last changed; `None`: not since it was asked for.
     #[serde(default)]
-    pub updated_at: Option<Instant>,
+    pub updated_at: Option<Timestamp>,
 }
 
 fn default_page_size() -> u32 {

@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use annals_domain::definition::Shape;
+use annals_domain::definition::EntitySchema;
 use annals_domain::entity::{Entity, EntityJson};
 use annals_domain::entity_changes::EntityChanges;
 use annals_domain::event::EventType;
-use annals_domain::finding::Finding;
 use annals_domain::identity::{AggregateId, AggregateType, ExternalId, Provider};
-use annals_domain::instant::Instant;
 use annals_domain::position::{EventId, Version};
+use annals_domain::timestamp::Timestamp;
+use annals_domain::validation_issue::ValidationIssue;
 use async_trait::async_trait;
 use serde::{Serialize, Serializer};
 
@@ -26,9 +26,9 @@ pub struct NormalizedEntityEvent {
     /// The type of the newest event in it.
     pub event_type: EventType,
     /// When the CRM committed the newest event in it.
-    pub timestamp: Instant,
-    /// The entity's shape.
-    pub shape: Shape,
+    pub timestamp: Timestamp,
+    /// The entity's schema.
+    pub schema: EntitySchema,
     /// The entity before; `None` where it did not show.
     pub before: Option<Arc<Entity>>,
     /// The entity.
@@ -38,7 +38,7 @@ pub struct NormalizedEntityEvent {
     /// The highest version it covers.
     pub version: Version,
     /// What validation found in the events it covers.
-    pub validation_info: Vec<Finding>,
+    pub validation_info: Vec<ValidationIssue>,
     /// What the newest event in it belongs together with.
     pub correlation_id: Option<String>,
 }
@@ -53,19 +53,19 @@ struct Announced<'a> {
     external_id: &'a ExternalId,
     provider: Provider,
     event_type: EventType,
-    timestamp: Instant,
+    timestamp: Timestamp,
     data: EntityJson<'a>,
     changes: EntityChanges<'a>,
     from_version: Version,
     version: Version,
-    validation_info: &'a [Finding],
+    validation_info: &'a [ValidationIssue],
     correlation_id: Option<&'a str>,
 }
 
 impl NormalizedEntityEvent {
     /// What changed, field by field.
     pub fn changes(&self) -> EntityChanges<'_> {
-        EntityChanges::between(&self.shape, self.before.as_deref(), &self.entity)
+        EntityChanges::between(&self.schema, self.before.as_deref(), &self.entity)
     }
 }
 
@@ -79,7 +79,7 @@ impl Serialize for NormalizedEntityEvent {
             provider: self.entity.provider,
             event_type: self.event_type,
             timestamp: self.timestamp,
-            data: self.entity.as_data(&self.shape),
+            data: self.entity.as_data(&self.schema),
             changes: self.changes(),
             from_version: self.from_version,
             version: self.version,

@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use annals_domain::event::DomainEvent;
-use annals_domain::head::Head;
+use annals_domain::head::StreamHead;
 use annals_domain::identity::EntityKey;
-use annals_domain::instant::Instant;
 use annals_domain::position::{EventId, Version};
+use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
 
 use super::PortError;
@@ -21,7 +21,7 @@ pub struct StoredEvent {
     /// The event.
     pub event: Arc<DomainEvent>,
     /// The head.
-    pub head: Head,
+    pub head: StreamHead,
 }
 
 /// Why an event was not appended.
@@ -34,7 +34,7 @@ pub enum AppendError {
         /// Who took it.
         event_id: EventId,
         /// The head stored there; newer events may stand behind it.
-        head: Box<Head>,
+        head: Box<StreamHead>,
     },
     /// An earlier event of its stream in the same call failed, so it was not tried.
     #[error("not tried, since an earlier event of the stream failed")]
@@ -65,9 +65,9 @@ pub struct ReadOptions {
     /// The highest version; `None`: to the end.
     pub to_version: Option<Version>,
     /// The earliest timestamp, inclusive.
-    pub from_time: Option<Instant>,
+    pub from_time: Option<Timestamp>,
     /// The latest timestamp, inclusive.
-    pub to_time: Option<Instant>,
+    pub to_time: Option<Timestamp>,
     /// The order.
     pub direction: Direction,
     /// How many events to give; fewer come only where there are no more.
@@ -105,7 +105,7 @@ pub trait EventStore: Send + Sync {
     async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>>;
 
     /// The heads of streams, consistently read; `None` for a stream without events.
-    async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<Head>>, PortError>;
+    async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError>;
 
     /// Events of one stream, consistently read.
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError>;
@@ -131,5 +131,5 @@ pub trait EventFeed: Send + Sync {
     async fn advance(&self, to: CommitPosition) -> Result<(), PortError>;
 
     /// The last commit, and when it was recorded; `None` where there is none.
-    async fn last_commit(&self) -> Result<Option<(CommitPosition, Instant)>, PortError>;
+    async fn last_commit(&self) -> Result<Option<(CommitPosition, Timestamp)>, PortError>;
 }

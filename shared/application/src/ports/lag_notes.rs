@@ -3,7 +3,7 @@
 //! Promises that a worker's newer note takes the place of its older one. Notes are told to people and
 //! decide nothing: a lost one costs an answer.
 
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -16,16 +16,16 @@ pub struct LagNote {
     /// Who: one instance of what projects.
     pub worker: Uuid,
     /// When it noted this.
-    pub noted_at: Instant,
+    pub noted_at: Timestamp,
     /// How long after their commit the last events were searchable, at most, in milliseconds.
     pub lag_ms: u64,
     /// When the oldest event that an outage keeps back was stored; `None` where none is.
-    pub waits_since: Option<Instant>,
+    pub waits_since: Option<Timestamp>,
 }
 
 impl LagNote {
     /// How far behind it is, in milliseconds: what waits grows older by itself.
-    pub fn behind_ms(&self, now: Instant) -> u64 {
+    pub fn behind_ms(&self, now: Timestamp) -> u64 {
         let waits = self.waits_since.and_then(|since| u64::try_from(now.millis() - since.millis()).ok());
         waits.unwrap_or(self.lag_ms)
     }

@@ -23,4 +23,4 @@ pub use self::projection_jobs::{JobOutcome, JobReport, ProjectionJob, Projection
 pub use self::read_model::{
     Condition, Document, EntityQuery, Filter, IndexOutcome, QueryValue, ReadDocument, ReadModel, SortKey,
 };
-pub use self::state_store::{HydrationTask, Lease, ParkedProjection, QuarantineEntry, QuarantineState, StateStore};
+pub use self::state_store::{Lease, ParkedProjection, QuarantineEntry, QuarantineState, RefetchTask, StateStore};

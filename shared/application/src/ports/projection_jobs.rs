@@ -4,9 +4,9 @@
 //! record, never what happened to it.
 
 use annals_domain::identity::EntityKey;
-use annals_domain::instant::Instant;
 use annals_domain::position::Version;
 use annals_domain::services::broadcast::BroadcastDecision;
+use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
 use serde::Serialize;
 use uuid::Uuid;
@@ -27,7 +27,7 @@ pub struct ProjectionJob {
     /// What the newest event of it belongs together with.
     pub correlation_id: Option<String>,
     /// When it was made.
-    pub created_at: Instant,
+    pub created_at: Timestamp,
 }
 
 /// What became of a job.
@@ -43,8 +43,8 @@ pub enum JobOutcome {
         /// The broadcast rule's word.
         decision: BroadcastDecision,
     },
-    /// A hydration task was asked for, or none was needed.
-    Hydration {
+    /// A refetch task was asked for, or none was needed.
+    Refetch {
         /// Whether.
         asked: bool,
     },

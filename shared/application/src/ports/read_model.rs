@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use annals_domain::definition::Shape;
+use annals_domain::definition::EntitySchema;
 use annals_domain::entity::Entity;
 use annals_domain::identity::AggregateId;
-use annals_domain::instant::Instant;
 use annals_domain::position::Version;
+use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
 use serde_json::value::RawValue;
 
@@ -18,8 +18,8 @@ use super::PortError;
 /// An entity to index.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
-    /// Its shape.
-    pub shape: Shape,
+    /// Its schema.
+    pub schema: EntitySchema,
     /// The entity.
     pub entity: Arc<Entity>,
     /// The folded text that searches look into.
@@ -43,7 +43,7 @@ pub enum QueryValue {
     /// Of a text, id or reference, or of any element of a list.
     Text(String),
     /// Of a datetime.
-    Instant(Instant),
+    Timestamp(Timestamp),
     /// Of a date, as `YYYY-MM-DD`.
     Date(String),
     /// Of a bool.
@@ -60,10 +60,10 @@ pub enum Condition {
 }
 
 /// One condition on one field. The field is a mapped field, or a system field: `aggregate_id`,
-/// `provider`, `version`, `created_at`, `updated_at`, `is_deleted` (and `id`, of an open shape).
+/// `provider`, `version`, `created_at`, `updated_at`, `is_deleted` (and `id`, of an open schema).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
-    /// The field's name; the caller has checked that the shape has it.
+    /// The field's name; the caller has checked that the schema has it.
     pub field: Arc<str>,
     /// What it must be.
     pub condition: Condition,
@@ -78,11 +78,11 @@ pub struct SortKey {
     pub descending: bool,
 }
 
-/// A query over the entities of one shape. Ties of the sort go by aggregate id, ascending.
+/// A query over the entities of one schema. Ties of the sort go by aggregate id, ascending.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EntityQuery {
-    /// The shape.
-    pub shape: Shape,
+    /// The schema.
+    pub schema: EntitySchema,
     /// All of them must hold.
     pub filters: Vec<Filter>,
     /// Folded words, each of which must occur in the search text.
@@ -114,8 +114,8 @@ pub trait ReadModel: Send + Sync {
     /// Indexes documents; one answer each, in their order.
     async fn index(&self, documents: Vec<Document>) -> Result<Vec<IndexOutcome>, PortError>;
 
-    /// One entity of a shape, deleted or not.
-    async fn get(&self, shape: &Shape, id: AggregateId) -> Result<Option<ReadDocument>, PortError>;
+    /// One entity of a schema, deleted or not.
+    async fn get(&self, schema: &EntitySchema, id: AggregateId) -> Result<Option<ReadDocument>, PortError>;
 
     /// One page of a query.
     async fn search(&self, query: &EntityQuery) -> Result<Vec<ReadDocument>, PortError>;

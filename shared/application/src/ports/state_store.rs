@@ -8,11 +8,11 @@
 use std::collections::BTreeSet;
 
 use annals_domain::aggregate::Aggregate;
-use annals_domain::change::HydrationReason;
-use annals_domain::finding::Finding;
+use annals_domain::change::RefetchReason;
 use annals_domain::identity::{EntityKey, EntityName, ExternalId, Provider};
-use annals_domain::instant::Instant;
 use annals_domain::position::Version;
+use annals_domain::timestamp::Timestamp;
+use annals_domain::validation_issue::ValidationIssue;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -21,7 +21,7 @@ use super::{BackfillJob, PortError};
 
 /// A record that is to be read from its CRM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HydrationTask {
+pub struct RefetchTask {
     /// The record.
     pub key: EntityKey,
     /// The CRM.
@@ -29,9 +29,9 @@ pub struct HydrationTask {
     /// Its id there.
     pub external_id: ExternalId,
     /// Why.
-    pub reasons: BTreeSet<HydrationReason>,
+    pub reasons: BTreeSet<RefetchReason>,
     /// When it is due.
-    pub due_at: Instant,
+    pub due_at: Timestamp,
     /// How often it was tried.
     pub attempts: u32,
 }
@@ -48,7 +48,7 @@ pub struct ParkedProjection {
     /// Why.
     pub reason: String,
     /// Since when.
-    pub parked_at: Instant,
+    pub parked_at: Timestamp,
 }
 
 /// The state of a quarantined input.
@@ -71,9 +71,9 @@ pub struct QuarantineEntry {
     /// The provider it was handed in for.
     pub provider: Provider,
     /// When it first came.
-    pub received_at: Instant,
+    pub received_at: Timestamp,
     /// Why it was refused.
-    pub errors: Vec<Finding>,
+    pub errors: Vec<ValidationIssue>,
     /// Its size in bytes.
     pub size: u64,
     /// Its state.
@@ -84,7 +84,7 @@ pub struct QuarantineEntry {
     pub chunks: u32,
 }
 
-/// The right to one piece of work, until an instant. Its name is the work's, its token the holder's.
+/// The right to one piece of work, until a timestamp. Its name is the work's, its token the holder's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     /// The work.
@@ -109,19 +109,19 @@ pub trait StateStore: Send + Sync {
 
     /// Keeps tasks, one a record: the reasons are joined with those of a task that is there, and
     /// the earlier due time and the higher number of attempts stand.
-    async fn ask_hydration(&self, tasks: Vec<HydrationTask>) -> Result<(), PortError>;
+    async fn ask_refetch(&self, tasks: Vec<RefetchTask>) -> Result<(), PortError>;
 
     /// Tasks by due time, up to `limit`.
-    async fn hydration_tasks(&self, limit: usize) -> Result<Vec<HydrationTask>, PortError>;
+    async fn refetch_tasks(&self, limit: usize) -> Result<Vec<RefetchTask>, PortError>;
 
     /// How many tasks there are, counted up to `at_most`.
-    async fn count_hydration(&self, at_most: usize) -> Result<usize, PortError>;
+    async fn count_refetch(&self, at_most: usize) -> Result<usize, PortError>;
 
     /// Removes the tasks of those records, where there are any.
-    async fn finish_hydration(&self, keys: &[EntityKey]) -> Result<(), PortError>;
+    async fn finish_refetch(&self, keys: &[EntityKey]) -> Result<(), PortError>;
 
     /// Takes one reason from the tasks of those records; a task without any left is gone.
-    async fn drop_hydration_reason(&self, keys: &[EntityKey], reason: HydrationReason) -> Result<(), PortError>;
+    async fn drop_refetch_reason(&self, keys: &[EntityKey], reason: RefetchReason) -> Result<(), PortError>;
 
     /// Remembers objects of which there are records.
     async fn note_objects(&self, objects: &[(Provider, EntityName)]) -> Result<(), PortError>;
@@ -185,26 +185,26 @@ pub trait StateStore: Send + Sync {
         &self,
         id: &str,
         state: QuarantineState,
-        errors: Option<Vec<Finding>>,
+        errors: Option<Vec<ValidationIssue>>,
     ) -> Result<(), PortError>;
 
-    /// Takes the right to a piece of work until an instant: `None` where another holds it at `now`.
+    /// Takes the right to a piece of work until a timestamp: `None` where another holds it at `now`.
     /// Its own holder may take it again.
     async fn take_lease(
         &self,
         work: &str,
         token: Uuid,
-        now: Instant,
-        until: Instant,
+        now: Timestamp,
+        until: Timestamp,
     ) -> Result<Option<Lease>, PortError>;
 
-    /// Holds it until a later instant, and keeps the checkpoint where one is given. `false`, and
+    /// Holds it until a later timestamp, and keeps the checkpoint where one is given. `false`, and
     /// nothing is kept, where the lease is no longer that token's.
     async fn keep_lease(
         &self,
         work: &str,
         token: Uuid,
-        until: Instant,
+        until: Timestamp,
         checkpoint: Option<&str>,
     ) -> Result<bool, PortError>;
 

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::Catalog;
-use annals_domain::dialect::Dialect;
 use annals_domain::entity::Entity;
 use annals_domain::event::DomainEvent;
 use annals_domain::identity::EntityKey;
 use annals_domain::mapping;
 use annals_domain::position::Version;
+use annals_domain::provider_adapter::ProviderAdapter;
 
 use super::load::{Loaded, PAGE, StateLoader, of_one_stream};
 use super::{Progress, ProjectionFailure, ReadEvent, shown};
@@ -48,24 +48,24 @@ impl BringUp<'_> {
         let Some(first) = batch.get(&lowest).map(Arc::clone) else {
             return Err(ProjectionFailure::Poison("no event to project".to_owned()));
         };
-        let dialect = self.dialect(&first)?;
-        let (below, folded) = self.state_below(key, lowest, &first, cached, dialect).await?;
+        let adapter = self.adapter(&first)?;
+        let (below, folded) = self.state_below(key, lowest, &first, cached, adapter).await?;
         let events = self.complete(key, lowest, highest, batch).await?;
-        let shape = self.catalog.shape(first.metadata.provider, &first.entity_name);
+        let schema = self.catalog.schema(first.metadata.provider, &first.entity_name);
         let Cached { mut aggregate, entity: before } = below;
         let standing = aggregate.standing();
         for read in &events {
             aggregate.apply(read.event.version, &read.change);
         }
         let changes = events.iter().map(|read| &*read.change);
-        let entity = Arc::new(mapping::map_again(before.as_deref(), changes, &aggregate, &shape, dialect));
-        Ok(Progress { shape, before, standing, after: aggregate, entity, events, folded })
+        let entity = Arc::new(mapping::map_again(before.as_deref(), changes, &aggregate, &schema, adapter));
+        Ok(Progress { schema, before, standing, after: aggregate, entity, events, folded })
     }
 
-    fn dialect(&self, event: &DomainEvent) -> Result<&dyn Dialect, ProjectionFailure> {
+    fn adapter(&self, event: &DomainEvent) -> Result<&dyn ProviderAdapter, ProjectionFailure> {
         let provider = event.metadata.provider;
-        let dialect = self.loader.dialects.get(provider).map(|dialect| &**dialect);
-        dialect.ok_or_else(|| ProjectionFailure::Poison(format!("this installation reads no {provider} events")))
+        let adapter = self.loader.adapters.get(provider).map(|adapter| &**adapter);
+        adapter.ok_or_else(|| ProjectionFailure::Poison(format!("this installation reads no {provider} events")))
     }
 
     /// The state just below `lowest`, and how many events were folded for it.
@@ -75,7 +75,7 @@ impl BringUp<'_> {
         lowest: Version,
         first: &DomainEvent,
         cached: Option<Cached>,
-        dialect: &dyn Dialect,
+        adapter: &dyn ProviderAdapter,
     ) -> Result<(Cached, u64), ProjectionFailure> {
         let below = lowest.previous();
         if let Some(cached) = cached.filter(|cached| cached.aggregate.version() == below) {
@@ -86,8 +86,8 @@ impl BringUp<'_> {
             return Ok((Cached { aggregate: fresh(), entity: None }, 0));
         }
         let Loaded { aggregate, folded } = self.loader.loaded(key, below, fresh()).await?;
-        let shape = self.catalog.shape(first.metadata.provider, &first.entity_name);
-        let entity = shown(&aggregate, &shape, dialect).map(Arc::new);
+        let schema = self.catalog.schema(first.metadata.provider, &first.entity_name);
+        let entity = shown(&aggregate, &schema, adapter).map(Arc::new);
         Ok((Cached { aggregate, entity }, folded))
     }
 
@@ -118,7 +118,7 @@ impl BringUp<'_> {
         // The id alone is no proof: another account's store may be projected by the same process.
         match recent.filter(|change| change.position == event.position) {
             Some(change) => Ok(change),
-            None => Ok(Arc::new(self.loader.dialects.read_event(event)?)),
+            None => Ok(Arc::new(self.loader.adapters.read_event(event)?)),
         }
     }
 }

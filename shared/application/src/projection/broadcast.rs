@@ -24,13 +24,13 @@ impl BroadcastProjection {
 }
 
 fn announcement(work: &Work<'_>) -> Option<NormalizedEntityEvent> {
-    let Progress { shape, before, entity, events, .. } = work.progress;
+    let Progress { schema, before, entity, events, .. } = work.progress;
     let newest = &events.last()?.event;
     Some(NormalizedEntityEvent {
         event_id: newest.event_id(),
         event_type: newest.event_type,
         timestamp: newest.timestamp(),
-        shape: shape.clone(),
+        schema: schema.clone(),
         before: before.clone(),
         entity: Arc::clone(entity),
         from_version: work.job.from_version,
@@ -55,7 +55,7 @@ impl Projection for BroadcastProjection {
                 outcomes.push(Ok(JobOutcome::AwaitsBase));
                 continue;
             }
-            let decision = decide(&progress.shape, progress.before.as_deref(), &progress.entity);
+            let decision = decide(&progress.schema, progress.before.as_deref(), &progress.entity);
             if decision == BroadcastDecision::Announced
                 && let Some(announcement) = announcement(work)
             {

@@ -7,9 +7,9 @@
 use std::num::NonZeroU64;
 
 use annals_domain::aggregate::Aggregate;
-use annals_domain::dialect::Dialects;
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
+use annals_domain::provider_adapter::ProviderAdapters;
 
 use super::ProjectionFailure;
 use crate::ports::{EventStore, PortError, PortErrorKind, ReadOptions, StateStore, StoredEvent};
@@ -32,7 +32,7 @@ pub struct StateLoader<'a> {
     /// Where snapshots are.
     pub state: &'a dyn StateStore,
     /// What events say.
-    pub dialects: &'a Dialects,
+    pub adapters: &'a ProviderAdapters,
     /// How many versions lie between two snapshots of a record.
     pub snapshot_interval: NonZeroU64,
 }
@@ -107,7 +107,7 @@ impl StateLoader<'_> {
     fn fold(&self, aggregate: &mut Aggregate, events: &[StoredEvent]) -> Result<(), ProjectionFailure> {
         let held = aggregate.version();
         for stored in events.iter().filter(|stored| stored.event.version > held) {
-            aggregate.apply(stored.event.version, &self.dialects.read_event(&stored.event)?);
+            aggregate.apply(stored.event.version, &self.adapters.read_event(&stored.event)?);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
-use tokio::time::{Duration, Instant as Moment};
+use tokio::time::{Duration, Instant};
 
 use super::Projector;
 use crate::commands::AppendListener;
@@ -82,7 +82,7 @@ impl LocalPipeline {
     /// tried and are parked still. Their cause may be gone.
     pub async fn redrive_parked(&self) -> Result<usize, PortError> {
         let _one_at_a_time = self.running.lock().await;
-        let run = self.projector.redrive_parked(Moment::now() + REDRIVING).await?;
+        let run = self.projector.redrive_parked(Instant::now() + REDRIVING).await?;
         if let Some(error) = &run.outage {
             tracing::warn!(error = %crate::log_chain(error), "parked records could not be tried");
         }

@@ -1,4 +1,4 @@
-//! Projections: from stored events to the read model, to other systems, to hydration tasks.
+//! Projections: from stored events to the read model, to other systems, to refetch tasks.
 //!
 //! Promises that every record in a batch is brought to at least its highest version there, that a
 //! record which fails by itself is parked and does not hold up others, and that no output depends
@@ -7,36 +7,36 @@
 mod bring_up;
 mod broadcast;
 mod cache;
-mod hydration;
 mod load;
 mod local;
 mod parked;
 mod projector;
 mod read_model;
 mod rebuild;
+mod refetch;
 mod registry;
 
 use std::sync::Arc;
 
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::{Change, Lifecycle};
-use annals_domain::definition::Shape;
-use annals_domain::dialect::{Dialect, UnreadableEvent};
+use annals_domain::definition::EntitySchema;
 use annals_domain::entity::Entity;
 use annals_domain::event::DomainEvent;
 use annals_domain::mapping;
 use annals_domain::position::Position;
-use annals_domain::services::hydration::Judged;
+use annals_domain::provider_adapter::{ProviderAdapter, UnreadableEvent};
+use annals_domain::services::refetch::Judged;
 use async_trait::async_trait;
 
 pub use self::broadcast::BroadcastProjection;
-pub use self::hydration::{HYDRATION_DELAY_MS, HydrationProjection};
 pub use self::load::StateLoader;
 pub use self::local::{LocalPipeline, OneBehind, PipelineError};
 pub use self::parked::{Parking, RedriveReport};
 pub use self::projector::{BatchReport, Projector, ProjectorPorts, ProjectorSettings, SNAPSHOT_INTERVAL};
 pub use self::read_model::{ReadModelProjection, document_of};
 pub use self::rebuild::{RebuildReport, StreamRebuilder, shown_document};
+pub use self::refetch::{HYDRATION_DELAY_MS, RefetchProjection};
 pub use self::registry::{InvalidPattern, Pattern, ProjectionRegistry};
 use crate::ports::{JobOutcome, PortError, ProjectionJob};
 
@@ -52,8 +52,8 @@ pub struct ReadEvent {
 /// One record's way through a batch.
 #[derive(Debug)]
 pub struct Progress {
-    /// Its shape.
-    pub shape: Shape,
+    /// Its schema.
+    pub schema: EntitySchema,
     /// Its entity before the batch; `None` where it did not show.
     pub before: Option<Arc<Entity>>,
     /// The newest word on its life before the batch, and where it stood.
@@ -69,7 +69,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// The run of events, as the hydration rules judge it.
+    /// The run of events, as the refetch rules judge it.
     pub(crate) fn judged(&self) -> Vec<Judged<'_>> {
         let run = self.events.iter().map(|read| Judged {
             event_type: read.event.event_type,
@@ -125,6 +125,6 @@ pub trait Projection: Send + Sync {
 }
 
 /// The entity of a state, where it shows: one that waits for its base does not.
-pub(crate) fn shown(aggregate: &Aggregate, shape: &Shape, dialect: &dyn Dialect) -> Option<Entity> {
-    aggregate.has_base().then(|| mapping::map(aggregate, shape, dialect))
+pub(crate) fn shown(aggregate: &Aggregate, schema: &EntitySchema, adapter: &dyn ProviderAdapter) -> Option<Entity> {
+    aggregate.has_base().then(|| mapping::map(aggregate, schema, adapter))
 }

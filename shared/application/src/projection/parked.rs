@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
-use tokio::time::Instant as Moment;
+use tokio::time::Instant;
 
 use super::ProjectionFailure;
 use super::projector::{BatchReport, Projector};
@@ -73,7 +73,7 @@ impl Projector {
 
     /// Tries each parked record once, until all had their turn, the time is over, or only outages
     /// come. Fails where what is parked cannot be listed.
-    pub async fn redrive_parked(&self, until: Moment) -> Result<RedriveReport, PortError> {
+    pub async fn redrive_parked(&self, until: Instant) -> Result<RedriveReport, PortError> {
         let (mut run, mut tried, mut in_a_row) = (RedriveReport::default(), HashSet::new(), 0);
         loop {
             let mut next = self.parked(LISTED).await?;
@@ -82,7 +82,7 @@ impl Projector {
                 return Ok(run);
             }
             for parked in next {
-                if Moment::now() >= until {
+                if Instant::now() >= until {
                     return Ok(run);
                 }
                 in_a_row = if run.count(self.redrive(&parked).await) { in_a_row + 1 } else { 0 };

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 
 use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::Catalog;
-use annals_domain::dialect::Dialects;
 use annals_domain::event::DomainEvent;
 use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_domain::position::Version;
+use annals_domain::provider_adapter::ProviderAdapters;
 use futures::StreamExt;
 use futures::future::join_all;
 
@@ -81,7 +81,7 @@ pub struct BatchReport {
 pub struct Projector {
     pub(super) ports: ProjectorPorts,
     catalog: Arc<Catalog>,
-    dialects: Dialects,
+    adapters: ProviderAdapters,
     registry: ProjectionRegistry,
     recent: Option<Arc<RecentChanges>>,
     snapshot_interval: NonZeroU64,
@@ -119,7 +119,7 @@ impl Projector {
     pub fn new(
         ports: ProjectorPorts,
         catalog: Arc<Catalog>,
-        dialects: Dialects,
+        adapters: ProviderAdapters,
         registry: ProjectionRegistry,
         settings: ProjectorSettings,
     ) -> Self {
@@ -127,7 +127,7 @@ impl Projector {
         Self {
             ports,
             catalog,
-            dialects,
+            adapters,
             registry,
             recent: None,
             snapshot_interval: settings.snapshot_interval,
@@ -195,7 +195,7 @@ impl Projector {
         StateLoader {
             store: &*self.ports.store,
             state: &*self.ports.state,
-            dialects: &self.dialects,
+            adapters: &self.adapters,
             snapshot_interval: self.snapshot_interval,
         }
     }

@@ -26,8 +26,8 @@ impl ReadModelProjection {
 /// The document of a record behind a batch; `None` where it waits for its base.
 pub fn document_of(progress: &Progress) -> Option<Document> {
     progress.after.has_base().then(|| Document {
-        search_text: search_text(&progress.entity, &progress.shape),
-        shape: progress.shape.clone(),
+        search_text: search_text(&progress.entity, &progress.schema),
+        schema: progress.schema.clone(),
         entity: Arc::clone(&progress.entity),
     })
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::Catalog;
-use annals_domain::dialect::Dialects;
 use annals_domain::identity::EntityKey;
 use annals_domain::mapping;
 use annals_domain::position::Version;
+use annals_domain::provider_adapter::ProviderAdapters;
 use annals_domain::search_text::search_text;
 
 use super::ProjectionFailure;
@@ -34,13 +34,13 @@ pub struct RebuildReport {
 pub struct StreamRebuilder {
     store: Arc<dyn EventStore>,
     catalog: Arc<Catalog>,
-    dialects: Dialects,
+    adapters: ProviderAdapters,
 }
 
 impl StreamRebuilder {
     /// From that store, by those definitions.
-    pub fn new(store: Arc<dyn EventStore>, catalog: Arc<Catalog>, dialects: Dialects) -> Self {
-        Self { store, catalog, dialects }
+    pub fn new(store: Arc<dyn EventStore>, catalog: Arc<Catalog>, adapters: ProviderAdapters) -> Self {
+        Self { store, catalog, adapters }
     }
 
     /// Folds each stream whole and indexes what shows, in one call of the read model.
@@ -88,20 +88,20 @@ impl StreamRebuilder {
                 let state = state.get_or_insert_with(|| {
                     Aggregate::new(key.clone(), event.metadata.provider, event.metadata.external_id.clone())
                 });
-                state.apply(event.version, &self.dialects.read_event(event)?);
+                state.apply(event.version, &self.adapters.read_event(event)?);
             }
             if page.len() < PAGE {
                 break;
             }
         }
-        Ok(state.and_then(|state| shown_document(&state, &self.catalog, &self.dialects)))
+        Ok(state.and_then(|state| shown_document(&state, &self.catalog, &self.adapters)))
     }
 }
 
 /// The document of a state; `None` where it waits for its base.
-pub fn shown_document(state: &Aggregate, catalog: &Catalog, dialects: &Dialects) -> Option<Document> {
-    let dialect = dialects.get(state.provider()).filter(|_| state.has_base())?;
-    let shape = catalog.shape(state.provider(), &state.key().entity_name);
-    let entity = mapping::map(state, &shape, &**dialect);
-    Some(Document { search_text: search_text(&entity, &shape), shape, entity: Arc::new(entity) })
+pub fn shown_document(state: &Aggregate, catalog: &Catalog, adapters: &ProviderAdapters) -> Option<Document> {
+    let adapter = adapters.get(state.provider()).filter(|_| state.has_base())?;
+    let schema = catalog.schema(state.provider(), &state.key().entity_name);
+    let entity = mapping::map(state, &schema, &**adapter);
+    Some(Document { search_text: search_text(&entity, &schema), schema, entity: Arc::new(entity) })
 }

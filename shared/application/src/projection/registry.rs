@@ -7,7 +7,7 @@ use std::sync::Arc;
 use annals_domain::event::EventType;
 use annals_domain::identity::AggregateType;
 
-use super::{BroadcastProjection, HydrationProjection, Projection, ReadModelProjection};
+use super::{BroadcastProjection, Projection, ReadModelProjection, RefetchProjection};
 use crate::ports::{Clock, EventPublisher, ReadModel, StateStore};
 
 /// A pattern such as `client.Deleted`, `client.*` or `*.*`.
@@ -76,10 +76,10 @@ impl ProjectionRegistry {
         state: &Arc<dyn StateStore>,
         clock: &Arc<dyn Clock>,
     ) -> Self {
-        let hydration = HydrationProjection::new(Arc::clone(state), Arc::clone(clock));
+        let refetch = RefetchProjection::new(Arc::clone(state), Arc::clone(clock));
         let quiet = Self::default()
             .register(Pattern::ALL, Arc::new(ReadModelProjection::new(Arc::clone(read_model))))
-            .register(Pattern::ALL, Arc::new(hydration));
+            .register(Pattern::ALL, Arc::new(refetch));
         match publisher {
             Some(publisher) => quiet.register(Pattern::ALL, Arc::new(BroadcastProjection::new(publisher))),
             None => quiet,

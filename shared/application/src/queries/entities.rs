@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use annals_domain::definition::{Catalog, Shape};
-use annals_domain::dialect::Dialects;
+use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, Provider};
+use annals_domain::provider_adapter::ProviderAdapters;
 use annals_domain::search_text::query_words;
 use uuid::Uuid;
 
@@ -60,7 +60,7 @@ pub enum QueryError {
     Rejected(Vec<Rejected>),
     /// A stored event cannot be read.
     #[error("a stored event cannot be read")]
-    Unreadable(#[source] annals_domain::dialect::UnreadableEvent),
+    Unreadable(#[source] annals_domain::provider_adapter::UnreadableEvent),
     /// A store failed.
     #[error("the query could not be answered")]
     Port(#[from] PortError),
@@ -99,8 +99,8 @@ pub struct Found {
 /// An id as a request gives it, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
-    /// The shape of its type.
-    pub shape: Shape,
+    /// The schema of its type.
+    pub schema: EntitySchema,
     /// The stream it may have, one a provider's object of the type.
     pub keys: Vec<EntityKey>,
 }
@@ -110,13 +110,13 @@ pub struct Lookup {
 pub struct EntityQueries {
     pub(super) ports: QueryPorts,
     pub(super) catalog: Arc<Catalog>,
-    pub(super) dialects: Dialects,
+    pub(super) adapters: ProviderAdapters,
 }
 
 impl EntityQueries {
     /// Over these ports.
-    pub fn new(ports: QueryPorts, catalog: Arc<Catalog>, dialects: Dialects) -> Self {
-        Self { ports, catalog, dialects }
+    pub fn new(ports: QueryPorts, catalog: Arc<Catalog>, adapters: ProviderAdapters) -> Self {
+        Self { ports, catalog, adapters }
     }
 
     /// The definitions.
@@ -128,11 +128,11 @@ impl EntityQueries {
     pub async fn get(&self, entity_type: &str, id: &str) -> Result<ReadDocument, QueryError> {
         let lookup = self.lookup(entity_type, id).await?;
         for key in &lookup.keys {
-            if let Some(document) = self.ports.read_model.get(&lookup.shape, key.aggregate_id).await? {
+            if let Some(document) = self.ports.read_model.get(&lookup.schema, key.aggregate_id).await? {
                 return Ok(document);
             }
         }
-        let aggregate_type = lookup.shape.aggregate_type().to_string();
+        let aggregate_type = lookup.schema.aggregate_type().to_string();
         let heads = self.ports.store.heads(&lookup.keys).await?;
         if heads.into_iter().flatten().any(|head| head.base.is_none()) {
             return Err(QueryError::AwaitingBase { aggregate_type, id: id.to_owned() });
@@ -154,36 +154,43 @@ impl EntityQueries {
         Ok(self.ports.read_model.count(&query).await?)
     }
 
-    /// The shape that a name stands for: a definition's, or an object's of which there are records.
-    pub async fn shape(&self, name: &str) -> Result<Shape, QueryError> {
+    /// The schema that a name stands for: a definition's, or an object's of which there are records.
+    pub async fn schema(&self, name: &str) -> Result<EntitySchema, QueryError> {
         if let Some(definition) = self.catalog.named(name) {
-            return Ok(Shape::Defined(Arc::clone(definition)));
+            return Ok(EntitySchema::Defined(Arc::clone(definition)));
         }
         let objects = self.ports.state.noted_objects().await?;
         let is_named = |object: &EntityName| object.as_str() == name || object.as_str().to_lowercase() == name;
         let found = objects.into_iter().find(|(_, object)| is_named(object));
-        found.map(|(_, object)| Shape::Open(object)).ok_or_else(|| QueryError::UnknownType(name.to_owned()))
+        found.map(|(_, object)| EntitySchema::Open(object)).ok_or_else(|| QueryError::UnknownType(name.to_owned()))
     }
 
     /// The streams that an id may mean.
     pub async fn lookup(&self, entity_type: &str, id: &str) -> Result<Lookup, QueryError> {
-        let shape = self.shape(entity_type).await?;
-        let objects = self.objects(&shape);
+        let schema = self.schema(entity_type).await?;
+        let objects = self.objects(&schema);
         let keys = match Uuid::parse_str(id) {
             Ok(uuid) => objects.into_iter().map(|(_, object)| key(object, AggregateId::from_uuid(uuid))).collect(),
             Err(_) => self.keys_of_external(&objects, id),
         };
         if keys.is_empty() {
-            return Err(QueryError::NotFound { aggregate_type: shape.aggregate_type().to_string(), id: id.to_owned() });
+            return Err(QueryError::NotFound {
+                aggregate_type: schema.aggregate_type().to_string(),
+                id: id.to_owned(),
+            });
         }
-        Ok(Lookup { shape, keys })
+        Ok(Lookup { schema, keys })
     }
 
-    /// The objects of a shape: a definition's, or its own for every provider there is.
-    fn objects(&self, shape: &Shape) -> Vec<(Provider, EntityName)> {
-        match shape {
-            Shape::Defined(definition) => definition.objects.iter().map(|(p, object)| (*p, object.clone())).collect(),
-            Shape::Open(object) => self.dialects.iter().map(|dialect| (dialect.provider(), object.clone())).collect(),
+    /// The objects of a schema: a definition's, or its own for every provider there is.
+    fn objects(&self, schema: &EntitySchema) -> Vec<(Provider, EntityName)> {
+        match schema {
+            EntitySchema::Defined(definition) => {
+                definition.objects.iter().map(|(p, object)| (*p, object.clone())).collect()
+            }
+            EntitySchema::Open(object) => {
+                self.adapters.iter().map(|adapter| (adapter.provider(), object.clone())).collect()
+            }
         }
     }
 
@@ -192,22 +199,22 @@ impl EntityQueries {
         let named = id.split_once(':').and_then(|(name, id)| Some((name.parse::<Provider>().ok()?, id)));
         let (only, id) = named.map_or((None, id), |(provider, id)| (Some(provider), id));
         let of = |(provider, object): &(Provider, EntityName)| {
-            let dialect = self.dialects.get(*provider).filter(|_| only.is_none_or(|only| only == *provider))?;
-            let external = dialect.canonical_id(id)?;
-            let aggregate_id = AggregateId::of(*provider, dialect.account(), object, &external);
+            let adapter = self.adapters.get(*provider).filter(|_| only.is_none_or(|only| only == *provider))?;
+            let external = adapter.canonical_id(id)?;
+            let aggregate_id = AggregateId::of(*provider, adapter.account(), object, &external);
             Some(key(object.clone(), aggregate_id))
         };
         objects.iter().filter_map(of).collect()
     }
 
     async fn query(&self, entity_type: &str, request: &ListRequest) -> Result<(EntityQuery, u64), QueryError> {
-        let shape = self.shape(entity_type).await?;
+        let schema = self.schema(entity_type).await?;
         let mut rejected = Vec::new();
         let mut filters = Vec::new();
         for (field, value) in &request.equals {
-            filter_by(&shape, field, value).map_or_else(|no| rejected.push(no), |filter| filters.push(filter));
+            filter_by(&schema, field, value).map_or_else(|no| rejected.push(no), |filter| filters.push(filter));
         }
-        let sort = sort_by(&shape, request.sort.as_deref().unwrap_or(DEFAULT_SORT));
+        let sort = sort_by(&schema, request.sort.as_deref().unwrap_or(DEFAULT_SORT));
         let sort = sort.unwrap_or_else(|no| {
             rejected.push(no);
             Vec::new()
@@ -225,7 +232,7 @@ impl EntityQueries {
         let asks_deleted = filters.iter().any(|filter| &*filter.field == "is_deleted");
         let words = request.search_term.as_deref().map(query_words).unwrap_or_default();
         let include_deleted = request.include_deleted || asks_deleted;
-        Ok((EntityQuery { shape, filters, words, include_deleted, sort, offset, limit }, page))
+        Ok((EntityQuery { schema, filters, words, include_deleted, sort, offset, limit }, page))
     }
 }
 

@@ -1,11 +1,11 @@
 //! From a reader's `field` and `value` to a typed condition.
 //!
-//! Promises that what it lets through fits the shape: the read model need not check again.
+//! Promises that what it lets through fits the schema: the read model need not check again.
 
 use std::sync::Arc;
 
-use annals_domain::definition::{FieldType, Shape};
-use annals_domain::instant::Instant;
+use annals_domain::definition::{EntitySchema, FieldType};
+use annals_domain::timestamp::Timestamp;
 use jiff::civil::Date;
 
 use crate::ports::{Condition, Filter, QueryValue, SortKey};
@@ -38,16 +38,16 @@ const SYSTEM: [(&str, FieldType); 6] = [
 ];
 
 /// The type of a field that a query may name.
-fn field_type(shape: &Shape, name: &str) -> Option<FieldType> {
-    let defined = shape.definition().and_then(|definition| definition.field(name)).map(|field| field.field_type);
-    let open_id = (shape.definition().is_none() && name == "id").then_some(FieldType::Id);
+fn field_type(schema: &EntitySchema, name: &str) -> Option<FieldType> {
+    let defined = schema.definition().and_then(|definition| definition.field(name)).map(|field| field.field_type);
+    let open_id = (schema.definition().is_none() && name == "id").then_some(FieldType::Id);
     let system = SYSTEM.iter().find(|(system, _)| *system == name).map(|(_, t)| *t);
     defined.or(open_id).or(system)
 }
 
 /// The names a query may use.
-fn names(shape: &Shape) -> String {
-    let defined = shape.definition().map(|d| d.fields.iter().map(|field| field.name.to_string()).collect());
+fn names(schema: &EntitySchema) -> String {
+    let defined = schema.definition().map(|d| d.fields.iter().map(|field| field.name.to_string()).collect());
     let mut names: Vec<String> = defined.unwrap_or_else(|| vec!["id".to_owned()]);
     names.extend(SYSTEM.iter().map(|(name, _)| (*name).to_owned()));
     names.sort();
@@ -55,29 +55,29 @@ fn names(shape: &Shape) -> String {
     names.join(", ")
 }
 
-fn known(shape: &Shape, name: &str) -> Result<FieldType, Rejected> {
-    field_type(shape, name).ok_or_else(|| {
-        let message = format!("a {} has no such field; it has {}", shape.aggregate_type(), names(shape));
+fn known(schema: &EntitySchema, name: &str) -> Result<FieldType, Rejected> {
+    field_type(schema, name).ok_or_else(|| {
+        let message = format!("a {} has no such field; it has {}", schema.aggregate_type(), names(schema));
         Rejected::new(name, message)
     })
 }
 
 /// The filter `name = value`.
-pub fn filter_by(shape: &Shape, name: &str, value: &str) -> Result<Filter, Rejected> {
-    let field_type = known(shape, name)?;
+pub fn filter_by(schema: &EntitySchema, name: &str, value: &str) -> Result<Filter, Rejected> {
+    let field_type = known(schema, name)?;
     let value = query_value(field_type, value)
         .ok_or_else(|| Rejected::new(name, format!("`{value}` does not fit; {}", example(field_type))))?;
     Ok(Filter { field: Arc::from(name), condition: Condition::Equals(value) })
 }
 
 /// The sort that a comma-separated list of fields names, `-` for descending.
-pub(super) fn sort_by(shape: &Shape, fields: &str) -> Result<Vec<SortKey>, Rejected> {
+pub(super) fn sort_by(schema: &EntitySchema, fields: &str) -> Result<Vec<SortKey>, Rejected> {
     let key = |word: &str| {
         let (name, descending) = word.strip_prefix('-').map_or((word, false), |name| (name, true));
-        match field_type(shape, name) {
+        match field_type(schema, name) {
             Some(FieldType::List) => Err(Rejected::new("sort", format!("`{name}` is a list, which has no order"))),
             Some(_) => Ok(SortKey { field: Arc::from(name), descending }),
-            None => known(shape, name)
+            None => known(schema, name)
                 .map(|_| SortKey { field: Arc::from(name), descending })
                 .map_err(|rejected| Rejected::new("sort", rejected.to_string())),
         }
@@ -90,7 +90,7 @@ fn query_value(field_type: FieldType, value: &str) -> Option<QueryValue> {
         FieldType::Id | FieldType::Reference | FieldType::String | FieldType::List => {
             QueryValue::Text(value.to_owned())
         }
-        FieldType::Datetime => QueryValue::Instant(value.parse::<Instant>().ok()?),
+        FieldType::Datetime => QueryValue::Timestamp(value.parse::<Timestamp>().ok()?),
         // A day and a time is no day: the rest of it would be dropped in silence.
         FieldType::Date => QueryValue::Date(value.parse::<Date>().ok().filter(|_| value.len() == 10)?.to_string()),
         FieldType::Bool => QueryValue::Bool(value.parse().ok()?),
@@ -105,7 +105,7 @@ fn query_value(field_type: FieldType, value: &str) -> Option<QueryValue> {
 fn example(field_type: FieldType) -> &'static str {
     match field_type {
         FieldType::Id | FieldType::Reference | FieldType::String | FieldType::List => "a text would",
-        FieldType::Datetime => "an instant such as 2024-04-09T20:19:25Z would",
+        FieldType::Datetime => "a timestamp such as 2024-04-09T20:19:25Z would",
         FieldType::Date => "a date such as 2024-04-09 would",
         FieldType::Bool => "true or false would",
         FieldType::Number | FieldType::Decimal => "a number such as 12.5 would",

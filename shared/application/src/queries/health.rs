@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use annals_domain::definition::{Catalog, Shape};
+use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::identity::{AggregateId, EntityName};
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
 use serde::Serialize;
 use tokio::sync::Mutex;
@@ -68,21 +68,21 @@ pub struct PortsHealth {
     state: Arc<dyn StateStore>,
     read_model: Arc<dyn ReadModel>,
     clock: Arc<dyn Clock>,
-    /// A shape to ask the read model for.
-    shape: Shape,
+    /// A schema to ask the read model for.
+    schema: EntitySchema,
     /// For how long a report is given again, in milliseconds.
     kept_ms: i64,
     /// The last report, and when it was made.
-    last: Mutex<Option<(Instant, HealthReport)>>,
+    last: Mutex<Option<(Timestamp, HealthReport)>>,
 }
 
 impl PortsHealth {
     /// Over these ports.
     pub fn new(ports: &QueryPorts, lag: LagSource, clock: Arc<dyn Clock>, catalog: &Catalog) -> Self {
-        let shape = catalog.definitions().first().map(|definition| Shape::Defined(Arc::clone(definition)));
-        let shape = shape.unwrap_or_else(|| Shape::Open(EntityName::new("none")));
+        let schema = catalog.definitions().first().map(|definition| EntitySchema::Defined(Arc::clone(definition)));
+        let schema = schema.unwrap_or_else(|| EntitySchema::Open(EntityName::new("none")));
         let QueryPorts { store, state, read_model } = ports.clone();
-        Self { store, lag, state, read_model, clock, shape, kept_ms: 0, last: Mutex::default() }
+        Self { store, lag, state, read_model, clock, schema, kept_ms: 0, last: Mutex::default() }
     }
 
     /// With reports that are given again for so many milliseconds.
@@ -94,7 +94,7 @@ impl PortsHealth {
     async fn look(&self) -> HealthReport {
         let Lag { mut dependencies, events, millis } = self.lag.look(&*self.store, self.clock.now()).await;
         let state = dependency("state_store", self.waiting().await);
-        let probe = self.read_model.get(&self.shape, nobody()).await;
+        let probe = self.read_model.get(&self.schema, nobody()).await;
         let read_model = dependency("read_model", probe.map(|_| ("it answers".to_owned(), Health::Ok)));
         dependencies.extend([state, read_model]);
         let all_ok = dependencies.iter().all(|dependency| dependency.status == Health::Ok);
@@ -106,9 +106,9 @@ impl PortsHealth {
         }
     }
 
-    /// What waits: hydration tasks, jobs, parked projections, quarantined inputs.
+    /// What waits: refetch tasks, jobs, parked projections, quarantined inputs.
     async fn waiting(&self) -> Result<(String, Health), PortError> {
-        let tasks = self.state.count_hydration(COUNTED).await?;
+        let tasks = self.state.count_refetch(COUNTED).await?;
         let jobs = self.state.count_waiting_jobs().await?;
         let parked = self.state.count_parked(COUNTED).await?;
         let (_, quarantined) = self.state.list_quarantine(Some(QuarantineState::Open), 0, 0).await?;
@@ -131,7 +131,7 @@ fn counted(count: usize) -> String {
 impl HealthCheck for PortsHealth {
     async fn check(&self) -> HealthReport {
         let mut last = self.last.lock().await;
-        let age = |made_at: &Instant| self.clock.now().millis() - made_at.millis();
+        let age = |made_at: &Timestamp| self.clock.now().millis() - made_at.millis();
         // A clock that went back says nothing of how old a report is.
         if let Some((_, report)) = last.as_ref().filter(|(made_at, _)| (0..self.kept_ms).contains(&age(made_at))) {
             return report.clone();

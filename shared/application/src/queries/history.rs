@@ -6,12 +6,12 @@
 use annals_domain::aggregate::Aggregate;
 use annals_domain::entity_changes::EntityChanges;
 use annals_domain::event::{EventType, Source};
-use annals_domain::finding::Finding;
-use annals_domain::head::Head;
+use annals_domain::head::StreamHead;
 use annals_domain::identity::EntityKey;
-use annals_domain::instant::Instant;
 use annals_domain::mapping;
 use annals_domain::position::{EventId, Position, Version};
+use annals_domain::timestamp::Timestamp;
+use annals_domain::validation_issue::ValidationIssue;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -33,9 +33,9 @@ pub struct HistoryRequest {
     /// How many a page.
     pub page_size: Option<u64>,
     /// The earliest timestamp, inclusive.
-    pub from_date: Option<Instant>,
+    pub from_date: Option<Timestamp>,
     /// The latest timestamp, inclusive.
-    pub to_date: Option<Instant>,
+    pub to_date: Option<Timestamp>,
     /// Whether the stored inputs are wanted.
     pub raw: bool,
 }
@@ -44,7 +44,7 @@ pub struct HistoryRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HistoryPosition {
     /// When the CRM committed it.
-    pub timestamp: Instant,
+    pub timestamp: Timestamp,
     /// The commit number.
     pub commit_number: Option<String>,
     /// The number inside the transaction.
@@ -61,11 +61,11 @@ pub struct HistoryEvent {
     /// What happened.
     pub event_type: EventType,
     /// When the CRM committed it.
-    pub timestamp: Instant,
+    pub timestamp: Timestamp,
     /// Its place at the source.
     pub position: HistoryPosition,
     /// When it was stored.
-    pub recorded_at: Instant,
+    pub recorded_at: Timestamp,
     /// By which way it came.
     pub source: Source,
     /// Who made the change.
@@ -79,7 +79,7 @@ pub struct HistoryEvent {
     /// The command that stored it.
     pub causation_id: Option<String>,
     /// What validation found on arrival.
-    pub warnings: Vec<Finding>,
+    pub warnings: Vec<ValidationIssue>,
     /// Whether a newer change was stored before it.
     pub late: bool,
     /// Per field, `{from, to}`: the mapped entity before and after this version.
@@ -125,7 +125,7 @@ impl EntityQueries {
         let heads = self.ports.store.heads(&lookup.keys).await?;
         let found = lookup.keys.iter().zip(heads).find_map(|(key, head)| Some((key.clone(), head?)));
         let Some((key, head)) = found else {
-            let aggregate_type = lookup.shape.aggregate_type().to_string();
+            let aggregate_type = lookup.schema.aggregate_type().to_string();
             return Err(QueryError::NotFound { aggregate_type, id: id.to_owned() });
         };
         let chosen = Chosen { request, skip: (page - 1).saturating_mul(page_size), take: page_size };
@@ -138,7 +138,7 @@ impl EntityQueries {
         &self,
         lookup: &Lookup,
         key: &EntityKey,
-        head: &Head,
+        head: &StreamHead,
         chosen: &Chosen<'_>,
     ) -> Result<(Vec<HistoryEvent>, bool), QueryError> {
         let mut state = self.state_before(key, chosen).await?;
@@ -183,18 +183,18 @@ impl EntityQueries {
     ) -> Result<Option<HistoryEvent>, QueryError> {
         let event = &stored.event;
         let metadata = &event.metadata;
-        let change = self.dialects.read_event(event).map_err(QueryError::Unreadable)?;
-        let Some(dialect) = self.dialects.get(metadata.provider) else { return Ok(None) };
+        let change = self.adapters.read_event(event).map_err(QueryError::Unreadable)?;
+        let Some(adapter) = self.adapters.get(metadata.provider) else { return Ok(None) };
         let state =
             state.get_or_insert_with(|| Aggregate::new(key.clone(), metadata.provider, metadata.external_id.clone()));
-        let (shape, dialect) = (&lookup.shape, &**dialect);
+        let (schema, adapter) = (&lookup.schema, &**adapter);
         let has_any = state.version() > Version::new(0);
-        let before = is_on_page.then(|| has_any.then(|| mapping::map(state, shape, dialect)));
+        let before = is_on_page.then(|| has_any.then(|| mapping::map(state, schema, adapter)));
         let late = state.newest().is_some_and(|newest| newest > event.position);
         state.apply(event.version, &change);
         let Some(before) = before else { return Ok(None) };
-        let after = mapping::map_again(before.as_ref(), [&change], state, shape, dialect);
-        let changes = EntityChanges::between(shape, before.as_ref(), &after).to_map();
+        let after = mapping::map_again(before.as_ref(), [&change], state, schema, adapter);
+        let changes = EntityChanges::between(schema, before.as_ref(), &after).to_map();
         let data = raw.then(|| RawValue::from_string(event.data.to_string()).ok()).flatten();
         Ok(Some(HistoryEvent {
             event_id: event.event_id(),
@@ -237,7 +237,7 @@ impl Chosen<'_> {
 
 fn position_of(position: &Position) -> HistoryPosition {
     HistoryPosition {
-        timestamp: position.instant,
+        timestamp: position.timestamp,
         commit_number: position.commit_number.map(|number| number.to_string()),
         sequence_number: position.sequence_number.map(|number| number.to_string()),
     }

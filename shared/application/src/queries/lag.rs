@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use annals_domain::identity::{EntityKey, EntityName};
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
 
 use super::health::{DependencyState, Health, dependency, nobody};
 use crate::ports::{CommitPosition, EventFeed, EventStore, LagNote, LagNotes, PortError};
@@ -32,7 +32,7 @@ pub(super) struct Lag {
 }
 
 impl LagSource {
-    pub(super) async fn look(&self, store: &dyn EventStore, now: Instant) -> Lag {
+    pub(super) async fn look(&self, store: &dyn EventStore, now: Timestamp) -> Lag {
         match self {
             Self::Feed(feed) => by_feed(&**feed, now).await,
             Self::Notes(notes) => by_notes(&**notes, store, now).await,
@@ -40,7 +40,7 @@ impl LagSource {
     }
 }
 
-async fn by_feed(feed: &dyn EventFeed, now: Instant) -> Lag {
+async fn by_feed(feed: &dyn EventFeed, now: Timestamp) -> Lag {
     let lag = of_feed(feed, now).await;
     let (events, millis) = lag.as_ref().ok().copied().unzip();
     let told = lag.map(|(events, _)| (format!("{events} events not projected"), Health::Ok));
@@ -48,7 +48,7 @@ async fn by_feed(feed: &dyn EventFeed, now: Instant) -> Lag {
 }
 
 /// Commits not projected, and the age of the oldest of them in milliseconds.
-async fn of_feed(feed: &dyn EventFeed, now: Instant) -> Result<(u64, u64), PortError> {
+async fn of_feed(feed: &dyn EventFeed, now: Timestamp) -> Result<(u64, u64), PortError> {
     let checkpoint = feed.checkpoint().await?;
     let last = feed.last_commit().await?.map_or(CommitPosition::default(), |(position, _)| position);
     let oldest = feed.after(checkpoint, 1).await?;
@@ -56,7 +56,7 @@ async fn of_feed(feed: &dyn EventFeed, now: Instant) -> Result<(u64, u64), PortE
     Ok((last.0.saturating_sub(checkpoint.0), u64::try_from(age).unwrap_or(0)))
 }
 
-async fn by_notes(notes: &dyn LagNotes, store: &dyn EventStore, now: Instant) -> Lag {
+async fn by_notes(notes: &dyn LagNotes, store: &dyn EventStore, now: Timestamp) -> Lag {
     let nobody = EntityKey { entity_name: EntityName::new("none"), aggregate_id: nobody() };
     let answers = store.heads(&[nobody]).await.map(|_| ("it answers".to_owned(), Health::Ok));
     let notes = notes.lag_notes().await.map(|notes| recent(notes, now));
@@ -65,7 +65,7 @@ async fn by_notes(notes: &dyn LagNotes, store: &dyn EventStore, now: Instant) ->
     Lag { dependencies: vec![dependency("event_store", answers), projection], events: None, millis }
 }
 
-fn recent(mut notes: Vec<LagNote>, now: Instant) -> Vec<LagNote> {
+fn recent(mut notes: Vec<LagNote>, now: Timestamp) -> Vec<LagNote> {
     notes.retain(|note| now.millis() - note.noted_at.millis() <= NOTE_STANDS_MS);
     notes
 }
@@ -89,8 +89,8 @@ mod tests {
 
     const NOW: i64 = 1_000_000;
 
-    fn at(millis: i64) -> Instant {
-        Instant::from_millis(millis).unwrap()
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis).unwrap()
     }
 
     /// Notes by how long ago they were made, their lag, and since how long ago something waits.

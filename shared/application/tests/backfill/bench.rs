@@ -7,10 +7,10 @@ use annals_application::backfill::Backfill;
 use annals_application::ports::{BackfillJob, BackfillMode, Clock, JobCounts, JobState, StateStore};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::definition::Catalog;
-use annals_domain::dialect::{Dialect, Dialects};
 use annals_domain::identity::{EntityName, Provider};
-use annals_domain::instant::Instant;
-use annals_embedded::{Database, SqliteStateStore};
+use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
+use annals_domain::timestamp::Timestamp;
+use annals_sqlite::{Database, SqliteStateStore};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -24,8 +24,8 @@ impl SetClock {
 }
 
 impl Clock for SetClock {
-    fn now(&self) -> Instant {
-        instant(self.0.load(Ordering::Relaxed))
+    fn now(&self) -> Timestamp {
+        timestamp(self.0.load(Ordering::Relaxed))
     }
 }
 
@@ -40,10 +40,10 @@ impl Bench {
     pub(crate) fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let state = SqliteStateStore::new(Database::open(&folder.path().join("annals.db")).unwrap());
-        let dialects = Dialects::new([Arc::new(Salesforce::new(None)) as Arc<dyn Dialect>]);
-        let catalog = Arc::new(Catalog::built_in(&dialects).unwrap());
+        let adapters = ProviderAdapters::new([Arc::new(Salesforce::new(None)) as Arc<dyn ProviderAdapter>]);
+        let catalog = Arc::new(Catalog::built_in(&adapters).unwrap());
         let clock = Arc::new(SetClock(AtomicI64::new(1)));
-        let backfill = Backfill::new(Arc::new(state.clone()), catalog, dialects, Arc::clone(&clock) as _);
+        let backfill = Backfill::new(Arc::new(state.clone()), catalog, adapters, Arc::clone(&clock) as _);
         Self { backfill, state, clock, _folder: folder }
     }
 
@@ -69,8 +69,8 @@ impl Bench {
     }
 }
 
-pub(crate) fn instant(seconds: i64) -> Instant {
-    Instant::from_millis(seconds * 1000).unwrap()
+pub(crate) fn timestamp(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds * 1000).unwrap()
 }
 
 /// A job as a change event that names no record asks for it.
@@ -82,7 +82,7 @@ pub(crate) fn by_wildcard(number: u128, object: &str, at: i64) -> BackfillJob {
         mode: BackfillMode::Full,
         page_size: 50,
         input: format!("{{\"n\": {number}}}"),
-        created_at: instant(at),
+        created_at: timestamp(at),
         state: JobState::Waiting,
         reason: "a wildcard names no record".to_owned(),
         counts: JobCounts::default(),

@@ -9,7 +9,7 @@ use annals_application::ports::{BackfillMode, JobState, StateStore as _};
 use annals_domain::identity::{EntityName, ExternalId, Provider};
 use futures::future::join_all;
 
-use self::bench::{Bench, instant};
+use self::bench::{Bench, timestamp};
 
 fn everything() -> BackfillRequest {
     BackfillRequest::default()
@@ -24,13 +24,14 @@ fn of_ids(ids: &[&str]) -> BackfillRequest {
 async fn a_job_waits_for_a_crm_and_keeps_what_was_asked_for() {
     let bench = Bench::new();
     let input = r#"{"since":"2024-04-09","page_size":7}"#.to_owned();
-    let request = BackfillRequest { since: Some(instant(3)), page_size: Some(7), input: input.clone(), ..everything() };
+    let request =
+        BackfillRequest { since: Some(timestamp(3)), page_size: Some(7), input: input.clone(), ..everything() };
     let status = bench.backfill.request("clients", &request).await.unwrap();
     assert_eq!((status.state, status.mode, status.r#type.as_str()), (JobState::Waiting, "since", "client"));
     assert!(status.reason.starts_with("no CRM is connected: "), "{}", status.reason);
     let [job] = &bench.jobs().await[..] else { panic!("one job") };
     assert_eq!((job.id, &job.input, job.page_size), (status.id, &input, 7));
-    assert_eq!((job.mode.clone(), job.entity_name.as_str()), (BackfillMode::Since(instant(3)), "Account"));
+    assert_eq!((job.mode.clone(), job.entity_name.as_str()), (BackfillMode::Since(timestamp(3)), "Account"));
     assert_eq!((job.started_at, status.counts.total, status.counts.processed), (None, None, 0));
 }
 
@@ -53,8 +54,8 @@ fn check_refused(answer: Result<impl std::fmt::Debug, BackfillError>, expected: 
 async fn a_request_that_does_not_fit_names_all_that_would_and_makes_no_job() {
     let bench = Bench::new();
     let mode = |mode: &str, request: BackfillRequest| BackfillRequest { mode: Some(mode.to_owned()), ..request };
-    let since = BackfillRequest { since: Some(instant(3)), ..everything() };
-    let both = BackfillRequest { since: Some(instant(3)), ..of_ids(&["0015f00002J9YYE"]) };
+    let since = BackfillRequest { since: Some(timestamp(3)), ..everything() };
+    let both = BackfillRequest { since: Some(timestamp(3)), ..of_ids(&["0015f00002J9YYE"]) };
     let pages = |size| BackfillRequest { page_size: Some(size), ..everything() };
     let table: [(BackfillRequest, &[&str]); 10] = [
         (mode("Full", everything()), &["mode: `Full` does not fit; full, since or ids would"]),
@@ -63,7 +64,7 @@ async fn a_request_that_does_not_fit_names_all_that_would_and_makes_no_job() {
         (mode("full", since.clone()), &["since: it does not go with the mode full; the mode since would fit"]),
         (
             mode("since", everything()),
-            &["since: the mode since needs it; an instant such as 2024-04-09T20:19:25Z would fit"],
+            &["since: the mode since needs it; a timestamp such as 2024-04-09T20:19:25Z would fit"],
         ),
         (mode("ids", everything()), &["ids: the mode ids needs them; a list of at least one would fit"]),
         (of_ids(&[]), &["ids: the mode ids needs them; a list of at least one would fit"]),
@@ -140,11 +141,11 @@ async fn the_same_asked_again_changes_nothing_and_an_ended_job_takes_nothing() {
     assert_eq!(backfill.resume("clients").await.unwrap(), asked);
     bench.clock.set(10);
     let paused = backfill.pause("clients").await.unwrap();
-    assert_eq!((paused.id, paused.state, paused.updated_at), (asked.id, JobState::Paused, instant(10)));
+    assert_eq!((paused.id, paused.state, paused.updated_at), (asked.id, JobState::Paused, timestamp(10)));
     bench.clock.set(20);
     assert_eq!(backfill.pause("clients").await.unwrap(), paused);
     let resumed = backfill.resume("clients").await.unwrap();
-    assert_eq!((resumed.state, &resumed.reason, resumed.updated_at), (asked.state, &asked.reason, instant(20)));
+    assert_eq!((resumed.state, &resumed.reason, resumed.updated_at), (asked.state, &asked.reason, timestamp(20)));
     bench.clock.set(30);
     let cancelled = backfill.cancel("clients").await.unwrap();
     bench.clock.set(40);
@@ -222,7 +223,7 @@ async fn a_type_is_named_as_everywhere_and_an_unknown_one_is_refused() {
     // One whose only word is a wildcard has a job, though no record.
     bench.state.add_job(bench::by_wildcard(9, "Royalty__c", 10)).await.unwrap();
     assert_eq!(bench.backfill.status("Royalty__c").await.unwrap().id.as_u128(), 9);
-    // Whom this installation has no dialect of is not read.
+    // Whom this installation has no adapter of is not read.
     bench.state.note_objects(&[(Provider::Hubspot, EntityName::new("tickets"))]).await.unwrap();
     assert!(matches!(bench.backfill.status("tickets").await, Err(BackfillError::UnknownType(_))));
 }

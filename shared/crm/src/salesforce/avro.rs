@@ -3,7 +3,7 @@
 //! Promises to see through wrappers wherever they are. Salesforce's own fields start with a
 //! capital, so no struct is mistaken for a wrapper.
 
-use crate::json::{Json, Object};
+use annals_json::{Json, Object};
 
 /// The value inside any wrappers.
 pub(super) fn inside<'a, 'b>(mut value: &'b Json<'a>) -> &'b Json<'a> {
@@ -55,7 +55,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::json;
+    use annals_json as json;
 
     #[track_caller]
     fn check(value: &Value, expected: &Value) {

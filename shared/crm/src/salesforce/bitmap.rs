@@ -6,7 +6,7 @@
 
 use super::avro;
 use super::envelope::HEADER;
-use crate::json::{Json, Object};
+use annals_json::{Json, Object};
 
 /// A field that a bitmap names.
 #[derive(Debug, PartialEq)]
@@ -75,7 +75,7 @@ fn bits(hex: &str) -> Option<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json;
+    use annals_json as json;
 
     const BODY: &str = r#"{"ChangeEventHeader":null,"Name":"a","Type":null,"ParentId":null,
         "BillingAddress":{"com.sforce.eventbus.Address":{"Street":"s","City":null}},"Phone":null}"#;

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::envelope::HEADER;
 use super::{avro, paths};
-use crate::json::{Json, Object};
+use annals_json::{Json, Object};
 
 /// What a body writes.
 #[derive(Debug, Default)]
@@ -147,7 +147,7 @@ impl<'a> Selection<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json;
+    use annals_json as json;
 
     fn show(written: &Written) -> Vec<String> {
         let show = |write: &Write| match &write.content {

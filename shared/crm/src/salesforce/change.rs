@@ -6,17 +6,17 @@
 use std::sync::Arc;
 
 use annals_domain::change::Change;
-use annals_domain::dialect::{EntityWideChange, IncomingChange, Intake};
 use annals_domain::event::{Metadata, Source};
-use annals_domain::finding::Finding;
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::position::{EventId, Position, Rank};
+use annals_domain::provider_adapter::{EntityWideChange, IncomingChange, Intake};
+use annals_domain::validation_issue::ValidationIssue;
 
 use super::envelope::{Delivery, HEADER};
 use super::header::{self, Header, Records};
 use super::statement::{self, Statement};
 use crate::canonical_json;
-use crate::json::{Json, Object};
+use annals_json::{Json, Object};
 
 /// Stands for the record in the identity of a change of all records.
 const EVERY_RECORD: &str = "*";
@@ -25,7 +25,7 @@ const EVERY_RECORD: &str = "*";
 pub(super) fn read(
     account: &ProviderAccount,
     delivery: Delivery<'_>,
-    mut refusals: Vec<Finding>,
+    mut refusals: Vec<ValidationIssue>,
     input: &str,
 ) -> Intake {
     let Delivery { header, payload, envelope_id, .. } = delivery;
@@ -52,11 +52,15 @@ pub(super) fn read(
 }
 
 /// What a stored change event says of one of its records, at its stored position.
-pub(super) fn reread(delivery: Delivery<'_>, id: &ExternalId, position: Position) -> Result<Change, Vec<Finding>> {
+pub(super) fn reread(
+    delivery: Delivery<'_>,
+    id: &ExternalId,
+    position: Position,
+) -> Result<Change, Vec<ValidationIssue>> {
     let header = header::read(&delivery.header)?;
     match &header.records {
         Records::Each(ids) if ids.contains(id) => Ok(change(statement::read(&header, delivery.payload), position)),
-        _ => Err(vec![Finding::new(format!("{HEADER}.recordIds"), format!("`{id}` is not among them"))]),
+        _ => Err(vec![ValidationIssue::new(format!("{HEADER}.recordIds"), format!("`{id}` is not among them"))]),
     }
 }
 
@@ -83,7 +87,7 @@ fn changes(
 
 fn position(header: &Header<'_>, event_id: EventId) -> Position {
     Position {
-        instant: header.committed_at,
+        timestamp: header.committed_at,
         rank: Rank::Change,
         commit_number: header.commit_number,
         sequence_number: header.sequence_number,
@@ -98,7 +102,7 @@ fn change(statement: Statement, position: Position) -> Change {
         is_base: statement.is_base,
         creation: statement.creation,
         writes: statement.writes,
-        asks_hydration: statement.asks_hydration,
+        asks_refetch: statement.asks_refetch,
     }
 }
 
@@ -125,7 +129,7 @@ struct Identity<'a> {
     change_type: &'a str,
     transaction_key: &'a str,
     sequence_number: String,
-    /// Where the transaction or the place in it is missing: commit instant and number, and the
+    /// Where the transaction or the place in it is missing: commit timestamp and number, and the
     /// payload's hash, so that distinct changes never fall together.
     instead: Option<[String; 3]>,
 }
@@ -163,8 +167,8 @@ impl<'a> Identity<'a> {
         ];
         match &self.instead {
             None => EventId::of(&known),
-            Some([instant, commit_number, hash]) => {
-                let parts: Vec<&str> = known.into_iter().chain([instant.as_str(), commit_number, hash]).collect();
+            Some([timestamp, commit_number, hash]) => {
+                let parts: Vec<&str> = known.into_iter().chain([timestamp.as_str(), commit_number, hash]).collect();
                 EventId::of(&parts)
             }
         }

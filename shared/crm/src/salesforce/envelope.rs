@@ -3,9 +3,9 @@
 //! Promises to find the payload of every form seen, and to call broken what claims to be a change
 //! event and has no header. Does not read the header.
 
-use annals_domain::finding::Finding;
+use annals_domain::validation_issue::ValidationIssue;
 
-use crate::json::{Json, Object};
+use annals_json::{Json, Object};
 
 /// The payload's field that makes it a change event.
 pub(super) const HEADER: &str = "ChangeEventHeader";
@@ -32,9 +32,9 @@ pub(super) enum Opened<'a> {
     /// An envelope of something else.
     Other(String),
     /// Something that claims to be a change event and is none.
-    Broken(Finding),
+    Broken(ValidationIssue),
     /// No form of this provider.
-    Unrecognised(Finding),
+    Unrecognised(ValidationIssue),
 }
 
 /// Opens any of the forms.
@@ -125,19 +125,19 @@ fn delivery(mut payload: Object<'_>, org: Option<String>, envelope_id: Option<St
     Opened::Change(Delivery { header, payload, org, envelope_id })
 }
 
-fn header_missing(claim: &str) -> Finding {
-    Finding::new(HEADER, format!("missing, though {claim}; a change event has a header"))
+fn header_missing(claim: &str) -> ValidationIssue {
+    ValidationIssue::new(HEADER, format!("missing, though {claim}; a change event has a header"))
 }
 
 fn unrecognised<'a>() -> Opened<'a> {
     let forms = "an EventBridge event, a CometD message, `schema`, `payload` and `event`, or a payload with a ChangeEventHeader";
-    Opened::Unrecognised(Finding::new("", format!("no form of a Salesforce change event; {forms} would fit")))
+    Opened::Unrecognised(ValidationIssue::new("", format!("no form of a Salesforce change event; {forms} would fit")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json;
+    use annals_json as json;
 
     #[track_caller]
     fn check(input: &str, expected: &str) {
@@ -147,7 +147,7 @@ mod tests {
                 format!("change {} {:?} {:?}", found.header, found.org, found.envelope_id)
             }
             Opened::Other(what) => what,
-            Opened::Broken(finding) => format!("broken: {finding}"),
+            Opened::Broken(issue) => format!("broken: {issue}"),
             Opened::Unrecognised(_) => "unrecognised".to_owned(),
         };
         assert_eq!(what, expected, "{input}");

@@ -6,14 +6,14 @@
 
 mod fields;
 
-use annals_domain::finding::Finding;
 use annals_domain::identity::ExternalId;
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
+use annals_domain::validation_issue::ValidationIssue;
 
 use self::fields::Fields;
 use super::change_type::ChangeType;
 use super::envelope::HEADER;
-use crate::json::{Json, Object};
+use annals_json::{Json, Object};
 
 /// Which records a change is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) struct Header<'a> {
     pub(super) object: &'a str,
     pub(super) change_type: ChangeType,
     pub(super) records: Records,
-    pub(super) committed_at: Instant,
+    pub(super) committed_at: Timestamp,
     pub(super) commit_number: Option<i64>,
     pub(super) sequence_number: Option<i64>,
     pub(super) transaction_key: Option<&'a str>,
@@ -44,19 +44,19 @@ pub(super) struct Header<'a> {
     pub(super) diffs: Vec<&'a str>,
     /// Whether it has a field that only the Pub/Sub form has.
     pub(super) has_pubsub_fields: bool,
-    pub(super) warnings: Vec<Finding>,
+    pub(super) warnings: Vec<ValidationIssue>,
 }
 
 /// Reads a header, or finds all that is wrong with it.
-pub(super) fn read<'a>(header: &'a Json<'_>) -> Result<Header<'a>, Vec<Finding>> {
+pub(super) fn read<'a>(header: &'a Json<'_>) -> Result<Header<'a>, Vec<ValidationIssue>> {
     let Json::Object(map) = header else {
         let message = format!("`{}` does not fit; an object would", fields::shown(header));
-        return Err(vec![Finding::new(HEADER, message)]);
+        return Err(vec![ValidationIssue::new(HEADER, message)]);
     };
     read_fields(map)
 }
 
-fn read_fields<'a>(map: &'a Object<'_>) -> Result<Header<'a>, Vec<Finding>> {
+fn read_fields<'a>(map: &'a Object<'_>) -> Result<Header<'a>, Vec<ValidationIssue>> {
     let mut fields = Fields::of(map);
     let object = fields.entity_name();
     let change_type = fields.change_type();
@@ -102,7 +102,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::json;
+    use annals_json as json;
 
     /// What is wanted of the header that a value reads as.
     #[track_caller]
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn errors(header: &Value) -> Vec<Finding> {
+    fn errors(header: &Value) -> Vec<ValidationIssue> {
         read(&json::read(&header.to_string()).expect("JSON")).expect_err("malformed")
     }
 
@@ -136,8 +136,8 @@ mod tests {
         header
     }
 
-    fn lines(findings: &[Finding]) -> Vec<String> {
-        findings.iter().map(Finding::to_string).collect()
+    fn lines(issues: &[ValidationIssue]) -> Vec<String> {
+        issues.iter().map(ValidationIssue::to_string).collect()
     }
 
     #[track_caller]
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_commit_timestamp_is_a_positive_instant_before_the_year_10000() {
+    fn the_commit_timestamp_is_a_positive_timestamp_before_the_year_10000() {
         let fits = "a positive number of milliseconds before the year 10000";
         malformed(
             &without("commitTimestamp"),

@@ -7,16 +7,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use annals_domain::change::{Change, Lifecycle};
-use annals_domain::dialect::{Image, IncomingChange};
 use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
-use annals_domain::finding::Finding;
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
-use annals_domain::instant::Instant;
 use annals_domain::position::{EventId, Position, Rank};
+use annals_domain::provider_adapter::{Image, IncomingChange};
+use annals_domain::timestamp::Timestamp;
+use annals_domain::validation_issue::ValidationIssue;
 
 use super::{body, ids, scalar, statement};
-use crate::json::{Json, Object};
-use crate::{canonical_json, json};
+use annals_json as json;
+use annals_json::{Json, Object};
+
+use crate::canonical_json;
 
 /// The data of an image that shows no record.
 const ABSENT: &str = "null";
@@ -30,7 +32,7 @@ pub(super) struct Subject<'a> {
 
 /// What one image shows.
 struct Shown {
-    stamp: Instant,
+    stamp: Timestamp,
     lifecycle: Lifecycle,
     hash: String,
     merged_into: Option<ExternalId>,
@@ -38,7 +40,7 @@ struct Shown {
 }
 
 /// Reads an image.
-pub(super) fn read(subject: &Subject<'_>, image: &Image) -> Result<IncomingChange, Vec<Finding>> {
+pub(super) fn read(subject: &Subject<'_>, image: &Image) -> Result<IncomingChange, Vec<ValidationIssue>> {
     let shown = match &image.record {
         Some(record) => show(subject, record)?,
         None => absence(image.fetched_at),
@@ -55,24 +57,24 @@ pub(super) fn read(subject: &Subject<'_>, image: &Image) -> Result<IncomingChang
 }
 
 /// What a stored image says, at its stored position.
-pub(super) fn reread(subject: &Subject<'_>, event: &DomainEvent) -> Result<Change, Vec<Finding>> {
+pub(super) fn reread(subject: &Subject<'_>, event: &DomainEvent) -> Result<Change, Vec<ValidationIssue>> {
     let shown = match &*event.data {
-        ABSENT => absence(event.position.instant),
+        ABSENT => absence(event.position.timestamp),
         record => show(subject, record)?,
     };
     Ok(change(event.position, shown))
 }
 
-fn absence(fetched_at: Instant) -> Shown {
+fn absence(fetched_at: Timestamp) -> Shown {
     let hash = canonical_json::sha256(&Json::Null);
     Shown { stamp: fetched_at, lifecycle: Lifecycle::Deleted, hash, merged_into: None, writes: Vec::new() }
 }
 
-fn show(subject: &Subject<'_>, record: &str) -> Result<Shown, Vec<Finding>> {
-    let value =
-        json::read(record).map_err(|fault| vec![Finding::new("", format!("the record cannot be read: {fault}"))])?;
+fn show(subject: &Subject<'_>, record: &str) -> Result<Shown, Vec<ValidationIssue>> {
+    let value = json::read(record)
+        .map_err(|fault| vec![ValidationIssue::new("", format!("the record cannot be read: {fault}"))])?;
     let Json::Object(mut fields) = value else {
-        return Err(vec![Finding::new("", "the record is no object; a record as REST gives it would fit")]);
+        return Err(vec![ValidationIssue::new("", "the record is no object; a record as REST gives it would fit")]);
     };
     let own_id = check_id(&fields, subject.id);
     let stamp = stamp(&fields);
@@ -93,24 +95,27 @@ fn show(subject: &Subject<'_>, record: &str) -> Result<Shown, Vec<Finding>> {
     })
 }
 
-fn check_id(fields: &Object<'_>, id: &ExternalId) -> Result<(), Finding> {
+fn check_id(fields: &Object<'_>, id: &ExternalId) -> Result<(), ValidationIssue> {
     let Some(own) = fields.get("Id") else { return Ok(()) };
     if own.as_str().and_then(ids::canonical).as_ref() == Some(id) {
         return Ok(());
     }
-    Err(Finding::new("Id", format!("`{own}` does not fit; `{id}` would, the record that was asked for")))
+    Err(ValidationIssue::new("Id", format!("`{own}` does not fit; `{id}` would, the record that was asked for")))
 }
 
-fn stamp(fields: &Object<'_>) -> Result<Instant, Finding> {
+fn stamp(fields: &Object<'_>) -> Result<Timestamp, ValidationIssue> {
     let there = ["SystemModstamp", "LastModifiedDate"].into_iter().find_map(|field| {
         let value = fields.get(field).filter(|value| !value.is_null())?;
         Some((field, value))
     });
     let Some((field, value)) = there else {
-        return Err(Finding::new("SystemModstamp", "missing, as is LastModifiedDate; an image needs one of them"));
+        return Err(ValidationIssue::new(
+            "SystemModstamp",
+            "missing, as is LastModifiedDate; an image needs one of them",
+        ));
     };
-    scalar::instant(value.as_number(), value.as_str())
-        .ok_or_else(|| Finding::new(field, format!("`{value}` does not fit; an instant would")))
+    scalar::timestamp(value.as_number(), value.as_str())
+        .ok_or_else(|| ValidationIssue::new(field, format!("`{value}` does not fit; a timestamp would")))
 }
 
 /// Drops what is not the record's own: REST's `attributes`, and records of other objects.
@@ -137,7 +142,7 @@ fn position(subject: &Subject<'_>, shown: &Shown, image: &Image) -> Position {
         &shown.hash,
     ]);
     let commit_number = Some(image.fetched_at.millis());
-    Position { instant: shown.stamp, rank, commit_number, sequence_number: None, event_id }
+    Position { timestamp: shown.stamp, rank, commit_number, sequence_number: None, event_id }
 }
 
 fn change(position: Position, shown: Shown) -> Change {
@@ -147,7 +152,7 @@ fn change(position: Position, shown: Shown) -> Change {
         is_base: true,
         creation: statement::stated_creation(&shown.writes),
         writes: shown.writes,
-        asks_hydration: None,
+        asks_refetch: None,
     }
 }
 

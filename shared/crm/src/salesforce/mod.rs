@@ -25,17 +25,17 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use annals_domain::change::Change;
-use annals_domain::dialect::{Dialect, Image, IncomingChange, Intake, UnreadableEvent};
 use annals_domain::event::{DomainEvent, Source};
-use annals_domain::finding::Finding;
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::path::Path;
+use annals_domain::provider_adapter::{Image, IncomingChange, Intake, ProviderAdapter, UnreadableEvent};
+use annals_domain::validation_issue::ValidationIssue;
 use serde_json::Value;
 
 use self::envelope::Opened;
-use crate::json;
+use annals_json as json;
 
-/// The Salesforce dialect of one org.
+/// The Salesforce adapter of one org.
 #[derive(Debug, Clone)]
 pub struct Salesforce {
     account: ProviderAccount,
@@ -43,7 +43,7 @@ pub struct Salesforce {
 }
 
 impl Salesforce {
-    /// The dialect of that org (its id, 15 or 18 characters). Without one, no org is checked.
+    /// The adapter of that org (its id, 15 or 18 characters). Without one, no org is checked.
     pub fn new(account: Option<ProviderAccount>) -> Self {
         let checks_org = account.is_some();
         let account =
@@ -52,15 +52,15 @@ impl Salesforce {
     }
 
     /// What speaks against an input of that org.
-    fn refusals(&self, org: Option<&str>) -> Vec<Finding> {
+    fn refusals(&self, org: Option<&str>) -> Vec<ValidationIssue> {
         let other = org.filter(|org| self.checks_org && canonical_org(org) != self.account.as_str());
         let message = |org: &str| {
             format!("the org `{org}` does not fit; `{}` would, the org of this installation", self.account.as_str())
         };
-        other.map(|org| Finding::new("source", message(org))).into_iter().collect()
+        other.map(|org| ValidationIssue::new("source", message(org))).into_iter().collect()
     }
 
-    fn reread(&self, event: &DomainEvent) -> Result<Change, Vec<Finding>> {
+    fn reread(&self, event: &DomainEvent) -> Result<Change, Vec<ValidationIssue>> {
         let id = &event.metadata.external_id;
         if event.metadata.source == Source::Backfill {
             let subject = image::Subject { account: &self.account, object: &event.entity_name, id };
@@ -69,13 +69,13 @@ impl Salesforce {
         let value = json::read(&event.data).map_err(|fault| vec![unreadable(&fault)])?;
         match envelope::open(value) {
             Opened::Change(delivery) => change::reread(delivery, id, event.position),
-            Opened::Other(what) => Err(vec![Finding::new("", what)]),
-            Opened::Broken(finding) | Opened::Unrecognised(finding) => Err(vec![finding]),
+            Opened::Other(what) => Err(vec![ValidationIssue::new("", what)]),
+            Opened::Broken(issue) | Opened::Unrecognised(issue) => Err(vec![issue]),
         }
     }
 }
 
-impl Dialect for Salesforce {
+impl ProviderAdapter for Salesforce {
     fn provider(&self) -> Provider {
         Provider::Salesforce
     }
@@ -115,18 +115,23 @@ impl Dialect for Salesforce {
                 change::read(&self.account, delivery, refusals, input)
             }
             Opened::Other(what) => Intake::Ignored(what),
-            Opened::Broken(finding) => Intake::Malformed(vec![finding]),
-            Opened::Unrecognised(finding) => Intake::Unrecognised(finding),
+            Opened::Broken(issue) => Intake::Malformed(vec![issue]),
+            Opened::Unrecognised(issue) => Intake::Unrecognised(issue),
         }
     }
 
-    fn read_image(&self, object: &EntityName, id: &ExternalId, image: &Image) -> Result<IncomingChange, Vec<Finding>> {
+    fn read_image(
+        &self,
+        object: &EntityName,
+        id: &ExternalId,
+        image: &Image,
+    ) -> Result<IncomingChange, Vec<ValidationIssue>> {
         image::read(&image::Subject { account: &self.account, object, id }, image)
     }
 
     fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent> {
-        self.reread(event).map_err(|findings| {
-            let reasons: Vec<String> = findings.iter().map(Finding::to_string).collect();
+        self.reread(event).map_err(|issues| {
+            let reasons: Vec<String> = issues.iter().map(ValidationIssue::to_string).collect();
             UnreadableEvent { event_id: event.event_id(), reason: reasons.join("; ") }
         })
     }
@@ -137,6 +142,6 @@ fn canonical_org(org: &str) -> String {
     ids::canonical(org).map_or_else(|| org.to_owned(), |id| id.as_str().to_owned())
 }
 
-fn unreadable(fault: &json::JsonFault) -> Finding {
-    Finding::new("", format!("cannot be read as JSON: {fault}"))
+fn unreadable(fault: &json::JsonFault) -> ValidationIssue {
+    ValidationIssue::new("", format!("cannot be read as JSON: {fault}"))
 }

@@ -11,7 +11,7 @@ use annals_domain::path::Path;
 use super::bitmap::{Layout, is_bitmap};
 use super::header::Header;
 use super::{avro, paths};
-use crate::json::{Json, Object};
+use annals_json::{Json, Object};
 
 /// What an update names.
 #[derive(Debug, PartialEq)]
@@ -100,8 +100,8 @@ fn is_borne_out(changed: &Resolved<'_>, nulled: &Resolved<'_>, payload: &Object<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json;
     use crate::salesforce::header;
+    use annals_json as json;
 
     const BODY: &str = r#""Name":"a","Type":null,"BillingAddress":{"Street":"s","City":null},"LastModifiedDate":1"#;
 

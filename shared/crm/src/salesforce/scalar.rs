@@ -1,8 +1,8 @@
-//! Whole numbers and instants as Salesforce writes them.
+//! Whole numbers and timestamps as Salesforce writes them.
 //!
 //! Promises exactness: no number passes through a float on its way.
 
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
 use serde_json::Number;
 
 /// The digits that any `i64` fits in.
@@ -33,10 +33,10 @@ fn whole_of_decimal(text: &str) -> Option<i64> {
     format!("{sign}{significant}{}", "0".repeat(usize::try_from(missing).ok()?)).parse().ok()
 }
 
-/// An instant as epoch milliseconds or as text in any of the forms seen.
-pub(super) fn instant(number: Option<&Number>, text: Option<&str>) -> Option<Instant> {
+/// A timestamp as epoch milliseconds or as text in any of the forms seen.
+pub(super) fn timestamp(number: Option<&Number>, text: Option<&str>) -> Option<Timestamp> {
     match (number, text) {
-        (Some(number), _) => Instant::from_millis(whole(number)?).ok(),
+        (Some(number), _) => Timestamp::from_millis(whole(number)?).ok(),
         (None, text) => text?.parse().ok(),
     }
 }
@@ -44,7 +44,7 @@ pub(super) fn instant(number: Option<&Number>, text: Option<&str>) -> Option<Ins
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json;
+    use annals_json as json;
 
     #[track_caller]
     fn check(text: &str, expected: Option<i64>) {
@@ -87,10 +87,10 @@ mod tests {
     }
 
     #[test]
-    fn instants_come_as_milliseconds_or_text() {
+    fn timestamps_come_as_milliseconds_or_text() {
         let at = |text: &str| {
             let value = json::read(text).unwrap();
-            instant(value.as_number(), value.as_str()).map(Instant::millis)
+            timestamp(value.as_number(), value.as_str()).map(Timestamp::millis)
         };
         assert_eq!(at("1714172795000"), Some(1_714_172_795_000));
         assert_eq!(at("\"2024-01-15T10:30:00.000+0000\""), Some(1_705_314_600_000));

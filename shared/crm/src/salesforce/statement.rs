@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use annals_domain::change::{Content, Creation, HydrationReason, Lifecycle, Write};
+use annals_domain::change::{Content, Creation, Lifecycle, RefetchReason, Write};
 use annals_domain::event::BodyForm;
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use super::change_type::ChangeType;
 use super::header::Header;
 use super::naming::{self, Naming};
 use super::{avro, scalar};
-use crate::json::Object;
+use annals_json::Object;
 
 /// A change without its place.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub(super) struct Statement {
     pub(super) is_base: bool,
     pub(super) creation: Option<Creation>,
     pub(super) writes: Vec<Write>,
-    pub(super) asks_hydration: Option<HydrationReason>,
+    pub(super) asks_refetch: Option<RefetchReason>,
 }
 
 /// Reads what a header and its payload say.
@@ -36,13 +36,11 @@ pub(super) fn read(header: &Header<'_>, payload: Object<'_>) -> Statement {
         ChangeType::Update => part(header, payload, form),
         _ => Some(Written::default()),
     };
-    let asks_hydration = match &written {
-        None => Some(HydrationReason::UndecodableFields),
-        Some(_) if is_gap(change_type) => Some(HydrationReason::Gap),
-        Some(written) if written.lacks_values => Some(HydrationReason::NotCarried),
-        Some(_) if change_type == ChangeType::Undelete && form == BodyForm::Json => {
-            Some(HydrationReason::RestoredInPart)
-        }
+    let asks_refetch = match &written {
+        None => Some(RefetchReason::UndecodableFields),
+        Some(_) if is_gap(change_type) => Some(RefetchReason::Gap),
+        Some(written) if written.lacks_values => Some(RefetchReason::NotCarried),
+        Some(_) if change_type == ChangeType::Undelete && form == BodyForm::Json => Some(RefetchReason::RestoredInPart),
         Some(_) => None,
     };
     let writes = written.unwrap_or_default().writes;
@@ -52,7 +50,7 @@ pub(super) fn read(header: &Header<'_>, payload: Object<'_>) -> Statement {
         is_base: change_type == ChangeType::Create || (change_type == ChangeType::Undelete && form == BodyForm::Pubsub),
         creation: creation(header, &writes),
         writes,
-        asks_hydration,
+        asks_refetch,
     }
 }
 
@@ -107,5 +105,5 @@ fn creation(header: &Header<'_>, writes: &[Write]) -> Option<Creation> {
 pub(super) fn stated_creation(writes: &[Write]) -> Option<Creation> {
     let write = writes.iter().find(|write| write.path.as_str() == "CreatedDate")?;
     let Content::Whole(value) = &write.content else { return None };
-    scalar::instant(value.as_number(), value.as_str()).map(Creation::Stated)
+    scalar::timestamp(value.as_number(), value.as_str()).map(Creation::Stated)
 }

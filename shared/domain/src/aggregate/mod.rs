@@ -16,9 +16,9 @@ pub use self::reading::Reading;
 use crate::aggregate::cell::Cell;
 use crate::change::{Change, Creation, Lifecycle};
 use crate::identity::{EntityKey, ExternalId, Provider};
-use crate::instant::Instant;
 use crate::path::Path;
 use crate::position::{Position, Version};
+use crate::timestamp::Timestamp;
 
 /// The number of this fold's rules. A snapshot of another number is not used.
 pub const FOLD_VERSION: u32 = 1;
@@ -71,7 +71,7 @@ impl Aggregate {
             self.lifecycle = Some((change.position, lifecycle));
         }
         self.has_base |= change.is_base;
-        // A stated instant sorts before a committed one, so the least is the best known.
+        // A stated timestamp sorts before a committed one, so the least is the best known.
         self.creation = self.creation.into_iter().chain(change.creation).min();
         self.newest = self.newest.max(Some(change.position));
         self.version = self.version.max(version);
@@ -118,8 +118,8 @@ impl Aggregate {
     }
 
     /// When the CRM created the record, as far as known.
-    pub fn created_at(&self) -> Option<Instant> {
-        self.creation.map(Creation::instant)
+    pub fn created_at(&self) -> Option<Timestamp> {
+        self.creation.map(Creation::timestamp)
     }
 
     /// The highest position folded in.

@@ -1,14 +1,14 @@
 //! All entity definitions together, and what stands in for a definition where there is none.
 //!
-//! Promises that every object has a shape: a definition's, or an open one under its lowercase name.
+//! Promises that every object has a schema: a definition's, or an open one under its lowercase name.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{DefinitionError, DefinitionFile, EntityDefinition};
-use crate::dialect::Dialects;
 use crate::identity::{AggregateType, EntityName, Provider};
+use crate::provider_adapter::ProviderAdapters;
 
 /// The definition files that ship with the code, all of `entities/`, by name; as the build read them,
 /// since a function that starts has no time to parse.
@@ -25,14 +25,14 @@ pub struct Catalog {
 
 /// What an object's records look like.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Shape {
+pub enum EntitySchema {
     /// As a definition has it.
     Defined(Arc<EntityDefinition>),
     /// As they come, under the object's lowercase name.
     Open(EntityName),
 }
 
-impl Shape {
+impl EntitySchema {
     /// The entity type's name.
     pub fn aggregate_type(&self) -> AggregateType {
         match self {
@@ -52,18 +52,18 @@ impl Shape {
 
 impl Catalog {
     /// The definitions that ship with the code.
-    pub fn built_in(dialects: &Dialects) -> Result<Self, DefinitionError> {
+    pub fn built_in(adapters: &ProviderAdapters) -> Result<Self, DefinitionError> {
         Self::of(BUILT_IN.iter().map(|(name, bytes)| {
             let file = DefinitionFile { name: (*name).to_owned(), text: String::new() };
             let raw = postcard::from_bytes(bytes).map_err(|error| file.error(0, error.to_string()))?;
-            let definition = file.check(&raw, dialects)?;
+            let definition = file.check(&raw, adapters)?;
             Ok((Cow::Owned(file), definition))
         }))
     }
 
     /// Reads all files; a name or object that two of them claim is refused.
-    pub fn load(files: &[DefinitionFile], dialects: &Dialects) -> Result<Self, DefinitionError> {
-        Self::of(files.iter().map(|file| Ok((Cow::Borrowed(file), file.load(dialects)?))))
+    pub fn load(files: &[DefinitionFile], adapters: &ProviderAdapters) -> Result<Self, DefinitionError> {
+        Self::of(files.iter().map(|file| Ok((Cow::Borrowed(file), file.load(adapters)?))))
     }
 
     fn of<'a>(read: impl Iterator<Item = Result<Read<'a>, DefinitionError>>) -> Result<Self, DefinitionError> {
@@ -86,10 +86,13 @@ impl Catalog {
         &self.definitions
     }
 
-    /// The shape of a provider's object.
-    pub fn shape(&self, provider: Provider, object: &EntityName) -> Shape {
+    /// The schema of a provider's object.
+    pub fn schema(&self, provider: Provider, object: &EntityName) -> EntitySchema {
         let found = self.definitions.iter().find(|d| d.objects.get(&provider) == Some(object));
-        found.map_or_else(|| Shape::Open(object.clone()), |definition| Shape::Defined(Arc::clone(definition)))
+        found.map_or_else(
+            || EntitySchema::Open(object.clone()),
+            |definition| EntitySchema::Defined(Arc::clone(definition)),
+        )
     }
 
     /// The definition that a path or option names: by plural, singular, or a provider's object.

@@ -4,15 +4,12 @@
 //! the same name is the catalog's matter.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-
-use sha2::{Digest, Sha256};
 
 use super::raw::{Placed, RawDefinition, RawField, RawOperation};
 use super::{BroadcastRule, EntityDefinition, Field, FieldType, Leaf, Operation, SYSTEM_FIELDS};
-use crate::dialect::{Dialect, Dialects};
 use crate::identity::{AggregateType, EntityName, Provider};
+use crate::provider_adapter::{ProviderAdapter, ProviderAdapters};
 
 /// First segments of paths that entities cannot have, since the API has them.
 const TAKEN_PLURALS: [&str; 5] = ["events", "entities", "quarantine", "health", "openapi.json"];
@@ -41,22 +38,26 @@ pub struct DefinitionError {
 /// One file being read.
 struct Loader<'a> {
     file: &'a DefinitionFile,
-    dialects: &'a Dialects,
+    adapters: &'a ProviderAdapters,
 }
 
 impl DefinitionFile {
     /// Reads the definition.
-    pub fn load(&self, dialects: &Dialects) -> Result<EntityDefinition, DefinitionError> {
+    pub fn load(&self, adapters: &ProviderAdapters) -> Result<EntityDefinition, DefinitionError> {
         let raw = toml::from_str(&self.text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
             self.error(offset, error.message().to_owned())
         })?;
-        self.check(&raw, dialects)
+        self.check(&raw, adapters)
     }
 
     /// The definition that the file's values make.
-    pub(super) fn check(&self, raw: &RawDefinition, dialects: &Dialects) -> Result<EntityDefinition, DefinitionError> {
-        Loader { file: self, dialects }.check(raw)
+    pub(super) fn check(
+        &self,
+        raw: &RawDefinition,
+        adapters: &ProviderAdapters,
+    ) -> Result<EntityDefinition, DefinitionError> {
+        Loader { file: self, adapters }.check(raw)
     }
 
     pub(super) fn error(&self, offset: usize, reason: impl Into<String>) -> DefinitionError {
@@ -81,7 +82,7 @@ impl Loader<'_> {
             fields,
             digest: String::new(),
         };
-        definition.digest = digest(&definition);
+        definition.digest = definition.compute_digest();
         Ok(definition)
     }
 
@@ -183,11 +184,11 @@ impl Loader<'_> {
         object: &EntityName,
     ) -> Result<Operation, DefinitionError> {
         let raw = &at.value;
-        let dialect = self
-            .dialects
+        let adapter = self
+            .adapters
             .get(provider)
             .ok_or_else(|| self.refuse(at, format!("this build reads no {provider} records")))?;
-        let named = operations_named(raw, |path| leaf_at(&**dialect, object, path));
+        let named = operations_named(raw, |path| leaf_at(&**adapter, object, path));
         let [operation] = <[Operation; 1]>::try_from(named)
             .map_err(|all| self.refuse(at, format!("names {} operations; exactly one fits", all.len())))?;
         if raw.on.is_some() && raw.split.is_none() {
@@ -239,13 +240,13 @@ fn operations_named(raw: &RawOperation, leaf: impl Fn(&String) -> Leaf) -> Vec<O
     named.into_iter().flatten().collect()
 }
 
-fn leaf_at(dialect: &dyn Dialect, object: &EntityName, path: &str) -> Leaf {
-    if path == dialect.id_field() {
+fn leaf_at(adapter: &dyn ProviderAdapter, object: &EntityName, path: &str) -> Leaf {
+    if path == adapter.id_field() {
         Leaf::ExternalId
-    } else if Some(path) == dialect.deleted_field() {
+    } else if Some(path) == adapter.deleted_field() {
         Leaf::IsDeleted
     } else {
-        Leaf::At(dialect.canonical(object, path))
+        Leaf::At(adapter.canonical(object, path))
     }
 }
 
@@ -260,23 +261,4 @@ fn fits(operation: &Operation, field_type: FieldType) -> bool {
         Operation::Number(_) => field_type == FieldType::Number,
         Operation::Decimal(_) => field_type == FieldType::Decimal,
     }
-}
-
-/// Feeds a definition's parts into SHA-256, so that the digest is the same in every process.
-struct DigestHasher(Sha256);
-
-impl Hasher for DigestHasher {
-    fn finish(&self) -> u64 {
-        0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-}
-
-fn digest(definition: &EntityDefinition) -> String {
-    let mut hasher = DigestHasher(Sha256::new());
-    definition.hash(&mut hasher);
-    hasher.0.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,13 +5,15 @@
 //! of it does not fit.
 
 mod catalog;
+mod digest;
 mod load;
 mod raw;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use self::catalog::{Catalog, Shape};
+pub use self::catalog::{Catalog, EntitySchema};
+pub use self::digest::{current_digest, former_digests};
 pub use self::load::{DefinitionError, DefinitionFile};
 use crate::identity::{AggregateType, EntityName, Provider};
 use crate::path::Path;
@@ -31,7 +33,7 @@ pub enum FieldType {
     String,
     /// A list of texts.
     List,
-    /// An instant.
+    /// A timestamp.
     Datetime,
     /// A calendar day.
     Date,
@@ -68,7 +70,7 @@ impl FieldType {
 }
 
 /// Where a value is taken from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leaf {
     /// The record's external id, which change events carry in their header only.
     ExternalId,
@@ -79,7 +81,7 @@ pub enum Leaf {
 }
 
 /// How a field's value is made of leaves.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
     /// One leaf, converted to the field's type.
     Copy(Leaf),
@@ -87,9 +89,9 @@ pub enum Operation {
     FirstOf(Vec<Leaf>),
     /// A text cut at a separator; blanks around the parts and empty parts are dropped.
     Split(Leaf, String),
-    /// An instant, from RFC 3339 or epoch milliseconds.
+    /// A timestamp, from RFC 3339 or epoch milliseconds.
     Datetime(Leaf),
-    /// A day, from a date, an instant or epoch milliseconds.
+    /// A day, from a date, a timestamp or epoch milliseconds.
     Date(Leaf),
     /// True or false, also as texts.
     Bool(Leaf),
@@ -130,7 +132,7 @@ impl Operation {
 }
 
 /// One field of an entity.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     /// Its name, in snake case.
     pub name: Arc<str>,
@@ -143,7 +145,7 @@ pub struct Field {
 }
 
 /// Which changes are announced.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BroadcastRule {
     /// Statuses in which an entity is not announced, compared without case.
     pub quiet_statuses: Vec<String>,
@@ -152,7 +154,7 @@ pub struct BroadcastRule {
 }
 
 /// One entity type.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntityDefinition {
     /// The singular name: `client`.
     pub aggregate_type: AggregateType,
@@ -170,7 +172,7 @@ pub struct EntityDefinition {
     pub parent_field: Option<Arc<str>>,
     /// Which changes are announced.
     pub broadcast: BroadcastRule,
-    /// A digest of all of the above, in hexadecimal: another definition has another one.
+    /// A digest of all of the above, in hexadecimal. Stable across compilers and releases.
     pub digest: String,
 }
 

@@ -1,4 +1,4 @@
-//! The shape of a definition file, before its words are checked against each other.
+//! The schema of a definition file, before its words are checked against each other.
 //!
 //! Promises places: every value that a later check may refuse knows where it stands in the file. The
 //! build reads this module too: it writes the definitions that ship down in a form that needs no parsing.

@@ -11,37 +11,39 @@ use std::sync::Arc;
 use super::{Mapped, field_of, keep, map, system};
 use crate::aggregate::Aggregate;
 use crate::change::Change;
-use crate::definition::{Field, Leaf, Operation, Shape};
-use crate::dialect::Dialect;
+use crate::definition::{EntitySchema, Field, Leaf, Operation};
 use crate::entity::{Entity, FieldValue, MappingWarning};
 use crate::path::Path;
+use crate::provider_adapter::ProviderAdapter;
 
 /// From how many writes on the whole is mapped: looking for each at each field's leaves would take longer.
 const MOST_WRITES: usize = 16;
 
 /// Maps a record's state behind `changes`. `before` is the entity of the state that they were folded
-/// into, of the same shape; `None` where there is none at hand.
+/// into, of the same schema; `None` where there is none at hand.
 pub fn map_again<'a>(
     before: Option<&Entity>,
     changes: impl IntoIterator<Item = &'a Change>,
     aggregate: &Aggregate,
-    shape: &Shape,
-    dialect: &dyn Dialect,
+    schema: &EntitySchema,
+    adapter: &dyn ProviderAdapter,
 ) -> Entity {
-    let (Some(before), Shape::Defined(definition)) = (before, shape) else { return map(aggregate, shape, dialect) };
+    let (Some(before), EntitySchema::Defined(definition)) = (before, schema) else {
+        return map(aggregate, schema, adapter);
+    };
     let writes = changes.into_iter().flat_map(|change| &change.writes).map(|write| &write.path);
     let written: Vec<&Path> = writes.take(MOST_WRITES).collect();
     if written.len() == MOST_WRITES {
-        return map(aggregate, shape, dialect);
+        return map(aggregate, schema, adapter);
     }
-    let mut entity = system(aggregate, shape);
+    let mut entity = system(aggregate, schema);
     entity.fields.reserve(definition.fields.len());
     let mut known = Known::of(before);
     for field in &definition.fields {
         let Some(operation) = field.sources.get(&aggregate.provider()) else { continue };
         let earlier = known.next(field);
         let mapped = if depends_on(operation, &written) {
-            field_of(aggregate, field, operation, dialect)
+            field_of(aggregate, field, operation, adapter)
         } else {
             earlier.map_or(Mapped::Absent, Earlier::again)
         };

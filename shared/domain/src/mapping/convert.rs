@@ -8,7 +8,7 @@ use serde_json::{Number, Value};
 
 use crate::definition::{FieldType, Operation};
 use crate::entity::FieldValue;
-use crate::instant::Instant;
+use crate::timestamp::Timestamp;
 
 /// How many digits a decimal's exponent may add. CRM amounts have 18 digits; `1e999` is no amount.
 const LONGEST_EXPANSION: i64 = 64;
@@ -26,7 +26,7 @@ pub(super) fn convert(value: &Value, field_type: FieldType, operation: &Operatio
             text(value).map(|text| FieldValue::Text(text.into()))
         }
         FieldType::List => list(value, operation).map(FieldValue::List),
-        FieldType::Datetime => instant(value).map(FieldValue::Instant),
+        FieldType::Datetime => timestamp(value).map(FieldValue::Timestamp),
         FieldType::Date => date(value).map(FieldValue::Date),
         FieldType::Bool => boolean(value).map(FieldValue::Bool),
         FieldType::Number => number(value).map(FieldValue::Number),
@@ -66,7 +66,7 @@ fn list(value: &Value, operation: &Operation) -> Option<Vec<String>> {
     }
 }
 
-fn instant(value: &Value) -> Option<Instant> {
+fn timestamp(value: &Value) -> Option<Timestamp> {
     match value {
         Value::String(text) => text.parse().ok().or_else(|| millis(text.parse().ok()?)),
         Value::Number(number) => millis(whole(number)?),
@@ -77,12 +77,12 @@ fn instant(value: &Value) -> Option<Instant> {
 fn date(value: &Value) -> Option<Date> {
     match value {
         Value::String(text) if text.len() == 10 => text.parse().ok(),
-        other => instant(other).map(Instant::date),
+        other => timestamp(other).map(Timestamp::date),
     }
 }
 
-fn millis(millis: i64) -> Option<Instant> {
-    Instant::from_millis(millis).ok()
+fn millis(millis: i64) -> Option<Timestamp> {
+    Timestamp::from_millis(millis).ok()
 }
 
 /// A whole number, also when written `1.0` or `1e3`.
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn instants_and_days_read_from_text_and_milliseconds() {
+    fn timestamps_and_days_read_from_text_and_milliseconds() {
         check(FieldType::Datetime, "1653955200000", Ok(json!("2022-05-31T00:00:00Z")));
         check(FieldType::Datetime, "\"2024-01-15T10:30:00.000+0000\"", Ok(json!("2024-01-15T10:30:00Z")));
         check(FieldType::Datetime, "\"1653955200000\"", Ok(json!("2022-05-31T00:00:00Z")));

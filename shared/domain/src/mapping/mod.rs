@@ -1,6 +1,6 @@
 //! From raw state to mapped entity, as the definition says.
 //!
-//! Promises that the entity depends on the state and the shape alone. A value that does not
+//! Promises that the entity depends on the state and the schema alone. A value that does not
 //! convert is left out and reported; a source that is absent is left out; one that is unknown is
 //! named as such. Nothing here fails.
 
@@ -14,9 +14,9 @@ use serde_json::Value;
 pub use self::again::map_again;
 use self::convert::convert;
 use crate::aggregate::{Aggregate, Reading};
-use crate::definition::{EntityDefinition, Field, FieldType, Leaf, Operation, Shape};
-use crate::dialect::Dialect;
+use crate::definition::{EntityDefinition, EntitySchema, Field, FieldType, Leaf, Operation};
 use crate::entity::{Entity, FieldValue, MappingWarning};
+use crate::provider_adapter::ProviderAdapter;
 
 /// A field's value as mapped.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,26 +28,26 @@ enum Mapped {
 }
 
 /// Maps a record's state to its entity.
-pub fn map(aggregate: &Aggregate, shape: &Shape, dialect: &dyn Dialect) -> Entity {
-    let mut entity = system(aggregate, shape);
-    match shape {
-        Shape::Defined(definition) => map_defined(&mut entity, aggregate, definition, dialect),
-        Shape::Open(_) => map_open(&mut entity, aggregate),
+pub fn map(aggregate: &Aggregate, schema: &EntitySchema, adapter: &dyn ProviderAdapter) -> Entity {
+    let mut entity = system(aggregate, schema);
+    match schema {
+        EntitySchema::Defined(definition) => map_defined(&mut entity, aggregate, definition, adapter),
+        EntitySchema::Open(_) => map_open(&mut entity, aggregate),
     }
     entity
 }
 
 /// An entity without its fields.
-fn system(aggregate: &Aggregate, shape: &Shape) -> Entity {
+fn system(aggregate: &Aggregate, schema: &EntitySchema) -> Entity {
     Entity {
-        aggregate_type: shape.aggregate_type(),
+        aggregate_type: schema.aggregate_type(),
         entity_name: aggregate.key().entity_name.clone(),
         aggregate_id: aggregate.key().aggregate_id,
         provider: aggregate.provider(),
         external_id: aggregate.external_id().clone(),
         version: aggregate.version(),
         created_at: aggregate.created_at(),
-        updated_at: aggregate.newest().map(|position| position.instant),
+        updated_at: aggregate.newest().map(|position| position.timestamp),
         is_deleted: aggregate.is_deleted(),
         fields: Vec::new(),
         warnings: Vec::new(),
@@ -56,19 +56,24 @@ fn system(aggregate: &Aggregate, shape: &Shape) -> Entity {
 }
 
 /// The text of one field, where it maps to one; for rules that look at a field or two.
-pub fn text_of(aggregate: &Aggregate, field: &Field, dialect: &dyn Dialect) -> Option<Arc<str>> {
+pub fn text_of(aggregate: &Aggregate, field: &Field, adapter: &dyn ProviderAdapter) -> Option<Arc<str>> {
     let operation = field.sources.get(&aggregate.provider())?;
-    match field_of(aggregate, field, operation, dialect) {
+    match field_of(aggregate, field, operation, adapter) {
         Mapped::Value(FieldValue::Text(text)) if !text.is_empty() => Some(text),
         _ => None,
     }
 }
 
-fn map_defined(entity: &mut Entity, aggregate: &Aggregate, definition: &EntityDefinition, dialect: &dyn Dialect) {
+fn map_defined(
+    entity: &mut Entity,
+    aggregate: &Aggregate,
+    definition: &EntityDefinition,
+    adapter: &dyn ProviderAdapter,
+) {
     entity.fields.reserve(definition.fields.len());
     for field in &definition.fields {
         let Some(operation) = field.sources.get(&aggregate.provider()) else { continue };
-        keep(entity, field, field_of(aggregate, field, operation, dialect));
+        keep(entity, field, field_of(aggregate, field, operation, adapter));
     }
 }
 
@@ -90,10 +95,10 @@ fn map_open(entity: &mut Entity, aggregate: &Aggregate) {
     entity.unknown.extend(aggregate.unknown_paths().map(|path| path.as_str().into()));
 }
 
-fn field_of(aggregate: &Aggregate, field: &Field, operation: &Operation, dialect: &dyn Dialect) -> Mapped {
+fn field_of(aggregate: &Aggregate, field: &Field, operation: &Operation, adapter: &dyn ProviderAdapter) -> Mapped {
     let mut mapped = Mapped::Absent;
     for leaf in operation.leaves() {
-        mapped = map_leaf(aggregate, leaf, field.field_type, operation, dialect);
+        mapped = map_leaf(aggregate, leaf, field.field_type, operation, adapter);
         let is_empty = match &mapped {
             Mapped::Absent | Mapped::Value(FieldValue::Null) => true,
             Mapped::Value(FieldValue::Text(text)) => text.is_empty(),
@@ -112,7 +117,7 @@ fn map_leaf(
     leaf: &Leaf,
     field_type: FieldType,
     operation: &Operation,
-    dialect: &dyn Dialect,
+    adapter: &dyn ProviderAdapter,
 ) -> Mapped {
     let path = match leaf {
         Leaf::ExternalId => return Mapped::Value(FieldValue::Text(aggregate.external_id().as_str().into())),
@@ -123,7 +128,7 @@ fn map_leaf(
         Reading::Absent => return Mapped::Absent,
         Reading::Unknown => return Mapped::Unknown,
         Reading::Known(value) => convert(&value, field_type, operation),
-        Reading::Struct(leaves) => match dialect.struct_text(&leaves).filter(|_| field_type.is_text()) {
+        Reading::Struct(leaves) => match adapter.struct_text(&leaves).filter(|_| field_type.is_text()) {
             Some(text) => convert(&Value::String(text), field_type, operation),
             None => Err(format!("a struct of {} does not fit", field_type.as_str())),
         },

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::definition::Shape;
+use crate::definition::EntitySchema;
 use crate::entity::{Entity, FieldValue};
 
 /// Whether a change is announced.
@@ -21,22 +21,22 @@ pub enum BroadcastDecision {
 }
 
 /// Decides on the change that led from `before` (`None`: the entity did not show) to `after`.
-pub fn decide(shape: &Shape, before: Option<&Entity>, after: &Entity) -> BroadcastDecision {
-    match quiet_status(shape, after) {
+pub fn decide(schema: &EntitySchema, before: Option<&Entity>, after: &Entity) -> BroadcastDecision {
+    match quiet_status(schema, after) {
         None => BroadcastDecision::Announced,
-        Some(_) if announces_leaving(shape) && before.is_some_and(|b| quiet_status(shape, b).is_none()) => {
+        Some(_) if announces_leaving(schema) && before.is_some_and(|b| quiet_status(schema, b).is_none()) => {
             BroadcastDecision::Announced
         }
         Some(status) => BroadcastDecision::Quiet { status: status.to_owned() },
     }
 }
 
-fn announces_leaving(shape: &Shape) -> bool {
-    shape.definition().is_some_and(|definition| definition.broadcast.announce_leaving)
+fn announces_leaving(schema: &EntitySchema) -> bool {
+    schema.definition().is_some_and(|definition| definition.broadcast.announce_leaving)
 }
 
-fn quiet_status<'a>(shape: &Shape, entity: &'a Entity) -> Option<&'a str> {
-    let definition = shape.definition()?;
+fn quiet_status<'a>(schema: &EntitySchema, entity: &'a Entity) -> Option<&'a str> {
+    let definition = schema.definition()?;
     let FieldValue::Text(status) = entity.field(definition.status_field.as_deref()?)? else { return None };
     definition.broadcast.quiet_statuses.contains(&status.to_lowercase()).then_some(&**status)
 }

@@ -4,7 +4,7 @@
 
 pub mod broadcast;
 pub mod event_type;
-pub mod hydration;
 pub mod missing_create;
+pub mod refetch;
 pub mod sequence;
 pub mod status;

@@ -6,19 +6,19 @@
 mod rules;
 
 pub use self::rules::{FUTURE_TOLERANCE_MS, MAX_EVENT_BYTES};
-use crate::definition::Shape;
-use crate::dialect::{Dialect, IncomingChange};
-use crate::finding::Finding;
-use crate::head::Head;
-use crate::instant::Instant;
+use crate::definition::EntitySchema;
+use crate::head::StreamHead;
+use crate::provider_adapter::{IncomingChange, ProviderAdapter};
+use crate::timestamp::Timestamp;
+use crate::validation_issue::ValidationIssue;
 
 /// What validation found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
     /// Why the change cannot be stored.
-    pub errors: Vec<Finding>,
+    pub errors: Vec<ValidationIssue>,
     /// What is odd about it.
-    pub warnings: Vec<Finding>,
+    pub warnings: Vec<ValidationIssue>,
 }
 
 impl Report {
@@ -33,13 +33,13 @@ pub struct Subject<'a> {
     /// The change.
     pub incoming: &'a IncomingChange,
     /// The head of its stream, where there is one.
-    pub head: Option<&'a Head>,
-    /// The shape of its object.
-    pub shape: &'a Shape,
-    /// Its provider's dialect.
-    pub dialect: &'a dyn Dialect,
+    pub head: Option<&'a StreamHead>,
+    /// The schema of its object.
+    pub schema: &'a EntitySchema,
+    /// Its provider's adapter.
+    pub adapter: &'a dyn ProviderAdapter,
     /// The present.
-    pub now: Instant,
+    pub now: Timestamp,
 }
 
 /// Runs all rules, in their order.

@@ -4,8 +4,8 @@
 //! validating costs no read.
 
 use super::{Report, Subject};
-use crate::finding::Finding;
 use crate::services::{sequence, status};
+use crate::validation_issue::ValidationIssue;
 
 /// The largest input that is stored as an event: what a change event may have (Salesforce: 1 MB),
 /// with room for its envelope. Larger ones go to quarantine.
@@ -24,22 +24,22 @@ fn size(subject: &Subject<'_>, report: &mut Report) {
     let bytes = subject.incoming.data.len();
     if bytes > MAX_EVENT_BYTES {
         let message = format!("the input has {bytes} bytes; an event holds {MAX_EVENT_BYTES} at most");
-        report.errors.push(Finding::new("", message));
+        report.errors.push(ValidationIssue::new("", message));
     }
 }
 
 fn ordering(subject: &Subject<'_>, report: &mut Report) {
-    report.warnings.extend(sequence::findings(subject.head, subject.incoming));
+    report.warnings.extend(sequence::issues(subject.head, subject.incoming));
 }
 
 fn clock(subject: &Subject<'_>, report: &mut Report) {
-    let at = subject.incoming.change.position.instant;
+    let at = subject.incoming.change.position.timestamp;
     if at > subject.now.plus_millis(FUTURE_TOLERANCE_MS) {
         let message = format!("{at} is in the future (now {})", subject.now);
-        report.warnings.push(Finding::new("timestamp", message));
+        report.warnings.push(ValidationIssue::new("timestamp", message));
     }
 }
 
 fn business(subject: &Subject<'_>, report: &mut Report) {
-    report.warnings.extend(status::findings(subject.incoming, subject.shape, subject.dialect));
+    report.warnings.extend(status::issues(subject.incoming, subject.schema, subject.adapter));
 }

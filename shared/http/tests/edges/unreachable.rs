@@ -6,49 +6,49 @@ use std::sync::Arc;
 use annals_application::backfill::Backfill;
 use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
 use annals_application::ports::{
-    AppendError, BackfillJob, Clock, Document, EntityQuery, EventStore, HydrationTask, Ids, IndexOutcome, Lease,
-    ParkedProjection, PortError, PortErrorKind, QuarantineEntry, QuarantineState, ReadDocument, ReadModel, ReadOptions,
+    AppendError, BackfillJob, Clock, Document, EntityQuery, EventStore, Ids, IndexOutcome, Lease, ParkedProjection,
+    PortError, PortErrorKind, QuarantineEntry, QuarantineState, ReadDocument, ReadModel, ReadOptions, RefetchTask,
     StateStore, StoredEvent,
 };
 use annals_application::queries::{DependencyState, EntityQueries, Health, HealthCheck, HealthReport, QueryPorts};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::aggregate::Aggregate;
-use annals_domain::change::HydrationReason;
-use annals_domain::definition::{Catalog, Shape};
-use annals_domain::dialect::{Dialect, Dialects};
-use annals_domain::finding::Finding;
-use annals_domain::head::Head;
+use annals_domain::change::RefetchReason;
+use annals_domain::definition::{Catalog, EntitySchema};
+use annals_domain::head::StreamHead;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, Provider};
-use annals_domain::instant::Instant;
 use annals_domain::position::Version;
+use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
+use annals_domain::timestamp::Timestamp;
+use annals_domain::validation_issue::ValidationIssue;
 use annals_http::{Login, QueryApi, local_router};
 use async_trait::async_trait;
 use axum::Router;
 use uuid::Uuid;
 
-fn definitions() -> (Dialects, Arc<Catalog>) {
-    let dialects = Dialects::new([Arc::new(Salesforce::new(None)) as Arc<dyn Dialect>]);
-    let catalog = Arc::new(Catalog::built_in(&dialects).unwrap());
-    (dialects, catalog)
+fn definitions() -> (ProviderAdapters, Arc<Catalog>) {
+    let adapters = ProviderAdapters::new([Arc::new(Salesforce::new(None)) as Arc<dyn ProviderAdapter>]);
+    let catalog = Arc::new(Catalog::built_in(&adapters).unwrap());
+    (adapters, catalog)
 }
 
 /// The backfill function's router of such an installation.
 pub(crate) fn backfill_router(login: Login) -> Router {
-    let (dialects, catalog) = definitions();
-    let backfill = Backfill::new(Arc::new(Unreachable), catalog, dialects, Arc::new(Unreachable));
+    let (adapters, catalog) = definitions();
+    let backfill = Backfill::new(Arc::new(Unreachable), catalog, adapters, Arc::new(Unreachable));
     annals_http::backfill_router(backfill, login)
 }
 
 /// The router of such an installation.
 pub(crate) fn router(login: Login) -> Router {
     let all = Arc::new(Unreachable);
-    let (dialects, catalog) = definitions();
+    let (adapters, catalog) = definitions();
     let settings = HandlerSettings::default();
     let (store, state, read_model) = (all.clone(), all.clone(), all.clone());
     let ports = QueryPorts { store, state, read_model };
-    let queries = EntityQueries::new(ports, catalog.clone(), dialects.clone());
+    let queries = EntityQueries::new(ports, catalog.clone(), adapters.clone());
     let quarantine = Quarantine::new(all.clone(), all.clone(), all.clone());
-    let handler = CommandHandler::new(all.clone(), all.clone(), catalog, dialects, all.clone(), all.clone(), settings);
+    let handler = CommandHandler::new(all.clone(), all.clone(), catalog, adapters, all.clone(), all.clone(), settings);
     local_router(Arc::new(handler), QueryApi { queries, quarantine, health: all }, login)
 }
 
@@ -59,7 +59,7 @@ fn unreachable<T>() -> Result<T, PortError> {
 }
 
 impl Clock for Unreachable {
-    fn now(&self) -> Instant {
+    fn now(&self) -> Timestamp {
         "2024-04-09T20:19:25Z".parse().unwrap()
     }
 }
@@ -87,7 +87,7 @@ impl EventStore for Unreachable {
     async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
         events.iter().map(|_| unreachable().map_err(AppendError::NotApplied)).collect()
     }
-    async fn heads(&self, _: &[EntityKey]) -> Result<Vec<Option<Head>>, PortError> {
+    async fn heads(&self, _: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError> {
         unreachable()
     }
     async fn read(&self, _: &EntityKey, _: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {
@@ -100,7 +100,7 @@ impl ReadModel for Unreachable {
     async fn index(&self, _: Vec<Document>) -> Result<Vec<IndexOutcome>, PortError> {
         unreachable()
     }
-    async fn get(&self, _: &Shape, _: AggregateId) -> Result<Option<ReadDocument>, PortError> {
+    async fn get(&self, _: &EntitySchema, _: AggregateId) -> Result<Option<ReadDocument>, PortError> {
         unreachable()
     }
     async fn search(&self, _: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
@@ -122,19 +122,19 @@ impl StateStore for Unreachable {
     async fn snapshot(&self, _: &EntityKey, _: Version) -> Result<Option<Aggregate>, PortError> {
         unreachable()
     }
-    async fn ask_hydration(&self, _: Vec<HydrationTask>) -> Result<(), PortError> {
+    async fn ask_refetch(&self, _: Vec<RefetchTask>) -> Result<(), PortError> {
         unreachable()
     }
-    async fn hydration_tasks(&self, _: usize) -> Result<Vec<HydrationTask>, PortError> {
+    async fn refetch_tasks(&self, _: usize) -> Result<Vec<RefetchTask>, PortError> {
         unreachable()
     }
-    async fn count_hydration(&self, _: usize) -> Result<usize, PortError> {
+    async fn count_refetch(&self, _: usize) -> Result<usize, PortError> {
         unreachable()
     }
-    async fn finish_hydration(&self, _: &[EntityKey]) -> Result<(), PortError> {
+    async fn finish_refetch(&self, _: &[EntityKey]) -> Result<(), PortError> {
         unreachable()
     }
-    async fn drop_hydration_reason(&self, _: &[EntityKey], _: HydrationReason) -> Result<(), PortError> {
+    async fn drop_refetch_reason(&self, _: &[EntityKey], _: RefetchReason) -> Result<(), PortError> {
         unreachable()
     }
     async fn note_objects(&self, _: &[(Provider, EntityName)]) -> Result<(), PortError> {
@@ -190,13 +190,18 @@ impl StateStore for Unreachable {
     ) -> Result<(Vec<QuarantineEntry>, u64), PortError> {
         unreachable()
     }
-    async fn set_quarantine(&self, _: &str, _: QuarantineState, _: Option<Vec<Finding>>) -> Result<(), PortError> {
+    async fn set_quarantine(
+        &self,
+        _: &str,
+        _: QuarantineState,
+        _: Option<Vec<ValidationIssue>>,
+    ) -> Result<(), PortError> {
         unreachable()
     }
-    async fn take_lease(&self, _: &str, _: Uuid, _: Instant, _: Instant) -> Result<Option<Lease>, PortError> {
+    async fn take_lease(&self, _: &str, _: Uuid, _: Timestamp, _: Timestamp) -> Result<Option<Lease>, PortError> {
         unreachable()
     }
-    async fn keep_lease(&self, _: &str, _: Uuid, _: Instant, _: Option<&str>) -> Result<bool, PortError> {
+    async fn keep_lease(&self, _: &str, _: Uuid, _: Timestamp, _: Option<&str>) -> Result<bool, PortError> {
         unreachable()
     }
     async fn release_lease(&self, _: &str, _: Uuid) -> Result<bool, PortError> {

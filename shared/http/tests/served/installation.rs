@@ -10,9 +10,9 @@ use annals_application::queries::{EntityQueries, Health, HealthCheck, HealthRepo
 use annals_application::system::{RandomIds, SystemClock};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::definition::Catalog;
-use annals_domain::dialect::{Dialect, Dialects};
-use annals_embedded::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore, TracedJobs};
+use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
 use annals_http::{Login, QueryApi, local_router};
+use annals_sqlite::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore, TracedJobs};
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -58,8 +58,8 @@ impl Installation {
         let folder = TempDir::new().unwrap();
         let database = Database::open(&folder.path().join("annals.db")).unwrap();
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
-        let dialects = Dialects::new([Arc::new(Salesforce::new(None)) as Arc<dyn Dialect>]);
-        let catalog = Arc::new(Catalog::built_in(&dialects).unwrap());
+        let adapters = ProviderAdapters::new([Arc::new(Salesforce::new(None)) as Arc<dyn ProviderAdapter>]);
+        let catalog = Arc::new(Catalog::built_in(&adapters).unwrap());
         let store = Arc::new(SqliteEventStore::new(database.clone()));
         let state = Arc::new(SqliteStateStore::new(database.clone()));
         let read_model = Arc::new(SqliteReadModel::open(database, &catalog).await.unwrap());
@@ -69,14 +69,14 @@ impl Installation {
         let (jobs, settings) = (Arc::new(TracedJobs), ProjectorSettings::default());
         let ports =
             ProjectorPorts { store: store.clone(), state: state.clone(), jobs, clock: clock.clone(), ids: ids.clone() };
-        let projector = Projector::new(ports, catalog.clone(), dialects.clone(), registry, settings);
+        let projector = Projector::new(ports, catalog.clone(), adapters.clone(), registry, settings);
         let pipeline = Arc::new(LocalPipeline::new(store.clone(), projector));
 
         let queries = QueryPorts { store: store.clone(), state: state.clone(), read_model };
-        let queries = EntityQueries::new(queries, catalog.clone(), dialects.clone());
+        let queries = EntityQueries::new(queries, catalog.clone(), adapters.clone());
         let quarantine = Quarantine::new(state.clone(), clock.clone(), ids.clone());
         let settings = HandlerSettings::default();
-        let handler = CommandHandler::new(store, state, catalog, dialects, clock, ids, settings).told(pipeline);
+        let handler = CommandHandler::new(store, state, catalog, adapters, clock, ids, settings).told(pipeline);
         let api = QueryApi { queries, quarantine, health: Arc::new(AllWell) };
         Self { router: local_router(Arc::new(handler), api, Login::None), _folder: folder }
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use annals_application::commands::CommandMetadata;
 use annals_application::ports::ReadOptions;
-use annals_aws_runtime::Installation;
 use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::position::Version;
+use annals_lambda::Installation;
 use annals_tests::changes::change;
 use annals_tests::process::key_of;
 use uuid::Uuid;
@@ -56,7 +56,7 @@ async fn a_read_of_state_sees_all_that_was_put() {
     installation.lags.lag_notes().await.expect(why);
     check(&counted, &["Query"]);
     // By the index.
-    state.hydration_tasks(10).await.expect(why);
+    state.refetch_tasks(10).await.expect(why);
     state.jobs().await.expect(why);
     state.parked(10).await.expect(why);
     state.list_quarantine(None, 0, 10).await.expect(why);
@@ -65,7 +65,7 @@ async fn a_read_of_state_sees_all_that_was_put() {
     state.chunk(Uuid::nil(), 0).await.expect(why);
     state.quarantined("none").await.expect(why);
     check(&counted, &["GetItem"]);
-    state.finish_hydration(&[key]).await.expect(why);
+    state.finish_refetch(&[key]).await.expect(why);
     check(&counted, &["BatchGetItem"]);
     counted.world.remove().await;
 }

@@ -9,21 +9,21 @@ use annals_application::ports::{JobOutcome, PortErrorKind, ReadModel, ReadOption
 use annals_application::projection::{
     Pattern, Projection, ProjectionFailure, ProjectionRegistry, Projector, ProjectorPorts, Work,
 };
-use annals_aws_read_model::Refresh;
-use annals_aws_runtime::{Installation, projector_settings};
+use annals_aws::read_model::Refresh;
 use annals_aws_tests::world::World;
-use annals_domain::definition::Shape;
+use annals_domain::definition::EntitySchema;
 use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_domain::position::Version;
-use annals_embedded::TracedJobs;
+use annals_lambda::{Installation, projector_settings};
 use annals_services::{Fault, Match, Proxy, Rule, dynamodb_endpoint, opensearch_endpoints, sdk_config, unique_name};
+use annals_sqlite::TracedJobs;
 use annals_tests::changes::change;
 use annals_tests::process::key_of;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use axum::http::StatusCode;
 use serde_json::json;
-use tokio::time::Instant as Moment;
+use tokio::time::Instant;
 
 /// How long one attempt may take here: less than in production, where waiting costs a test nothing.
 const ATTEMPT: Duration = Duration::from_millis(400);
@@ -44,7 +44,7 @@ impl Stage {
     }
 
     async fn take(&self, text: &str, within: Duration) -> Result<Vec<EventRead>, CommandError> {
-        let metadata = CommandMetadata { deadline: Some(Moment::now() + within), ..CommandMetadata::default() };
+        let metadata = CommandMetadata { deadline: Some(Instant::now() + within), ..CommandMetadata::default() };
         match self.handler.take_body(Provider::Salesforce, text, metadata).await {
             Ok(taken) => Ok(taken.results),
             Err(TakeError::Command(error)) => Err(error),
@@ -118,7 +118,7 @@ async fn without_dynamodb_each_call_fails_in_time_and_the_last_stores_the_change
     stage.proxy.rule(Rule::always(Match::Any, Fault::DropBefore));
     // Each call stands for a queue's next delivery, minutes apart.
     for _ in 0..5 {
-        let start = Moment::now();
+        let start = Instant::now();
         let error = stage.take(&change(0, 1).to_string(), Duration::from_secs(1)).await.expect_err("nothing answers");
         assert!(error.is_retryable(), "{error:?}");
         assert!(start.elapsed() < Duration::from_secs(3), "it took {:?}", start.elapsed());
@@ -143,7 +143,7 @@ async fn a_store_that_hangs_is_waited_for_until_the_deadline_and_named() {
         (malformed, "PutItem", &stage.world.state_table),
     ] {
         stage.proxy.clear();
-        let start = Moment::now();
+        let start = Instant::now();
         let error = stage.take(&input.to_string(), Duration::from_millis(500)).await.expect_err("nothing answers");
         assert!(start.elapsed() < Duration::from_secs(2), "it took {:?}", start.elapsed());
         assert_eq!(stage.proxy.count(operation), 1, "{error:?}");
@@ -239,14 +239,14 @@ pub(crate) async fn records(installation: &Installation, count: usize) -> Vec<St
     events
 }
 
-fn clients(installation: &Installation) -> Shape {
-    installation.catalog.shape(Provider::Salesforce, &EntityName::new("Account"))
+fn clients(installation: &Installation) -> EntitySchema {
+    installation.catalog.schema(Provider::Salesforce, &EntityName::new("Account"))
 }
 
-async fn shown(read_model: &dyn ReadModel, shape: &Shape, events: &[StoredEvent]) -> usize {
+async fn shown(read_model: &dyn ReadModel, schema: &EntitySchema, events: &[StoredEvent]) -> usize {
     let mut count = 0;
     for stored in events {
-        let found = read_model.get(shape, stored.event.aggregate_id).await.expect("OpenSearch answers");
+        let found = read_model.get(schema, stored.event.aggregate_id).await.expect("OpenSearch answers");
         count += usize::from(found.is_some());
     }
     count
@@ -274,8 +274,8 @@ async fn of_a_hundred_one_poison_record_is_parked_and_redriven_once_its_cause_is
         clock: Arc::clone(&installation.clock),
         ids: Arc::clone(&installation.ids),
     };
-    let (catalog, dialects) = (Arc::clone(&installation.catalog), installation.dialects.clone());
-    let projector = Projector::new(ports, catalog, dialects, registry, projector_settings());
+    let (catalog, adapters) = (Arc::clone(&installation.catalog), installation.adapters.clone());
+    let projector = Projector::new(ports, catalog, adapters, registry, projector_settings());
 
     let report = projector.project(events.iter().map(|stored| Arc::clone(&stored.event)).collect()).await;
     assert_eq!((report.projected, report.parked, report.failed.len()), (99, 1, 0));

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use annals_application::commands::CommandMetadata;
 use annals_application::ports::EntityQuery;
-use annals_aws_read_model::Refresh;
-use annals_aws_runtime::projector_settings;
+use annals_aws::read_model::Refresh;
 use annals_domain::identity::{EntityName, Provider};
+use annals_lambda::projector_settings;
 use annals_services::{opensearch_endpoints, unique_name};
 use annals_tests::changes::{record_id, shared_change};
 
@@ -27,7 +27,7 @@ async fn a_change_of_a_hundred_records_is_a_hundred_aggregates() {
     assert_eq!((reads.len(), aggregates.len()), (RECORDS, RECORDS));
     assert_eq!(counted.seen(), (vec!["PutItem".to_owned(); RECORDS], vec![]));
 
-    let shape = installation.catalog.shape(Provider::Salesforce, &EntityName::new("Account"));
+    let schema = installation.catalog.schema(Provider::Salesforce, &EntityName::new("Account"));
     for (label, endpoint) in opensearch_endpoints() {
         let search = counted.world.search(&endpoint, &unique_name("merged"), Refresh::BeforeAnswer).await;
         let read_model = search.projecting(&installation);
@@ -35,7 +35,7 @@ async fn a_change_of_a_hundred_records_is_a_hundred_aggregates() {
         let report = projector.project(events(&counted).await).await;
         assert_eq!((report.projected, report.parked, report.failed.len()), (RECORDS, 0, 0), "{label}");
         let all = EntityQuery {
-            shape: shape.clone(),
+            schema: schema.clone(),
             filters: Vec::new(),
             words: Vec::new(),
             include_deleted: false,
@@ -55,7 +55,7 @@ async fn events(counted: &Counted) -> Vec<Arc<annals_domain::event::DomainEvent>
     let mut events = Vec::new();
     while let Some(item) = pages.next().await {
         let item = item.expect("DynamoDB answers");
-        events.push(annals_aws_event_store::decode(item.into()).expect("an event").event);
+        events.push(annals_aws::event_store::decode(item.into()).expect("an event").event);
     }
     events
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use annals_application::ports::StoredEvent;
 use annals_application::projection::Projector;
-use annals_aws_event_store::encode;
-use annals_aws_publisher::{PublishSettings, publisher};
-use annals_aws_read_model::Refresh;
-use annals_aws_runtime::projector_settings;
+use annals_aws::event_store::encode;
+use annals_aws::publisher::{PublishSettings, publisher};
+use annals_aws::read_model::Refresh;
 use annals_aws_tests::decided::decided;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::event::DomainEvent;
+use annals_lambda::projector_settings;
 use annals_services::{Proxy, moto_endpoint, opensearch_endpoints, sdk_config, unique_name};
 use annals_tests::changes::change;
 use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
@@ -104,7 +104,7 @@ async fn a_cold_record_of_10_000_events_with_a_snapshot_is_two_reads() {
     let (newest, first) = (events.pop().expect("the newest"), &events[0].event);
     let mut snapshot = Aggregate::new(first.key(), first.metadata.provider, first.metadata.external_id.clone());
     for stored in &events[..10_000] {
-        let change = installation.dialects.read_event(&stored.event).expect("it was decided");
+        let change = installation.adapters.read_event(&stored.event).expect("it was decided");
         snapshot.apply(stored.event.version, &change);
     }
     installation.state.put_snapshots(vec![snapshot]).await.expect("it is kept");

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use annals_application::commands::CommandMetadata;
 use annals_application::ports::{Clock, ReadOptions, StateStore};
-use annals_aws_read_model::{AlsoInto, IndexAdmin, Refresh};
-use annals_aws_rebuild::{
+use annals_aws::read_model::{AlsoInto, IndexAdmin, Refresh};
+use annals_aws::rebuild::{
     LiveTargets, Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings, Rebuilder, Wish,
 };
-use annals_aws_runtime::{Installation, Search, projector_settings};
 use annals_aws_tests::world::World;
-use annals_domain::definition::Shape;
+use annals_domain::definition::EntitySchema;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
-use annals_domain::instant::Instant;
 use annals_domain::position::Version;
+use annals_domain::timestamp::Timestamp;
+use annals_lambda::{Installation, Search, projector_settings};
 use annals_services::{
     Fault, Match, Proxy, Rule, Times, dynamodb_endpoint, opensearch_endpoints, sdk_config, unique_name,
 };
@@ -32,7 +32,7 @@ struct Stage {
     world: World,
     installation: Installation,
     search: Search,
-    shape: Shape,
+    schema: EntitySchema,
 }
 
 impl Stage {
@@ -42,8 +42,8 @@ impl Stage {
         let (_, endpoint) = opensearch_endpoints().remove(0);
         let prefix = format!("{}-", unique_name("rebuild"));
         let search = world.search(&endpoint, &prefix, Refresh::BeforeAnswer).await;
-        let shape = installation.catalog.shape(Provider::Salesforce, &EntityName::new("Account"));
-        let stage = Self { world, installation, search, shape };
+        let schema = installation.catalog.schema(Provider::Salesforce, &EntityName::new("Account"));
+        let stage = Self { world, installation, search, schema };
         for round in 0..ROUNDS {
             let texts: Vec<String> = (0..RECORDS).map(|record| change(round, record).to_string()).collect();
             stage.write(&texts).await;
@@ -66,8 +66,8 @@ impl Stage {
     /// All indices of the type, and the one that serves.
     async fn numbered(&self) -> (Vec<String>, Option<String>) {
         let indices = self.indices();
-        let all = indices.numbered(&self.shape).await.expect("it answers");
-        (all, indices.current(&self.shape).await.expect("it answers"))
+        let all = indices.numbered(&self.schema).await.expect("it answers");
+        (all, indices.current(&self.schema).await.expect("it answers"))
     }
 
     async fn plan(&self) -> Option<Plan> {
@@ -215,7 +215,7 @@ async fn one_that_is_killed_behind_its_swap_only_removes_the_old_index() {
 async fn what_one_left_that_was_killed_while_it_began_goes_with_the_next() {
     let stage = Stage::new().await;
     let first = rebuilt(&stage.rebuilder()).await;
-    let left = stage.indices().create_numbered(&stage.shape).await.expect("it is made");
+    let left = stage.indices().create_numbered(&stage.schema).await.expect("it is made");
     let (all, serves) = stage.numbered().await;
     assert_eq!((all.last(), serves.as_ref()), (Some(&left), Some(&first.targets[0].after.0)));
     let report = rebuilt(&stage.rebuilder()).await;
@@ -331,8 +331,8 @@ async fn one_that_other_definitions_began_is_not_gone_on_with_and_can_be_given_u
 struct SetClock(AtomicI64);
 
 impl Clock for SetClock {
-    fn now(&self) -> Instant {
-        Instant::from_millis(self.0.load(Ordering::Relaxed)).expect("an instant")
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::Relaxed)).expect("a timestamp")
     }
 }
 
@@ -344,7 +344,7 @@ async fn projection_reads_the_plan_again_by_the_clock_on_the_wall() {
     let live = LiveTargets::new(state, Arc::clone(&clock) as Arc<dyn Clock>);
     let at = async |millis: i64| {
         clock.0.store(millis, Ordering::Relaxed);
-        live.targets(&stage.shape).await.expect("it answers")
+        live.targets(&stage.schema).await.expect("it answers")
     };
     assert_eq!(at(1_000_000).await, [""; 0]);
     let plan = stage.rebuilder().begin(&CLIENTS).await.expect("none is under way");

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use annals_application::commands::CommandMetadata;
-use annals_aws_event_store::{create_table_without_stream, item_size, write_units};
+use annals_aws::event_store::{create_table_without_stream, item_size, write_units};
 use annals_aws_tests::world::World;
 use annals_services::unique_name;
 use annals_tests::process::key_of;
@@ -17,10 +17,10 @@ use serde_dynamo::Item;
 /// What a write unit writes.
 const UNIT: usize = 1_024;
 /// The largest overhead that an event may have: all of an item that is neither its data nor what
-/// validation found. (The most are those of a record with many changes of one instant, which its
+/// validation found. (The most are those of a record with many changes of one timestamp, which its
 /// head names.)
 const OVERHEAD: usize = 400;
-/// How many bytes an item may be off: an instant that ends in zeros is a shorter number.
+/// How many bytes an item may be off: a timestamp that ends in zeros is a shorter number.
 const OFF: usize = 8;
 
 /// The bytes of each item that the sample events of this repository come to, behind its sample's number.

@@ -10,12 +10,12 @@ use annals_application::ports::{
     ReadModel, ReadOptions, StoredEvent,
 };
 use annals_application::projection::{BatchReport, Projector};
-use annals_aws_runtime::{Installation, projector_settings};
 use annals_aws_tests::decided::decided;
 use annals_aws_tests::world::World;
-use annals_domain::definition::Shape;
+use annals_domain::definition::EntitySchema;
 use annals_domain::identity::{AggregateId, EntityKey, Provider};
 use annals_domain::position::Version;
+use annals_lambda::{Installation, projector_settings};
 use annals_services::{Fault, Match, Proxy, Rule, dynamodb_endpoint, sdk_config};
 use annals_tests::changes::change;
 use async_trait::async_trait;
@@ -37,7 +37,7 @@ impl ReadModel for Taking {
         Ok(documents.into_iter().map(outcome).collect())
     }
 
-    async fn get(&self, _: &Shape, _: AggregateId) -> Result<Option<ReadDocument>, PortError> {
+    async fn get(&self, _: &EntitySchema, _: AggregateId) -> Result<Option<ReadDocument>, PortError> {
         Ok(None)
     }
 
@@ -150,7 +150,7 @@ async fn a_record_that_cannot_be_asked_for_is_named_and_not_announced_before_it_
     let report = project(&projector, &again).await;
     assert_eq!((report.projected, report.failed.len()), (1, 0));
     assert_eq!(stage.announced(), [other, gapped.aggregate_id]);
-    assert_eq!(stage.direct.state.hydration_tasks(9).await.expect("DynamoDB answers").len(), 1);
+    assert_eq!(stage.direct.state.refetch_tasks(9).await.expect("DynamoDB answers").len(), 1);
     stage.world.remove().await;
 }
 

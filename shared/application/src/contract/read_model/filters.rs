@@ -6,7 +6,7 @@ use annals_domain::entity::FieldValue;
 use annals_domain::position::Version;
 
 use super::{all_of, equals, found_sorted, index_all};
-use crate::contract::samples::{document, instant, key_of, text, thing};
+use crate::contract::samples::{document, key_of, text, thing, timestamp};
 use crate::ports::{EntityQuery, Filter, QueryValue, ReadModel};
 
 /// A number as the mapping gives it, digits kept.
@@ -37,7 +37,7 @@ pub async fn a_filter_finds_equal_values_of_every_type(model: &impl ReadModel) {
         vec![
             ("owner_id", text(owner)),
             ("tags", list(tags)),
-            ("starts", FieldValue::Instant(instant(start))),
+            ("starts", FieldValue::Timestamp(timestamp(start))),
             ("day", day(date)),
             ("open", FieldValue::Bool(open)),
             ("weight", number(weight)),
@@ -59,8 +59,8 @@ pub async fn a_filter_finds_equal_values_of_every_type(model: &impl ReadModel) {
         ("tags", value("p"), &[]),
         ("tags", value(""), &[]),
         ("tags", value("\",\""), &[]),
-        ("starts", QueryValue::Instant(instant(1)), &["a", "c"]),
-        ("starts", QueryValue::Instant(instant(3)), &[]),
+        ("starts", QueryValue::Timestamp(timestamp(1)), &["a", "c"]),
+        ("starts", QueryValue::Timestamp(timestamp(3)), &[]),
         ("day", QueryValue::Date("2024-02-29".to_owned()), &["a", "c"]),
         ("day", QueryValue::Date("2024-03-01".to_owned()), &["b"]),
         ("open", QueryValue::Bool(true), &["a", "c"]),
@@ -77,11 +77,11 @@ pub async fn a_filter_finds_equal_values_of_every_type(model: &impl ReadModel) {
     }
 }
 
-/// Aggregate id, provider, version, the two instants, and whether it is deleted.
+/// Aggregate id, provider, version, the two timestamps, and whether it is deleted.
 pub async fn a_filter_finds_by_system_field(model: &impl ReadModel) {
     let mut a = thing("a", Vec::new());
     Arc::make_mut(&mut a.entity).version = Version::new(7);
-    Arc::make_mut(&mut a.entity).updated_at = Some(instant(9));
+    Arc::make_mut(&mut a.entity).updated_at = Some(timestamp(9));
     let mut b = thing("b", Vec::new());
     Arc::make_mut(&mut b.entity).created_at = None;
     Arc::make_mut(&mut b.entity).is_deleted = true;
@@ -96,8 +96,8 @@ pub async fn a_filter_finds_by_system_field(model: &impl ReadModel) {
         ("provider", value("hubspot"), &[]),
         ("version", QueryValue::Number(7.0), &["a"]),
         ("version", QueryValue::Number(7.5), &[]),
-        ("created_at", QueryValue::Instant(instant(0)), &["a"]),
-        ("updated_at", QueryValue::Instant(instant(9)), &["a"]),
+        ("created_at", QueryValue::Timestamp(timestamp(0)), &["a"]),
+        ("updated_at", QueryValue::Timestamp(timestamp(9)), &["a"]),
         ("is_deleted", QueryValue::Bool(true), &["b"]),
         ("is_deleted", QueryValue::Bool(false), &["a"]),
     ];

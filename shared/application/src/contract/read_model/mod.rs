@@ -23,7 +23,7 @@ pub use self::words::{
     a_word_is_found_anywhere_in_the_search_text, all_words_must_be_found, many_and_long_words_are_looked_for_whole,
     special_characters_in_words_are_literal,
 };
-use super::samples::{document, instant, key_of, shape, text, thing};
+use super::samples::{document, key_of, schema, text, thing, timestamp};
 use crate::ports::{Document, EntityQuery, Filter, IndexOutcome, QueryValue, ReadModel, SortKey};
 
 /// Makes a test of each rule for read models. The adapter is made with `samples::catalog()`.
@@ -40,7 +40,7 @@ macro_rules! read_model_contract {
                 a_newer_version_replaces_fields_and_search_text,
                 a_value_that_does_not_fit_refuses_its_document_only,
                 deleted_entities_are_left_out_unless_asked,
-                shapes_do_not_mix,
+                schemas_do_not_mix,
                 objects_without_a_definition_are_kept,
                 equal_documents_of_several_records_are_all_found,
                 a_filter_finds_equal_values_of_every_type,
@@ -72,7 +72,7 @@ async fn index_all(model: &impl ReadModel, documents: Vec<Document>) {
 /// The default list of an object's records.
 fn all_of(object: &str) -> EntityQuery {
     EntityQuery {
-        shape: shape(object),
+        schema: schema(object),
         filters: Vec::new(),
         words: Vec::new(),
         include_deleted: false,
@@ -113,7 +113,7 @@ pub async fn an_entity_is_read_as_it_was_indexed(model: &impl ReadModel) {
     let fields = vec![
         ("name", text("Crème\r\n\u{0}\"🦀\"")),
         ("tags", FieldValue::List(vec!["a;b".to_owned(), "é\"".to_owned(), String::new()])),
-        ("starts", FieldValue::Instant(instant(3))),
+        ("starts", FieldValue::Timestamp(timestamp(3))),
         ("day", FieldValue::Date("2024-02-29".parse().expect("a day"))),
         ("open", FieldValue::Bool(true)),
         ("weight", FieldValue::Number(number)),
@@ -123,14 +123,14 @@ pub async fn an_entity_is_read_as_it_was_indexed(model: &impl ReadModel) {
     let document = thing("a", fields);
     index_all(model, vec![document.clone()]).await;
     let id = document.entity.aggregate_id;
-    let read = model.get(&document.shape, id).await.expect("the model reads").expect("it was indexed");
+    let read = model.get(&document.schema, id).await.expect("the model reads").expect("it was indexed");
     assert_eq!((read.aggregate_id, read.version), (id, Version::FIRST));
     let json: Value = serde_json::from_str(read.json.get()).expect("a document is JSON");
-    assert_eq!(json, Value::Object(document.entity.to_json(&document.shape)));
+    assert_eq!(json, Value::Object(document.entity.to_json(&document.schema)));
     let listed = model.search(&all_of("Thing__c")).await.expect("the model reads");
     assert_eq!(listed[0].json.get(), read.json.get());
     let nobody = key_of("Thing__c", "nobody").aggregate_id;
-    assert!(model.get(&document.shape, nobody).await.expect("the model reads").is_none());
+    assert!(model.get(&document.schema, nobody).await.expect("the model reads").is_none());
 }
 
 fn version_of(number: u64, name: &str) -> Document {
@@ -141,7 +141,7 @@ fn version_of(number: u64, name: &str) -> Document {
 
 async fn name_of(model: &impl ReadModel, document: &Document) -> String {
     let id = document.entity.aggregate_id;
-    let read = model.get(&document.shape, id).await.expect("the model reads").expect("it was indexed");
+    let read = model.get(&document.schema, id).await.expect("the model reads").expect("it was indexed");
     let json: Value = serde_json::from_str(read.json.get()).expect("a document is JSON");
     json["name"].as_str().expect("a name").to_owned()
 }
@@ -200,7 +200,7 @@ pub async fn a_newer_version_replaces_fields_and_search_text(model: &impl ReadMo
 
 /// A document whose value is not of its field's type is refused by itself.
 pub async fn a_value_that_does_not_fit_refuses_its_document_only(model: &impl ReadModel) {
-    let wrong = thing("wrong", vec![("starts", text("no instant"))]);
+    let wrong = thing("wrong", vec![("starts", text("no timestamp"))]);
     let documents = vec![thing("a", Vec::new()), wrong, thing("b", Vec::new())];
     let outcomes = model.index(documents).await.expect("the model writes");
     assert!(matches!(&outcomes[..], [IndexOutcome::Indexed, IndexOutcome::Refused(_), IndexOutcome::Indexed]));
@@ -219,11 +219,11 @@ pub async fn deleted_entities_are_left_out_unless_asked(model: &impl ReadModel) 
     let only = EntityQuery { filters: vec![equals("is_deleted", QueryValue::Bool(true))], ..with_deleted };
     assert_eq!(found(model, &only).await, ["deleted"]);
     let id = deleted.entity.aggregate_id;
-    assert!(model.get(&deleted.shape, id).await.expect("the model reads").is_some());
+    assert!(model.get(&deleted.schema, id).await.expect("the model reads").is_some());
 }
 
 /// Equal values under several objects: each query sees its own object's records.
-pub async fn shapes_do_not_mix(model: &impl ReadModel) {
+pub async fn schemas_do_not_mix(model: &impl ReadModel) {
     let objects = ["Thing__c", "Gadget__c", "Open_One__c", "Open_Two__c"];
     let documents = objects.map(|object| {
         let mut document = document(object, "same", vec![("name", text("Same name"))]);
@@ -239,7 +239,7 @@ pub async fn shapes_do_not_mix(model: &impl ReadModel) {
         assert_eq!(listed[0].aggregate_id, document.entity.aggregate_id);
         for other in objects.iter().filter(|other| *other != object) {
             let id = document.entity.aggregate_id;
-            assert!(model.get(&shape(other), id).await.expect("the model reads").is_none(), "{object} as {other}");
+            assert!(model.get(&schema(other), id).await.expect("the model reads").is_none(), "{object} as {other}");
         }
     }
 }
@@ -252,7 +252,7 @@ pub async fn objects_without_a_definition_are_kept(model: &impl ReadModel) {
     let a = document("Alpha__c", "a", vec![("Anything__c", FieldValue::Raw(raw.clone()))]);
     index_all(model, vec![deleted, a.clone(), document("Alpha__c", "b", Vec::new()), thing("t", Vec::new())]).await;
 
-    let read = model.get(&a.shape, a.entity.aggregate_id).await.expect("the model reads").expect("it was indexed");
+    let read = model.get(&a.schema, a.entity.aggregate_id).await.expect("the model reads").expect("it was indexed");
     let json: Value = serde_json::from_str(read.json.get()).expect("a document is JSON");
     assert_eq!(json["Anything__c"], raw);
     for (field, value) in [("id", "a".to_owned()), ("aggregate_id", a.entity.aggregate_id.to_string())] {

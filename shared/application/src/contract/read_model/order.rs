@@ -5,7 +5,7 @@ use std::sync::Arc;
 use annals_domain::entity::FieldValue;
 
 use super::{all_of, found, index_all};
-use crate::contract::samples::{instant, text, thing};
+use crate::contract::samples::{text, thing, timestamp};
 use crate::ports::{Document, EntityQuery, ReadModel, SortKey};
 
 fn by(keys: &[(&str, bool)]) -> Vec<SortKey> {
@@ -26,7 +26,7 @@ fn in_id_order(ids: &[&'static str]) -> Vec<&'static str> {
 
 fn created(id: &str, at: Option<i64>) -> Document {
     let mut document = thing(id, Vec::new());
-    Arc::make_mut(&mut document.entity).created_at = at.map(instant);
+    Arc::make_mut(&mut document.entity).created_at = at.map(timestamp);
     document
 }
 
@@ -50,7 +50,7 @@ pub async fn a_sort_goes_either_way_with_nulls_last(model: &impl ReadModel) {
     let fields = |order: &str, start, day: &str, open, weight: &str, amount: &str| {
         vec![
             ("order", text(order)),
-            ("starts", FieldValue::Instant(instant(start))),
+            ("starts", FieldValue::Timestamp(timestamp(start))),
             ("day", FieldValue::Date(day.parse().expect("a day"))),
             ("open", FieldValue::Bool(open)),
             ("weight", number(weight)),

@@ -4,7 +4,7 @@ use annals_domain::identity::{EntityName, ExternalId, Provider};
 use futures::future::join_all;
 use uuid::Uuid;
 
-use super::super::samples::instant;
+use super::super::samples::timestamp;
 use crate::ports::{BackfillJob, BackfillMode, JobCounts, JobState, StateStore};
 
 fn job(number: u128, created: i64, state: JobState) -> BackfillJob {
@@ -15,7 +15,7 @@ fn job(number: u128, created: i64, state: JobState) -> BackfillJob {
         mode: BackfillMode::Full,
         page_size: 50,
         input: format!("{{\"n\": {number}, \"commitNumber\": 1778192987716501506}}\r\n"),
-        created_at: instant(created),
+        created_at: timestamp(created),
         state,
         reason: "a wildcard names no record".to_owned(),
         counts: JobCounts::default(),
@@ -47,14 +47,14 @@ pub async fn a_job_is_kept_once(store: &impl StateStore) {
 /// Every mode, ids by the thousand, every state, counts, times, and an empty input.
 pub async fn a_job_comes_back_exactly(store: &impl StateStore) {
     let ids = (0..5_000).map(|number| ExternalId::new(format!("001Qz00000{number:05}IAA"))).collect();
-    let modes = [BackfillMode::Full, BackfillMode::Since(instant(-7)), BackfillMode::Ids(ids)];
+    let modes = [BackfillMode::Full, BackfillMode::Since(timestamp(-7)), BackfillMode::Ids(ids)];
     let states =
         [JobState::Running, JobState::Paused, JobState::Done, JobState::Failed, JobState::Cancelled, JobState::Queued];
     let mut expected = Vec::new();
     for (number, state) in (1..).zip(states) {
         let plain = job(number, -i64::try_from(number).expect("a small number"), state);
         let counts = JobCounts { total: Some(u64::MAX >> 1), processed: 3, missing: 1, ..JobCounts::default() };
-        let (started_at, updated_at) = (Some(instant(5)), Some(instant(6)));
+        let (started_at, updated_at) = (Some(timestamp(5)), Some(timestamp(6)));
         let mode = modes[usize::try_from(number).expect("a small number") % modes.len()].clone();
         let rich =
             BackfillJob { mode, page_size: 2_000, input: String::new(), counts, started_at, updated_at, ..plain };
@@ -109,15 +109,15 @@ pub async fn a_job_is_brought_on_and_what_was_asked_for_stays(store: &impl State
         state: JobState::Running,
         reason: "reading".to_owned(),
         counts,
-        started_at: Some(instant(30)),
-        updated_at: Some(instant(31)),
+        started_at: Some(timestamp(30)),
+        updated_at: Some(timestamp(31)),
         ..asked.clone()
     };
     let otherwise = BackfillJob { mode: BackfillMode::Full, page_size: 7, ..running.clone() };
-    let otherwise = BackfillJob { input: "another".to_owned(), created_at: instant(99), ..otherwise };
+    let otherwise = BackfillJob { input: "another".to_owned(), created_at: timestamp(99), ..otherwise };
     assert!(update(store, &otherwise, &asked).await);
     assert_eq!(jobs(store).await, [later.clone(), running.clone()]);
-    let ended = BackfillJob { state: JobState::Done, updated_at: Some(instant(40)), ..running.clone() };
+    let ended = BackfillJob { state: JobState::Done, updated_at: Some(timestamp(40)), ..running.clone() };
     assert!(update(store, &ended, &running).await);
     assert_eq!(jobs(store).await, [later, ended]);
 }
@@ -126,7 +126,7 @@ pub async fn a_job_is_brought_on_and_what_was_asked_for_stays(store: &impl State
 pub async fn a_job_that_stands_as_asked_need_not_be_brought_on(store: &impl StateStore) {
     let read = job(1, 10, JobState::Queued);
     assert!(add(store, &read).await);
-    let paused = BackfillJob { state: JobState::Paused, updated_at: Some(instant(20)), ..read.clone() };
+    let paused = BackfillJob { state: JobState::Paused, updated_at: Some(timestamp(20)), ..read.clone() };
     for expected in [&read, &read, &paused, &BackfillJob { state: JobState::Running, ..read.clone() }] {
         assert!(update(store, &paused, expected).await, "{expected:?}");
         assert_eq!(jobs(store).await, std::slice::from_ref(&paused));
@@ -147,8 +147,8 @@ pub async fn a_job_that_another_brought_on_is_left(store: &impl StateStore) {
     for changed in [
         BackfillJob { state: JobState::Queued, ..counted.clone() },
         BackfillJob { reason: "another".to_owned(), ..counted.clone() },
-        BackfillJob { started_at: Some(instant(1)), ..counted.clone() },
-        BackfillJob { updated_at: Some(instant(1)), ..counted.clone() },
+        BackfillJob { started_at: Some(timestamp(1)), ..counted.clone() },
+        BackfillJob { updated_at: Some(timestamp(1)), ..counted.clone() },
     ] {
         assert!(!update(store, &paused, &changed).await, "{changed:?}");
     }

@@ -1,9 +1,9 @@
 //! The rules for leases: one holder at a time, and what it kept goes to the next.
 
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
 use uuid::Uuid;
 
-use crate::contract::samples::instant;
+use crate::contract::samples::timestamp;
 use crate::ports::StateStore;
 
 const WORK: &str = "rebuild client #1";
@@ -12,14 +12,14 @@ const SECOND: Uuid = Uuid::from_u128(2);
 
 /// Takes the work at a second, until another: the checkpoint it came with, where it was free.
 async fn take(store: &impl StateStore, token: Uuid, seconds: (i64, i64)) -> Option<Option<String>> {
-    let (now, until): (Instant, Instant) = (instant(seconds.0), instant(seconds.1));
+    let (now, until): (Timestamp, Timestamp) = (timestamp(seconds.0), timestamp(seconds.1));
     let lease = store.take_lease(WORK, token, now, until).await.expect("the store writes")?;
     assert_eq!((lease.work.as_str(), lease.token), (WORK, token));
     Some(lease.checkpoint)
 }
 
 async fn keep(store: &impl StateStore, token: Uuid, until: i64, checkpoint: Option<&str>) -> bool {
-    store.keep_lease(WORK, token, instant(until), checkpoint).await.expect("the store writes")
+    store.keep_lease(WORK, token, timestamp(until), checkpoint).await.expect("the store writes")
 }
 
 async fn checkpoint(store: &impl StateStore) -> Option<String> {
@@ -32,7 +32,7 @@ pub async fn a_lease_has_one_holder(store: &impl StateStore) {
     assert_eq!(take(store, SECOND, (9, 19)).await, None, "the first holds it until 10");
     assert_eq!(take(store, FIRST, (5, 20)).await, Some(None));
     assert_eq!(take(store, SECOND, (19, 30)).await, None, "the first holds it until 20 now");
-    let other = store.take_lease("other work", SECOND, instant(1), instant(9)).await.expect("the store writes");
+    let other = store.take_lease("other work", SECOND, timestamp(1), timestamp(9)).await.expect("the store writes");
     assert!(other.is_some());
     assert_eq!(take(store, FIRST, (500, 510)).await, Some(None), "it is still the first's after its end");
 }

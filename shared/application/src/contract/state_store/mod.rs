@@ -5,7 +5,7 @@ mod leases;
 mod quarantine;
 
 use annals_domain::aggregate::Aggregate;
-use annals_domain::change::{Content, Creation, HydrationReason, Lifecycle, Write};
+use annals_domain::change::{Content, Creation, Lifecycle, RefetchReason, Write};
 use annals_domain::identity::{EntityKey, EntityName, ExternalId, Provider};
 use annals_domain::path::Path;
 use annals_domain::position::Version;
@@ -25,8 +25,8 @@ pub use self::quarantine::{
     a_chunk_comes_back_to_the_byte, an_entry_is_kept_once_and_opened_again, an_entry_takes_states_and_errors,
     dropped_chunks_are_gone_and_others_stay, entries_are_listed_newest_first_by_state_and_page,
 };
-use super::samples::{change, instant, key, position};
-use crate::ports::{HydrationTask, ParkedProjection, StateStore};
+use super::samples::{change, key, position, timestamp};
+use crate::ports::{ParkedProjection, RefetchTask, StateStore};
 
 /// Makes a test of each rule for state stores.
 #[macro_export]
@@ -39,11 +39,11 @@ macro_rules! state_store_contract {
                 the_newest_snapshot_at_or_below_a_version_is_found,
                 a_snapshot_comes_back_exactly,
                 a_snapshot_may_be_put_again,
-                hydration_is_asked_once_a_record,
+                refetch_is_asked_once_a_record,
                 attempts_outlast_what_is_asked_again,
-                hydration_tasks_come_by_due_time,
+                refetch_tasks_come_by_due_time,
                 what_waits_is_counted_as_far_as_is_asked,
-                finished_hydration_is_forgotten,
+                finished_refetch_is_forgotten,
                 a_dropped_reason_leaves_the_others,
                 noted_objects_are_remembered_once,
                 a_job_is_kept_once,
@@ -113,7 +113,7 @@ pub async fn a_snapshot_comes_back_exactly(store: &impl StateStore) {
     ];
     let mut rich = change(position(2, "rich"));
     rich.lifecycle = Some(Lifecycle::Deleted);
-    rich.creation = Some(Creation::Stated(instant(-5)));
+    rich.creation = Some(Creation::Stated(timestamp(-5)));
     rich.writes = contents.map(|(path, content)| Write { path: Path::new(path), content }).into();
     aggregate.apply(Version::new(2), &rich);
     store.put_snapshots(vec![aggregate.clone()]).await.expect("the store writes");
@@ -131,96 +131,96 @@ pub async fn a_snapshot_may_be_put_again(store: &impl StateStore) {
     assert_eq!(snapshot_version(store, &key, 50).await, Some(50));
 }
 
-fn task(name: &str, due: i64, reasons: &[HydrationReason]) -> HydrationTask {
-    HydrationTask {
+fn task(name: &str, due: i64, reasons: &[RefetchReason]) -> RefetchTask {
+    RefetchTask {
         key: key(name),
         provider: Provider::Salesforce,
         external_id: ExternalId::new(name),
         reasons: reasons.iter().copied().collect(),
-        due_at: instant(due),
+        due_at: timestamp(due),
         attempts: 0,
     }
 }
 
-async fn tasks(store: &impl StateStore, limit: usize) -> Vec<HydrationTask> {
-    store.hydration_tasks(limit).await.expect("the store reads")
+async fn tasks(store: &impl StateStore, limit: usize) -> Vec<RefetchTask> {
+    store.refetch_tasks(limit).await.expect("the store reads")
 }
 
 /// A second request joins the first: all reasons, the earlier time.
-pub async fn hydration_is_asked_once_a_record(store: &impl StateStore) {
-    use HydrationReason::{Gap, MissingBase, NotCarried};
+pub async fn refetch_is_asked_once_a_record(store: &impl StateStore) {
+    use RefetchReason::{Gap, MissingBase, NotCarried};
     let call = vec![task("a", 50, &[Gap]), task("b", 70, &[Gap]), task("a", 60, &[NotCarried])];
-    store.ask_hydration(call).await.expect("the store writes");
-    store.ask_hydration(vec![task("b", 30, &[MissingBase])]).await.expect("the store writes");
+    store.ask_refetch(call).await.expect("the store writes");
+    store.ask_refetch(vec![task("b", 30, &[MissingBase])]).await.expect("the store writes");
     let expected = [task("b", 30, &[MissingBase, Gap]), task("a", 50, &[NotCarried, Gap])];
     assert_eq!(tasks(store, 9).await, expected);
 }
 
 /// A task comes back with its attempts, and a request that knows of fewer takes none of them.
 pub async fn attempts_outlast_what_is_asked_again(store: &impl StateStore) {
-    let tried = |attempts| HydrationTask { attempts, ..task("a", 50, &[HydrationReason::Gap]) };
+    let tried = |attempts| RefetchTask { attempts, ..task("a", 50, &[RefetchReason::Gap]) };
     for (asked, expected) in [(3, 3), (0, 3), (u32::MAX, u32::MAX), (4, u32::MAX)] {
-        store.ask_hydration(vec![tried(asked)]).await.expect("the store writes");
+        store.ask_refetch(vec![tried(asked)]).await.expect("the store writes");
         assert_eq!(tasks(store, 9).await, [tried(expected)], "after one of {asked}");
     }
     store
-        .ask_hydration(vec![HydrationTask { key: key("b"), ..tried(1) }, HydrationTask { key: key("b"), ..tried(7) }])
+        .ask_refetch(vec![RefetchTask { key: key("b"), ..tried(1) }, RefetchTask { key: key("b"), ..tried(7) }])
         .await
         .expect("the store writes");
     let found: Vec<_> = tasks(store, 9).await.into_iter().map(|task| (task.key, task.attempts)).collect();
     assert!(found.contains(&(key("b"), 7)), "{found:?}");
-    store.drop_hydration_reason(&[key("a")], HydrationReason::MissingBase).await.expect("the store writes");
+    store.drop_refetch_reason(&[key("a")], RefetchReason::MissingBase).await.expect("the store writes");
     assert!(tasks(store, 9).await.contains(&tried(u32::MAX)));
 }
 
 /// What is due first comes first, up to the limit.
-pub async fn hydration_tasks_come_by_due_time(store: &impl StateStore) {
+pub async fn refetch_tasks_come_by_due_time(store: &impl StateStore) {
     let due = [40, 10, 30, 20, 50];
-    let all = due.map(|due| task(&format!("due {due}"), due, &[HydrationReason::Gap]));
-    store.ask_hydration(all.to_vec()).await.expect("the store writes");
+    let all = due.map(|due| task(&format!("due {due}"), due, &[RefetchReason::Gap]));
+    store.ask_refetch(all.to_vec()).await.expect("the store writes");
     let found: Vec<_> = tasks(store, 3).await.into_iter().map(|task| task.due_at).collect();
-    assert_eq!(found, [10, 20, 30].map(instant));
+    assert_eq!(found, [10, 20, 30].map(timestamp));
     assert!(tasks(store, 0).await.is_empty());
 }
 
 /// Tasks and parked records are counted, one a record, and no further than is asked.
 pub async fn what_waits_is_counted_as_far_as_is_asked(store: &impl StateStore) {
     let names = ["a", "b", "c", "d", "e"];
-    let all = names.map(|name| task(name, 1, &[HydrationReason::Gap]));
-    store.ask_hydration(all.to_vec()).await.expect("the store writes");
+    let all = names.map(|name| task(name, 1, &[RefetchReason::Gap]));
+    store.ask_refetch(all.to_vec()).await.expect("the store writes");
     for (name, at) in names.into_iter().zip(1..) {
         store.park(park(name, (1, 2), at)).await.expect("the store writes");
         store.park(park(name, (3, 4), at)).await.expect("the store writes");
     }
     for (at_most, expected) in [(0, 0), (1, 1), (4, 4), (5, 5), (9, 5)] {
-        assert_eq!(store.count_hydration(at_most).await.expect("the store reads"), expected, "at most {at_most}");
+        assert_eq!(store.count_refetch(at_most).await.expect("the store reads"), expected, "at most {at_most}");
         assert_eq!(store.count_parked(at_most).await.expect("the store reads"), expected, "at most {at_most}");
     }
-    store.finish_hydration(&[key("a")]).await.expect("the store writes");
+    store.finish_refetch(&[key("a")]).await.expect("the store writes");
     store.unpark(&key("a"), Version::new(9)).await.expect("the store writes");
-    assert_eq!(store.count_hydration(9).await.expect("the store reads"), 4);
+    assert_eq!(store.count_refetch(9).await.expect("the store reads"), 4);
     assert_eq!(store.count_parked(9).await.expect("the store reads"), 4);
 }
 
 /// Finished tasks are gone; finishing what is not there is no error; later requests start afresh.
-pub async fn finished_hydration_is_forgotten(store: &impl StateStore) {
-    let all = vec![task("a", 1, &[HydrationReason::Gap]), task("b", 2, &[HydrationReason::Gap])];
-    store.ask_hydration(all).await.expect("the store writes");
-    store.finish_hydration(&[key("a"), key("nobody")]).await.expect("the store writes");
-    store.finish_hydration(&[]).await.expect("the store writes");
-    assert_eq!(tasks(store, 9).await, [task("b", 2, &[HydrationReason::Gap])]);
-    let again = task("a", 90, &[HydrationReason::MergeSurvivor]);
-    store.ask_hydration(vec![again.clone()]).await.expect("the store writes");
-    assert_eq!(tasks(store, 9).await, [task("b", 2, &[HydrationReason::Gap]), again]);
+pub async fn finished_refetch_is_forgotten(store: &impl StateStore) {
+    let all = vec![task("a", 1, &[RefetchReason::Gap]), task("b", 2, &[RefetchReason::Gap])];
+    store.ask_refetch(all).await.expect("the store writes");
+    store.finish_refetch(&[key("a"), key("nobody")]).await.expect("the store writes");
+    store.finish_refetch(&[]).await.expect("the store writes");
+    assert_eq!(tasks(store, 9).await, [task("b", 2, &[RefetchReason::Gap])]);
+    let again = task("a", 90, &[RefetchReason::MergeSurvivor]);
+    store.ask_refetch(vec![again.clone()]).await.expect("the store writes");
+    assert_eq!(tasks(store, 9).await, [task("b", 2, &[RefetchReason::Gap]), again]);
 }
 
 /// One reason goes; a task that has others stays with them, one that has none is gone.
 pub async fn a_dropped_reason_leaves_the_others(store: &impl StateStore) {
-    use HydrationReason::{Gap, MissingBase};
+    use RefetchReason::{Gap, MissingBase};
     let all = vec![task("a", 1, &[MissingBase]), task("b", 2, &[MissingBase, Gap]), task("c", 3, &[MissingBase])];
-    store.ask_hydration(all).await.expect("the store writes");
+    store.ask_refetch(all).await.expect("the store writes");
     let keys = [key("a"), key("b"), key("nobody")];
-    store.drop_hydration_reason(&keys, MissingBase).await.expect("the store writes");
+    store.drop_refetch_reason(&keys, MissingBase).await.expect("the store writes");
     assert_eq!(tasks(store, 9).await, [task("b", 2, &[Gap]), task("c", 3, &[MissingBase])]);
 }
 
@@ -242,7 +242,7 @@ fn park(name: &str, versions: (u64, u64), at: i64) -> ParkedProjection {
         from_version: Version::new(versions.0),
         to_version: Version::new(versions.1),
         reason: format!("parked at {at}"),
-        parked_at: instant(at),
+        parked_at: timestamp(at),
     }
 }
 
@@ -253,7 +253,7 @@ pub async fn parked_versions_are_joined(store: &impl StateStore) {
     }
     let found = store.parked(9).await.expect("the store reads");
     let [one] = &found[..] else { panic!("{found:?} is not one record") };
-    assert_eq!((one.from_version.get(), one.to_version.get(), one.parked_at), (3, 9, instant(10)));
+    assert_eq!((one.from_version.get(), one.to_version.get(), one.parked_at), (3, 9, timestamp(10)));
     assert_eq!(one.reason, "parked at 30", "the newest reason stands");
 }
 
@@ -276,7 +276,7 @@ pub async fn a_record_parked_again_goes_behind_the_others(store: &impl StateStor
     store.park(park("a", (3, 4), 50)).await.expect("the store writes");
     assert_eq!(names(9).await, ["b", "c", "a"].map(key));
     let since: Vec<_> = store.parked(9).await.expect("the store reads").iter().map(|parked| parked.parked_at).collect();
-    assert_eq!(since, [30, 10, 20].map(instant), "since when it is parked does not change");
+    assert_eq!(since, [30, 10, 20].map(timestamp), "since when it is parked does not change");
 }
 
 /// The versions made good are gone, and the record with its last; it does not move, and forgetting

@@ -1,10 +1,10 @@
 //! The rules for quarantine: entries, and the chunks of their bodies.
 
-use annals_domain::finding::Finding;
 use annals_domain::identity::Provider;
+use annals_domain::validation_issue::ValidationIssue;
 use uuid::Uuid;
 
-use crate::contract::samples::instant;
+use crate::contract::samples::timestamp;
 use crate::ports::{QuarantineEntry, QuarantineState, StateStore};
 
 /// Chunks are bytes, not text; a number put again is replaced; what is not there is `None`.
@@ -42,8 +42,11 @@ fn entry(id: &str, received: i64, error: &str) -> QuarantineEntry {
     QuarantineEntry {
         id: id.to_owned(),
         provider: Provider::Pipedrive,
-        received_at: instant(received),
-        errors: vec![Finding::new("payload.ChangeEventHeader", error), Finding::new("", "\"quoted\" é")],
+        received_at: timestamp(received),
+        errors: vec![
+            ValidationIssue::new("payload.ChangeEventHeader", error),
+            ValidationIssue::new("", "\"quoted\" é"),
+        ],
         size: 1 << 40,
         state: QuarantineState::Open,
         body_id: Uuid::from_u128(u128::from_be_bytes(*b"a body's own id.")),
@@ -78,7 +81,7 @@ pub async fn an_entry_takes_states_and_errors(store: &impl StateStore) {
     }
     store.set_quarantine("x", QuarantineState::Redriven, None).await.expect("the store writes");
     assert_eq!(stored(store, "x").await, Some(QuarantineEntry { state: QuarantineState::Redriven, ..x.clone() }));
-    let errors = vec![Finding::new("size", "too large")];
+    let errors = vec![ValidationIssue::new("size", "too large")];
     store.set_quarantine("x", QuarantineState::Open, Some(errors.clone())).await.expect("the store writes");
     assert_eq!(stored(store, "x").await, Some(QuarantineEntry { errors, ..x }));
     assert_eq!(stored(store, "y").await, Some(y));

@@ -1,19 +1,19 @@
 //! The header's fields, one by one.
 //!
-//! Promises a finding for each value that does not fit. Long lists of bad values are counted, not
-//! listed: a finding is for a reader.
+//! Promises an issue for each value that does not fit. Long lists of bad values are counted, not
+//! listed: an issue is for a reader.
 
 use std::collections::HashSet;
 
-use annals_domain::finding::Finding;
 use annals_domain::identity::ExternalId;
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
+use annals_domain::validation_issue::ValidationIssue;
 
 use super::Records;
-use crate::json::{Json, Object};
 use crate::salesforce::change_type::ChangeType;
 use crate::salesforce::envelope::HEADER;
 use crate::salesforce::{ids, scalar};
+use annals_json::{Json, Object};
 
 const CHANGE_TYPES: &str =
     "CREATE, UPDATE, DELETE, UNDELETE, GAP_CREATE, GAP_UPDATE, GAP_DELETE, GAP_UNDELETE or GAP_OVERFLOW";
@@ -24,17 +24,17 @@ const OWN_ID: &str = "a record's own id would (only GAP_OVERFLOW has the empty o
 /// what is stored of a record is kept under names made of it.
 const LONGEST_NAME: usize = 120;
 
-/// How many findings one list makes.
+/// How many issues one list makes.
 const MOST_FINDINGS: usize = 20;
 
-/// How much of a value a finding shows.
+/// How much of a value an issue shows.
 const MOST_SHOWN: usize = 60;
 
 /// A header's fields as they came, and what was found in them so far.
 pub(super) struct Fields<'a> {
     map: &'a Object<'a>,
-    pub(super) errors: Vec<Finding>,
-    pub(super) warnings: Vec<Finding>,
+    pub(super) errors: Vec<ValidationIssue>,
+    pub(super) warnings: Vec<ValidationIssue>,
 }
 
 impl<'a> Fields<'a> {
@@ -47,7 +47,7 @@ impl<'a> Fields<'a> {
         let name = self.required("entityName", fits, |value| value.as_str().filter(|name| is_api_name(name)))?;
         if name.len() > LONGEST_NAME {
             let message = format!("has {} characters; an object's API name has {LONGEST_NAME} at most", name.len());
-            self.errors.push(Finding::new(path("entityName"), message));
+            self.errors.push(ValidationIssue::new(path("entityName"), message));
             return None;
         }
         Some(name)
@@ -57,11 +57,11 @@ impl<'a> Fields<'a> {
         self.required("changeType", CHANGE_TYPES, |value| ChangeType::named(value.as_str()?))
     }
 
-    pub(super) fn commit_timestamp(&mut self) -> Option<Instant> {
+    pub(super) fn commit_timestamp(&mut self) -> Option<Timestamp> {
         let fits = "a positive number of milliseconds before the year 10000";
         self.required("commitTimestamp", fits, |value| {
             let millis = value.as_number().and_then(scalar::whole).filter(|millis| *millis > 0)?;
-            Instant::from_millis(millis).ok()
+            Timestamp::from_millis(millis).ok()
         })
     }
 
@@ -122,13 +122,14 @@ impl<'a> Fields<'a> {
         self.refuse_entries("changedFields", bad).then(|| entries.iter().filter_map(Json::as_str).collect())
     }
 
-    /// Takes the findings of a list's entries; whether there are none.
+    /// Takes the issues of a list's entries; whether there are none.
     fn refuse_entries(&mut self, field: &str, bad: Vec<(usize, String)>) -> bool {
         let (is_clean, more) = (bad.is_empty(), bad.len().saturating_sub(MOST_FINDINGS));
         let listed = bad.into_iter().take(MOST_FINDINGS);
-        self.errors.extend(listed.map(|(index, message)| Finding::new(format!("{HEADER}.{field}[{index}]"), message)));
+        self.errors
+            .extend(listed.map(|(index, message)| ValidationIssue::new(format!("{HEADER}.{field}[{index}]"), message)));
         if more > 0 {
-            self.errors.push(Finding::new(path(field), format!("{more} more entries do not fit")));
+            self.errors.push(ValidationIssue::new(path(field), format!("{more} more entries do not fit")));
         }
         is_clean
     }
@@ -144,12 +145,12 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn warn_of_missing(&mut self, field: &str) {
-        self.warnings.push(Finding::new(path(field), "missing; the change is taken with what it has"));
+        self.warnings.push(ValidationIssue::new(path(field), "missing; the change is taken with what it has"));
     }
 
     fn required<T>(&mut self, field: &str, fits: &str, read: impl FnOnce(&'a Json<'a>) -> Option<T>) -> Option<T> {
         let Some(value) = self.map.get(field) else {
-            self.errors.push(Finding::new(path(field), format!("missing; {fits} would fit")));
+            self.errors.push(ValidationIssue::new(path(field), format!("missing; {fits} would fit")));
             return None;
         };
         let found = read(value);
@@ -164,7 +165,7 @@ impl<'a> Fields<'a> {
         let found = read(value);
         if found.is_none() {
             let message = format!("`{}` does not fit and is passed over; {fits} would", shown(value));
-            self.warnings.push(Finding::new(path(field), message));
+            self.warnings.push(ValidationIssue::new(path(field), message));
         }
         found
     }
@@ -174,8 +175,8 @@ fn path(field: &str) -> String {
     format!("{HEADER}.{field}")
 }
 
-fn misfit(field: &str, value: &Json<'_>, fits: &str) -> Finding {
-    Finding::new(path(field), format!("`{}` does not fit; {fits} would", shown(value)))
+fn misfit(field: &str, value: &Json<'_>, fits: &str) -> ValidationIssue {
+    ValidationIssue::new(path(field), format!("`{}` does not fit; {fits} would", shown(value)))
 }
 
 /// A value as JSON, cut where a reader has seen enough.

@@ -1,8 +1,8 @@
 //! How deliveries are taken: envelopes, orgs, records, identities, metadata.
 
-use annals_domain::dialect::{Dialect, Intake};
 use annals_domain::event::Source;
 use annals_domain::position::{EventId, Rank};
+use annals_domain::provider_adapter::{Intake, ProviderAdapter};
 use serde_json::{Value, json};
 
 use super::{ID, INSTANT, changes, header, one, org, payload, salesforce};
@@ -56,7 +56,7 @@ fn what_is_known_beside_the_change_is_in_its_metadata() {
 fn the_position_is_the_headers_word_to_the_digit() {
     let position =
         one(&updated(&json!({"commitNumber": 1_778_192_987_716_501_506_i64, "sequenceNumber": 19}))).change.position;
-    assert_eq!((position.instant.millis(), position.rank), (INSTANT, Rank::Change));
+    assert_eq!((position.timestamp.millis(), position.rank), (INSTANT, Rank::Change));
     assert_eq!((position.commit_number, position.sequence_number), (Some(1_778_192_987_716_501_506), Some(19)));
 }
 
@@ -145,15 +145,15 @@ fn another_orgs_event_is_refused_where_the_org_is_set() {
         assert_eq!(changes(&org(own), &input).len(), 1);
         assert_eq!(org(own).account().as_str(), "00DRM000000Fxts2AC");
     }
-    let Intake::Malformed(findings) = org("00DRM000000Fxtt").read_input(&input) else { panic!("another org") };
+    let Intake::Malformed(issues) = org("00DRM000000Fxtt").read_input(&input) else { panic!("another org") };
     let expected =
         "source: the org `00DRM000000Fxts2AC` does not fit; `00DRM000000Fxtt2AC` would, the org of this installation";
-    assert_eq!(findings.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+    assert_eq!(issues.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
     assert_eq!(changes(&salesforce(), &input).len(), 1);
     assert_eq!(changes(&org("00DRM000000Fxtt"), &updated(&json!({}))).len(), 1);
     let broken = event_bridge("00DRM000000Fxts2AC", r#"{"ChangeEventHeader":null}"#);
-    let Intake::Malformed(findings) = org("00DRM000000Fxtt").read_input(&broken) else { panic!("malformed") };
-    assert_eq!(findings.len(), 2);
+    let Intake::Malformed(issues) = org("00DRM000000Fxtt").read_input(&broken) else { panic!("malformed") };
+    assert_eq!(issues.len(), 2);
 }
 
 #[test]
@@ -164,6 +164,6 @@ fn what_is_no_change_is_named_as_what_it_is() {
     );
     assert!(matches!(read("[]"), Intake::Unrecognised(_)));
     assert!(matches!(read(r#"{"ChangeEventHeader":[]}"#), Intake::Malformed(_)));
-    let Intake::Unrecognised(finding) = read("{\"a\":1,\n\"a\":2}") else { panic!("a key twice") };
-    assert_eq!(finding.to_string(), "cannot be read as JSON: line 2, column 3: the key `a` comes twice in one object");
+    let Intake::Unrecognised(issue) = read("{\"a\":1,\n\"a\":2}") else { panic!("a key twice") };
+    assert_eq!(issue.to_string(), "cannot be read as JSON: line 2, column 3: the key `a` comes twice in one object");
 }

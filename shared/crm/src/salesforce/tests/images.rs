@@ -1,19 +1,19 @@
 //! Records as REST gives them.
 
 use annals_domain::change::{Creation, Lifecycle};
-use annals_domain::dialect::{Dialect, Image, IncomingChange};
 use annals_domain::event::{BodyForm, EventType, Source};
 use annals_domain::identity::{EntityName, ExternalId};
-use annals_domain::instant::Instant;
 use annals_domain::position::{EventId, Rank};
+use annals_domain::provider_adapter::{Image, IncomingChange, ProviderAdapter};
+use annals_domain::timestamp::Timestamp;
 
 use super::{ID, salesforce, show, stored};
 
 const STAMP: &str = r#""SystemModstamp":"2024-01-15T10:30:00.000+0000""#;
 const STAMP_MS: i64 = 1_705_314_600_000;
 
-fn at(millis: i64) -> Instant {
-    Instant::from_millis(millis).unwrap()
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis).unwrap()
 }
 
 fn image(record: Option<&str>) -> Image {
@@ -22,7 +22,7 @@ fn image(record: Option<&str>) -> Image {
 
 fn read(image: &Image) -> Result<IncomingChange, Vec<String>> {
     let read = salesforce().read_image(&EntityName::new("Lead"), &ExternalId::new(ID), image);
-    read.map_err(|findings| findings.iter().map(ToString::to_string).collect())
+    read.map_err(|issues| issues.iter().map(ToString::to_string).collect())
 }
 
 fn record(fields: &str) -> IncomingChange {
@@ -61,19 +61,19 @@ fn an_image_writes_every_field_under_its_canonical_path() {
         ]
     );
     assert_eq!((incoming.event_type, incoming.change.lifecycle), (EventType::Updated, Some(Lifecycle::Active)));
-    assert!(incoming.change.is_base && incoming.change.asks_hydration.is_none());
+    assert!(incoming.change.is_base && incoming.change.asks_refetch.is_none());
     assert_eq!((incoming.metadata.source, incoming.metadata.body_form), (Source::Backfill, BodyForm::Image));
 }
 
 #[test]
 fn an_image_stands_behind_the_changes_of_its_stamp_and_a_fresh_one_before_them() {
     let position = record(r#""A":1"#).change.position;
-    assert_eq!((position.instant, position.rank), (at(STAMP_MS), Rank::Image));
+    assert_eq!((position.timestamp, position.rank), (at(STAMP_MS), Rank::Image));
     assert_eq!((position.commit_number, position.sequence_number), (Some(STAMP_MS + 9000), None));
     let fresh = Image { still_fresh: true, ..image(Some(&format!("{{{STAMP}}}"))) };
     assert_eq!(read(&fresh).unwrap().change.position.rank, Rank::FreshImage);
     let modified = read(&image(Some(r#"{"SystemModstamp":null,"LastModifiedDate":"2024-01-15T10:30:00Z"}"#))).unwrap();
-    assert_eq!(modified.change.position.instant, at(STAMP_MS));
+    assert_eq!(modified.change.position.timestamp, at(STAMP_MS));
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_deleted_record_says_so_and_into_which_it_was_merged() {
 fn a_confirmed_absence_is_a_deletion_when_it_was_seen() {
     let absent = read(&image(None)).unwrap();
     assert_eq!((absent.event_type, absent.change.lifecycle), (EventType::Deleted, Some(Lifecycle::Deleted)));
-    assert_eq!((absent.change.position.instant, &*absent.data), (at(STAMP_MS + 9000), "null"));
+    assert_eq!((absent.change.position.timestamp, &*absent.data), (at(STAMP_MS + 9000), "null"));
     assert!(absent.change.is_base && absent.change.writes.is_empty());
 }
 
@@ -116,7 +116,7 @@ fn the_creation_is_what_the_record_states() {
 #[test]
 fn what_is_not_the_record_asked_for_is_refused() {
     refused("{}", &["SystemModstamp: missing, as is LastModifiedDate; an image needs one of them"]);
-    refused(r#"{"SystemModstamp":"soon"}"#, &["SystemModstamp: `\"soon\"` does not fit; an instant would"]);
+    refused(r#"{"SystemModstamp":"soon"}"#, &["SystemModstamp: `\"soon\"` does not fit; a timestamp would"]);
     refused("[]", &["the record is no object; a record as REST gives it would fit"]);
     refused("null", &["the record is no object; a record as REST gives it would fit"]);
     refused("{", &["the record cannot be read: line 1, column 1: ends too early: EOF while parsing an object"]);

@@ -1,8 +1,8 @@
 //! Laws that hold for any input.
 
-use annals_domain::dialect::{Dialect, Image, Intake};
 use annals_domain::identity::{EntityName, ExternalId};
-use annals_domain::instant::Instant;
+use annals_domain::provider_adapter::{Image, Intake, ProviderAdapter};
+use annals_domain::timestamp::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -125,7 +125,7 @@ proptest! {
     fn no_value_makes_it_panic(value in any_json()) {
         let text = value.to_string();
         check_reread(&text)?;
-        let image = Image { record: Some(text.into()), fetched_at: Instant::from_millis(5).unwrap(), still_fresh: false };
+        let image = Image { record: Some(text.into()), fetched_at: Timestamp::from_millis(5).unwrap(), still_fresh: false };
         let _ = salesforce().read_image(&EntityName::new("Account"), &ExternalId::new(ID), &image);
     }
 

@@ -1,4 +1,4 @@
-//! Rules of the dialect as a whole, on small payloads of our own.
+//! Rules of the adapter as a whole, on small payloads of our own.
 
 mod deliveries;
 mod images;
@@ -6,10 +6,10 @@ mod laws;
 mod statements;
 
 use annals_domain::change::{Change, Content};
-use annals_domain::dialect::{Dialect, IncomingChange, Intake};
 use annals_domain::event::DomainEvent;
 use annals_domain::identity::{AggregateId, Provider, ProviderAccount};
 use annals_domain::position::Version;
+use annals_domain::provider_adapter::{IncomingChange, Intake, ProviderAdapter};
 use serde_json::{Value, json};
 
 use super::Salesforce;
@@ -41,8 +41,8 @@ fn payload(change_type: &str, more: &Value, body: &str) -> String {
 }
 
 #[track_caller]
-fn changes(dialect: &Salesforce, input: &str) -> Vec<IncomingChange> {
-    match dialect.read_input(input) {
+fn changes(adapter: &Salesforce, input: &str) -> Vec<IncomingChange> {
+    match adapter.read_input(input) {
         Intake::Changes(changes) => changes,
         other => panic!("{input} gives {other:?}"),
     }
@@ -56,15 +56,15 @@ fn one(input: &str) -> IncomingChange {
 }
 
 /// The event that a change is stored as.
-fn stored(dialect: &Salesforce, incoming: &IncomingChange) -> DomainEvent {
+fn stored(adapter: &Salesforce, incoming: &IncomingChange) -> DomainEvent {
     let (name, id) = (incoming.entity_name.clone(), &incoming.metadata.external_id);
     DomainEvent {
-        aggregate_id: AggregateId::of(Provider::Salesforce, dialect.account(), &name, id),
+        aggregate_id: AggregateId::of(Provider::Salesforce, adapter.account(), &name, id),
         entity_name: name,
         event_type: incoming.event_type,
         version: Version::FIRST,
         position: incoming.change.position,
-        recorded_at: incoming.change.position.instant,
+        recorded_at: incoming.change.position.timestamp,
         data: incoming.data.clone(),
         metadata: incoming.metadata.clone(),
         warnings: incoming.warnings.clone(),
@@ -82,7 +82,7 @@ fn show(change: &Change) -> Vec<String> {
             Content::Diff(_) => format!("{}~", write.path),
         })
         .collect();
-    shown.extend(change.asks_hydration.map(|reason| format!("asks {reason:?}")));
+    shown.extend(change.asks_refetch.map(|reason| format!("asks {reason:?}")));
     shown
 }
 

@@ -2,7 +2,7 @@
 
 use annals_domain::change::{Creation, Lifecycle};
 use annals_domain::event::{BodyForm, EventType};
-use annals_domain::instant::Instant;
+use annals_domain::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::{INSTANT, one, payload, show};
@@ -140,7 +140,7 @@ fn the_body_form_is_told_by_what_only_the_pubsub_form_has() {
 #[test]
 fn the_creation_is_stated_by_the_fields_that_count_or_committed_by_a_creation() {
     let creation = |change_type: &str, more: Value, body: &str| one(&payload(change_type, &more, body)).change.creation;
-    let at = |millis| Instant::from_millis(millis).unwrap();
+    let at = |millis| Timestamp::from_millis(millis).unwrap();
     let (committed, stated) = (Some(Creation::Committed(at(INSTANT))), Some(Creation::Stated(at(5000))));
     assert_eq!(creation("CREATE", json!({}), r#"{"CreatedDate":"1970-01-01T00:00:05.000+0000"}"#), stated);
     assert_eq!(creation("CREATE", json!({}), r#"{"CreatedDate":"soon"}"#), committed);

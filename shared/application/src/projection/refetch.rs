@@ -1,0 +1,92 @@
+//! The refetch projection: asks for records that the events alone do not make whole.
+//!
+//! Promises one task a record, and that a state store which fails keeps back only records that had to
+//! do with it. Reading the CRM is not its matter: tasks wait until backfill, where one is connected,
+//! drains them.
+
+use std::sync::Arc;
+
+use annals_domain::change::RefetchReason;
+use annals_domain::identity::EntityKey;
+use annals_domain::position::Version;
+use annals_domain::services::refetch::{is_satisfied, reasons};
+use async_trait::async_trait;
+
+use super::read_model::repeated;
+use super::{Projection, ProjectionFailure, Work};
+use crate::ports::{Clock, JobOutcome, PortError, RefetchTask, StateStore};
+
+/// How long a task waits before it is due, so that a creation that is only late needs no call.
+pub const HYDRATION_DELAY_MS: i64 = 30_000;
+
+/// Asks for refetch.
+pub struct RefetchProjection {
+    state: Arc<dyn StateStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl RefetchProjection {
+    /// With tasks kept in `state`.
+    pub fn new(state: Arc<dyn StateStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { state, clock }
+    }
+
+    fn task(&self, work: &Work<'_>) -> Option<RefetchTask> {
+        let progress = work.progress;
+        let reasons = reasons(progress.standing, &progress.after, &progress.judged());
+        (!reasons.is_empty()).then(|| RefetchTask {
+            key: work.job.key.clone(),
+            provider: progress.entity.provider,
+            external_id: progress.entity.external_id.clone(),
+            reasons,
+            due_at: self.clock.now().plus_millis(HYDRATION_DELAY_MS),
+            attempts: 0,
+        })
+    }
+
+    async fn keep(
+        &self,
+        tasks: Vec<RefetchTask>,
+        finished: &[EntityKey],
+        based: &[EntityKey],
+    ) -> Result<(), PortError> {
+        if !tasks.is_empty() {
+            self.state.ask_refetch(tasks).await?;
+        }
+        if !finished.is_empty() {
+            self.state.finish_refetch(finished).await?;
+        }
+        if !based.is_empty() {
+            self.state.drop_refetch_reason(based, RefetchReason::MissingBase).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Projection for RefetchProjection {
+    fn name(&self) -> &'static str {
+        "refetch"
+    }
+
+    async fn run(&self, works: &[Work<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
+        let tasks: Vec<Option<RefetchTask>> = works.iter().map(|work| self.task(work)).collect();
+        let asked: Vec<bool> = tasks.iter().map(Option::is_some).collect();
+        let is_done = |work: &&Work<'_>| is_satisfied(&work.progress.after, &work.progress.judged());
+        let finished: Vec<EntityKey> = works.iter().filter(is_done).map(|work| work.job.key.clone()).collect();
+        // A creation that was only late needs no call.
+        let got_base = |work: &&Work<'_>| {
+            let waited = work.job.from_version > Version::FIRST && work.progress.before.is_none();
+            waited && work.progress.after.has_base()
+        };
+        let based: Vec<EntityKey> = works.iter().filter(got_base).map(|work| work.job.key.clone()).collect();
+        let kept = self.keep(tasks.into_iter().flatten().collect(), &finished, &based).await;
+        let answer = |(asked, work): (bool, &Work<'_>)| match &kept {
+            Err(error) if asked || finished.contains(&work.job.key) || based.contains(&work.job.key) => {
+                Err(repeated(error).into())
+            }
+            _ => Ok(JobOutcome::Refetch { asked }),
+        };
+        asked.into_iter().zip(works).map(answer).collect()
+    }
+}

@@ -1,0 +1,96 @@
+//! A head as a map of its one-letter keys, without what its event's own attributes say already.
+//!
+//! Most heads are of an event that is the newest by timestamp too: then version, highest timestamp and
+//! the ids at it follow from the event, and are left out.
+
+use std::collections::HashMap;
+
+use annals_application::ports::StoredEvent;
+use annals_domain::head::StreamHead;
+use annals_domain::position::{Position, Version};
+use serde_dynamo::{AttributeValue, Item, from_item, to_item};
+use uuid::Uuid;
+
+use super::ItemError;
+use super::attributes::uuid_in;
+use super::names::HEAD;
+
+type Map = HashMap<String, AttributeValue>;
+
+/// The head's own keys that are treated here; the others stand as they are.
+const AT_VERSION: &str = "v";
+const HIGHEST: &str = "h";
+const IDS: &str = "i";
+const LIFECYCLE: &str = "l";
+const LIFECYCLE_AT: &str = "t";
+
+/// The head of an event.
+pub(super) fn encode(stored: &StoredEvent) -> Result<AttributeValue, serde_dynamo::Error> {
+    let mut head: Map = to_item::<_, Item>(&stored.head)?.into_inner();
+    let position = &stored.event.position;
+    leave_out(&mut head, AT_VERSION, &number(stored.event.version));
+    let time = number(position.timestamp.millis());
+    leave_out(&mut head, HIGHEST, &time);
+    if let Some(AttributeValue::M(lifecycle)) = head.get_mut(LIFECYCLE) {
+        leave_out(lifecycle, LIFECYCLE_AT, &time);
+    }
+    leave_out(&mut head, IDS, &AttributeValue::L(vec![own_id(position)]));
+    if let Some(AttributeValue::L(ids)) = head.get_mut(IDS) {
+        for id in ids {
+            shorten(id);
+        }
+    }
+    Ok(AttributeValue::M(head))
+}
+
+/// The head of the event at that version and position.
+pub(super) fn decode(head: AttributeValue, version: Version, position: &Position) -> Result<StreamHead, ItemError> {
+    let unfit = || ItemError::Unfit { attribute: HEAD, expected: "a head" };
+    let AttributeValue::M(mut head) = head else { return Err(unfit()) };
+    put_back(&mut head, AT_VERSION, || number(version));
+    let time = || number(position.timestamp.millis());
+    put_back(&mut head, HIGHEST, time);
+    if let Some(AttributeValue::M(lifecycle)) = head.get_mut(LIFECYCLE) {
+        put_back(lifecycle, LIFECYCLE_AT, time);
+    }
+    if let Some(AttributeValue::L(ids)) = head.get_mut(IDS) {
+        for id in ids {
+            *id = spelt(uuid_in(id).ok_or_else(unfit)?);
+        }
+    }
+    put_back(&mut head, IDS, || AttributeValue::L(vec![own_id(position)]));
+    from_item(Item::from(head)).map_err(|_| unfit())
+}
+
+fn leave_out(map: &mut Map, key: &str, known: &AttributeValue) {
+    if map.get(key) == Some(known) {
+        map.remove(key);
+    }
+}
+
+fn put_back(map: &mut Map, key: &str, known: impl FnOnce() -> AttributeValue) {
+    if !map.contains_key(key) {
+        map.insert(key.to_owned(), known());
+    }
+}
+
+fn number(number: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// An id as the head itself spells it.
+fn spelt(uuid: Uuid) -> AttributeValue {
+    AttributeValue::S(uuid.to_string())
+}
+
+fn own_id(position: &Position) -> AttributeValue {
+    spelt(position.event_id.uuid())
+}
+
+fn shorten(id: &mut AttributeValue) {
+    if let AttributeValue::S(text) = id
+        && let Ok(uuid) = Uuid::try_parse(text)
+    {
+        *id = AttributeValue::B(uuid.as_bytes().to_vec());
+    }
+}

@@ -1,0 +1,212 @@
+//! One event as an item, and back; the same for items of the API and for a stream's images.
+//!
+//! Promises that an event comes back exactly, and that an item costs few bytes beside its data: an
+//! attribute that is absent or follows from others is left out, ids are binaries, and data is
+//! compressed where that saves write units. Attributes that this code does not know are passed
+//! over, so that older code reads what newer code wrote. No error quotes an attribute's value.
+
+mod attributes;
+mod data;
+mod head;
+mod names;
+mod size;
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use annals_application::ports::StoredEvent;
+use annals_domain::event::{DomainEvent, Metadata};
+use annals_domain::head::StreamHead;
+use annals_domain::identity::{EntityKey, ExternalId};
+use annals_domain::position::{EventId, Position, Rank, Version};
+use serde_dynamo::{AttributeValue, Item};
+
+use self::attributes::Attributes;
+use self::names::{
+    CAUSATION, COMMIT, CORRELATION, DATA_1, EXTERNAL_ID, FORM, MEETS_IMAGE, MERGED_INTO, ORIGIN, PROVIDER, RANK,
+    SEQUENCE, SOURCE, TRANSACTION, TYPE, USER, WARNINGS,
+};
+pub(crate) use self::names::{EVENT_ID, HEAD, OF_A_HEAD, TIME};
+pub use self::size::{MAX_ITEM_BYTES, item_size, write_units};
+use crate::event_store::table::{ENTITY_KEY, VERSION};
+
+/// Why an event does not become an item. It never will, so the input belongs into quarantine.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// DynamoDB takes no item of that size.
+    #[error("the event takes {size} bytes as an item, compressed if that helps; {MAX_ITEM_BYTES} are the limit")]
+    TooLarge {
+        /// Its size.
+        size: usize,
+    },
+    /// Its data cannot be compressed.
+    #[error("the event's data cannot be compressed")]
+    Compression(#[source] io::Error),
+    /// A part of it has no form in DynamoDB.
+    #[error("the event cannot be written as an item")]
+    NoForm(#[from] serde_dynamo::Error),
+}
+
+/// Why an item is no event.
+#[derive(Debug, thiserror::Error)]
+pub enum ItemError {
+    /// An attribute that every event has is not there.
+    #[error("attribute `{0}` is missing")]
+    Missing(&'static str),
+    /// An attribute is there, but not as this code writes it.
+    #[error("attribute `{attribute}` is not {expected}")]
+    Unfit {
+        /// Which.
+        attribute: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The data does not decompress.
+    #[error("attribute `{DATA_1}` cannot be decompressed")]
+    Compression(#[source] io::Error),
+}
+
+/// The event as an item. An item over [`MAX_ITEM_BYTES`] is refused.
+pub fn encode(stored: &StoredEvent) -> Result<Item, EncodeError> {
+    let event = &*stored.event;
+    debug_assert_eq!(stored.head.recorded_at, event.recorded_at, "the head says when its event was recorded");
+    let mut item = Attributes::default();
+    item.text(ENTITY_KEY, event.key().to_string());
+    item.number(VERSION, event.version);
+    item.serialized(TYPE, &event.event_type)?;
+    put_position(&mut item, &event.position)?;
+    put_metadata(&mut item, &event.metadata)?;
+    if !event.warnings.is_empty() {
+        item.serialized(WARNINGS, &event.warnings)?;
+    }
+    item.put(HEAD, head::encode(stored)?);
+    data::put(&mut item, &event.data)?;
+    Ok(item.into())
+}
+
+fn put_position(item: &mut Attributes, position: &Position) -> Result<(), EncodeError> {
+    item.bytes(EVENT_ID, position.event_id.uuid().as_bytes());
+    item.number(TIME, position.timestamp.millis());
+    if position.rank != Rank::Change {
+        item.serialized(RANK, &position.rank)?;
+    }
+    if let Some(number) = position.commit_number {
+        item.number(COMMIT, number);
+    }
+    if let Some(number) = position.sequence_number {
+        item.number(SEQUENCE, number);
+    }
+    Ok(())
+}
+
+fn put_metadata(item: &mut Attributes, metadata: &Metadata) -> Result<(), EncodeError> {
+    item.serialized(SOURCE, &metadata.source)?;
+    item.serialized(FORM, &metadata.body_form)?;
+    item.text(PROVIDER, metadata.provider.as_str());
+    item.text(EXTERNAL_ID, metadata.external_id.as_str());
+    for (name, text) in [(USER, &metadata.user), (ORIGIN, &metadata.change_origin)] {
+        if let Some(text) = text {
+            item.text(name, text.as_str());
+        }
+    }
+    put_ids(item, metadata);
+    if let Some(survivor) = &metadata.merged_into {
+        item.text(MERGED_INTO, survivor.as_str());
+    }
+    if metadata.meets_image {
+        item.put(MEETS_IMAGE, AttributeValue::Bool(true));
+    }
+    Ok(())
+}
+
+fn put_ids(item: &mut Attributes, metadata: &Metadata) {
+    if let Some(id) = &metadata.transaction_key {
+        item.id(TRANSACTION, id);
+    }
+    if metadata.correlation_id != metadata.transaction_key {
+        match &metadata.correlation_id {
+            Some(id) => item.id(CORRELATION, id),
+            None => item.put(CORRELATION, AttributeValue::Null(true)),
+        }
+    }
+    if let Some(id) = &metadata.causation_id {
+        item.id(CAUSATION, id);
+    }
+}
+
+/// The event in an item.
+pub fn decode(item: Item) -> Result<StoredEvent, ItemError> {
+    let mut item = Attributes::from(item);
+    let (key, version) = take_key(&mut item)?;
+    let position = take_position(&mut item)?;
+    let head = head::decode(item.take(HEAD)?, version, &position)?;
+    let event = DomainEvent {
+        aggregate_id: key.aggregate_id,
+        entity_name: key.entity_name,
+        event_type: item.take_serialized(TYPE, "an event type")?,
+        version,
+        position,
+        recorded_at: head.recorded_at,
+        metadata: take_metadata(&mut item)?,
+        warnings: item.take_serialized_if_there(WARNINGS, "a list of issues")?.unwrap_or_default(),
+        data: data::take(&mut item)?,
+    };
+    Ok(StoredEvent { event: Arc::new(event), head })
+}
+
+/// The stream and version of an item, or of a stream record's keys.
+pub fn key_of(item: &Item) -> Result<(EntityKey, Version), ItemError> {
+    let keys = [ENTITY_KEY, VERSION].into_iter().filter_map(|name| Some((name.to_owned(), item.get(name)?.clone())));
+    take_key(&mut Attributes::from(Item::from(keys.collect::<HashMap<_, _>>())))
+}
+
+/// The id and head of the event in an item that has at least the attributes [`OF_A_HEAD`].
+pub(crate) fn decode_head(item: Item) -> Result<(EventId, StreamHead), ItemError> {
+    let mut item = Attributes::from(item);
+    let version = take_version(&mut item)?;
+    // A head needs of the position no more than the event's id and timestamp.
+    let position = take_position(&mut item)?;
+    Ok((position.event_id, head::decode(item.take(HEAD)?, version, &position)?))
+}
+
+fn take_key(item: &mut Attributes) -> Result<(EntityKey, Version), ItemError> {
+    let key = item.take_text(ENTITY_KEY)?.parse();
+    let key = key.map_err(|_| ItemError::Unfit { attribute: ENTITY_KEY, expected: "an entity key" })?;
+    Ok((key, take_version(item)?))
+}
+
+fn take_version(item: &mut Attributes) -> Result<Version, ItemError> {
+    item.take_number(VERSION).map(Version::new)
+}
+
+fn take_position(item: &mut Attributes) -> Result<Position, ItemError> {
+    Ok(Position {
+        timestamp: item.take_timestamp(TIME)?,
+        rank: item.take_serialized_if_there(RANK, "a rank")?.unwrap_or(Rank::Change),
+        commit_number: item.take_number_if_there(COMMIT)?,
+        sequence_number: item.take_number_if_there(SEQUENCE)?,
+        event_id: EventId::from_uuid(item.take_uuid(EVENT_ID)?),
+    })
+}
+
+fn take_metadata(item: &mut Attributes) -> Result<Metadata, ItemError> {
+    let transaction_key = item.take_id_if_there(TRANSACTION)?;
+    let correlation_id = match item.is_null(CORRELATION) {
+        true => None,
+        false => item.take_id_if_there(CORRELATION)?.or_else(|| transaction_key.clone()),
+    };
+    Ok(Metadata {
+        source: item.take_serialized(SOURCE, "a source")?,
+        body_form: item.take_serialized(FORM, "a body's form")?,
+        provider: item.take_serialized(PROVIDER, "a provider")?,
+        external_id: ExternalId::new(item.take_text(EXTERNAL_ID)?),
+        user: item.take_text_if_there(USER)?,
+        change_origin: item.take_text_if_there(ORIGIN)?,
+        transaction_key,
+        correlation_id,
+        causation_id: item.take_id_if_there(CAUSATION)?,
+        merged_into: item.take_text_if_there(MERGED_INTO)?.map(ExternalId::new),
+        meets_image: item.take_bool(MEETS_IMAGE)?,
+    })
+}

@@ -1,0 +1,118 @@
+//! Reading streams: consistent, and to the end, however many pages that takes.
+
+use crate::client::port_error;
+use annals_application::ports::{Direction, PortError, ReadOptions, StoredEvent};
+use annals_domain::head::StreamHead;
+use annals_domain::identity::EntityKey;
+use annals_domain::timestamp::Timestamp;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::event_store::item::{EVENT_ID, HEAD, TIME, decode, decode_head};
+use crate::event_store::table::{ENTITY_KEY, VERSION};
+use crate::event_store::{DynamoEventStore, IN_FLIGHT};
+
+impl DynamoEventStore {
+    /// One read each: a head is in the newest item of its stream.
+    pub(crate) async fn read_heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError> {
+        // By index: a closure that takes a reference is not general enough for a boxed future.
+        let reads = (0..keys.len()).map(|index| self.read_head(&keys[index]));
+        stream::iter(reads).buffered(IN_FLIGHT).try_collect().await
+    }
+
+    async fn read_head(&self, key: &EntityKey) -> Result<Option<StreamHead>, PortError> {
+        let query = self
+            .query(key)
+            .key_condition_expression("#key = :key")
+            .projection_expression("#version, #event_id, #time, #head")
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_names("#event_id", EVENT_ID)
+            .expression_attribute_names("#time", TIME)
+            .expression_attribute_names("#head", HEAD)
+            .scan_index_forward(false)
+            .limit(1);
+        let page = query.send().await.map_err(|error| port_error(&self.table, error))?;
+        let Some(item) = page.items.into_iter().flatten().next() else { return Ok(None) };
+        match decode_head(item.into()) {
+            Ok((_, head)) => Ok(Some(head)),
+            Err(error) => Err(self.corrupt(format!("the newest event of `{key}` cannot be read"), error)),
+        }
+    }
+
+    /// Page by page, up to the limit or the stream's end.
+    pub(crate) async fn read_events(
+        &self,
+        key: &EntityKey,
+        options: &ReadOptions,
+    ) -> Result<Vec<StoredEvent>, PortError> {
+        let mut events = Vec::new();
+        if is_empty(options) {
+            return Ok(events);
+        }
+        let query = self.query_of(key, options);
+        let mut start = None;
+        loop {
+            let mut page = query.clone().set_exclusive_start_key(start);
+            if !has_times(options) {
+                let missing = options.limit - events.len();
+                page = page.limit(i32::try_from(missing).unwrap_or(i32::MAX));
+            }
+            let page = page.send().await.map_err(|error| port_error(&self.table, error))?;
+            for item in page.items.into_iter().flatten().take(options.limit - events.len()) {
+                let stored = decode(item.into());
+                events
+                    .push(stored.map_err(|error| self.corrupt(format!("an event of `{key}` cannot be read"), error))?);
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() || events.len() == options.limit {
+                return Ok(events);
+            }
+        }
+    }
+
+    fn query_of(&self, key: &EntityKey, options: &ReadOptions) -> QueryFluentBuilder {
+        let highest = options.to_version.map_or(u64::MAX, |version| version.get());
+        let query = self
+            .query(key)
+            .key_condition_expression("#key = :key AND #version BETWEEN :lowest AND :highest")
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_values(":lowest", number(options.from_version))
+            .expression_attribute_values(":highest", number(highest))
+            .scan_index_forward(options.direction == Direction::Ascending);
+        if !has_times(options) {
+            return query;
+        }
+        // A time is of the source, not of arrival, so it cannot bound the key: the whole range is
+        // read, and what does not fit is not sent.
+        query
+            .filter_expression("#time BETWEEN :earliest AND :latest")
+            .expression_attribute_names("#time", TIME)
+            .expression_attribute_values(":earliest", number(options.from_time.map_or(i64::MIN, Timestamp::millis)))
+            .expression_attribute_values(":latest", number(options.to_time.map_or(i64::MAX, Timestamp::millis)))
+    }
+
+    fn query(&self, key: &EntityKey) -> QueryFluentBuilder {
+        self.reader
+            .query()
+            .table_name(&*self.table)
+            .consistent_read(true)
+            .expression_attribute_names("#key", ENTITY_KEY)
+            .expression_attribute_values(":key", AttributeValue::S(key.to_string()))
+    }
+}
+
+fn has_times(options: &ReadOptions) -> bool {
+    options.from_time.is_some() || options.to_time.is_some()
+}
+
+/// Whether nothing can fit. DynamoDB refuses a range whose ends are the wrong way round.
+fn is_empty(options: &ReadOptions) -> bool {
+    let no_version = options.to_version.is_some_and(|highest| highest < options.from_version);
+    let no_time = matches!((options.from_time, options.to_time), (Some(earliest), Some(latest)) if latest < earliest);
+    options.limit == 0 || no_version || no_time
+}
+
+fn number(number: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}

@@ -1,0 +1,11 @@
+//! The ports on AWS: events and state in DynamoDB, the read model in OpenSearch, published events on EventBridge or
+//! SNS, and the rebuild of the read model beside live projection.
+//!
+//! Only `event_store` writes the events table, and it only puts, each time on the condition that nothing is there.
+
+pub mod client;
+pub mod event_store;
+pub mod publisher;
+pub mod read_model;
+pub mod rebuild;
+pub mod state_store;

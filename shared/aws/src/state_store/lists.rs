@@ -1,0 +1,185 @@
+//! Lists: which partition an entry is in, how it sorts, and reading them in order.
+//!
+//! Promises consistent reads in the list's order, over all pages. Reads at most the wanted number
+//! from each partition, and all of them, in as few requests as there are megabytes, where those that
+//! match a filter are to be counted.
+
+use annals_application::ports::PortError;
+use annals_domain::timestamp::Timestamp;
+use aws_sdk_dynamodb::types::Select;
+use futures::future::try_join_all;
+use uuid::Uuid;
+
+use crate::state_store::items::{Attributes, Item, Place, Table};
+use crate::state_store::table::{LIST_INDEX, LISTED};
+
+/// Moves the earliest timestamp there is above zero, and the latest stays within the digits.
+const EARLIEST: i64 = 400_000_000_000_000;
+const LATEST: i64 = 999_999_999_999_999;
+
+/// A page's length where DynamoDB's own limit of 1 MB does not end it earlier.
+const PAGE: usize = 1000;
+
+/// A list.
+pub(crate) struct List {
+    /// What its partitions' keys begin with.
+    pub(crate) name: &'static str,
+    /// Over how many partitions it is spread. May never change: what is stored would not be found.
+    pub(crate) partitions: u8,
+}
+
+impl List {
+    /// Where the entry of that id is.
+    pub(crate) fn place(&self, id: &str) -> Place {
+        let hash = Uuid::new_v5(&Uuid::nil(), id.as_bytes()).as_bytes()[0];
+        Place::new(self.partition(hash % self.partitions), id)
+    }
+
+    /// The key of a partition.
+    pub(crate) fn partition(&self, number: u8) -> String {
+        format!("{}#{number}", self.name)
+    }
+}
+
+/// Sorts the oldest first, then by id.
+pub(crate) fn oldest_first(at: Timestamp, id: &str) -> String {
+    format!("{:015}#{id}", at.millis() + EARLIEST)
+}
+
+/// Sorts the newest first, then by id.
+pub(crate) fn newest_first(at: Timestamp, id: &str) -> String {
+    format!("{:015}#{id}", LATEST - (at.millis() + EARLIEST))
+}
+
+/// Which entries of a list are meant.
+#[derive(Clone, Default)]
+pub(crate) struct Filter {
+    pub(crate) expression: Option<String>,
+    pub(crate) values: Attributes,
+}
+
+impl Table {
+    /// The first entries of a list.
+    pub(crate) async fn first(&self, list: &List, most: usize) -> Result<Vec<Item>, PortError> {
+        if most == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(self.merged(list, &Filter::default(), most, false).await?.0)
+    }
+
+    /// The first entries that match, and how many match.
+    pub(crate) async fn first_and_count(
+        &self,
+        list: &List,
+        filter: &Filter,
+        most: usize,
+    ) -> Result<(Vec<Item>, u64), PortError> {
+        self.merged(list, filter, most, true).await
+    }
+
+    /// How many entries a list has, counted up to `at_most`: one partition after the other, so that
+    /// no more are looked at than are counted.
+    pub(crate) async fn count(&self, list: &List, at_most: usize) -> Result<usize, PortError> {
+        let mut count = 0;
+        for number in 0..list.partitions {
+            let mut start = None;
+            while count < at_most {
+                let request = self.query(list.partition(number)).index_name(LIST_INDEX).select(Select::Count);
+                let request = request.limit(page_of(at_most - count)).set_exclusive_start_key(start);
+                let answer = request.send().await.map_err(|error| self.failed(error))?;
+                count += usize::try_from(answer.count).unwrap_or(0);
+                start = answer.last_evaluated_key;
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    async fn merged(
+        &self,
+        list: &List,
+        filter: &Filter,
+        most: usize,
+        counts: bool,
+    ) -> Result<(Vec<Item>, u64), PortError> {
+        let parts = (0..list.partitions).map(|number| self.part(list.partition(number), filter, most, counts));
+        let parts = try_join_all(parts).await?;
+        let count = parts.iter().map(|(_, count)| count).sum();
+        let mut items: Vec<Item> = parts.into_iter().flat_map(|(items, _)| items).collect();
+        items.sort_by(|a, b| a.text(LISTED).cmp(&b.text(LISTED)));
+        items.truncate(most);
+        Ok((items, count))
+    }
+
+    /// One partition's first entries. Those that come after are counted only, or not looked at.
+    async fn part(
+        &self,
+        partition: String,
+        filter: &Filter,
+        most: usize,
+        counts: bool,
+    ) -> Result<(Vec<Item>, u64), PortError> {
+        let (mut items, mut count, mut start) = (Vec::new(), 0, None);
+        loop {
+            let wanted = most.saturating_sub(items.len());
+            let mut request = self
+                .query(&partition)
+                .index_name(LIST_INDEX)
+                .set_filter_expression(filter.expression.clone())
+                .set_exclusive_start_key(start);
+            for (name, value) in &filter.values {
+                request = request.expression_attribute_values(name, value.clone());
+            }
+            request = match wanted {
+                0 => request.select(Select::Count),
+                // A limit is of entries looked at, not of those that match: it would make a request
+                // of each entry before the first that does.
+                _ if counts => request,
+                _ => request.limit(page_of(wanted)),
+            };
+            let answer = request.send().await.map_err(|error| self.failed(error))?;
+            count += u64::try_from(answer.count).unwrap_or(0);
+            items.extend(answer.items.unwrap_or_default().into_iter().take(wanted).map(Item));
+            start = answer.last_evaluated_key;
+            if start.is_none() || (items.len() >= most && !counts) {
+                return Ok((items, count));
+            }
+        }
+    }
+}
+
+/// The limit of a query that looks for that many.
+fn page_of(wanted: usize) -> i32 {
+    i32::try_from(wanted.min(PAGE)).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timestamp(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis).expect("it can be written")
+    }
+
+    #[test]
+    fn texts_sort_as_their_timestamps_from_the_first_to_the_last() {
+        let timestamps = [-377_705_000_000_000, -1, 0, 1, 1_712_693_965_123, 253_402_200_000_000].map(timestamp);
+        assert!(timestamps.is_sorted_by(|a, b| oldest_first(*a, "z") < oldest_first(*b, "a")));
+        assert!(timestamps.is_sorted_by(|a, b| newest_first(*a, "a") > newest_first(*b, "z")));
+        assert!(newest_first(timestamps[3], "a") < newest_first(timestamps[3], "b"), "then by id");
+    }
+
+    #[test]
+    fn entries_spread_over_all_partitions_of_a_list() {
+        let list = List { name: "list", partitions: 8 };
+        let places = (0..1000).map(|id| list.place(&id.to_string()).pk);
+        let mut sizes = std::collections::BTreeMap::<String, u32>::new();
+        for pk in places {
+            *sizes.entry(pk).or_default() += 1;
+        }
+        assert_eq!(sizes.len(), 8);
+        assert!(sizes.values().all(|size| (90..160).contains(size)), "{sizes:?}");
+    }
+}

@@ -1,0 +1,66 @@
+//! Streams of more than one page: DynamoDB cuts an answer at 1 MB.
+
+use annals_application::contract::samples::{key, next_event, stream, timestamp};
+use annals_application::ports::{Direction, EventStore, ReadOptions, StoredEvent};
+use annals_domain::position::Version;
+
+use crate::tables::{noise, store, with_data};
+
+/// 40 events of 100 KB that do not compress well: some 3 MB, of four pages at least.
+fn large_stream() -> Vec<StoredEvent> {
+    let events = stream(&key("large"), 40);
+    events.iter().zip(1..).map(|(stored, seed)| with_data(stored, &noise(100_000, seed))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_goes_on_behind_a_page_whatever_it_asks_for() {
+    let (store, _table) = store().await;
+    let events = large_stream();
+    for answer in store.append(events.clone()).await {
+        answer.expect("the version is free");
+    }
+    let all = ReadOptions::from(Version::FIRST, 1000);
+    let down = ReadOptions::back_from(None, 1000);
+    let times = ReadOptions { from_time: Some(timestamp(5)), to_time: Some(timestamp(38)), ..all.clone() };
+    let table: [(ReadOptions, Vec<u64>); 7] = [
+        (all.clone(), (1..=40).collect()),
+        (down.clone(), (1..=40).rev().collect()),
+        (ReadOptions { limit: 33, ..all.clone() }, (1..=33).collect()),
+        (ReadOptions { limit: 33, ..down }, (8..=40).rev().collect()),
+        (ReadOptions { from_version: Version::new(3), to_version: Some(Version::new(39)), ..all }, (3..=39).collect()),
+        (times.clone(), (5..=38).collect()),
+        (ReadOptions { direction: Direction::Descending, limit: 20, ..times }, (19..=38).rev().collect()),
+    ];
+    for (options, versions) in table {
+        let read = store.read(&key("large"), &options).await.expect("the store reads");
+        let expected: Vec<_> = versions.iter().map(|version| &events[*version as usize - 1]).collect();
+        assert!(read.iter().eq(expected), "{options:?}");
+    }
+    let heads = store.heads(&[key("large")]).await.expect("the store reads");
+    assert_eq!(heads, [Some(events[39].head.clone())]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_that_ends_before_it_begins_is_empty() {
+    let (store, _table) = store().await;
+    let events = stream(&key("a"), 3);
+    store.append(events).await;
+    let all = ReadOptions::from(Version::FIRST, 9);
+    let wrong_way_round = [
+        ReadOptions { from_version: Version::new(3), to_version: Some(Version::new(2)), ..all.clone() },
+        ReadOptions { from_time: Some(timestamp(3)), to_time: Some(timestamp(2)), ..all },
+    ];
+    for options in wrong_way_round {
+        assert!(store.read(&key("a"), &options).await.expect("it is no error").is_empty(), "{options:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_may_begin_anywhere_since_no_version_before_is_looked_for() {
+    let (store, _table) = store().await;
+    let first = next_event(&key("hole"), None, "first");
+    let second = next_event(&key("hole"), Some(&first.head), "second");
+    store.append(vec![second.clone()]).await.remove(0).expect("its version is free");
+    let read = store.read(&key("hole"), &ReadOptions::from(Version::FIRST, 9)).await.expect("the store reads");
+    assert_eq!(read, [second]);
+}

@@ -1,0 +1,88 @@
+//! The walk over the whole table.
+
+use std::collections::{BTreeMap, HashMap};
+
+use annals_application::contract::samples::{key, stream};
+use annals_application::ports::{EventStore, StoredEvent};
+use annals_aws::event_store::{DynamoEventStore, ScanKey, ScanPage};
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::tables::{Table, noise, store, with_data};
+
+/// 60 streams of 4 events of some 40 KB: some pages a segment.
+async fn filled(store: &DynamoEventStore) -> Vec<StoredEvent> {
+    let large = |stored: &StoredEvent| with_data(stored, &noise(40_000, stored.event.version.get()));
+    let events: Vec<_> = (0..60).flat_map(|number| stream(&key(&format!("k{number}")), 4)).map(|e| large(&e)).collect();
+    for answer in store.append(events.clone()).await {
+        answer.expect("the version is free");
+    }
+    events
+}
+
+/// The pages of one segment. Between two of them the key goes the way of a checkpoint: as JSON, and
+/// into a store that knows nothing else.
+async fn pages(store: &DynamoEventStore, segment: u32, total: u32) -> Vec<ScanPage> {
+    let (mut pages, mut start) = (Vec::new(), None);
+    loop {
+        let page = store.scan_page(segment, total, start).await.expect("the store reads");
+        let next = page.next.as_ref().map(|key| serde_json::to_string(key).expect("a key is JSON"));
+        pages.push(page);
+        let Some(next) = next else { return pages };
+        start = Some(serde_json::from_str::<ScanKey>(&next).expect("it reads back"));
+    }
+}
+
+fn events_of(pages: Vec<ScanPage>) -> Vec<StoredEvent> {
+    pages.into_iter().flat_map(|page| page.items).filter_map(Result::ok).collect()
+}
+
+fn sorted(mut events: Vec<StoredEvent>) -> Vec<StoredEvent> {
+    events.sort_by_key(|stored| (stored.event.key(), stored.event.version));
+    events
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_segments_together_meet_every_event_once_and_each_stream_in_one_piece() {
+    let (store, _table) = store().await;
+    let events = filled(&store).await;
+    let mut met = Vec::new();
+    for segment in 0..3 {
+        let pages = pages(&store, segment, 3).await;
+        assert!(pages.len() > 1, "segment {segment} has more than a page");
+        let of_segment = events_of(pages);
+        for stream in of_segment.chunk_by(|one, next| one.event.key() == next.event.key()) {
+            let versions: Vec<_> = stream.iter().map(|stored| stored.event.version.get()).collect();
+            assert_eq!(versions, [1, 2, 3, 4]);
+        }
+        met.extend(of_segment);
+    }
+    assert!(sorted(met) == sorted(events), "every event is met once, as it was stored");
+}
+
+async fn put_foreign(table: &Table, key: &str, version: &str, more: &[(&str, &str)]) {
+    let mut item = HashMap::from([
+        ("entity_key".to_owned(), AttributeValue::S(key.to_owned())),
+        ("version".to_owned(), AttributeValue::N(version.to_owned())),
+    ]);
+    item.extend(more.iter().map(|(name, text)| ((*name).to_owned(), AttributeValue::S((*text).to_owned()))));
+    table.client.put_item().table_name(&table.name).set_item(Some(item)).send().await.expect("it is an item");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_that_is_no_event_is_reported_and_the_walk_goes_on_around_it() {
+    let (store, table) = store().await;
+    let events = filled(&store).await;
+    put_foreign(&table, "settings", "1", &[]).await;
+    put_foreign(&table, &key("k7").to_string(), "-1.5", &[("type", "Created")]).await;
+    let pages = pages(&store, 0, 1).await;
+    let reported = pages.iter().flat_map(|page| &page.items).filter_map(|item| item.as_ref().err());
+    let reported: BTreeMap<_, _> =
+        reported.map(|no| ((&*no.key.entity_key, &*no.key.version), no.reason.as_str())).collect();
+    let of_k7 = key("k7").to_string();
+    let expected = BTreeMap::from([
+        (("settings", "1"), "attribute `entity_key` is not an entity key"),
+        ((&*of_k7, "-1.5"), "attribute `version` is not a whole number in range"),
+    ]);
+    assert_eq!(reported, expected);
+    assert!(sorted(events_of(pages)) == sorted(events), "the events are met all the same");
+}

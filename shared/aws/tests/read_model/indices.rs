@@ -1,0 +1,298 @@
+//! Indices: made when missing, kept while they serve, left alone where they are not ours.
+
+use std::sync::Arc;
+
+use annals_application::contract::samples::{catalog_of, changed_catalog, document, schema, text, thing};
+use annals_application::ports::{
+    Condition, Document, EntityQuery, Filter, IndexOutcome, PortErrorKind, QueryValue, ReadModel, SortKey,
+};
+use annals_aws::read_model::{IndexAdmin, IndexProblem, OpenSearchReadModel};
+use annals_domain::definition::{Catalog, EntitySchema};
+use annals_domain::entity::FieldValue;
+use annals_domain::identity::{EntityName, Provider};
+use serde_json::{Value, json};
+
+use crate::nodes::Node;
+use crate::on_both;
+
+on_both!(
+    the_first_document_makes_its_index_behind_its_alias,
+    an_index_that_is_not_there_has_no_documents_and_is_not_made_by_reading,
+    many_who_make_an_index_at_once_make_one,
+    an_index_dropped_under_a_running_process_is_made_again,
+    an_index_beside_which_a_rebuild_makes_one_gets_the_next_number,
+    an_index_of_an_older_definition_serves_what_it_can,
+    a_field_whose_type_changed_is_written_and_not_asked_for,
+    an_index_that_annals_did_not_make_is_left_alone,
+    an_index_that_cannot_be_used_keeps_no_other_shape_from_its_own,
+    words_of_any_length_and_number_are_found_exactly,
+    a_whole_number_is_asked_for_whatever_its_size,
+);
+
+fn all(schema: EntitySchema) -> EntityQuery {
+    let sort = vec![SortKey { field: "created_at".into(), descending: true }];
+    EntityQuery { schema, filters: Vec::new(), words: Vec::new(), include_deleted: false, sort, offset: 0, limit: 100 }
+}
+
+fn equals(field: &str, value: QueryValue) -> Filter {
+    Filter { field: field.into(), condition: Condition::Equals(value) }
+}
+
+fn of(catalog: &Catalog, object: &str) -> EntitySchema {
+    catalog.schema(Provider::Salesforce, &EntityName::new(object))
+}
+
+/// The same document by another definition.
+fn with(schema: &EntitySchema, field: (&str, FieldValue), document: Document) -> Document {
+    let mut document = Document { schema: schema.clone(), ..document };
+    Arc::make_mut(&mut document.entity).fields.push((field.0.into(), field.1));
+    document
+}
+
+async fn write(model: &OpenSearchReadModel, documents: Vec<Document>) {
+    let expected = vec![IndexOutcome::Indexed; documents.len()];
+    assert_eq!(model.index(documents).await.expect("the model writes"), expected);
+}
+
+async fn the_first_document_makes_its_index_behind_its_alias(node: Node) {
+    let model = node.model().await;
+    write(&model, vec![thing("a", Vec::new())]).await;
+    assert_eq!(node.behind("thing_index"), [format!("{}thing_index-000001", node.prefix)]);
+    let (_, body) = node.raw("GET", "thing_index-000001", "");
+    let index = &body[format!("{}thing_index-000001", node.prefix)];
+    assert_eq!(index["settings"]["index"]["number_of_shards"], "1");
+    assert_eq!(index["settings"]["index"]["number_of_replicas"], "0");
+    let mappings = &index["mappings"];
+    assert_eq!(mappings["dynamic"], "false");
+    assert_eq!(mappings["_meta"]["annals"]["type"], "thing");
+    let places = &mappings["properties"];
+    assert_eq!(places["entity"]["enabled"], json!(false));
+    for (place, kind) in [
+        ("/search_text", "wildcard"),
+        ("/version", "long"),
+        ("/text/properties/name", "keyword"),
+        ("/folded/properties/owner_id", "keyword"),
+        ("/list/properties/tags", "keyword"),
+        ("/timestamp/properties/starts", "long"),
+        ("/date/properties/day", "keyword"),
+        ("/bool/properties/open", "boolean"),
+        ("/number/properties/amount", "double"),
+    ] {
+        assert_eq!(places.pointer(place).expect(place)["type"], kind, "{place}");
+    }
+    assert!(model.check(&[schema("Thing__c")]).await.expect("the check runs").is_empty());
+}
+
+async fn an_index_that_is_not_there_has_no_documents_and_is_not_made_by_reading(node: Node) {
+    let model = node.model().await;
+    let (schema, id) = (schema("Thing__c"), thing("a", Vec::new()).entity.aggregate_id);
+    assert!(model.get(&schema, id).await.expect("the model reads").is_none());
+    assert!(model.search(&all(schema.clone())).await.expect("the model reads").is_empty());
+    assert_eq!(model.count(&all(schema.clone())).await.expect("the model reads"), 0);
+    assert_eq!(node.raw("GET", "thing_index", "").0, 404);
+    let issues = model.check(&[schema]).await.expect("the check runs");
+    assert_eq!(issues[0].problem, IndexProblem::Missing);
+}
+
+async fn many_who_make_an_index_at_once_make_one(node: Node) {
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let model = node.model().await;
+        tasks.spawn(async move { model.index(vec![thing(&number.to_string(), Vec::new())]).await });
+    }
+    for outcomes in tasks.join_all().await {
+        assert_eq!(outcomes.expect("each writes"), [IndexOutcome::Indexed]);
+    }
+    assert_eq!(node.behind("thing_index"), [format!("{}thing_index-000001", node.prefix)]);
+    assert_eq!(node.model().await.count(&all(schema("Thing__c"))).await.expect("the model reads"), 8);
+}
+
+async fn an_index_dropped_under_a_running_process_is_made_again(node: Node) {
+    let model = node.model().await;
+    write(&model, vec![thing("a", Vec::new()), document("Gadget__c", "g", Vec::new())]).await;
+    assert_eq!(node.raw("DELETE", "thing_index-000001", "").0, 200);
+    let late = [document("Gadget__c", "h", Vec::new()), thing("b", Vec::new()), thing("c", Vec::new())];
+    write(&model, late.to_vec()).await;
+    assert_eq!(model.count(&all(schema("Thing__c"))).await.expect("the model reads"), 2);
+    assert_eq!(model.count(&all(schema("Gadget__c"))).await.expect("the model reads"), 2);
+    let (_, body) = node.raw("GET", "thing_index/_mapping", "");
+    let mapping = body.as_object().and_then(|all| all.values().next()).expect("an index");
+    assert_eq!(mapping["mappings"]["dynamic"], "false", "it was made from the definition, not guessed");
+}
+
+async fn an_index_beside_which_a_rebuild_makes_one_gets_the_next_number(node: Node) {
+    let admin = IndexAdmin::new(node.connect().await);
+    let first = admin.create_numbered(&schema("Thing__c")).await.expect("it is made");
+    assert_eq!(first, format!("{}thing_index-000001", node.prefix));
+    write(&node.model().await, vec![thing("a", Vec::new())]).await;
+    assert_eq!(node.behind("thing_index"), [format!("{}thing_index-000002", node.prefix)]);
+}
+
+async fn an_index_of_an_older_definition_serves_what_it_can(node: Node) {
+    let gadget = |id: &str| document("Gadget__c", id, vec![("name", text("Acme"))]);
+    write(&node.model().await, vec![gadget("a")]).await;
+
+    let newer = of(&changed_catalog(), "Gadget__c");
+    let (old, new) = (node.model().await, node.model().await);
+    let red = with(&newer, ("colour", text("red")), gadget("b"));
+    write(&new, vec![red.clone()]).await;
+    let read = new.get(&newer, red.entity.aggregate_id).await.expect("the model reads").expect("it is there");
+    let json: Value = serde_json::from_str(read.json.get()).expect("a document is JSON");
+    assert_eq!(json["colour"], "red", "readers get it whole");
+    let by_name = EntityQuery { filters: vec![equals("name", QueryValue::Text("Acme".into()))], ..all(newer.clone()) };
+    assert_eq!(new.count(&by_name).await.expect("the model reads"), 2);
+    assert_eq!(old.count(&all(schema("Gadget__c"))).await.expect("the model reads"), 2);
+
+    let by_colour =
+        EntityQuery { filters: vec![equals("colour", QueryValue::Text("red".into()))], ..all(newer.clone()) };
+    let sorted =
+        EntityQuery { sort: vec![SortKey { field: "colour".into(), descending: false }], ..all(newer.clone()) };
+    for query in [&by_colour, &sorted] {
+        let error = new.search(query).await.expect_err("there is no place for it");
+        assert_eq!(error.kind, PortErrorKind::Misconfigured);
+        let message = error.to_string();
+        let index = format!("{}gadget_index-000001: it has no place for `", node.prefix);
+        assert!(message.starts_with(&index) && message.ends_with("run `annals rebuild gadget`"), "{message}");
+    }
+    let issues = new.check(std::slice::from_ref(&newer)).await.expect("the check runs");
+    let index = format!("{}gadget_index-000001", node.prefix);
+    let missing = vec!["text.colour".to_owned(), "folded.colour".to_owned()];
+    assert_eq!(issues[0].problem, IndexProblem::OtherDefinition { index, missing });
+
+    let admin = IndexAdmin::new(node.connect().await);
+    let from = admin.current(&newer).await.expect("it is seen");
+    let fresh = admin.create_numbered(&newer).await.expect("it is made");
+    admin
+        .index_into(&fresh, &[with(&newer, ("colour", FieldValue::Null), gadget("a")), red.clone()])
+        .await
+        .expect("ok");
+    admin.refresh(&fresh).await.expect("it is refreshed");
+    admin.swap(&newer, from.as_deref(), &fresh).await.expect("it is swapped");
+    // Whoever reads a document sees by it that another index serves by now.
+    new.get(&newer, red.entity.aggregate_id).await.expect("the model reads");
+    assert_eq!(new.count(&by_colour).await.expect("its place is there"), 1);
+    assert!(new.check(&[newer]).await.expect("the check runs").is_empty());
+}
+
+async fn a_field_whose_type_changed_is_written_and_not_asked_for(node: Node) {
+    let definition = |kind: &str| {
+        let source = if kind == "string" { "copy" } else { kind };
+        let text = format!(
+            "type = \"box\"\nplural = \"boxes\"\nobjects = {{ salesforce = \"Box__c\" }}\nfields = [\n  \
+             {{ name = \"id\", type = \"id\", salesforce = {{ copy = \"Id\" }} }},\n  \
+             {{ name = \"size\", type = \"{kind}\", salesforce = {{ {source} = \"Size__c\" }} }},\n]\n"
+        );
+        of(&catalog_of(&[("box.toml", &text)]), "Box__c")
+    };
+    let (old, new) = (definition("number"), definition("string"));
+    let number = FieldValue::Number(serde_json::from_str("5").expect("a number"));
+    write(&node.model().await, vec![with(&old, ("size", number), document("Box__c", "a", Vec::new()))]).await;
+
+    let model = node.model().await;
+    let large = with(&new, ("size", text("large")), document("Box__c", "b", Vec::new()));
+    write(&model, vec![large]).await;
+    assert_eq!(model.count(&all(new.clone())).await.expect("the model reads"), 2);
+    let by_size = EntityQuery { filters: vec![equals("size", QueryValue::Text("large".into()))], ..all(new) };
+    let error = model.count(&by_size).await.expect_err("its place is a number's");
+    assert_eq!(error.kind, PortErrorKind::Misconfigured);
+}
+
+async fn an_index_that_annals_did_not_make_is_left_alone(node: Node) {
+    let prefix = &node.prefix;
+    let aliased = |alias: &str| json!({ "aliases": { format!("{prefix}{alias}"): {} } }).to_string();
+    for (name, body) in [
+        ("thing_index", "{}".to_owned()),
+        ("someone", aliased("gadget_index")),
+        ("one", aliased("open-two__c_index")),
+        ("two", aliased("open-two__c_index")),
+    ] {
+        assert_eq!(node.raw("PUT", name, &body).0, 200, "{name}");
+    }
+    let model = node.model().await;
+    for (object, reason) in
+        [("Thing__c", "an alias is to be"), ("Gadget__c", "nothing of its definition"), ("Two__c", "several indices")]
+    {
+        let outcomes = model.index(vec![document(object, "a", Vec::new())]).await.expect("the call is answered");
+        let [IndexOutcome::Refused(refused)] = &outcomes[..] else { panic!("{outcomes:?}") };
+        assert!(refused.contains("was not made by Annals") && refused.contains(reason), "{refused}");
+        let errors = [
+            model.search(&all(schema(object))).await.expect_err("it is not read"),
+            model.count(&all(schema(object))).await.expect_err("it is not read"),
+        ];
+        for error in errors {
+            assert_eq!(error.kind, PortErrorKind::Misconfigured);
+            let message = error.to_string();
+            assert!(message.contains("was not made by Annals") && message.contains(reason), "{message}");
+        }
+        let issues = model.check(&[schema(object)]).await.expect("the check runs");
+        assert!(matches!(&issues[0].problem, IndexProblem::Foreign(_)), "{issues:?}");
+    }
+    for name in ["thing_index", "someone", "one", "two"] {
+        assert_eq!(node.raw("POST", &format!("{name}/_count"), "").1["count"], 0, "{name}");
+    }
+}
+
+/// One whose name OpenSearch does not take, one that another hand made, one that someone closed.
+async fn an_index_that_cannot_be_used_keeps_no_other_shape_from_its_own(node: Node) {
+    let unmakeable = format!("{}__c", "n".repeat(250));
+    write(&node.model().await, vec![document("Closed__c", "a", Vec::new())]).await;
+    assert_eq!(node.raw("POST", "open-closed__c_index/_close", "").0, 200);
+    assert_eq!(node.raw("PUT", "gadget_index", "{}").0, 200);
+
+    let mut documents: Vec<Document> = (0..10).map(|n| thing(&n.to_string(), Vec::new())).collect();
+    for (place, object) in [(0, unmakeable.as_str()), (5, "Gadget__c"), (12, "Closed__c")] {
+        documents.insert(place, document(object, "b", Vec::new()));
+    }
+    let model = node.model().await;
+    let outcomes = model.index(documents).await.expect("the call is answered");
+    for (place, reason) in [(0, "it cannot be made"), (5, "not made by Annals"), (12, "index_closed_exception")] {
+        let IndexOutcome::Refused(refused) = &outcomes[place] else { panic!("{place}: {outcomes:?}") };
+        assert!(refused.contains(reason), "{refused}");
+    }
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == IndexOutcome::Indexed).count(), 10);
+    assert_eq!(model.count(&all(schema("Thing__c"))).await.expect("the model reads"), 10);
+}
+
+/// Beyond what one pattern, one query and one page of hits carry.
+async fn words_of_any_length_and_number_are_found_exactly(node: Node) {
+    let model = node.model().await;
+    let long = "z".repeat(900);
+    let mut documents: Vec<Document> = (0..450)
+        .map(|n| thing(&format!("{n:03}"), vec![("name", text(&format!("{}y{long}", "z".repeat(n))))]))
+        .collect();
+    documents.push(thing("sign", vec![("name", text("a\\b*c?d A B C"))]));
+    write(&model, documents).await;
+    let found = async |words: &[&str], offset, limit| {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        let sort = vec![SortKey { field: "id".into(), descending: false }];
+        let query = EntityQuery { words, sort, offset, limit, ..all(schema("Thing__c")) };
+        let page = model.search(&query).await.expect("the model reads");
+        let id = |json: &str| serde_json::from_str::<Value>(json).expect("JSON")["id"].as_str().map(str::to_owned);
+        let ids: Vec<String> = page.iter().filter_map(|found| id(found.json.get())).collect();
+        (ids, model.count(&query).await.expect("the model reads"))
+    };
+    let z = |count: usize| "z".repeat(count);
+    assert_eq!(found(&[&z(900)], 0, 0).await.1, 450);
+    assert_eq!(found(&[&z(901)], 0, 10).await.1, 0);
+    assert_eq!(found(&[&format!("{}y{}", z(300), z(900))], 148, 10).await, (vec!["448".into(), "449".into()], 150));
+    assert_eq!(found(&[&format!("{}y{}", z(300), z(900))], 0, 2).await, (vec!["300".into(), "301".into()], 150));
+    for word in ["\\", "a\\b", "*", "b*c", "?", "c?d", "a\\b*c?d"] {
+        assert_eq!(found(&[word], 0, 10).await, (vec!["sign".to_owned()], 1), "{word}");
+    }
+    assert_eq!(found(&["a*d"], 0, 10).await.1, 0);
+}
+
+async fn a_whole_number_is_asked_for_whatever_its_size(node: Node) {
+    let model = node.model().await;
+    write(&model, vec![thing("a", Vec::new())]).await;
+    for (field, value, count) in [
+        ("version", 1.0, 1),
+        ("version", 1e300, 0),
+        ("version", -1e300, 0),
+        ("version", 9_223_372_036_854_775_808.0, 0),
+        ("weight", 1e308, 0),
+    ] {
+        let query = EntityQuery { filters: vec![equals(field, QueryValue::Number(value))], ..all(schema("Thing__c")) };
+        assert_eq!(model.count(&query).await.expect("the model reads"), count, "{field} = {value}");
+    }
+}

@@ -1,0 +1,116 @@
+//! Timestamps, to the millisecond, as every CRM of this project states them.
+//!
+//! Promises one reading of all forms seen (RFC 3339 with any offset form, Salesforce's `+0000`,
+//! epoch milliseconds) and one writing (RFC 3339 in UTC). Does not know the present: that is the
+//! `Clock` port's.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The first millisecond of the year 10000, which RFC 3339 can no longer write.
+const YEAR_10000_MS: i64 = 253_402_300_800_000;
+
+/// A point in time: milliseconds since 1970 in UTC, before the year 10000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// Why a text or a number is no timestamp.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a timestamp (RFC 3339 such as 2024-04-09T20:19:25Z, before the year 10000)")]
+pub struct InvalidTimestamp(String);
+
+impl Timestamp {
+    /// The timestamp at that many milliseconds since 1970; from -9999 on and before the year 10000.
+    pub fn from_millis(millis: i64) -> Result<Self, InvalidTimestamp> {
+        let writable = millis < YEAR_10000_MS && jiff::Timestamp::from_millisecond(millis).is_ok();
+        if writable { Ok(Self(millis)) } else { Err(InvalidTimestamp(millis.to_string())) }
+    }
+
+    /// Milliseconds since 1970.
+    pub fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// This timestamp moved by `millis`, or the nearest timestamp that can be written.
+    #[must_use]
+    pub fn plus_millis(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis).clamp(0, YEAR_10000_MS - 1))
+    }
+
+    /// The calendar day in UTC.
+    pub fn date(self) -> Date {
+        self.to_jiff().to_zoned(TimeZone::UTC).date()
+    }
+
+    fn to_jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        let refused = || InvalidTimestamp(text.to_owned());
+        // Offsets come as `Z`, `+00:00` and, from Salesforce's REST API, `+0000`; a time without
+        // any is refused, since reading it as UTC would be a guess.
+        let timestamp: jiff::Timestamp = text.parse().map_err(|_| refused())?;
+        Self::from_millis(timestamp.as_millisecond()).map_err(|_| refused())
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_jiff().fmt(f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, millis: Option<i64>) {
+        assert_eq!(text.parse::<Timestamp>().ok().map(Timestamp::millis), millis, "{text}");
+    }
+
+    #[test]
+    fn every_form_seen_reads_as_the_same_timestamp() {
+        check("2019-05-02T11:29:00Z", Some(1_556_796_540_000));
+        check("2019-05-02T11:29:00.000Z", Some(1_556_796_540_000));
+        check("2019-05-02T11:29:00.000+0000", Some(1_556_796_540_000));
+        check("2019-05-02T13:29:00+02:00", Some(1_556_796_540_000));
+    }
+
+    #[test]
+    fn what_names_no_single_timestamp_is_refused() {
+        check("2019-05-02T11:29:00", None);
+        check("2019-05-02", None);
+        check("10000-01-01T00:00:00Z", None);
+        check("", None);
+    }
+
+    #[test]
+    fn a_timestamp_is_written_in_utc_and_read_back() {
+        let timestamp = Timestamp::from_millis(1_712_693_965_123).expect("in range");
+        assert_eq!(timestamp.to_string(), "2024-04-09T20:19:25.123Z");
+        assert_eq!(timestamp.to_string().parse(), Ok(timestamp));
+    }
+}

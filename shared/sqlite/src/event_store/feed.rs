@@ -1,0 +1,97 @@
+//! All events in the order of their commits, and how far the projections have come.
+//!
+//! Positions are given under the write lock, so none ever appears before a lower one.
+
+use annals_application::ports::{CommitPosition, EventFeed, PortError, StoredEvent};
+use annals_domain::timestamp::Timestamp;
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::{RESOURCE, SqliteEventStore, row};
+use crate::columns::{number, timestamp};
+use crate::database::Failure;
+
+const AFTER: &str = concat!(
+    "SELECT ",
+    row::columns!(),
+    ", commit_position FROM events \
+     WHERE commit_position > ? ORDER BY commit_position LIMIT ?"
+);
+
+/// A batch ends once its inputs have this many bytes, so that memory does not follow their size.
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
+
+#[async_trait]
+impl EventFeed for SqliteEventStore {
+    async fn after(
+        &self,
+        after: CommitPosition,
+        limit: usize,
+    ) -> Result<Vec<(CommitPosition, StoredEvent)>, PortError> {
+        let limit = number(limit);
+        let read = self.database.read(RESOURCE, move |transaction| {
+            let mut statement = transaction.prepare_cached(AFTER)?;
+            let mut rows = statement.query([stored(after), limit])?;
+            let (mut events, mut bytes) = (Vec::new(), 0);
+            while let Some(row) = rows.next()? {
+                let event = row::event(row)?;
+                bytes += event.event.data.len();
+                events.push((position(row.get(row::COLUMNS)?)?, event));
+                if bytes >= BATCH_BYTES {
+                    break;
+                }
+            }
+            Ok(events)
+        });
+        read.await
+    }
+
+    async fn checkpoint(&self) -> Result<CommitPosition, PortError> {
+        self.database.read("checkpoint", |transaction| checkpoint(transaction)).await
+    }
+
+    async fn advance(&self, to: CommitPosition) -> Result<(), PortError> {
+        let advanced = self.database.write_derived("checkpoint", move |transaction| {
+            let mut statement = transaction.prepare_cached(
+                "INSERT INTO checkpoint (name, position) VALUES ('projections', ?) \
+                 ON CONFLICT (name) DO UPDATE SET position = max(position, excluded.position)",
+            )?;
+            statement.execute([stored(to)])?;
+            Ok(())
+        });
+        advanced.await
+    }
+
+    async fn last_commit(&self) -> Result<Option<(CommitPosition, Timestamp)>, PortError> {
+        let read = self.database.read(RESOURCE, |transaction| {
+            let mut statement = transaction.prepare_cached(
+                "SELECT commit_position, recorded_at FROM events ORDER BY commit_position DESC LIMIT 1",
+            )?;
+            let last = |row: &Row<'_>| -> Result<_, Failure> { Ok((position(row.get(0)?)?, timestamp(row, 1)?)) };
+            statement.query_and_then([], last)?.next().transpose()
+        });
+        read.await
+    }
+}
+
+/// How far the projections have come.
+pub(crate) fn checkpoint(connection: &Connection) -> Result<CommitPosition, Failure> {
+    let mut statement = connection.prepare_cached("SELECT position FROM checkpoint WHERE name = 'projections'")?;
+    let found = statement.query_row([], |row| row.get(0)).optional()?;
+    position(found.unwrap_or(0))
+}
+
+/// The last position that was given; 0 before any.
+pub(crate) fn last_position(connection: &Connection) -> Result<CommitPosition, Failure> {
+    let mut statement = connection.prepare_cached("SELECT coalesce(max(commit_position), 0) FROM events")?;
+    position(statement.query_row([], |row| row.get(0))?)
+}
+
+/// A position as SQLite holds it.
+pub(super) fn stored(position: CommitPosition) -> i64 {
+    number(position.0)
+}
+
+pub(super) fn position(number: i64) -> Result<CommitPosition, Failure> {
+    u64::try_from(number).map(CommitPosition).map_err(Failure::unreadable)
+}

@@ -1,0 +1,56 @@
+//! Every port's contract suite, on SQLite.
+
+use annals_application::contract::samples;
+use annals_sqlite::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore};
+use tempfile::TempDir;
+
+fn database() -> (Database, TempDir) {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let database = Database::open(&folder.path().join("annals.db")).expect("a new file opens");
+    (database, folder)
+}
+
+mod event_store {
+    use super::*;
+
+    async fn make() -> (SqliteEventStore, TempDir) {
+        let (database, folder) = database();
+        (SqliteEventStore::new(database), folder)
+    }
+
+    annals_application::event_store_contract!(make);
+}
+
+mod event_feed {
+    use super::*;
+
+    async fn make() -> (SqliteEventStore, TempDir) {
+        let (database, folder) = database();
+        (SqliteEventStore::new(database), folder)
+    }
+
+    annals_application::event_feed_contract!(make);
+}
+
+mod state_store {
+    use super::*;
+
+    async fn make() -> (SqliteStateStore, TempDir) {
+        let (database, folder) = database();
+        (SqliteStateStore::new(database), folder)
+    }
+
+    annals_application::state_store_contract!(make);
+}
+
+mod read_model {
+    use super::*;
+
+    async fn make() -> (SqliteReadModel, TempDir) {
+        let (database, folder) = database();
+        let read_model = SqliteReadModel::open(database, &samples::catalog()).await.expect("its tables are made");
+        (read_model, folder)
+    }
+
+    annals_application::read_model_contract!(make);
+}

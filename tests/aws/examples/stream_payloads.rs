@@ -1,0 +1,14 @@
+//! Writes the stream records among the sample payloads anew, after their form or the ingest payloads
+//! changed: `cargo run -p annals-template-tests --example stream_payloads`.
+
+use annals_aws_tests::template::{repository, stream_payloads};
+
+#[tokio::main]
+async fn main() {
+    for (file, batch) in stream_payloads::batches().await {
+        let text = serde_json::to_string_pretty(&batch).expect("a batch is JSON") + "\n";
+        let path = repository().join("events").join(file);
+        std::fs::write(&path, text).unwrap_or_else(|error| panic!("`{}`: {error}", path.display()));
+        println!("{file}");
+    }
+}

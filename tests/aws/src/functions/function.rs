@@ -1,0 +1,189 @@
+//! A function as its invokers see it.
+//!
+//! Promises Lambda's way with processes: one is started for the first invocation and kept; one that
+//! ended, or did not answer in time, is replaced for the next.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::Duration;
+
+use annals_lambda::settings;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::time::sleep;
+
+use crate::functions::binaries::binary;
+use crate::functions::emulator::Emulator;
+use crate::functions::process::Process;
+use crate::functions::role::Role;
+use crate::functions::runtime_api::{Outcome, RuntimeApi};
+
+/// How long an invocation may take by default.
+const TIMEOUT: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Whose Runtime API the function runs behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    /// Ours.
+    Own,
+    /// AWS's runtime interface emulator.
+    Emulator,
+}
+
+/// A deployed function.
+pub struct Function {
+    function: settings::Function,
+    environment: BTreeMap<String, String>,
+    host: Host,
+    timeout: Duration,
+    running: Mutex<Option<Running>>,
+    /// What stands between it and its services, for as long as it is there.
+    role: Option<Role>,
+}
+
+/// What came of an invocation.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its payload, or its error's.
+    pub outcome: Result<String, String>,
+    /// The lines that it logged.
+    pub lines: Vec<String>,
+    /// All that its process wrote to its standard error.
+    pub errors: String,
+}
+
+enum Running {
+    Own(RuntimeApi, Process),
+    Emulator(Emulator),
+}
+
+impl Function {
+    /// A function with that environment.
+    pub fn new(function: settings::Function, environment: BTreeMap<String, String>) -> Self {
+        Self { function, environment, host: Host::Own, timeout: TIMEOUT, running: Mutex::default(), role: None }
+    }
+
+    /// The same under a role, which its requests go through.
+    pub(crate) fn under(self, role: Role) -> Self {
+        let (dynamodb, opensearch) = (role.dynamodb.endpoint(), role.opensearch.endpoint());
+        let mut this = Self { role: Some(role), ..self }.with("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb);
+        if this.environment.contains_key(settings::OPENSEARCH_ENDPOINT) {
+            this = this.with(settings::OPENSEARCH_ENDPOINT, &opensearch);
+        }
+        this
+    }
+
+    /// The same behind that host's Runtime API.
+    pub fn behind(self, host: Host) -> Self {
+        Self { host, ..self }
+    }
+
+    /// The same, with so long for an invocation.
+    pub fn within(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// The same with a variable of its environment set.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Invokes it, and waits for its answer.
+    pub async fn invoke(&self, payload: &str) -> Answer {
+        let mut running = self.running.lock().await;
+        if running.is_none() {
+            *running = Some(self.start().await);
+        }
+        let Some(on) = running.as_mut() else { unreachable!("it was started") };
+        let (answer, goes_on) = match on {
+            Running::Own(api, process) => own(api, process, payload, self.timeout).await,
+            Running::Emulator(emulator) => (emulator.invoke(payload).await, true),
+        };
+        if !goes_on {
+            *running = None;
+        }
+        if let Some(role) = &self.role {
+            role.forget();
+        }
+        answer
+    }
+
+    /// Invokes it with a value.
+    pub async fn invoke_with(&self, payload: &Value) -> Answer {
+        self.invoke(&payload.to_string()).await
+    }
+
+    /// Ends its process: the next invocation is a cold start.
+    pub async fn stop(&self) {
+        *self.running.lock().await = None;
+    }
+
+    async fn start(&self) -> Running {
+        let (binary, name) = (binary(self.function), self.function.name());
+        let mut environment = self.environment.clone();
+        let of_lambda = [
+            ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_TIMEOUT", self.timeout.as_secs().to_string()),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/annals/{name}")),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "tests".to_owned()),
+        ];
+        environment.extend(of_lambda.map(|(name, value)| (name.to_owned(), value)));
+        if self.host == Host::Emulator {
+            return Running::Emulator(Emulator::start(&binary, &environment).await);
+        }
+        let api = RuntimeApi::start(name).await;
+        environment.insert("AWS_LAMBDA_RUNTIME_API".to_owned(), api.authority());
+        Running::Own(api, Process::start(&mut Command::new(binary), &environment))
+    }
+}
+
+/// Invokes behind our own API; whether the process is there for another.
+async fn own(api: &RuntimeApi, process: &mut Process, payload: &str, timeout: Duration) -> (Answer, bool) {
+    let outcome = api.invoke(payload, timeout);
+    let ended = async {
+        loop {
+            if let Some(status) = process.ended() {
+                return status;
+            }
+            sleep(LOOK).await;
+        }
+    };
+    let (outcome, goes_on): (Outcome, bool) = tokio::select! {
+        outcome = outcome => (outcome.expect("the API keeps what asks until it is answered"), true),
+        status = ended => {
+            let told = api.init_error();
+            let message = format!("the process ended: {status}");
+            let error = json!({ "errorType": "Runtime.ExitError", "errorMessage": message }).to_string();
+            (Err(told.unwrap_or(error)), false)
+        }
+        () = sleep(timeout) => {
+            let message = format!("timed out after {} s", timeout.as_secs());
+            (Err(json!({ "errorType": "Sandbox.Timedout", "errorMessage": message }).to_string()), false)
+        }
+    };
+    (Answer { outcome, lines: process.lines(), errors: process.errors() }, goes_on)
+}
+
+impl Answer {
+    /// Its payload as JSON; a panic where the invocation failed.
+    #[track_caller]
+    pub fn value(&self) -> Value {
+        match &self.outcome {
+            Ok(payload) => serde_json::from_str(payload).expect("an answer is JSON"),
+            Err(error) => panic!("the invocation failed: {error}\n{}\n{}", self.lines.join("\n"), self.errors),
+        }
+    }
+
+    /// The status and the body of an answer to API Gateway.
+    #[track_caller]
+    pub fn http(&self) -> (u64, Value) {
+        let answer = self.value();
+        let body = answer["body"].as_str().unwrap_or_default();
+        let body = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
+        (answer["statusCode"].as_u64().expect("API Gateway needs a status"), body)
+    }
+}

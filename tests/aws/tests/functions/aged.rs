@@ -1,0 +1,73 @@
+//! What an outage keeps back for hours leaves the stream, and is not lost by it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use annals_application::ports::Clock;
+use annals_application::system::SystemClock;
+use annals_aws_tests::functions::payloads::of_file;
+use annals_aws_tests::functions::records::{batch, sequence};
+use annals_aws_tests::functions::telling::total;
+use annals_aws_tests::functions::{Answer, Stage};
+use annals_lambda::settings::OPENSEARCH_ENDPOINT;
+use annals_services::{Fault, Match, Proxy, Rule};
+use annals_tests::changes::record_id;
+use serde_json::{Value, json};
+
+use crate::queue::{Bus, Details, announced};
+use crate::{changes, clients, named, take};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The record as one that came into the stream so long ago.
+fn came(record: &Value, ago: Duration) -> Value {
+    let mut record = record.clone();
+    let at = SystemClock.now().millis() / 1_000 - i64::try_from(ago.as_secs()).unwrap();
+    record["dynamodb"]["ApproximateCreationDateTime"] = json!(at);
+    record
+}
+
+/// Whose events an answer names, and how many records it parked.
+fn kept_back(answer: &Answer, records: &[Value]) -> (BTreeSet<String>, u64) {
+    let value = answer.value();
+    let is_named = |record: &&Value| named(&value).contains(&sequence(record));
+    let id = |record: &Value| record["dynamodb"]["NewImage"]["external_id"]["S"].as_str().unwrap().to_owned();
+    (records.iter().filter(is_named).map(id).collect(), total(&answer.lines, "Parked"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_outage_kept_back_for_five_hours_is_parked_and_redriven_once_it_is_over() {
+    let (stage, bus) = (Stage::new().await, Bus::new().await);
+    let proxy = Proxy::start(&stage.opensearch);
+    let projection = bus.publishing(stage.projection()).with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
+    take(&stage.ingest(), &changes(3, 2)).await;
+    let records = stage.stream().await.read().await;
+    proxy.rule(Rule::always(Match::Path("_bulk"), Fault::unavailable()));
+    let all: BTreeSet<String> = (0..3).map(record_id).collect();
+    let of_age = |age: Duration| records.iter().map(|record| came(record, age)).collect::<Vec<_>>();
+
+    let young = projection.invoke_with(&batch(&of_age(5 * HOUR - MINUTE))).await;
+    assert_eq!(kept_back(&young, &records), (all.clone(), 0), "it comes again");
+    let is_of_the_first = |record: &Value| record["dynamodb"]["NewImage"]["external_id"]["S"] == record_id(0);
+    let age = |record: &Value| if is_of_the_first(record) { 5 * HOUR + MINUTE } else { HOUR };
+    let mixed: Vec<Value> = records.iter().map(|record| came(record, age(record))).collect();
+    let others = (1..3).map(record_id).collect();
+    assert_eq!(kept_back(&projection.invoke_with(&batch(&mixed)).await, &records), (others, 1));
+    let old = projection.invoke_with(&batch(&of_age(5 * HOUR + MINUTE))).await;
+    assert_eq!(kept_back(&old, &records), (BTreeSet::new(), 3), "the stream is done with it");
+
+    let backfill = bus.publishing(stage.backfill()).with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
+    let schedule = of_file("backfill/schedule.json");
+    assert!(backfill.invoke(&schedule).await.outcome.is_err(), "the outage is not over, and its alarm rings");
+    assert!(bus.details().await.is_empty());
+    proxy.heal();
+    let done = backfill.invoke(&schedule).await.value();
+    assert_eq!((&done["redriven"], &done["still_parked"]), (&json!(3), &json!(0)), "{done}");
+    let shown = clients(&stage, &stage.query()).await;
+    assert_eq!(shown.keys().cloned().collect::<BTreeSet<_>>(), all);
+    assert!(shown.values().all(|client| client["version"] == 2), "{shown:?}");
+    let expected = [0, 1, 2].map(|client| ((record_id(client), 1, 2), 1));
+    assert_eq!(announced(&bus.details().await), expected.into());
+    assert_eq!(backfill.invoke(&schedule).await.value()["redriven"], 0, "once");
+}

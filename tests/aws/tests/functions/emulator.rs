@@ -1,0 +1,58 @@
+//! Our Runtime API beside AWS's own: the runtime interface emulator.
+
+use annals_aws_tests::functions::payloads::{Caller, of_file, queue, request};
+use annals_aws_tests::functions::records::batch;
+use annals_aws_tests::functions::telling::{logged, metrics};
+use annals_aws_tests::functions::{Answer, Function, Host, Stage};
+use annals_tests::changes::change;
+use serde_json::{Value, json};
+
+/// What is alike of two runs: the answer, and what its lines are about.
+fn alike(answer: &Answer) -> (Result<Value, Value>, Vec<String>, usize) {
+    let read = |text: &String| serde_json::from_str::<Value>(text).unwrap();
+    let lines = logged(&answer.lines);
+    assert!(lines.iter().all(|line| line["span"]["request_id"].is_string()), "{lines:#?}");
+    let told = lines.iter().map(|line| format!("{} {} {}", line["message"], line["aggregate"], line["outcome"]));
+    let mut told: Vec<String> = told.collect();
+    told.sort();
+    let mut outcome = answer.outcome.as_ref().map(read).map_err(read);
+    // Each names its own handling of the failure beside the function's words.
+    if let Err(error) = &mut outcome {
+        *error = json!([error["errorType"], error["errorMessage"]]);
+    }
+    (outcome, told, metrics(&answer.lines).len())
+}
+
+async fn check(functions: [&Function; 2], payload: &str) {
+    let [own, emulated] = functions;
+    let (one, other) = (own.invoke(payload).await, emulated.invoke(payload).await);
+    assert_eq!(alike(&one), alike(&other), "{}", other.errors);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_functions_answer_the_emulator_as_they_answer_us() {
+    // Each host has tables of its own, so that both see the same at each step.
+    let stages = [Stage::new().await, Stage::new().await];
+    let hosts = [Host::Own, Host::Emulator];
+    let start = |make: fn(&Stage) -> Function| [0, 1].map(|at| make(&stages[at]).behind(hosts[at]));
+    let [ingest, projection, query, backfill] =
+        [start(Stage::ingest), start(Stage::projection), start(Stage::query), start(Stage::backfill)];
+    let ingest = [&ingest[0], &ingest[1]];
+    check(ingest, &change(0, 0).to_string()).await;
+    check(ingest, &json!([change(0, 0), change(1, 0), change(0, 1)]).to_string()).await;
+    check(ingest, &queue(&[("a", "no JSON"), ("b", &change(2, 0).to_string())]).to_string()).await;
+
+    let records = stages[0].stream().await.read().await;
+    assert_eq!(stages[1].stream().await.read().await.len(), records.len());
+    let projection = [&projection[0], &projection[1]];
+    check(projection, &batch(&records).to_string()).await;
+    check(projection, &json!({ "no": "batch" }).to_string()).await;
+    for stage in &stages {
+        stage.refresh().await;
+    }
+    let query = [&query[0], &query[1]];
+    for path in ["/clients", "/clients/count", "/clients/nobody"] {
+        check(query, &request("GET", path, Caller::Reader, None).to_string()).await;
+    }
+    check([&backfill[0], &backfill[1]], &of_file("backfill/schedule.json")).await;
+}

@@ -1,0 +1,79 @@
+//! A bus and a topic of one test, with a queue behind them: what a consumer gets.
+
+use std::collections::BTreeMap;
+
+use annals_aws_tests::functions::Function;
+use annals_services::{Queue, moto_endpoint};
+use serde_json::{Value, json};
+
+/// What a consumer gets of announcements.
+pub(crate) trait Details {
+    /// Their details since the last call.
+    async fn details(&self) -> Vec<Value>;
+    /// A function that publishes there.
+    fn publishing(&self, function: Function) -> Function;
+}
+
+/// Of which record an announcement is, and from which version to which.
+pub(crate) fn versions(detail: &Value) -> (String, u64, u64) {
+    let [from, to] = ["from_version", "version"].map(|name| detail[name].as_u64().unwrap());
+    (detail["external_id"].as_str().unwrap().to_owned(), from, to)
+}
+
+/// How often each record's versions were announced.
+pub(crate) fn announced(details: &[Value]) -> BTreeMap<(String, u64, u64), usize> {
+    let mut announced = BTreeMap::new();
+    for versions in details.iter().map(versions) {
+        *announced.entry(versions).or_insert(0) += 1;
+    }
+    announced
+}
+
+/// An EventBridge bus, with a rule to a queue for what comes from us.
+pub(crate) struct Bus {
+    name: String,
+    queue: Queue,
+}
+
+impl Bus {
+    pub(crate) async fn new() -> Self {
+        let queue = Queue::standard().await;
+        let pattern = json!({ "source": ["event-sourcing-system"], "detail-type": ["clientChanged"] });
+        Self { name: queue.behind_bus(&pattern).await, queue }
+    }
+}
+
+impl Details for Bus {
+    async fn details(&self) -> Vec<Value> {
+        self.queue.take_bodies().await.into_iter().map(|mut envelope| envelope["detail"].take()).collect()
+    }
+
+    fn publishing(&self, function: Function) -> Function {
+        let function = function.with("ANNALS_PUBLISHER", "eventbridge").with("ANNALS_EVENT_BUS", &self.name);
+        function.with("AWS_ENDPOINT_URL_EVENTBRIDGE", &moto_endpoint())
+    }
+}
+
+/// An SNS topic, with a queue that is subscribed to it.
+pub(crate) struct Topic {
+    arn: String,
+    queue: Queue,
+}
+
+impl Topic {
+    pub(crate) async fn new() -> Self {
+        let queue = Queue::standard().await;
+        Self { arn: queue.behind_topic(None).await, queue }
+    }
+}
+
+impl Details for Topic {
+    async fn details(&self) -> Vec<Value> {
+        self.queue.take_bodies().await
+    }
+
+    fn publishing(&self, function: Function) -> Function {
+        let function = function.with("ANNALS_PUBLISHER", "sns").with("ANNALS_TOPIC_ARN", &self.arn);
+        function.with("AWS_ENDPOINT_URL_SNS", &moto_endpoint())
+    }
+}

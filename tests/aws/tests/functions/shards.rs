@@ -1,0 +1,69 @@
+//! More than one shard: a record's later versions may come before its earlier ones.
+
+use std::collections::BTreeMap;
+
+use annals_aws_tests::functions::records::{batch, key};
+use annals_aws_tests::functions::{Function, Mapping, Stage, carry};
+use annals_tests::random::Random;
+use serde_json::Value;
+
+use crate::{changes, clients, named, take};
+
+const CLIENTS: usize = 6;
+const ROUNDS: usize = 8;
+
+fn versions(shown: &BTreeMap<String, Value>) -> BTreeMap<String, u64> {
+    shown.iter().map(|(id, client)| (id.clone(), client["version"].as_u64().unwrap())).collect()
+}
+
+/// Fails where a client shows an older version than before.
+fn assert_no_regress(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) {
+    for (id, version) in before {
+        assert!(after.get(id) >= Some(version), "{id} went from {version} to {:?}", after.get(id));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_that_come_by_another_shard_first_are_never_taken_back() {
+    let stage = Stage::new().await;
+    take(&stage.ingest(), &changes(CLIENTS, ROUNDS)).await;
+    let query = stage.query();
+    let records = stage.stream().await.read().await;
+    let (early, late): (Vec<Value>, Vec<Value>) = records.into_iter().partition(|record| key(record).1 <= 4);
+    // Each shard has a poller, and each poller an instance of the function.
+    let (first, second) = (stage.projection(), stage.projection());
+    let mut shown = BTreeMap::new();
+    for (function, records) in [(&second, &late), (&first, &early)] {
+        for part in records.chunks(7) {
+            assert_eq!(named(&function.invoke_with(&batch(part)).await.value()), [""; 0]);
+            let now = versions(&clients(&stage, &query).await);
+            assert_no_regress(&shown, &now);
+            shown = now;
+        }
+    }
+    assert_eq!(shown.len(), CLIENTS);
+    assert!(shown.values().all(|version| *version == ROUNDS as u64), "{shown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_pollers_at_once_end_where_one_ends() {
+    let stage = Stage::new().await;
+    take(&stage.ingest(), &changes(CLIENTS, ROUNDS)).await;
+    let query = stage.query();
+    let records = stage.stream().await.read().await;
+    let mut random = Random::new(3);
+    let pollers: Vec<(Function, Vec<Value>)> = (0..2)
+        .map(|_| {
+            // Both carry all of it, each in an order of its own: a split in the middle of a retry.
+            let mut records = records.clone();
+            records.chunks_mut(16).for_each(|window| random.shuffle(window));
+            (stage.projection(), records)
+        })
+        .collect();
+    let [(first, ones), (second, others)] = pollers.as_slice() else { unreachable!("there are two") };
+    let (one, other) = tokio::join!(carry(ones, first, Mapping::of(5)), carry(others, second, Mapping::of(3)));
+    assert_eq!((one.done, other.done), (records.len(), records.len()));
+    let shown = versions(&clients(&stage, &query).await);
+    assert_eq!(shown.len(), CLIENTS);
+    assert!(shown.values().all(|version| *version == ROUNDS as u64), "{shown:?}");
+}

@@ -1,0 +1,74 @@
+//! DynamoDB away: nothing is projected that would have to be read, and readers are told no more than that.
+
+use std::collections::BTreeSet;
+
+use annals_aws_tests::functions::payloads::{Caller, request};
+use annals_aws_tests::functions::records::sequence;
+use annals_aws_tests::functions::{Function, Mapping, Stage, carry};
+use annals_services::{Fault, Match, Proxy, Rule, dynamodb_endpoint};
+use annals_tests::changes::{change, record_id};
+use serde_json::Value;
+
+use crate::queue::{Bus, Details, announced};
+use crate::{changes, clients, get, named, take};
+
+/// How often a batch comes in an outage of five minutes: a mapping waits longer each time.
+const RETRIES: usize = 5;
+
+/// The function, with a proxy before its tables.
+fn behind(proxy: &Proxy, function: Function) -> Function {
+    function.with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.endpoint())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_tables_a_cold_projection_names_every_event_and_does_each_once_when_they_are_back() {
+    let (stage, bus) = (Stage::new().await, Bus::new().await);
+    let (proxy, ingest, mut stream) = (Proxy::start(&dynamodb_endpoint()), stage.ingest(), stage.stream().await);
+    take(&ingest, &changes(2, 2)).await;
+    assert_eq!(carry(&stream.read().await, &stage.projection(), Mapping::of(100)).await.done, 4);
+    // Later versions of both, for a process that knows neither, and a record that is new.
+    take(&ingest, &[change(2, 0), change(2, 1), change(3, 0), change(0, 2)]).await;
+    let records = stream.read().await;
+    let cold = behind(&proxy, bus.publishing(stage.projection()));
+    proxy.rule(Rule::always(Match::Any, Fault::DropBefore));
+    let stuck = carry(&records, &cold, Mapping { attempts: RETRIES, ..Mapping::of(100) }).await;
+    assert_eq!((stuck.done, stuck.invocations()), (0, RETRIES));
+    for (_, answer) in &stuck.answers {
+        let value = answer.value();
+        let found: BTreeSet<&str> = named(&value).into_iter().collect();
+        assert_eq!(found, records.iter().map(sequence).collect(), "all of the batch, and nothing else");
+    }
+    assert!(bus.details().await.is_empty(), "what is not indexed is not announced");
+
+    proxy.heal();
+    let healed = carry(&records, &cold, Mapping::of(100)).await;
+    assert_eq!((healed.done, healed.invocations()), (4, 1));
+    let shown = clients(&stage, &stage.query()).await;
+    let versions: Vec<&Value> = shown.values().map(|client| &client["version"]).collect();
+    assert_eq!(versions, [4, 3, 1]);
+    let expected = [(0, 3, 4), (1, 3, 3), (2, 1, 1)].map(|(client, from, to)| ((record_id(client), from, to), 1));
+    assert_eq!(announced(&bus.details().await), expected.into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_tables_a_query_that_needs_them_is_unavailable_and_names_none_of_them() {
+    let stage = Stage::new().await;
+    let proxy = Proxy::start(&dynamodb_endpoint());
+    take(&stage.ingest(), &changes(1, 2)).await;
+    assert_eq!(carry(&stage.stream().await.read().await, &stage.projection(), Mapping::of(100)).await.done, 2);
+    let query = behind(&proxy, stage.query());
+    let (one, history) = (format!("/clients/{}", record_id(0)), format!("/clients/{}/history", record_id(0)));
+    proxy.rule(Rule::always(Match::Any, Fault::unavailable()));
+    let inner = [&*stage.events_table, &*stage.state_table, "127.0.0.1", "DynamoDB", "Service Unavailable"];
+    for (path, expected) in [(&*history, 503), ("/quarantine", 503), ("/health", 200)] {
+        let (status, body) = query.invoke_with(&request("GET", path, Caller::Admin, None)).await.http();
+        assert_eq!((status, body["status"] == "ok"), (expected, false), "{path}: {body}");
+        assert!(!inner.iter().any(|word| body.to_string().contains(word)), "{path}: {body}");
+    }
+    // The index answers by itself.
+    let (status, body) = get(&query, &one).await;
+    assert_eq!((status, &body["version"]), (200, &Value::from(2)), "{body}");
+    assert_eq!(get(&query, "/clients").await.0, 200);
+    proxy.heal();
+    assert_eq!(get(&query, &history).await.0, 200);
+}

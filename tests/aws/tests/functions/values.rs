@@ -1,0 +1,114 @@
+//! No log shows a record's values, least of all where something goes wrong with them.
+
+use annals_aws_tests::functions::Stage;
+use annals_aws_tests::functions::payloads::{Caller, of_file, queue, request};
+use annals_aws_tests::functions::records::batch;
+use annals_aws_tests::functions::telling::{logged, total};
+use annals_lambda::settings::OPENSEARCH_ENDPOINT;
+use annals_services::{Fault, Match, Proxy, Rule, dynamodb_endpoint};
+use annals_tests::random::Random;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::told::{VALUE, check_lines, lines_of, told_change};
+use crate::{named, take};
+
+/// Changes that nobody can read, one for each part of a header, and one that no item holds.
+fn refused_changes() -> Vec<Value> {
+    let parts = ["commitTimestamp", "commitNumber", "recordIds", "changeType", "changedFields"];
+    let unreadable = |(number, part): (usize, &str)| {
+        let mut change = told_change(number);
+        change["detail"]["payload"]["ChangeEventHeader"][part] = json!({ VALUE: VALUE });
+        change
+    };
+    let mut changes: Vec<Value> = parts.into_iter().enumerate().map(unreadable).collect();
+    let (mut random, mut large) = (Random::new(1), told_change(parts.len()));
+    let noise: String = (0..600_000).map(|_| char::from(b'0' + random.below(75) as u8)).collect();
+    large["detail"]["payload"]["Description"] = json!(format!("{VALUE} {noise}"));
+    changes.push(large);
+    changes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_taken_in_shows_no_value() {
+    let (stage, proxy) = (Stage::new().await, Proxy::start(&dynamodb_endpoint()));
+    let ingest = stage.ingest().with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.endpoint());
+    for change in refused_changes() {
+        let answer = ingest.invoke_with(&change).await;
+        let header = &change["detail"]["payload"]["ChangeEventHeader"];
+        assert_eq!(total(&answer.lines, "Quarantined"), 1, "{header}: {:?} {:?}", answer.outcome, answer.lines);
+        check_lines(&answer, "ingest");
+    }
+    let no_json = format!("no JSON of {VALUE}");
+    check_lines(&ingest.invoke_with(&queue(&[("a", &no_json)])).await, "ingest");
+    let answer = ingest.invoke_with(&request("POST", "/events/salesforce", Caller::Reader, Some(&no_json))).await;
+    assert_eq!(answer.http().0, 400);
+    check_lines(&answer, "ingest");
+    proxy.rule(Rule::always(Match::Target("PutItem"), Fault::access_denied()));
+    let answer = ingest.invoke_with(&queue(&[("b", &told_change(20).to_string())])).await;
+    assert_eq!((named(&answer.value()), logged(&answer.lines).is_empty()), (vec!["b"], false));
+    check_lines(&answer, "ingest");
+    let answer = ingest.invoke_with(&told_change(20)).await;
+    assert!(answer.outcome.as_ref().is_err_and(|error| !error.contains(VALUE)), "{:?}", answer.outcome);
+    check_lines(&answer, "ingest");
+}
+
+/// The record with an attribute of its item set to something else.
+fn with(record: &Value, attribute: &str, value: Value) -> Value {
+    let mut record = record.clone();
+    let image = record["dynamodb"]["NewImage"].as_object_mut().unwrap();
+    // Data has either of two names.
+    if attribute == "data" {
+        image.remove("data_1");
+    }
+    image.insert(attribute.to_owned(), value);
+    record
+}
+
+/// OpenSearch refuses a document, in words that quote it.
+fn refused() -> Fault {
+    let reason = "failed to parse field [name] of type [long] in document with id '1'. Preview of field's value: ";
+    let error = json!({ "type": "mapper_parsing_exception", "reason": format!("{reason}'{VALUE}'") });
+    let items = json!({ "items": [{ "index": { "_index": "x", "status": 400, "error": error } }] });
+    Fault::answer(StatusCode::OK, "application/json", items.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_is_refused_shows_no_value_though_opensearch_quotes_it() {
+    let (stage, schedule) = (Stage::new().await, of_file("backfill/schedule.json"));
+    let proxy = Proxy::start(&stage.opensearch);
+    proxy.rule(Rule::always(Match::Path("_bulk"), refused()));
+    take(&stage.ingest(), &[told_change(1)]).await;
+    let records = stage.stream().await.read().await;
+    let projection = stage.projection().with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
+    let answer = projection.invoke_with(&batch(&records)).await;
+    let parked = lines_of(&answer, "projection parked");
+    assert!(parked[0]["reason"].as_str().unwrap().ends_with(": mapper_parsing_exception at `name`"), "{parked:?}");
+    check_lines(&answer, "projection");
+    let answer = stage.backfill().with(OPENSEARCH_ENDPOINT, &proxy.endpoint()).invoke(&schedule).await;
+    assert_eq!(answer.value()["still_parked"], 1);
+    check_lines(&answer, "backfill");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_of_which_any_part_is_not_as_it_was_written_shows_no_value() {
+    let stage = Stage::new().await;
+    let proxy = Proxy::start(&stage.opensearch);
+    take(&stage.ingest(), &[told_change(1)]).await;
+    let record = stage.stream().await.read().await.remove(0);
+    let image = record["dynamodb"]["NewImage"].as_object().unwrap();
+    // Which record an event is of, and with which others it belongs, is told as it came.
+    let parts = image.keys().filter(|name| !["external_id", "txn", "corr"].contains(&name.as_str()));
+    let mut broken: Vec<Value> = parts.map(|name| with(&record, name, json!({ "S": VALUE }))).collect();
+    for data in [VALUE.to_owned(), format!("\"{VALUE}\""), format!("{{\"{VALUE}\": \"{VALUE}\"}}")] {
+        broken.push(with(&record, "data", json!({ "S": data })));
+    }
+    // What can be read all the same is refused: each is parked.
+    proxy.rule(Rule::always(Match::Path("_bulk"), refused()));
+    let projection = stage.projection().with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
+    for broken in broken {
+        let answer = projection.invoke_with(&batch(std::slice::from_ref(&broken))).await;
+        assert_eq!(total(&answer.lines, "Parked"), 1, "{broken}");
+        check_lines(&answer, "projection");
+    }
+}

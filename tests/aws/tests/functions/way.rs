@@ -1,0 +1,88 @@
+//! The whole way: events in, stored, projected, and answered.
+
+use std::collections::BTreeMap;
+
+use annals_aws_tests::functions::payloads::of_file;
+use annals_aws_tests::functions::{Mapping, Stage, carry};
+use annals_services::opensearch_endpoints;
+use annals_tests::samples::{Run, sample_events};
+use serde_json::{Value, json};
+
+use crate::{clients, get};
+
+/// What `query` answers where the process in one answers that.
+fn answered(status: u64, body: Value) -> Value {
+    match status {
+        200 => body,
+        _ if body["type"].as_str().is_some_and(|kind| kind.ends_with("awaiting-base")) => json!("awaiting base"),
+        _ => body["detail"].clone(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sample_events_give_the_entities_that_they_give_in_one_process() {
+    let samples = sample_events();
+    let mut local = Run::new().await;
+    local.take_all(&samples).await;
+    let expected = local.entities().await;
+    assert!(expected.len() > 15, "{} records", expected.len());
+    for (label, endpoint) in opensearch_endpoints() {
+        let stage = Stage::on(&endpoint).await;
+        let (ingest, query) = (stage.ingest(), stage.query());
+        for sample in &samples {
+            assert_eq!(ingest.invoke(&sample.text).await.value(), Value::Null, "{}", sample.name);
+        }
+        let records = stage.stream().await.read().await;
+        let carried = carry(&records, &stage.projection(), Mapping::of(10)).await;
+        assert_eq!(carried.done, records.len(), "{label}");
+        assert_eq!(carried.invocations(), records.len().div_ceil(10), "nothing came again: {label}");
+        let mut seen = BTreeMap::new();
+        for (record, (key, aggregate_type)) in &local.records {
+            let (status, body) = get(&query, &format!("/{aggregate_type}/{}", key.aggregate_id)).await;
+            seen.insert(record.clone(), answered(status, body));
+        }
+        assert_eq!(seen, expected, "{label}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_payloads_of_the_readme_lead_from_an_event_to_its_answers() {
+    let stage = Stage::new().await;
+    let (ingest, projection, query) = (stage.ingest(), stage.projection(), stage.query());
+    for name in ["eventbridge", "array", "failure-queue"] {
+        let answer = ingest.invoke(&of_file(&format!("ingest_invocations/{name}.json"))).await.value();
+        let expected = if name == "failure-queue" { json!({ "batchItemFailures": [] }) } else { Value::Null };
+        assert_eq!(answer, expected, "{name}");
+    }
+    let mut stream = stage.stream().await;
+    let records = stream.read().await;
+    assert_eq!(carry(&records, &projection, Mapping::of(100)).await.done, records.len());
+
+    let shown = clients(&stage, &query).await;
+    let larkspur = &shown["001Qz00000LkSp1IAF"];
+    let (status, one) = query.invoke(&of_file("query/client.json")).await.http();
+    assert_eq!((status, &one), (200, larkspur));
+    assert_eq!(one["name"], "Larkspur Pictures");
+    assert_eq!(one["version"], 2, "the same two changes came by three ways: {one}");
+    let (status, list) = query.invoke(&of_file("query/list-clients.json")).await.http();
+    assert_eq!((status, &list["results"][0], &list["count"]), (200, larkspur, &json!(1)));
+    let (status, history) = query.invoke(&of_file("query/client-history.json")).await.http();
+    let versions: Vec<_> = history["results"].as_array().unwrap().iter().map(|entry| &entry["version"]).collect();
+    assert_eq!((status, versions.len()), (200, 2), "{history}");
+    let (status, count) = get(&query, "/clients/count").await;
+    assert_eq!((status, count["count"].as_u64()), (200, Some(shown.len() as u64)));
+    let (status, kept) = query.invoke(&of_file("query/quarantine.json")).await.http();
+    assert_eq!((status, &kept["count"]), (200, &json!(0)));
+    let (status, health) = query.invoke(&of_file("query/health.json")).await.http();
+    assert_eq!((status, &health["status"]), (200, &json!("ok")), "{health}");
+    let lag = health["lag_ms"].as_u64().expect("projection told how far behind it is");
+    assert!((1..600_000).contains(&lag), "{health}");
+
+    let (status, body) = ingest.invoke(&of_file("ingest_invocations/http-api.json")).await.http();
+    assert_eq!((status, &body["results"][0]["outcome"]), (200, &json!("stored")), "{body}");
+    assert_eq!(carry(&stream.read().await, &projection, Mapping::of(100)).await.done, 1);
+    let (_, one) = query.invoke(&of_file("query/client.json")).await.http();
+    assert_eq!((&one["version"], &one["status"]), (&json!(3), &json!("Inactive")));
+    let done = stage.backfill().invoke(&of_file("backfill/schedule.json")).await.value();
+    assert_eq!((&done["redriven"], &done["still_parked"]), (&json!(0), &json!(0)), "{done}");
+}

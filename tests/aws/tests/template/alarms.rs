@@ -1,0 +1,168 @@
+//! Alarms and the dashboard: each cause of trouble is told, and each metric is to be seen.
+
+use std::collections::BTreeSet;
+
+use annals_aws_tests::template::{Stack, Template};
+use annals_lambda::telemetry::{Count, LAG, NAMESPACE};
+use serde_json::{Value, json};
+
+/// The metrics of the functions.
+fn metrics() -> Vec<&'static str> {
+    Count::ALL.into_iter().map(Count::name).chain([LAG]).collect()
+}
+
+fn stack() -> Stack {
+    Template::read().with(&[("SalesforceEventSource", "aws.partner/salesforce.com/00DQz0000004nNlMAI/relay")])
+}
+
+/// The metrics that an alarm watches: its own, or those that its expression makes one figure of.
+fn watched(alarm: &Value) -> Vec<&Value> {
+    let metrics = alarm["Metrics"].as_array().map(|metrics| metrics.iter().filter_map(|it| it.get("MetricStat")));
+    metrics.map_or_else(|| vec![alarm], |metrics| metrics.map(|it| &it["Metric"]).collect())
+}
+
+/// When an alarm rises, such as `> 0`, or `a + b > 0` where it watches an expression.
+fn rises(alarm: &Value) -> String {
+    let sign = match alarm["ComparisonOperator"].as_str() {
+        Some("GreaterThanThreshold") => ">",
+        Some("GreaterThanOrEqualToThreshold") => ">=",
+        Some("LessThanThreshold") => "<",
+        other => panic!("{other:?}"),
+    };
+    let figures = alarm["Metrics"].as_array().into_iter().flatten().filter(|it| it["ReturnData"] != false);
+    let figure: String = figures.map(|it| it["Expression"].as_str().expect("an expression").to_owned() + " ").collect();
+    format!("{figure}{sign} {}", alarm["Threshold"])
+}
+
+/// One alarm watches that metric of that resource, and rises as is said.
+#[track_caller]
+fn check(namespace: &str, metric: &str, about: &str, beyond: &str) {
+    let stack = stack();
+    let is_meant = |it: &Value| {
+        let dimensions = it["Dimensions"].as_array().expect("dimensions");
+        let is_about = dimensions.iter().any(|dimension| dimension["Value"] == about);
+        is_about && it["Namespace"] == namespace && it["MetricName"] == metric
+    };
+    let alarms = stack.of_type("AWS::CloudWatch::Alarm");
+    let alarms = alarms.filter(|(_, alarm)| watched(alarm).into_iter().any(is_meant));
+    let found: Vec<_> = alarms.map(|(_, alarm)| rises(alarm)).collect();
+    assert_eq!(found.iter().filter(|it| *it == beyond).count(), 1, "{metric} of {about}: {found:?}");
+}
+
+#[test]
+fn every_cause_of_trouble_has_its_alarm() {
+    check("AWS/Lambda", "IteratorAge", "${ProjectionFunction}", "> 300000");
+    let stopped = "IF(FILL(stored, 0) > 0 AND FILL(invoked, 0) < 1, 1, 0) > 0";
+    check("AWS/Lambda", "Invocations", "${ProjectionFunction}", stopped);
+    check(NAMESPACE, "Stored", "${IngestFunction}", stopped);
+    check("AWS/SQS", "ApproximateNumberOfMessagesVisible", "${FailureQueue.QueueName}", "visible + hidden > 0");
+    check("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "${FailureQueue.QueueName}", "visible + hidden > 0");
+    check("AWS/SQS", "ApproximateNumberOfMessagesVisible", "${LastQueue.QueueName}", "> 0");
+    check("AWS/SQS", "ApproximateNumberOfMessagesVisible", "${ProjectionFailures.QueueName}", "> 0");
+    check("AWS/Lambda", "DestinationDeliveryFailures", "${IngestFunction}", "> 0");
+    check("AWS/Lambda", "DestinationDeliveryFailures", "${ProjectionFunction}", "> 0");
+    check("AWS/Events", "InvocationsFailedToBeSentToDlq", "${SalesforceRule}", "> 0");
+    for function in ["Ingest", "Projection", "Query", "Backfill"] {
+        check("AWS/Lambda", "Errors", &format!("${{{function}Function}}"), "> 0");
+    }
+    check("AWS/ApiGateway", "5xx", "${HttpApi}", "> 0");
+    check("AWS/ES", "ClusterStatus.red", "${SearchDomain}", ">= 1");
+    check("AWS/ES", "FreeStorageSpace", "${SearchDomain}", "100 * free / (1024 * 20) < 25");
+    check("AWS/ES", "ClusterIndexWritesBlocked", "${SearchDomain}", ">= 1");
+    check(NAMESPACE, "Quarantined", "${IngestFunction}", "> 0");
+    check(NAMESPACE, "Parked", "${ProjectionFunction}", "> 0");
+    check(NAMESPACE, "ForeignRecords", "${ProjectionFunction}", "> 0");
+    check(NAMESPACE, "Stored", "${IngestFunction}", "< 1");
+}
+
+/// An event may be stored at the end of one period and projected at the beginning of the next.
+#[test]
+fn a_stream_that_is_not_read_is_told_by_two_periods_of_events_without_a_projection() {
+    let stack = stack();
+    let alarm = stack.properties("StreamStoppedAlarm");
+    assert_eq!((&alarm["EvaluationPeriods"], &alarm["DatapointsToAlarm"]), (&json!(2), &Value::Null));
+    let figures = alarm["Metrics"].as_array().expect("metrics").iter().filter_map(|it| it.get("MetricStat"));
+    assert!(figures.clone().count() == 2 && figures.clone().all(|it| it["Period"] == 900 && it["Stat"] == "Sum"));
+}
+
+/// A message is hidden for most of the time that it waits, and has no age any more once it was tried three times.
+#[test]
+fn an_hour_in_the_failure_queue_is_told_however_often_its_events_were_tried() {
+    let stack = stack();
+    let alarm = stack.properties("FailureQueueAlarm");
+    let metrics = alarm["Metrics"].as_array().expect("metrics").iter();
+    let figures: Vec<_> = metrics.filter_map(|it| Some((&it["Id"], it.get("MetricStat")?))).collect();
+    assert_eq!(figures.iter().map(|(id, _)| *id).collect::<Vec<_>>(), ["visible", "hidden"]);
+    for (id, figure) in figures {
+        assert_eq!((&figure["Stat"], &figure["Period"]), (&json!("Maximum"), &json!(300)), "{id}");
+    }
+    assert_eq!(alarm["EvaluationPeriods"], 3600 / 300);
+    assert_eq!(alarm["DatapointsToAlarm"], Value::Null, "each of them is to be beyond");
+}
+
+#[test]
+fn what_is_left_is_measured_by_the_chosen_volume() {
+    let stack = Template::read().with(&[("OpenSearchVolumeGiB", "300")]);
+    assert_eq!(rises(stack.properties("SearchSpaceAlarm")), "100 * free / (1024 * 300) < 25");
+}
+
+#[test]
+fn silence_is_an_alarm_after_the_chosen_minutes() {
+    let stack = Template::read().with(&[("QuietMinutes", "90")]);
+    let quiet = stack.properties("QuietAlarm");
+    assert_eq!(quiet["TreatMissingData"], "breaching", "no figure at all is silence too");
+    assert_eq!((&quiet["Period"], &quiet["EvaluationPeriods"]), (&json!(60), &json!("90")));
+}
+
+#[test]
+fn no_alarm_but_that_of_silence_rises_without_figures_and_each_tells_someone() {
+    for (topic, expected) in [("", "${AlarmTopic}"), ("arn:aws:sns:eu-west-1:111122223333:ops", "")] {
+        let stack = Template::read().with(&[("AlarmTopicArn", topic), ("AlarmEmail", "ops@annals.example")]);
+        let expected = if topic.is_empty() { expected } else { topic };
+        for (id, alarm) in stack.of_type("AWS::CloudWatch::Alarm") {
+            assert_eq!(alarm["AlarmActions"], json!([expected]), "{id}");
+            assert!(alarm["AlarmDescription"].is_string(), "{id}");
+            let missing = if id == "QuietAlarm" { "breaching" } else { "notBreaching" };
+            assert_eq!(alarm["TreatMissingData"], missing, "{id}");
+        }
+        assert_eq!((stack.has("AlarmTopic"), stack.has("AlarmMail")), (topic.is_empty(), topic.is_empty()));
+    }
+}
+
+#[test]
+fn the_dashboard_shows_every_metric_of_the_functions() {
+    let stack = stack();
+    let body = stack.properties("Dashboard")["DashboardBody"].as_str().expect("a text").to_owned();
+    let dashboard: Value = serde_json::from_str(&body).expect("the dashboard is JSON");
+    let widgets = dashboard["widgets"].as_array().expect("widgets").iter();
+    let shown = widgets.flat_map(|widget| widget["properties"]["metrics"].as_array().expect("metrics"));
+    let shown: Vec<_> = shown.filter(|metric| metric[0] == NAMESPACE).collect();
+    let names = shown.iter().map(|metric| metric[1].as_str().expect("a name"));
+    assert_eq!(names.collect::<BTreeSet<_>>(), metrics().into_iter().collect());
+    for metric in shown {
+        assert!(metric[2] == "function" && functions(&stack).iter().any(|name| metric[3] == *name), "{metric}");
+    }
+}
+
+/// The functions as their metrics name them: each by its own name, which no other stack has.
+fn functions(stack: &Stack) -> Vec<String> {
+    stack.of_type("AWS::Serverless::Function").map(|(id, _)| format!("${{{id}}}")).collect()
+}
+
+/// A name that no function writes would be an alarm that never rises.
+#[test]
+fn every_alarm_on_the_functions_own_metrics_names_one_that_is_written() {
+    let stack = stack();
+    let functions = functions(&stack);
+    let alarms = stack.of_type("AWS::CloudWatch::Alarm");
+    let watched = alarms.flat_map(|(id, alarm)| watched(alarm).into_iter().map(move |metric| (id, metric)));
+    let own: Vec<_> = watched.filter(|(_, metric)| metric["Namespace"] == NAMESPACE).collect();
+    assert_eq!(own.len(), 5);
+    for (id, metric) in own {
+        assert!(metrics().iter().any(|name| metric["MetricName"] == *name), "{id}");
+        let dimensions = metric["Dimensions"].as_array().expect("dimensions");
+        let [dimension] = dimensions.as_slice() else { panic!("{id} has {} dimensions", dimensions.len()) };
+        assert_eq!(dimension["Name"], "function", "{id}");
+        assert!(functions.iter().any(|name| dimension["Value"] == *name), "{id}");
+    }
+}

@@ -1,0 +1,90 @@
+//! Environments: each function is given the names it reads, and no other.
+
+use std::collections::BTreeSet;
+
+use annals_aws_tests::template::{Stack, Template};
+use annals_lambda::settings::{Function, OPENSEARCH_DOMAIN, OPENSEARCH_ENDPOINT};
+
+/// The names that a stack gives a function.
+fn given(stack: &Stack, function: Function) -> BTreeSet<String> {
+    let id =
+        stack.functions().into_iter().find(|it| it.properties["CodeUri"] == format!("functions/{}", function.name()));
+    id.unwrap_or_else(|| panic!("{} is not in the template", function.name())).environment.into_keys().collect()
+}
+
+#[test]
+fn each_function_is_given_what_it_reads_and_nothing_else() {
+    for stack in Template::read().stacks() {
+        for function in Function::ALL {
+            let (given, read) = (given(&stack, function), function.variables());
+            let is_known = |name: &&str| read.required.contains(name) || read.optional.contains(name);
+            let unknown: Vec<_> = given.iter().filter(|name| !is_known(&name.as_str())).collect();
+            let missing: Vec<_> = read.required.iter().filter(|name| !given.contains(**name)).collect();
+            let name = function.name();
+            assert!(unknown.is_empty() && missing.is_empty(), "{name}: unknown {unknown:?}, missing {missing:?}");
+        }
+    }
+}
+
+#[test]
+fn every_name_that_is_read_is_given_by_some_choice() {
+    let stacks = Template::read().stacks();
+    for function in Function::ALL {
+        let read = function.variables();
+        for name in read.required.iter().chain(read.optional) {
+            let is_given = stacks.iter().any(|stack| given(stack, function).contains(*name));
+            assert!(is_given, "{} is never given {name}", function.name());
+        }
+    }
+}
+
+#[test]
+fn functions_that_search_are_told_one_place() {
+    for stack in Template::read().stacks() {
+        for function in ["ProjectionFunction", "QueryFunction", "BackfillFunction"] {
+            let environment = stack.function(function).environment;
+            let given: Vec<_> =
+                [OPENSEARCH_ENDPOINT, OPENSEARCH_DOMAIN].iter().filter_map(|name| environment.get(*name)).collect();
+            let expected = match stack.chose("OpenSearch") {
+                "new" => "https://${SearchDomain.DomainEndpoint}",
+                "domain" => "annals",
+                _ => "https://search.example",
+            };
+            assert_eq!(given, [expected], "{function} with {}", stack.chose("OpenSearch"));
+        }
+    }
+}
+
+#[test]
+fn the_topic_is_named_where_it_is_published_to() {
+    for stack in Template::read().stacks() {
+        let to_topic = stack.chose("Publisher") == "sns";
+        for function in ["ProjectionFunction", "BackfillFunction"] {
+            let topic = stack.function(function).environment.get("ANNALS_TOPIC_ARN").cloned();
+            assert_eq!(topic, to_topic.then(|| "${ChangesTopic}".to_owned()), "{function}");
+        }
+        assert_eq!(stack.has("ChangesTopic"), to_topic);
+    }
+}
+
+/// A topic's limit, beyond which whole calls are refused: an announcement above it goes as a reference.
+#[test]
+fn the_size_of_announcements_is_what_the_publisher_takes() {
+    for (publisher, expected) in [("eventbridge", "1048576"), ("sns", "262144")] {
+        let stack = Template::read().with(&[("Publisher", publisher), ("EventMaxBytes", "1048576")]);
+        for function in ["ProjectionFunction", "BackfillFunction"] {
+            assert_eq!(stack.function(function).environment["ANNALS_EVENT_MAX_BYTES"], expected, "{function}");
+        }
+    }
+}
+
+#[test]
+fn a_local_endpoint_is_named_on_no_real_stack() {
+    for stack in Template::read().stacks() {
+        let named = stack.functions().into_iter().flat_map(|function| function.environment.into_keys());
+        assert!(named.into_iter().all(|name| !name.starts_with("AWS_")));
+    }
+    let local = Template::read().with(&[("LocalDynamoDb", "http://127.0.0.1:8000")]);
+    let endpoint = local.function("IngestFunction").environment["AWS_ENDPOINT_URL_DYNAMODB"].clone();
+    assert_eq!(endpoint, "http://127.0.0.1:8000");
+}

@@ -1,0 +1,115 @@
+//! What happens to an event that could not be stored: it comes back for ten days, and is never gone.
+
+use annals_aws_tests::template::{Stack, Statement, Template};
+use serde_json::{Value, json};
+
+const DAY: u64 = 24 * 60 * 60;
+/// The least that AWS allows a queue's visibility to be, in timeouts of the function behind it.
+const TIMEOUTS: u64 = 6;
+/// The most that SQS counts.
+const MOST_RECEIVES: u64 = 1_000;
+
+fn stack() -> Stack {
+    Template::read().with(&[("SalesforceEventSource", "aws.partner/salesforce.com/00DQz0000004nNlMAI/relay")])
+}
+
+#[track_caller]
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+#[test]
+fn the_rule_hands_every_event_of_the_relay_to_ingest() {
+    let stack = stack();
+    let rule = stack.properties("SalesforceRule");
+    assert_eq!(rule["EventPattern"], json!({"source": [stack.chose("SalesforceEventSource")]}));
+    assert_eq!(rule["EventBusName"], "${SalesforceBus}");
+    assert_eq!(rule["Targets"][0]["Arn"], "${IngestFunction.Arn}");
+    let bus = stack.properties("SalesforceBus");
+    assert_eq!(bus["Name"], bus["EventSourceName"], "a partner's bus has the name of its source");
+    let permission = stack.properties("SalesforceRulePermission");
+    assert_eq!(permission["SourceArn"], "${SalesforceRule.Arn}");
+}
+
+/// By a later word that the bus is another's, it would be deleted while the rule still hears it.
+#[test]
+fn the_bus_stays_when_the_stack_lets_go_of_it() {
+    let stack = stack();
+    for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+        assert_eq!(stack.resource("SalesforceBus")[policy], "Retain", "{policy}");
+    }
+}
+
+#[test]
+fn a_bus_that_is_there_is_not_made_again() {
+    let source = "aws.partner/salesforce.com/00DQz0000004nNlMAI/relay";
+    let stack = Template::read().with(&[("SalesforceEventSource", source), ("AssociateEventSource", "false")]);
+    assert!(!stack.has("SalesforceBus"));
+    assert_eq!(stack.properties("SalesforceRule")["EventBusName"], source);
+    assert!(!Template::read().with(&[]).has("SalesforceRule"), "without a source there is no rule");
+}
+
+#[test]
+fn what_eventbridge_cannot_hand_over_is_tried_for_a_day_and_then_kept() {
+    let stack = stack();
+    let target = &stack.properties("SalesforceRule")["Targets"][0];
+    assert_eq!(target["RetryPolicy"], json!({"MaximumEventAgeInSeconds": DAY, "MaximumRetryAttempts": 185}));
+    assert_eq!(target["DeadLetterConfig"]["Arn"], "${FailureQueue.Arn}");
+    let policy = &stack.properties("FailureQueuePolicy")["PolicyDocument"];
+    let sends = Statement::all(policy).into_iter().find(|statement| statement.allows).expect("who may send");
+    assert_eq!(sends.principal, json!({"Service": "events.amazonaws.com"}));
+    assert_eq!(sends.actions, ["sqs:SendMessage"]);
+    assert_eq!(sends.condition, json!({"ArnEquals": {"aws:SourceArn": "${SalesforceRule.Arn}"}}));
+}
+
+#[test]
+fn what_ingest_fails_on_comes_back_to_ingest() {
+    let stack = stack();
+    let ingest = stack.properties("IngestFunction");
+    assert_eq!(ingest["EventInvokeConfig"]["MaximumRetryAttempts"], 2);
+    assert_eq!(
+        ingest["EventInvokeConfig"]["DestinationConfig"]["OnFailure"],
+        json!({"Type": "SQS", "Destination": "${FailureQueue.Arn}"})
+    );
+    let source = &ingest["Events"]["Failures"];
+    assert_eq!(source["Type"], "SQS");
+    assert_eq!(source["Properties"]["Queue"], "${FailureQueue.Arn}");
+    assert_eq!(source["Properties"]["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+}
+
+#[test]
+fn a_message_comes_back_for_ten_days_and_leaves_three_to_act() {
+    let stack = stack();
+    let queue = stack.properties("FailureQueue");
+    let visibility = number(&queue["VisibilityTimeout"]);
+    let receives = number(&queue["RedrivePolicy"]["maxReceiveCount"]);
+    let retention = number(&queue["MessageRetentionPeriod"]);
+    assert!(visibility >= TIMEOUTS * number(&stack.properties("IngestFunction")["Timeout"]));
+    assert!(receives <= MOST_RECEIVES);
+    assert!(visibility * receives >= 10 * DAY);
+    assert_eq!(retention, 14 * DAY);
+    // A message that moves to the last queue keeps the age it has.
+    assert_eq!(queue["RedrivePolicy"]["deadLetterTargetArn"], "${LastQueue.Arn}");
+    assert_eq!(number(&stack.properties("LastQueue")["MessageRetentionPeriod"]), retention);
+    assert!(visibility * receives + 3 * DAY <= retention);
+}
+
+#[test]
+fn no_queue_goes_with_the_stack_or_is_read_in_the_clear() {
+    let stack = stack();
+    let mut encrypted = Vec::new();
+    for (_, policy) in stack.of_type("AWS::SQS::QueuePolicy") {
+        for statement in Statement::all(&policy["PolicyDocument"]) {
+            if !statement.allows && statement.condition == json!({"Bool": {"aws:SecureTransport": "false"}}) {
+                encrypted.extend(statement.resources);
+            }
+        }
+    }
+    for (id, queue) in stack.of_type("AWS::SQS::Queue") {
+        assert_eq!(stack.resource(id)["DeletionPolicy"], "Retain", "{id}");
+        assert_eq!(queue["SqsManagedSseEnabled"], true, "{id}");
+        assert_eq!(number(&queue["MessageRetentionPeriod"]), 14 * DAY, "{id}");
+        assert!(encrypted.contains(&format!("${{{id}.Arn}}")), "{id}");
+    }
+    assert_eq!(encrypted.len(), 3);
+}

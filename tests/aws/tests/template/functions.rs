@@ -1,0 +1,73 @@
+//! The functions: how they are built, how long they may take, and how often they run.
+
+use annals_aws_tests::template::{Stack, Template, repository};
+use serde_json::json;
+
+#[test]
+fn each_function_is_built_from_its_folder_for_the_chosen_processor() {
+    for processor in ["arm64", "x86_64"] {
+        let document = Template::read();
+        let stack = document.with(&[("Architecture", processor)]);
+        let globals = &document.document()["Globals"]["Function"];
+        assert_eq!(globals["Runtime"], "provided.al2023");
+        assert_eq!(globals["Handler"], "bootstrap");
+        assert_eq!(globals["Architectures"], json!([{"Ref": "Architecture"}]));
+        assert_eq!(stack.chose("Architecture"), processor);
+    }
+    let stack = Template::read().with(&[]);
+    assert_eq!(stack.chose("Architecture"), "arm64");
+    assert_eq!(stack.functions().len(), 4);
+    for function in stack.functions() {
+        let folder = function.properties["CodeUri"].as_str().expect("a folder");
+        let name = function.id.trim_end_matches("Function").to_lowercase();
+        assert_eq!(folder, format!("functions/{name}"));
+        assert!(repository().join(folder).join("src/main.rs").is_file(), "{folder}");
+        assert_eq!(stack.resource(&function.id)["Metadata"]["BuildMethod"], "rust-cargolambda", "{name}");
+    }
+}
+
+#[track_caller]
+fn check(function: &str, seconds: u64) {
+    let stack = Template::read().with(&[]);
+    assert_eq!(stack.properties(function)["Timeout"], seconds, "{function}");
+}
+
+#[test]
+fn no_function_takes_longer_than_it_may() {
+    check("IngestFunction", 30);
+    check("ProjectionFunction", 60);
+    check("BackfillFunction", 300);
+    // The gateway waits for 30 seconds.
+    check("QueryFunction", 20);
+}
+
+#[test]
+fn backfill_runs_each_minute_and_a_run_that_found_no_place_is_not_kept() {
+    let stack = Template::read().with(&[]);
+    let backfill = stack.properties("BackfillFunction");
+    assert_eq!(backfill["Events"]["EachMinute"]["Properties"]["Schedule"], "rate(1 minute)");
+    // What the schedule could not start the next minute starts: nothing piles up behind a long run.
+    let expected = json!({"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60});
+    assert_eq!(backfill["EventInvokeConfig"], expected);
+    assert_eq!(backfill["Events"]["EachMinute"]["Properties"]["RetryPolicy"], expected);
+}
+
+/// A new account has nothing to spare, and its deployment would fail; 0 itself would let no run start.
+#[test]
+fn no_place_is_kept_free_for_backfill_unless_chosen() {
+    let kept = |stack: &Stack| stack.properties("BackfillFunction").get("ReservedConcurrentExecutions").cloned();
+    assert_eq!(kept(&Template::read().with(&[])), None);
+    assert_eq!(kept(&Template::read().with(&[("BackfillConcurrency", "2")])), Some(json!("2")));
+}
+
+#[test]
+fn logs_are_kept_for_as_long_as_is_chosen() {
+    let stack = Template::read().with(&[("RetentionDays", "14")]);
+    let groups: Vec<_> = stack.of_type("AWS::Logs::LogGroup").collect();
+    assert_eq!(groups.len(), 5, "four functions and the HTTP API");
+    assert!(groups.iter().all(|(_, group)| group["RetentionInDays"] == "14"));
+    for function in stack.functions() {
+        let group = function.id.replace("Function", "Logs");
+        assert_eq!(function.properties["LoggingConfig"]["LogGroup"], format!("${{{group}}}"));
+    }
+}

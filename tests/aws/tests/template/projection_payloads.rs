@@ -1,0 +1,57 @@
+//! The stream records among the payloads: images of the very events that the ingest payloads come to.
+
+use annals_aws::event_store::{decode, key_of};
+use annals_aws_tests::template::stream_payloads;
+use serde_dynamo::Item;
+use serde_json::Value;
+
+use crate::payloads::{parse, text};
+
+fn records(file: &str) -> Vec<Value> {
+    let batch: Value = parse(file, &text(file));
+    batch["Records"].as_array().expect("records").clone()
+}
+
+fn item(value: &Value) -> Item {
+    serde_json::from_value(value.clone()).expect("an item")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_files_are_what_the_ingest_payloads_come_to() {
+    for (file, expected) in stream_payloads::batches().await {
+        let found: Value = parse(file, &text(file));
+        // After a change of the item's form: cargo run -p annals-template-tests --example stream_payloads
+        assert_eq!(found, expected, "{file}: is not as the event store writes it now");
+    }
+}
+
+#[test]
+fn appended_records_hold_the_client_s_events_in_their_order() {
+    let mut versions = Vec::new();
+    for record in records("projection/appended.json") {
+        let change = &record["dynamodb"];
+        let stored = decode(item(&change["NewImage"])).expect("an event");
+        assert_eq!(stored.event.metadata.external_id.as_str(), stream_payloads::CLIENT);
+        let keys = key_of(&item(&change["Keys"])).expect("an event's key");
+        assert_eq!(keys, (stored.event.key(), stored.event.version));
+        versions.push(stored.event.version.get());
+    }
+    assert_eq!(versions, [1, 2, 3]);
+}
+
+#[test]
+fn a_record_of_expiry_says_so_and_has_no_image() {
+    let [record] = &records("projection/expired.json")[..] else { panic!("one record") };
+    assert_eq!(record["userIdentity"]["principalId"], "dynamodb.amazonaws.com");
+    assert_eq!(record["dynamodb"]["NewImage"], Value::Null);
+    key_of(&item(&record["dynamodb"]["Keys"])).expect("an event's key");
+}
+
+#[test]
+fn foreign_records_are_an_item_that_is_no_event_and_an_event_that_was_changed() {
+    let [of_another, changed] = &records("projection/foreign.json")[..] else { panic!("two records") };
+    key_of(&item(&of_another["dynamodb"]["Keys"])).expect_err("its key is none of an event");
+    decode(item(&of_another["dynamodb"]["NewImage"])).expect_err("it is none");
+    decode(item(&changed["dynamodb"]["NewImage"])).expect("an event, but changed");
+    assert_eq!(changed["eventName"], "MODIFY");
+}

@@ -1,0 +1,152 @@
+//! What each role may do: every action on every resource, written out here a second time.
+//!
+//! Promises that a right too many, or one that is missing, is found whatever it is a right on.
+
+use std::collections::BTreeSet;
+
+use annals_aws_tests::template::{Stack, Template};
+
+use crate::rights::{EVENTS, ROLES, STATE};
+
+/// A resource, and what may be done to it.
+type Held = (&'static str, &'static [&'static str]);
+
+const LIST: &str = "${StateTable.Arn}/index/by_list";
+const DOMAIN: &str = "arn:${AWS::Partition}:es:${AWS::Region}:${AWS::AccountId}:domain/annals";
+const INDICES: &str = "arn:${AWS::Partition}:es:${AWS::Region}:${AWS::AccountId}:domain/annals/*";
+const SEARCH: &str = "arn:${AWS::Partition}:es:${AWS::Region}:${AWS::AccountId}:domain/annals/*/_search";
+const COUNT: &str = "arn:${AWS::Partition}:es:${AWS::Region}:${AWS::AccountId}:domain/annals/*/_count";
+const BUS: &str = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default";
+const LOG: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
+
+/// Appends, keeps jobs and the quarantine, whose chunks go by transactions with a check of their entry,
+/// and takes its failures back.
+const INGEST: &[Held] = &[
+    (EVENTS, &["dynamodb:PutItem", "dynamodb:Query"]),
+    (
+        STATE,
+        &[
+            "dynamodb:GetItem",
+            "dynamodb:Query",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:BatchWriteItem",
+            "dynamodb:ConditionCheckItem",
+        ],
+    ),
+    (
+        "${FailureQueue.Arn}",
+        &[
+            "sqs:SendMessage",
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:ChangeMessageVisibility",
+            "sqs:GetQueueAttributes",
+        ],
+    ),
+    ("${IngestLogs.Arn}", LOG),
+];
+
+/// Reads what it projects, and keeps snapshots, tasks, parked records and how far it is.
+const PROJECTION: &[Held] = &[
+    (EVENTS, &["dynamodb:Query"]),
+    (
+        "${EventsTable.StreamArn}",
+        &["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"],
+    ),
+    (
+        STATE,
+        &[
+            "dynamodb:GetItem",
+            "dynamodb:BatchGetItem",
+            "dynamodb:Query",
+            "dynamodb:PutItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:BatchWriteItem",
+        ],
+    ),
+    (INDICES, &["es:ESHttpGet", "es:ESHttpHead", "es:ESHttpPost", "es:ESHttpPut"]),
+    ("${ProjectionFailures.Arn}", &["sqs:SendMessage"]),
+    ("${ProjectionLogs.Arn}", LOG),
+];
+
+/// Reads, and asks OpenSearch by POST where that is no write.
+const QUERY: &[Held] = &[
+    (EVENTS, &["dynamodb:Query"]),
+    (STATE, &["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"]),
+    (LIST, &["dynamodb:Query"]),
+    (INDICES, &["es:ESHttpGet", "es:ESHttpHead"]),
+    (SEARCH, &["es:ESHttpPost"]),
+    (COUNT, &["es:ESHttpPost"]),
+    ("${QueryLogs.Arn}", LOG),
+];
+
+/// Projects as projection does, under leases, and rebuilds; images of the CRM's records it will append.
+const BACKFILL: &[Held] = &[
+    (EVENTS, &["dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan"]),
+    (
+        STATE,
+        &[
+            "dynamodb:GetItem",
+            "dynamodb:BatchGetItem",
+            "dynamodb:Query",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:BatchWriteItem",
+        ],
+    ),
+    (LIST, &["dynamodb:Query"]),
+    (INDICES, &["es:ESHttpGet", "es:ESHttpHead", "es:ESHttpPost", "es:ESHttpPut", "es:ESHttpDelete"]),
+    ("${SalesforceCredentials}", &["secretsmanager:GetSecretValue"]),
+    ("${BackfillLogs.Arn}", LOG),
+];
+
+/// What a role is to have in a stack.
+fn expected(role: &str, stack: &Stack) -> BTreeSet<String> {
+    let (held, searches, announces) = match role {
+        "IngestRole" => (INGEST, false, false),
+        "ProjectionRole" => (PROJECTION, true, true),
+        "QueryRole" => (QUERY, true, false),
+        "BackfillRole" => (BACKFILL, true, true),
+        other => panic!("`{other}` is no role"),
+    };
+    let mut held = held.to_vec();
+    if searches && stack.chose("OpenSearch") == "domain" {
+        held.push((DOMAIN, &["es:DescribeDomain"]));
+    }
+    match stack.chose("Publisher") {
+        "eventbridge" if announces => held.push((BUS, &["events:PutEvents"])),
+        "sns" if announces => held.push(("${ChangesTopic}", &["sns:Publish"])),
+        _ => {}
+    }
+    let rights = held.iter().flat_map(|(on, actions)| actions.iter().map(move |action| format!("{action} on {on}")));
+    rights.collect()
+}
+
+/// What a role has in a stack, as it stands in its statements.
+fn found(role: &str, stack: &Stack) -> BTreeSet<String> {
+    let statements = stack.rights(role).into_iter().filter(|statement| statement.allows);
+    let rights = statements.flat_map(|statement| {
+        let (actions, resources) = (statement.actions, statement.resources);
+        actions
+            .into_iter()
+            .flat_map(move |action| resources.clone().into_iter().map(move |on| format!("{action} on {on}")))
+    });
+    rights.collect()
+}
+
+/// The rights that some role has and is not to have.
+pub(crate) fn too_many(stack: &Stack) -> Vec<String> {
+    let beyond = |role| found(role, stack).difference(&expected(role, stack)).cloned().collect::<Vec<_>>();
+    ROLES.iter().flat_map(|role| beyond(role).into_iter().map(move |right| format!("{role}: {right}"))).collect()
+}
+
+#[test]
+fn each_role_has_exactly_its_rights() {
+    for stack in Template::read().stacks() {
+        for role in ROLES {
+            assert_eq!(found(role, &stack), expected(role, &stack), "{role}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Which records are asked for, however their changes are cut into calls and batches.
+
+use std::collections::BTreeSet;
+
+use annals_application::commands::Outcome;
+use annals_application::ports::StateStore;
+use annals_domain::change::RefetchReason;
+use annals_sqlite::{Database, SqliteStateStore};
+use annals_tests::crm::Delivery;
+use annals_tests::process::TestProcess;
+
+fn change(change_type: &str, second: i64) -> Delivery {
+    let at = 1_770_000_000_000 + second * 1_000;
+    let text = format!(
+        r#"{{"ChangeEventHeader":{{"entityName":"Account","recordIds":["001000000000001AAA"],"changeType":"{change_type}",
+            "transactionKey":"0001-{at}","sequenceNumber":1,"commitTimestamp":{at},"commitNumber":{at}}},"Name":"at {second}"}}"#
+    );
+    Delivery::Event(text.into())
+}
+
+async fn reasons(test: &TestProcess) -> BTreeSet<RefetchReason> {
+    let state = SqliteStateStore::new(Database::open(&test.settings.db).expect("it opens"));
+    let tasks = state.refetch_tasks(10).await.expect("it answers");
+    tasks.into_iter().flat_map(|task| task.reasons).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_newer_than_a_deletion_asks_in_one_batch_as_in_several() {
+    let story = || [change("CREATE", 1), change("DELETE", 2), change("UPDATE", 3)];
+    let together = TestProcess::new().await;
+    together.deliver(story()).await;
+    let apart = TestProcess::new().await;
+    for delivery in story() {
+        apart.deliver([delivery]).await;
+    }
+    let expected = BTreeSet::from([RefetchReason::AliveAfterDeletion]);
+    assert_eq!(reasons(&together).await, expected);
+    assert_eq!(reasons(&apart).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_that_was_only_late_leaves_no_request() {
+    let test = TestProcess::new().await;
+    test.deliver([change("UPDATE", 3)]).await;
+    assert_eq!(reasons(&test).await, BTreeSet::from([RefetchReason::MissingBase]));
+    test.deliver([change("CREATE", 1)]).await;
+    assert_eq!(reasons(&test).await, BTreeSet::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merge_of_more_records_than_can_be_kept_goes_to_quarantine_whole() {
+    let test = TestProcess::new().await;
+    let ids: Vec<String> = (0..20_000).map(|id| format!("\"001{id:012}AAA\"")).collect();
+    let text = format!(
+        r#"{{"ChangeEventHeader":{{"entityName":"Account","recordIds":[{}],"changeType":"DELETE","transactionKey":"k",
+            "sequenceNumber":1,"commitTimestamp":1770000000000,"commitNumber":1}}}}"#,
+        ids.join(",")
+    );
+    let reads = test.deliver([Delivery::Event(text.as_str().into())]).await;
+    let [read] = reads[0].as_slice() else { panic!("one answer: {} came", reads[0].len()) };
+    assert_eq!(read.outcome, Outcome::Quarantined);
+    assert!(read.errors[0].message.starts_with("names 20000 records"), "{:?}", read.errors);
+    let quarantine = test.process.handler.quarantine();
+    let entry = quarantine.get(read.quarantine_id.as_deref().expect("its place")).await.expect("it is there");
+    assert_eq!(quarantine.body(&entry, usize::MAX).await.expect("it is kept"), text.as_bytes());
+}
