@@ -4,6 +4,7 @@
 //! domain: those are in the domain crate, as pure functions.
 
 pub mod backfill;
+pub mod backoff;
 pub mod commands;
 #[cfg(feature = "testing")]
 pub mod contract;
