@@ -149,7 +149,7 @@ async fn warm(world: &World, endpoint: &str, prefix: &str, first: &[Batch]) -> R
 
 async fn projector(world: &World, endpoint: &str, prefix: &str, settings: ProjectorSettings) -> Projector {
     let installation = world.installation();
-    let read_model = world.search(endpoint, prefix, Refresh::Later).await.projecting(&installation);
+    let read_model = world.search(endpoint, prefix, Refresh::Periodic).await.projecting(&installation);
     installation.projector(&read_model, Some(Arc::new(Nobody)), settings)
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn scan(world: &World, settings: &RebuildSettings) -> Result<(D
             anyhow::Ok(items)
         })
     };
-    let segments = futures::stream::iter(0..total).map(read).buffer_unordered(settings.at_once);
+    let segments = futures::stream::iter(0..total).map(read).buffer_unordered(settings.concurrency);
     let items = segments.map(|joined| joined?).try_fold(0, |sum, items| async move { Ok(sum + items) }).await?;
     Ok((start.elapsed(), items))
 }

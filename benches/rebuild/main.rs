@@ -114,7 +114,7 @@ fn timed(runtime: &Runtime, records: usize) -> Result<()> {
     let world = runtime.block_on(filled(&unique_name("rebuild"), records))?;
     let bulk = runtime.block_on(documents(&world))?;
     ensure!(bulk.documents == records, "{} documents", bulk.documents);
-    let at_once = RebuildSettings { known_after: Duration::ZERO, old_index_stays: Duration::ZERO, ..settings() };
+    let at_once = RebuildSettings { known_after: Duration::ZERO, old_index_retention: Duration::ZERO, ..settings() };
     let events = records * CHANGES;
     let (floor, subject) = try_pair(
         &format!("rebuild of {records} records, {events} events (floor: bare scan, then bare _bulk)"),

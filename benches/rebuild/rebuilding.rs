@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use annals_aws::rebuild::{Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings, Wish};
+use annals_aws::rebuild::{RebuildError, RebuildOutcome, RebuildPlan, RebuildReport, RebuildRequest, RebuildSettings};
 use annals_benches::peak_memory;
 use anyhow::{Context, Result, bail, ensure};
 
@@ -11,7 +11,7 @@ use crate::live::PLAN_STANDS;
 use crate::world::World;
 
 /// What is rebuilt.
-const CLIENTS: Wish<'_> = Wish { name: Some("client"), leaves_out_failed: false };
+const CLIENTS: RebuildRequest<'_> = RebuildRequest { name: Some("client"), leaves_out_failed: false };
 /// How long a process may take to be at work, the lease of the one before it and its own wait included.
 const LONGEST: Duration = Duration::from_secs(120);
 
@@ -23,9 +23,9 @@ pub(crate) const WORD: &str = "--rebuilding";
 pub(crate) fn settings() -> RebuildSettings {
     RebuildSettings {
         known_after: 2 * PLAN_STANDS + Duration::from_secs(1),
-        checkpoint_every: Duration::from_millis(200),
+        checkpoint_interval: Duration::from_millis(200),
         segments: 256,
-        old_index_stays: Duration::from_secs(2),
+        old_index_retention: Duration::from_secs(2),
         ..RebuildSettings::default()
     }
 }
@@ -37,15 +37,15 @@ pub(crate) async fn rebuild(world: &World, settings: RebuildSettings) -> Result<
         match rebuilder.begin(&CLIENTS).await {
             Ok(_) | Err(RebuildError::Unfinished(_)) => {}
             // The one that was killed holds its lease until that has run out.
-            Err(RebuildError::Held) => {
+            Err(RebuildError::AlreadyRunning) => {
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 continue;
             }
             Err(error) => return Err(error.into()),
         }
-        let told = |plan: &Plan| eprintln!("{}", plan.counts.streams);
+        let told = |plan: &RebuildPlan| eprintln!("{}", plan.counts.streams);
         match rebuilder.resume(std::future::pending(), &told).await? {
-            RebuildOutcome::Done(report) => return Ok(report),
+            RebuildOutcome::Finished(report) => return Ok(report),
             outcome => bail!("the rebuild ended with {outcome:?}"),
         }
     }
@@ -69,7 +69,7 @@ impl Rebuilding {
         let deadline = Instant::now() + LONGEST;
         while Instant::now() < deadline {
             if let Some(text) = world.installation.state.checkpoint("rebuild").await? {
-                let streams = serde_json::from_str::<Plan>(&text)?.counts.streams;
+                let streams = serde_json::from_str::<RebuildPlan>(&text)?.counts.streams;
                 ensure!(streams >= behind, "it began anew: {streams} records, {behind} were done");
                 if streams >= behind + by {
                     return Ok(streams);

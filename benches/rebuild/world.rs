@@ -39,7 +39,7 @@ impl World {
         let tables = Tables::named(name);
         let installation = tables.installation();
         let (_, url) = opensearch_endpoints().remove(0);
-        let search = tables.search(&url, &format!("{name}-"), Refresh::Later).await;
+        let search = tables.search(&url, &format!("{name}-"), Refresh::Periodic).await;
         let schema = installation.catalog.schema(Provider::Salesforce, &object());
         Self { tables, handler: installation.handler(), installation, search, schema }
     }

@@ -32,7 +32,7 @@ pub(super) async fn lag(api: &QueryApi) -> Check {
 pub(super) async fn rebuild(rebuilder: &Rebuilder) -> Check {
     let on = "rebuild";
     let give_up = "use the release that began it, or give it up with `annals rebuild --abandon`";
-    match rebuilder.standing().await {
+    match rebuilder.unfinished().await {
         Ok(None) => Check::ok(on, "none is under way"),
         Ok(Some(plan)) => {
             let types: Vec<&str> = plan.targets.iter().map(|target| target.aggregate_type.as_str()).collect();

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use annals_application::ports::Clock;
-use annals_aws::rebuild::{Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings, Rebuilder, Wish};
+use annals_aws::rebuild::{
+    RebuildError, RebuildOutcome, RebuildPlan, RebuildReport, RebuildRequest, RebuildSettings, Rebuilder,
+};
 use aws_sdk_dynamodb::Client;
 
 use super::patience::{Stopped, patiently};
@@ -55,16 +57,16 @@ async fn work(
         say(if is_gone { "given up: the index that answered goes on" } else { "there is none to give up" }.to_owned());
         return Ok(None);
     }
-    let wish = Wish { name: asked.only(), leaves_out_failed: asked.leave_out_failed };
+    let request = RebuildRequest { name: asked.only(), leaves_out_failed: asked.leave_out_failed };
     loop {
-        let begun = patiently(interrupt, progress.bar(), async |_| Ok(begun(rebuilder, &wish).await?)).await;
+        let begun = patiently(interrupt, progress.bar(), async |_| Ok(begun(rebuilder, &request).await?)).await;
         let is_asked_for = match begun {
             Ok(plan) => {
                 say(begun_text(&plan, clock));
                 true
             }
             Err(Stopped::Failed(RebuildError::Unfinished(plan))) if !asked.detach => {
-                let is_asked_for = rebuilder.covers(&plan, &wish).await?;
+                let is_asked_for = rebuilder.covers(&plan, &request).await?;
                 say(format!("{}: going on with it", RebuildError::Unfinished(plan)));
                 is_asked_for
             }
@@ -74,38 +76,40 @@ async fn work(
             say("the backfill function goes on with it, each minute".to_owned());
             return Ok(None);
         }
-        let on_progress = |plan: &Plan| progress.show(plan, clock);
+        let on_progress = |plan: &RebuildPlan| progress.show(plan, clock);
         let resume = async |interrupt: &mut Interrupt| {
             let resumed = rebuilder.resume(interrupt.asked(), &on_progress).await;
-            if let (Err(RebuildError::Held), Some(plan)) = (&resumed, rebuilder.standing().await?) {
+            if let (Err(RebuildError::AlreadyRunning), Some(plan)) = (&resumed, rebuilder.unfinished().await?) {
                 on_progress(&plan);
             }
             Ok(resumed?)
         };
         match patiently(interrupt, progress.bar(), resume).await? {
-            RebuildOutcome::Done(report) if is_asked_for => return Ok(Some(report)),
-            RebuildOutcome::Nothing if is_asked_for => {
+            RebuildOutcome::Finished(report) if is_asked_for => return Ok(Some(report)),
+            RebuildOutcome::NoneStarted if is_asked_for => {
                 say("another process brought it to its end".to_owned());
                 return Ok(None);
             }
-            RebuildOutcome::Done(_) | RebuildOutcome::Nothing => say("that is done; now what was asked for".to_owned()),
-            RebuildOutcome::NotDone(_) => return Err(Stopped::Interrupted),
+            RebuildOutcome::Finished(_) | RebuildOutcome::NoneStarted => {
+                say("that is done; now what was asked for".to_owned())
+            }
+            RebuildOutcome::Interrupted(_) => return Err(Stopped::Interrupted),
         }
     }
 }
 
 /// One that another process works on is not waited for to begin another behind it.
-async fn begun(rebuilder: &Rebuilder, wish: &Wish<'_>) -> Result<Plan, RebuildError> {
-    match rebuilder.begin(wish).await {
-        Err(RebuildError::Held) => match rebuilder.standing().await? {
+async fn begun(rebuilder: &Rebuilder, request: &RebuildRequest<'_>) -> Result<RebuildPlan, RebuildError> {
+    match rebuilder.begin(request).await {
+        Err(RebuildError::AlreadyRunning) => match rebuilder.unfinished().await? {
             Some(plan) => Err(RebuildError::Unfinished(Box::new(plan))),
-            None => Err(RebuildError::Held),
+            None => Err(RebuildError::AlreadyRunning),
         },
         answer => answer,
     }
 }
 
-fn begun_text(plan: &Plan, clock: &dyn Clock) -> String {
+fn begun_text(plan: &RebuildPlan, clock: &dyn Clock) -> String {
     let indices: Vec<&str> = plan.targets.iter().map(|target| target.to.as_str()).collect();
     let wait = (plan.scan_from.millis() - clock.now().millis()).max(0);
     let indices = indices.join(", ");
@@ -168,11 +172,11 @@ fn told(stopped: Stopped) -> Result<Exit, Failure> {
         RebuildError::UnknownType(_) => Failure::wrong_use(failure.message()),
         RebuildError::Unfinished(_) | RebuildError::Port(_) => failure.hint(GOES_ON),
         // Waited out above.
-        RebuildError::Held | RebuildError::Lost => failure,
-        RebuildError::OtherDefinitions(_) => failure.hint(
+        RebuildError::AlreadyRunning | RebuildError::LeaseLost => failure,
+        RebuildError::DefinitionsChanged(_) => failure.hint(
             "use the release that it was begun with, or give it up with `annals rebuild --abandon` and begin anew",
         ),
-        RebuildError::Failed(report) => {
+        RebuildError::RecordsFailed(report) => {
             tell_failed(&named(&report));
             failure.hint(
                 "mend what is said of those records and the same command begins anew; --leave-out-failed does without \

@@ -37,7 +37,7 @@ pub(super) async fn patiently<T>(
     let mut is_said = false;
     loop {
         match attempt(interrupt).await {
-            Err(Stopped::Failed(RebuildError::Held | RebuildError::Lost)) => {}
+            Err(Stopped::Failed(RebuildError::AlreadyRunning | RebuildError::LeaseLost)) => {}
             answer => return answer,
         }
         if !std::mem::replace(&mut is_said, true) {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use annals_application::ports::Clock;
-use annals_aws::rebuild::Plan;
+use annals_aws::rebuild::RebuildPlan;
 use aws_sdk_dynamodb::Client;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -51,7 +51,7 @@ impl Progress {
     }
 
     /// Shows how far it is.
-    pub(super) fn show(&self, plan: &Plan, clock: &dyn Clock) {
+    pub(super) fn show(&self, plan: &RebuildPlan, clock: &dyn Clock) {
         if self.bar.is_hidden() {
             self.say(plan, clock);
         }
@@ -72,7 +72,7 @@ impl Progress {
         self.bar.set_message(format!("{} documents", plan.counts.indexed));
     }
 
-    fn say(&self, plan: &Plan, clock: &dyn Clock) {
+    fn say(&self, plan: &RebuildPlan, clock: &dyn Clock) {
         let now = clock.now().millis();
         if now >= self.next_line.load(Ordering::Relaxed) && now >= plan.scan_from.millis() {
             self.next_line.store(now + LINE, Ordering::Relaxed);
@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    fn plan(events: u64, indexed: u64) -> Plan {
+    fn plan(events: u64, indexed: u64) -> RebuildPlan {
         let counts =
             format!(r#"{{"events":{events},"streams":{indexed},"indexed":{indexed},"awaiting_base":0,"failed":0}}"#);
         let text = format!(
@@ -125,7 +125,7 @@ mod tests {
         let terminal = InMemoryTerm::new(4, 120);
         let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
         let progress = Progress::on(target, Some(1_000));
-        let shown = |plan: &Plan, at: i64| {
+        let shown = |plan: &RebuildPlan, at: i64| {
             progress.show(plan, &At(at));
             progress.bar().force_draw();
             terminal.contents()

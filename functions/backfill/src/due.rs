@@ -8,7 +8,7 @@ use std::sync::Arc;
 use annals_application::log_chain;
 use annals_application::ports::{PortError, StateStore};
 use annals_application::projection::Projector;
-use annals_aws::rebuild::{Plan, RebuildError, RebuildOutcome, Rebuilder};
+use annals_aws::rebuild::{RebuildError, RebuildOutcome, RebuildPlan, Rebuilder};
 use annals_lambda::telemetry::Count;
 use annals_lambda::{Invocation, InvocationFailed};
 use serde::Serialize;
@@ -67,21 +67,23 @@ impl DueWork {
     }
 
     async fn rebuild(&self, deadline: Instant, done: &mut Done) -> Result<(), String> {
-        let on_progress = |plan: &Plan| {
+        let on_progress = |plan: &RebuildPlan| {
             let counts = plan.counts;
             tracing::info!(streams = counts.streams, events = counts.events, indexed = counts.indexed, "rebuilding");
         };
         let outcome = self.rebuilder.resume(tokio::time::sleep_until(deadline), &on_progress).await;
         done.rebuild = match outcome {
-            Ok(RebuildOutcome::Nothing) => None,
-            Ok(RebuildOutcome::NotDone(plan)) => Some(format!("{} streams so far", plan.counts.streams)),
-            Ok(RebuildOutcome::Done(report)) => {
+            Ok(RebuildOutcome::NoneStarted) => None,
+            Ok(RebuildOutcome::Interrupted(plan)) => Some(format!("{} streams so far", plan.counts.streams)),
+            Ok(RebuildOutcome::Finished(report)) => {
                 if !report.left_out.is_empty() {
                     tracing::warn!(types = ?report.left_out, "nothing had noted these: rebuild each of them");
                 }
                 Some(format!("done: {} documents", report.counts.indexed))
             }
-            Err(RebuildError::Held | RebuildError::Lost) => Some("another process works on it".to_owned()),
+            Err(RebuildError::AlreadyRunning | RebuildError::LeaseLost) => {
+                Some("another process works on it".to_owned())
+            }
             Err(error) => return Err(format!("rebuilding: {}", log_chain(&error))),
         };
         Ok(())

@@ -19,7 +19,7 @@ pub struct Search {
 impl Search {
     /// Connects by those settings; requests over https are signed by that configuration.
     pub async fn connect(config: &SdkConfig, settings: &SearchSettings) -> Result<Self, PortError> {
-        Self::connect_with(config, settings, Refresh::Later).await
+        Self::connect_with(config, settings, Refresh::Periodic).await
     }
 
     /// The same, where a written document may have to be found before the write is answered.
@@ -50,7 +50,7 @@ impl Search {
     /// The read model for projection: while a rebuild fills an index, documents go there too.
     pub fn projecting(&self, installation: &Installation) -> Arc<dyn ReadModel> {
         let live = LiveTargets::new(Arc::clone(&installation.state), Arc::clone(&installation.clock));
-        Arc::new(self.read_model().with_second(Arc::new(live)))
+        Arc::new(self.read_model().with_dual_write(Arc::new(live)))
     }
 
     /// The read model as it is, with what is its adapter's own.

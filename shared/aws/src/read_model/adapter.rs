@@ -25,7 +25,7 @@ use crate::read_model::index::{Prepared, Taken};
 /// Says which indices a schema's documents go to beside the one that serves: those that a rebuild
 /// fills. Asked once a schema and call, so that whoever answers keeps what it knows for a while.
 #[async_trait]
-pub trait AlsoInto: Send + Sync {
+pub trait DualWriteTargets: Send + Sync {
     /// The indices by name, as [`crate::read_model::IndexAdmin::create_numbered`] gave them.
     async fn targets(&self, schema: &EntitySchema) -> Result<Vec<String>, PortError>;
 }
@@ -34,7 +34,7 @@ pub trait AlsoInto: Send + Sync {
 #[derive(Clone)]
 pub struct OpenSearchReadModel {
     search: OpenSearch,
-    second: Option<Arc<dyn AlsoInto>>,
+    second: Option<Arc<dyn DualWriteTargets>>,
 }
 
 impl OpenSearchReadModel {
@@ -46,7 +46,7 @@ impl OpenSearchReadModel {
     /// Writing also into what `second` says. An index that is gone by then is passed over, since its
     /// rebuild ended; one that is there and cannot be written fails the call.
     #[must_use]
-    pub fn with_second(self, second: Arc<dyn AlsoInto>) -> Self {
+    pub fn with_dual_write(self, second: Arc<dyn DualWriteTargets>) -> Self {
         Self { second: Some(second), ..self }
     }
 

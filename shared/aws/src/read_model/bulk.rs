@@ -146,7 +146,7 @@ impl OpenSearch {
     /// Sends a chunk; one that is too large for the node in halves, down to single documents.
     async fn send<'a>(&self, chunk: Chunk<'a>, landed: &mut Vec<Landed<'a>>) -> Result<(), PortError> {
         let mut query = vec![("require_alias", "true"), ("timeout", WAIT), ("filter_path", READ)];
-        if self.layout.refresh == Refresh::BeforeAnswer {
+        if self.layout.refresh == Refresh::BeforeResponse {
             query.push(("refresh", "true"));
         }
         let mut chunks = vec![chunk];

@@ -37,10 +37,10 @@ pub enum Endpoint {
 /// A text that names no endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is neither an http(s) address nor a domain's name")]
-pub struct NotAnEndpoint(String);
+pub struct InvalidEndpoint(String);
 
 impl FromStr for Endpoint {
-    type Err = NotAnEndpoint;
+    type Err = InvalidEndpoint;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let is_of_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -48,7 +48,7 @@ impl FromStr for Endpoint {
             return Ok(Self::Domain(text.to_owned()));
         }
         let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        url.map(Self::Url).ok_or_else(|| NotAnEndpoint(text.to_owned()))
+        url.map(Self::Url).ok_or_else(|| InvalidEndpoint(text.to_owned()))
     }
 }
 
@@ -57,9 +57,9 @@ impl FromStr for Endpoint {
 pub enum Refresh {
     /// As soon as the index refreshes by itself: within a second.
     #[default]
-    Later,
+    Periodic,
     /// Before the write is answered, at the price of a refresh a call: for tests and single commands.
-    BeforeAnswer,
+    BeforeResponse,
 }
 
 /// How OpenSearch is reached and its indices are made.
@@ -89,7 +89,7 @@ impl OpenSearchSettings {
             prefix: String::new(),
             shards: 1,
             replicas: 1,
-            refresh: Refresh::Later,
+            refresh: Refresh::Periodic,
             timeout: CALL,
             signing: None,
         }

@@ -2,7 +2,7 @@
 //!
 //! Promises what the port promises, with nothing but what a plain OpenSearch has: no plugins, no
 //! scripts. A written document is found by its id at once, and by a search as soon as the index
-//! refreshes: within a second, or before the answer where [`Refresh::BeforeAnswer`] is set.
+//! refreshes: within a second, or before the answer where [`Refresh::BeforeResponse`] is set.
 
 mod adapter;
 mod admin;
@@ -20,8 +20,8 @@ mod query;
 mod scan;
 mod words;
 
-pub use self::adapter::{AlsoInto, OpenSearchReadModel};
+pub use self::adapter::{DualWriteTargets, OpenSearchReadModel};
 pub use self::admin::IndexAdmin;
 pub use self::cluster::{Cluster, ClusterStatus};
-pub use self::connect::{Endpoint, NotAnEndpoint, OpenSearch, OpenSearchSettings, Refresh};
+pub use self::connect::{Endpoint, InvalidEndpoint, OpenSearch, OpenSearchSettings, Refresh};
 pub use self::fit::{IndexIssue, IndexProblem};

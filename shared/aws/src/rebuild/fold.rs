@@ -13,7 +13,7 @@ use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::ProviderAdapters;
 
-use crate::rebuild::plan::Plan;
+use crate::rebuild::plan::RebuildPlan;
 
 /// One stream's end.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(crate) enum StreamResult {
 pub(crate) struct Fold<'a> {
     catalog: &'a Catalog,
     adapters: &'a ProviderAdapters,
-    plan: &'a Plan,
+    plan: &'a RebuildPlan,
     current: Option<Current>,
 }
 
@@ -63,7 +63,7 @@ enum State {
 }
 
 impl<'a> Fold<'a> {
-    pub(crate) fn new(catalog: &'a Catalog, adapters: &'a ProviderAdapters, plan: &'a Plan) -> Self {
+    pub(crate) fn new(catalog: &'a Catalog, adapters: &'a ProviderAdapters, plan: &'a RebuildPlan) -> Self {
         Self { catalog, adapters, plan, current: None }
     }
 

@@ -7,14 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::read_model::AlsoInto;
+use crate::read_model::DualWriteTargets;
 use annals_application::ports::{Clock, PortError, StateStore};
 use annals_domain::definition::EntitySchema;
 use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-use crate::rebuild::plan::{Plan, Target, WORK};
+use crate::rebuild::plan::{RebuildPlan, RebuildTarget, WORK};
 
 /// How long a plan that was read stands.
 pub(crate) const STANDS_FOR: Duration = Duration::from_secs(10);
@@ -30,17 +30,17 @@ pub struct LiveTargets {
 /// What was read, and when it was asked for.
 struct Known {
     asked_at: Timestamp,
-    targets: Vec<Target>,
+    targets: Vec<RebuildTarget>,
 }
 
 impl LiveTargets {
     /// As the plan in that state store has them.
     pub fn new(state: Arc<dyn StateStore>, clock: Arc<dyn Clock>) -> Self {
-        Self::standing_for(state, clock, STANDS_FOR)
+        Self::cached_for(state, clock, STANDS_FOR)
     }
 
     /// The same, read again after another time.
-    pub fn standing_for(state: Arc<dyn StateStore>, clock: Arc<dyn Clock>, stands_for: Duration) -> Self {
+    pub fn cached_for(state: Arc<dyn StateStore>, clock: Arc<dyn Clock>, stands_for: Duration) -> Self {
         Self { state, clock, stands_for, known: Mutex::default() }
     }
 
@@ -50,14 +50,14 @@ impl LiveTargets {
         age.is_ok_and(|age| age < self.stands_for.as_millis())
     }
 
-    async fn read(&self) -> Result<Vec<Target>, PortError> {
+    async fn read(&self) -> Result<Vec<RebuildTarget>, PortError> {
         let Some(text) = self.state.checkpoint(WORK).await? else { return Ok(Vec::new()) };
-        Plan::targets_of(&text)
+        RebuildPlan::targets_of(&text)
     }
 }
 
 #[async_trait]
-impl AlsoInto for LiveTargets {
+impl DualWriteTargets for LiveTargets {
     async fn targets(&self, schema: &EntitySchema) -> Result<Vec<String>, PortError> {
         let mut known = self.known.lock().await;
         let now = self.clock.now();

@@ -18,6 +18,8 @@ mod report;
 mod segment;
 
 pub use self::live::LiveTargets;
-pub use self::plan::{Counts, Failed, Plan, SegmentState, Target};
-pub use self::rebuilder::{OnProgress, RebuildError, RebuildOutcome, RebuildPorts, RebuildSettings, Rebuilder, Wish};
+pub use self::plan::{FailedRecord, RebuildCounts, RebuildPlan, RebuildTarget, SegmentProgress};
+pub use self::rebuilder::{
+    OnProgress, RebuildError, RebuildOutcome, RebuildPorts, RebuildRequest, RebuildSettings, Rebuilder,
+};
 pub use self::report::{RebuildReport, TargetReport};

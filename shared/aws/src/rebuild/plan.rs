@@ -21,21 +21,21 @@ const FAILURES_NAMED: usize = 100;
 
 /// A rebuild.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct RebuildPlan {
     /// Its id.
     pub id: Uuid,
     /// The entity types that are rebuilt.
-    pub targets: Vec<Target>,
+    pub targets: Vec<RebuildTarget>,
     /// When it began.
     pub started_at: Timestamp,
     /// From when on every projection knows of it, so that the table may be scanned.
     pub scan_from: Timestamp,
     /// How far each segment of the table is.
-    pub segments: Vec<SegmentState>,
+    pub segments: Vec<SegmentProgress>,
     /// What was done so far.
-    pub counts: Counts,
+    pub counts: RebuildCounts,
     /// Records that could not be rebuilt, and why not.
-    pub failed: Vec<Failed>,
+    pub failed: Vec<FailedRecord>,
     /// The objects whose events were read; once all are, those of them that nothing had noted before.
     #[serde(default)]
     pub met: BTreeSet<(Provider, EntityName)>,
@@ -48,7 +48,7 @@ pub struct Plan {
 
 /// One entity type of a rebuild.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Target {
+pub struct RebuildTarget {
     /// The type.
     pub aggregate_type: String,
     /// The index that answers until the end; `None` where there was none.
@@ -62,7 +62,7 @@ pub struct Target {
 
 /// A record that could not be rebuilt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failed {
+pub struct FailedRecord {
     /// Its key, as the events table has it.
     pub entity_key: String,
     /// Why not.
@@ -72,21 +72,22 @@ pub struct Failed {
 /// What others than the rebuild itself need of a plan: all that a plan of any release has.
 #[derive(Debug, Deserialize)]
 struct Outline {
-    targets: Vec<Target>,
+    targets: Vec<RebuildTarget>,
 }
 
 /// How far a segment is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SegmentState {
-    /// The last item of the last stream that is whole in the new index.
-    pub behind: Option<ScanKey>,
+pub struct SegmentProgress {
+    /// The last item of the last stream whose document is in the new index.
+    #[serde(rename = "behind")]
+    pub written_through: Option<ScanKey>,
     /// Whether nothing is left.
     pub is_done: bool,
 }
 
 /// What was done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+pub struct RebuildCounts {
     /// Events read.
     pub events: u64,
     /// Streams met.
@@ -102,7 +103,7 @@ pub struct Counts {
     pub missed: u64,
 }
 
-impl Target {
+impl RebuildTarget {
     /// Whether its index may hold records of an object, whichever CRM they are of.
     pub(crate) fn may_hold(&self, object: &EntityName, catalog: &Catalog) -> bool {
         let is_its = |provider| catalog.schema(provider, object).aggregate_type().as_str() == self.aggregate_type;
@@ -119,9 +120,9 @@ impl Target {
     }
 }
 
-impl Plan {
+impl RebuildPlan {
     /// The target of a type.
-    pub(crate) fn target(&self, aggregate_type: &str) -> Option<&Target> {
+    pub(crate) fn target(&self, aggregate_type: &str) -> Option<&RebuildTarget> {
         self.targets.iter().find(|target| target.aggregate_type == aggregate_type)
     }
 
@@ -133,7 +134,7 @@ impl Plan {
         types.filter(|name| self.target(name).is_none()).collect()
     }
 
-    pub(crate) fn add(&mut self, counts: Counts, failed: Vec<Failed>) {
+    pub(crate) fn add(&mut self, counts: RebuildCounts, failed: Vec<FailedRecord>) {
         self.counts.events += counts.events;
         self.counts.streams += counts.streams;
         self.counts.indexed += counts.indexed;
@@ -159,7 +160,7 @@ impl Plan {
     }
 
     /// Only what is filled, of a plan of any release.
-    pub(crate) fn targets_of(text: &str) -> Result<Vec<Target>, PortError> {
+    pub(crate) fn targets_of(text: &str) -> Result<Vec<RebuildTarget>, PortError> {
         Ok(serde_json::from_str::<Outline>(text).map_err(unreadable)?.targets)
     }
 }

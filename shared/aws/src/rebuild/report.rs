@@ -8,7 +8,7 @@ use annals_domain::definition::Catalog;
 use annals_domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::rebuild::plan::{Counts, Failed, Plan, Target};
+use crate::rebuild::plan::{FailedRecord, RebuildCounts, RebuildPlan, RebuildTarget};
 
 /// A finished rebuild.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,9 +16,9 @@ pub struct RebuildReport {
     /// Per entity type.
     pub targets: Vec<TargetReport>,
     /// What was done.
-    pub counts: Counts,
+    pub counts: RebuildCounts,
     /// Records that could not be rebuilt, and why not; the first hundred.
-    pub failed: Vec<Failed>,
+    pub failed: Vec<FailedRecord>,
     /// Types without a definition of which records were met that nothing had noted: where all types were wished
     /// for, these were not among them.
     pub left_out: BTreeSet<String>,
@@ -38,7 +38,7 @@ pub struct TargetReport {
 }
 
 impl RebuildReport {
-    pub(crate) fn of(plan: &Plan, targets: Vec<TargetReport>, catalog: &Catalog, now: Timestamp) -> Self {
+    pub(crate) fn of(plan: &RebuildPlan, targets: Vec<TargetReport>, catalog: &Catalog, now: Timestamp) -> Self {
         Self {
             targets,
             counts: plan.counts,
@@ -51,7 +51,7 @@ impl RebuildReport {
 
 impl TargetReport {
     /// How many documents a type's indices have, before the alias moves.
-    pub(crate) async fn counted(target: &Target, indices: &IndexAdmin) -> Result<Self, PortError> {
+    pub(crate) async fn counted(target: &RebuildTarget, indices: &IndexAdmin) -> Result<Self, PortError> {
         indices.refresh(&target.to).await?;
         let before = match &target.from {
             Some(from) => Some((from.clone(), indices.count(from).await?)),

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use crate::rebuild::fold::{Finished, Fold, StreamResult};
 use crate::rebuild::patience::patiently;
-use crate::rebuild::plan::{Counts, Failed, Plan};
+use crate::rebuild::plan::{FailedRecord, RebuildCounts, RebuildPlan};
 
 /// How many documents are written in one call: past 500 a larger call gains little.
 const DOCUMENTS: usize = 500;
@@ -29,11 +29,11 @@ pub(crate) struct SegmentWalk<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) adapters: &'a ProviderAdapters,
     /// The plan as it was at the start: what is wanted, and how many segments there are.
-    pub(crate) plan: &'a Plan,
+    pub(crate) plan: &'a RebuildPlan,
     /// As the settings have it.
-    pub(crate) held_bytes: usize,
+    pub(crate) max_pending_bytes: usize,
     /// The plan as it is now.
-    pub(crate) shared: &'a Mutex<Plan>,
+    pub(crate) shared: &'a Mutex<RebuildPlan>,
 }
 
 /// What is to be written, and what will have been done once it is.
@@ -42,19 +42,19 @@ struct Pending {
     documents: BTreeMap<String, Vec<(EntityKey, Document)>>,
     count: usize,
     bytes: usize,
-    done: Counts,
-    failed: Vec<Failed>,
+    done: RebuildCounts,
+    failed: Vec<FailedRecord>,
     met: BTreeSet<(Provider, EntityName)>,
-    behind: Option<ScanKey>,
+    written_through: Option<ScanKey>,
 }
 
 impl Pending {
-    fn is_full(&self, held_bytes: usize) -> bool {
-        self.count >= DOCUMENTS || (self.behind.is_some() && self.bytes >= held_bytes)
+    fn is_full(&self, max_pending_bytes: usize) -> bool {
+        self.count >= DOCUMENTS || (self.written_through.is_some() && self.bytes >= max_pending_bytes)
     }
 
     fn fail(&mut self, key: impl ToString, reason: impl ToString) {
-        self.failed.push(Failed { entity_key: key.to_string(), reason: reason.to_string() });
+        self.failed.push(FailedRecord { entity_key: key.to_string(), reason: reason.to_string() });
     }
 }
 
@@ -69,7 +69,7 @@ impl SegmentWalk<'_> {
         let total = u32::try_from(self.plan.segments.len()).unwrap_or(u32::MAX);
         let mut fold = Fold::new(self.catalog, self.adapters, self.plan);
         let mut pending = Pending::default();
-        let mut start = state.behind;
+        let mut start = state.written_through;
         loop {
             let page = patiently(|| self.events.scan_page(self.number, total, start.clone())).await?;
             for item in &page.items {
@@ -78,7 +78,7 @@ impl SegmentWalk<'_> {
                 if let Some(finished) = fold.push(item) {
                     self.finished(finished, &mut pending).await?;
                 }
-                if pending.is_full(self.held_bytes) {
+                if pending.is_full(self.max_pending_bytes) {
                     self.write(std::mem::take(&mut pending), false).await?;
                 }
             }
@@ -104,7 +104,7 @@ impl SegmentWalk<'_> {
             StreamResult::Unreadable(reason) => pending.fail(&last.entity_key, reason),
             StreamResult::NotWhole(key) => self.read_whole(key, pending).await?,
         }
-        pending.behind = Some(last);
+        pending.written_through = Some(last);
         Ok(())
     }
 
@@ -143,14 +143,14 @@ impl SegmentWalk<'_> {
         plan.add(pending.done, pending.failed);
         plan.met.append(&mut pending.met);
         if let Some(segment) = plan.segments.get_mut(usize::try_from(self.number).unwrap_or(usize::MAX)) {
-            segment.behind = pending.behind.or(segment.behind.take());
+            segment.written_through = pending.written_through.or(segment.written_through.take());
             segment.is_done = is_end;
         }
         Ok(())
     }
 
     /// How many of these readers find now, each where its object belongs: they would miss them.
-    async fn missed(&self, failed: &[Failed]) -> Result<u64, PortError> {
+    async fn missed(&self, failed: &[FailedRecord]) -> Result<u64, PortError> {
         let keys: Vec<EntityKey> = failed.iter().filter_map(|failed| failed.entity_key.parse().ok()).collect();
         let mut there = HashSet::new();
         for target in &self.plan.targets {

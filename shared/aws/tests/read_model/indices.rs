@@ -73,7 +73,7 @@ async fn the_first_document_makes_its_index_behind_its_alias(node: Node) {
         ("/text/properties/name", "keyword"),
         ("/folded/properties/owner_id", "keyword"),
         ("/list/properties/tags", "keyword"),
-        ("/timestamp/properties/starts", "long"),
+        ("/instant/properties/starts", "long"),
         ("/date/properties/day", "keyword"),
         ("/bool/properties/open", "boolean"),
         ("/number/properties/amount", "double"),

@@ -25,7 +25,7 @@ impl Node {
         OpenSearchSettings {
             prefix: self.prefix.clone(),
             replicas: 0,
-            refresh: Refresh::BeforeAnswer,
+            refresh: Refresh::BeforeResponse,
             ..OpenSearchSettings::new(self.address.parse::<Endpoint>().expect("an address"))
         }
     }

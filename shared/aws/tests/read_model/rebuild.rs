@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use annals_application::contract::samples::{schema, text, thing};
 use annals_application::ports::{Document, EntityQuery, IndexOutcome, PortError, PortErrorKind, ReadModel};
-use annals_aws::read_model::{AlsoInto, IndexAdmin, OpenSearch, OpenSearchReadModel, OpenSearchSettings};
+use annals_aws::read_model::{DualWriteTargets, IndexAdmin, OpenSearch, OpenSearchReadModel, OpenSearchSettings};
 use annals_domain::definition::EntitySchema;
 use annals_domain::position::Version;
 use annals_services::{Fault, Match, Proxy, Rule};
@@ -29,7 +29,7 @@ on_both!(
 struct Targets(Vec<String>);
 
 #[async_trait::async_trait]
-impl AlsoInto for Targets {
+impl DualWriteTargets for Targets {
     async fn targets(&self, schema: &EntitySchema) -> Result<Vec<String>, PortError> {
         assert_eq!(schema.aggregate_type().as_str(), "thing");
         Ok(self.0.clone())
@@ -106,7 +106,7 @@ async fn live_documents_go_into_the_second_index_too(node: Node) {
     let admin = IndexAdmin::new(node.connect().await);
     node.model().await.index(vec![at("a", 1)]).await.expect("the model writes");
     let second = admin.create_numbered(&schema("Thing__c")).await.expect("it is made");
-    let model = node.model().await.with_second(Arc::new(Targets(vec![second.clone()])));
+    let model = node.model().await.with_dual_write(Arc::new(Targets(vec![second.clone()])));
     let outcomes = model.index(vec![at("a", 2), at("b", 1), at("a", 1)]).await.expect("the model writes");
     assert_eq!(outcomes, [IndexOutcome::Indexed, IndexOutcome::Indexed, IndexOutcome::AlreadyNewer]);
     // The replay comes late and takes nothing back.
@@ -128,7 +128,7 @@ async fn what_the_second_index_puts_off_does_not_show_yet(node: Node) {
     proxy.rule(Rule::always(to_second, Fault::too_many_requests()));
     let settings = OpenSearchSettings { endpoint: proxy.endpoint().parse().expect("an address"), ..node.settings() };
     let model = OpenSearchReadModel::new(OpenSearch::connect(settings).await.expect("it connects"));
-    let model = model.with_second(Arc::new(Targets(vec![second.clone()])));
+    let model = model.with_dual_write(Arc::new(Targets(vec![second.clone()])));
     let shown = async || {
         let found =
             node.model().await.get(&schema("Thing__c"), at("a", 1).entity.aggregate_id).await.expect("the model reads");
@@ -144,7 +144,7 @@ async fn what_the_second_index_puts_off_does_not_show_yet(node: Node) {
 async fn a_second_index_that_is_gone_is_passed_over_and_not_made(node: Node) {
     let admin = IndexAdmin::new(node.connect().await);
     let second = admin.create_numbered(&schema("Thing__c")).await.expect("it is made");
-    let model = node.model().await.with_second(Arc::new(Targets(vec![second.clone()])));
+    let model = node.model().await.with_dual_write(Arc::new(Targets(vec![second.clone()])));
     model.index(vec![at("a", 1)]).await.expect("the model writes");
     admin.delete(&second).await.expect("it is dropped");
     let outcomes = model.index(vec![at("a", 2), at("b", 1)]).await.expect("the model writes");
@@ -164,7 +164,7 @@ async fn a_document_that_the_second_index_refuses_is_refused(node: Node) {
         "aliases": { format!("{index}-only"): {} },
     });
     assert_eq!(node.raw("PUT", "thing_index-000007", &body.to_string()).0, 200);
-    let model = node.model().await.with_second(Arc::new(Targets(vec![index])));
+    let model = node.model().await.with_dual_write(Arc::new(Targets(vec![index])));
     let outcomes = model.index(vec![thing("a", Vec::new()), at("b", 1)]).await.expect("the model writes");
     let [IndexOutcome::Indexed, IndexOutcome::Refused(reason)] = &outcomes[..] else { panic!("{outcomes:?}") };
     assert!(reason.ends_with("000007: mapper_parsing_exception at `text.name`"), "{reason}");

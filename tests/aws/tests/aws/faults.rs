@@ -257,7 +257,7 @@ async fn of_a_hundred_one_poison_record_is_parked_and_redriven_once_its_cause_is
     let world = World::new("faults").await;
     let installation = world.installation();
     let (_, opensearch) = opensearch_endpoints().remove(0);
-    let search = world.search(&opensearch, &unique_name("faults"), Refresh::Later).await;
+    let search = world.search(&opensearch, &unique_name("faults"), Refresh::Periodic).await;
     let read_model = search.reading();
     let events = records(&installation, 100).await;
     let is_mended = Arc::new(AtomicBool::new(false));
@@ -300,7 +300,7 @@ async fn kept_back(fault: Fault, reason: &str) {
     let installation = world.installation();
     let (_, opensearch) = opensearch_endpoints().remove(0);
     let proxy = Proxy::start(&opensearch);
-    let search = world.search(&proxy.endpoint(), &unique_name("faults"), Refresh::Later).await;
+    let search = world.search(&proxy.endpoint(), &unique_name("faults"), Refresh::Periodic).await;
     let read_model = search.reading();
     let projector = installation.projector(&read_model, None, projector_settings());
     let events = records(&installation, 100).await;

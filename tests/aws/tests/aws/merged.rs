@@ -29,7 +29,7 @@ async fn a_change_of_a_hundred_records_is_a_hundred_aggregates() {
 
     let schema = installation.catalog.schema(Provider::Salesforce, &EntityName::new("Account"));
     for (label, endpoint) in opensearch_endpoints() {
-        let search = counted.world.search(&endpoint, &unique_name("merged"), Refresh::BeforeAnswer).await;
+        let search = counted.world.search(&endpoint, &unique_name("merged"), Refresh::BeforeResponse).await;
         let read_model = search.projecting(&installation);
         let projector = installation.projector(&read_model, None, projector_settings());
         let report = projector.project(events(&counted).await).await;

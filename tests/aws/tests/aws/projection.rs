@@ -30,7 +30,7 @@ impl Pipeline {
         let (counted, search, bus) =
             (Counted::new(name).await, Proxy::start(opensearch), Proxy::start(&moto_endpoint()));
         let installation = counted.world.installation_by(&counted.config());
-        let connected = counted.world.search(&search.endpoint(), &unique_name(name), Refresh::Later).await;
+        let connected = counted.world.search(&search.endpoint(), &unique_name(name), Refresh::Periodic).await;
         let publisher = publisher(&sdk_config(&bus.endpoint()), PublishSettings::default());
         let read_model = connected.projecting(&installation);
         let projector = installation.projector(&read_model, publisher, projector_settings());

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use annals_application::commands::CommandMetadata;
 use annals_application::ports::{Clock, ReadOptions, StateStore};
-use annals_aws::read_model::{AlsoInto, IndexAdmin, Refresh};
+use annals_aws::read_model::{DualWriteTargets, IndexAdmin, Refresh};
 use annals_aws::rebuild::{
-    LiveTargets, Plan, RebuildError, RebuildOutcome, RebuildReport, RebuildSettings, Rebuilder, Wish,
+    LiveTargets, RebuildError, RebuildOutcome, RebuildPlan, RebuildReport, RebuildRequest, RebuildSettings, Rebuilder,
 };
 use annals_aws_tests::world::World;
 use annals_domain::definition::EntitySchema;
@@ -23,7 +23,7 @@ use annals_tests::changes::{change, record_id};
 use aws_sdk_dynamodb::types::AttributeValue;
 use tokio::sync::Notify;
 
-const CLIENTS: Wish<'_> = Wish { name: Some("client"), leaves_out_failed: false };
+const CLIENTS: RebuildRequest<'_> = RebuildRequest { name: Some("client"), leaves_out_failed: false };
 const RECORDS: usize = 40;
 const ROUNDS: usize = 3;
 
@@ -41,7 +41,7 @@ impl Stage {
         let installation = world.installation();
         let (_, endpoint) = opensearch_endpoints().remove(0);
         let prefix = format!("{}-", unique_name("rebuild"));
-        let search = world.search(&endpoint, &prefix, Refresh::BeforeAnswer).await;
+        let search = world.search(&endpoint, &prefix, Refresh::BeforeResponse).await;
         let schema = installation.catalog.schema(Provider::Salesforce, &EntityName::new("Account"));
         let stage = Self { world, installation, search, schema };
         for round in 0..ROUNDS {
@@ -70,13 +70,13 @@ impl Stage {
         (all, indices.current(&self.schema).await.expect("it answers"))
     }
 
-    async fn plan(&self) -> Option<Plan> {
+    async fn plan(&self) -> Option<RebuildPlan> {
         let text = self.installation.state.checkpoint("rebuild").await.expect("it answers");
         text.map(|text| serde_json::from_str(&text).expect("a plan"))
     }
 
     /// In place of the plan, another.
-    async fn replace(&self, plan: &Plan) {
+    async fn replace(&self, plan: &RebuildPlan) {
         let state = &self.installation.state;
         let (token, now) = (self.installation.ids.fresh(), self.installation.clock.now());
         let lease = state.take_lease("rebuild", token, now, now.plus_millis(60_000)).await.expect("it answers");
@@ -139,10 +139,10 @@ fn settings() -> RebuildSettings {
     RebuildSettings {
         known_after: Duration::ZERO,
         segments: 4,
-        at_once: 1,
-        held_bytes: 1,
-        checkpoint_every: Duration::from_millis(50),
-        old_index_stays: Duration::ZERO,
+        concurrency: 1,
+        max_pending_bytes: 1,
+        checkpoint_interval: Duration::from_millis(50),
+        old_index_retention: Duration::ZERO,
     }
 }
 
@@ -150,8 +150,8 @@ fn settings() -> RebuildSettings {
 async fn to_its_end(rebuilder: &Rebuilder) -> RebuildReport {
     for _ in 0..100 {
         match rebuilder.resume(std::future::pending(), &|_| ()).await {
-            Ok(RebuildOutcome::Done(report)) => return report,
-            Err(RebuildError::Held) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Ok(RebuildOutcome::Finished(report)) => return report,
+            Err(RebuildError::AlreadyRunning) => tokio::time::sleep(Duration::from_millis(50)).await,
             other => panic!("{other:?}"),
         }
     }
@@ -169,19 +169,19 @@ async fn one_that_is_stopped_lets_go_at_once_and_the_next_reads_on_from_there() 
     let rebuilder = stage.rebuilder();
     rebuilder.begin(&CLIENTS).await.expect("none is under way");
     let is_at_work = Notify::new();
-    let told = |plan: &Plan| {
+    let told = |plan: &RebuildPlan| {
         if plan.segments.iter().any(|segment| segment.is_done) {
             is_at_work.notify_one();
         }
     };
-    let slowed = stage.by(RebuildSettings { checkpoint_every: Duration::from_millis(1), ..settings() });
+    let slowed = stage.by(RebuildSettings { checkpoint_interval: Duration::from_millis(1), ..settings() });
     let outcome = slowed.resume(is_at_work.notified(), &told).await.expect("the services answer");
-    let RebuildOutcome::NotDone(stopped) = outcome else { panic!("it was stopped: {outcome:?}") };
+    let RebuildOutcome::Interrupted(stopped) = outcome else { panic!("it was stopped: {outcome:?}") };
     assert!(stopped.segments.iter().any(|segment| !segment.is_done), "{stopped:?}");
     assert_eq!(stage.plan().await.expect("it is kept"), *stopped);
 
     let outcome = rebuilder.resume(std::future::pending(), &|_| ()).await.expect("nobody holds it");
-    let RebuildOutcome::Done(report) = outcome else { panic!("nothing stops it: {outcome:?}") };
+    let RebuildOutcome::Finished(report) = outcome else { panic!("nothing stops it: {outcome:?}") };
     let all = (RECORDS * ROUNDS) as u64;
     assert!((all..all * 2).contains(&report.counts.events), "what was done is not read again: {report:?}");
     stage.is_whole(&report).await;
@@ -192,7 +192,7 @@ async fn one_that_is_killed_behind_its_swap_only_removes_the_old_index() {
     for is_removed in [false, true] {
         let stage = Stage::new().await;
         let first = rebuilt(&stage.rebuilder()).await;
-        let slow = stage.by(RebuildSettings { old_index_stays: Duration::from_secs(600), ..settings() });
+        let slow = stage.by(RebuildSettings { old_index_retention: Duration::from_secs(600), ..settings() });
         slow.begin(&CLIENTS).await.expect("none is under way");
         let killed = tokio::spawn(async move { slow.resume(std::future::pending(), &|_| ()).await.map(drop) });
         let swapped = async {
@@ -274,11 +274,11 @@ async fn a_record_that_cannot_be_read_keeps_the_old_index_only_where_readers_fin
     let served = stage.numbered().await;
     stage.rebuilder().begin(&CLIENTS).await.expect("none is under way");
     let outcome = stage.rebuilder().resume(std::future::pending(), &|_| ()).await;
-    let Err(RebuildError::Failed(report)) = outcome else { panic!("readers would miss one: {outcome:?}") };
+    let Err(RebuildError::RecordsFailed(report)) = outcome else { panic!("readers would miss one: {outcome:?}") };
     assert_eq!((report.counts.failed, report.counts.missed), (3, 1));
     assert_eq!((stage.numbered().await, stage.plan().await), (served, None), "as if nothing had been begun");
 
-    let without = Wish { leaves_out_failed: true, ..CLIENTS };
+    let without = RebuildRequest { leaves_out_failed: true, ..CLIENTS };
     stage.rebuilder().begin(&without).await.expect("none is under way");
     let report = to_its_end(&stage.rebuilder()).await;
     stage.holds(&report, RECORDS - 2).await;
@@ -287,8 +287,8 @@ async fn a_record_that_cannot_be_read_keeps_the_old_index_only_where_readers_fin
 #[tokio::test(flavor = "multi_thread")]
 async fn a_walk_moves_its_mark_also_where_no_document_comes() {
     let stage = Stage::new().await;
-    let one = stage.by(RebuildSettings { segments: 1, checkpoint_every: Duration::from_millis(1), ..settings() });
-    one.begin(&Wish { name: Some("deal"), ..CLIENTS }).await.expect("none is under way");
+    let one = stage.by(RebuildSettings { segments: 1, checkpoint_interval: Duration::from_millis(1), ..settings() });
+    one.begin(&RebuildRequest { name: Some("deal"), ..CLIENTS }).await.expect("none is under way");
     let proxy = Proxy::start(&dynamodb_endpoint());
     // The page behind the first is never answered.
     stage.fill_a_page().await;
@@ -296,15 +296,15 @@ async fn a_walk_moves_its_mark_also_where_no_document_comes() {
     let installation = stage.world.installation_by(&sdk_config(&proxy.endpoint()));
     let stuck = stage.search.rebuilder(&installation, RebuildSettings { segments: 1, ..settings() });
     let is_marked = Notify::new();
-    let told = |plan: &Plan| {
-        if plan.segments[0].behind.is_some() {
+    let told = |plan: &RebuildPlan| {
+        if plan.segments[0].written_through.is_some() {
             is_marked.notify_one();
         }
     };
     let outcome = stuck.resume(is_marked.notified(), &told);
     let outcome = tokio::time::timeout(Duration::from_secs(60), outcome).await.expect("it comes to a mark");
-    let Ok(RebuildOutcome::NotDone(plan)) = outcome else { panic!("it was stopped: {outcome:?}") };
-    assert!(plan.segments[0].behind.is_some() && plan.counts.indexed == 0, "{plan:?}");
+    let Ok(RebuildOutcome::Interrupted(plan)) = outcome else { panic!("it was stopped: {outcome:?}") };
+    assert!(plan.segments[0].written_through.is_some() && plan.counts.indexed == 0, "{plan:?}");
     assert!(stage.rebuilder().abandon().await.expect("it is given up"));
     assert_eq!(stage.plan().await, None);
     stage.world.remove().await;
@@ -319,7 +319,7 @@ async fn one_that_other_definitions_began_is_not_gone_on_with_and_can_be_given_u
     plan.targets[0].digest = "another".to_owned();
     stage.replace(&plan).await;
     let outcome = stage.rebuilder().resume(std::future::pending(), &|_| ()).await;
-    assert!(matches!(outcome, Err(RebuildError::OtherDefinitions(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(RebuildError::DefinitionsChanged(_))), "{outcome:?}");
     assert!(!stage.rebuilder().covers(&plan, &CLIENTS).await.expect("it is named"));
 
     assert!(stage.rebuilder().abandon().await.expect("nobody holds it"));

@@ -79,7 +79,7 @@ async fn every_order_of_100_histories_gives_the_entity_of_the_commit_order() {
     // A hundred records in one call take their time on a machine that does other things too.
     common.handler.deadline = Duration::from_secs(60);
     let installation = Installation::new(&config, common).unwrap();
-    let search = Search::connect_with(&config, &search, Refresh::Later).await.unwrap();
+    let search = Search::connect_with(&config, &search, Refresh::Periodic).await.unwrap();
     let read_model = search.projecting(&installation);
     let snapshot_interval = NonZeroU64::new(3).unwrap();
     // Two instances, one without cached states: no output depends on the cache.

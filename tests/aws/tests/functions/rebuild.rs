@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use annals_aws::read_model::IndexAdmin;
-use annals_aws::rebuild::{Plan, RebuildSettings, Wish};
+use annals_aws::rebuild::{RebuildPlan, RebuildRequest, RebuildSettings};
 use annals_aws_tests::functions::payloads::of_file;
 use annals_aws_tests::functions::{Mapping, Stage, carry};
 use annals_domain::definition::EntitySchema;
@@ -20,7 +20,7 @@ const CLIENTS: usize = 40;
 const SCANS: usize = 40;
 
 /// Begins a rebuild of all clients, as `annals rebuild` does; with the schema and the indices that it is about.
-async fn begin(stage: &Stage) -> (Plan, EntitySchema, IndexAdmin) {
+async fn begin(stage: &Stage) -> (RebuildPlan, EntitySchema, IndexAdmin) {
     let config = sdk_config(&dynamodb_endpoint());
     let FunctionSettings { common, search, .. } =
         FunctionSettings::read(Function::Backfill, stage.variables()).unwrap();
@@ -28,8 +28,8 @@ async fn begin(stage: &Stage) -> (Plan, EntitySchema, IndexAdmin) {
     let search = Search::connect(&config, &search).await.unwrap();
     // No projection is under way that would have to hear of it first.
     let settings = RebuildSettings { known_after: Duration::ZERO, ..RebuildSettings::default() };
-    let wish = Wish { name: Some("client"), ..Wish::default() };
-    let plan = search.rebuilder(&installation, settings).begin(&wish).await.unwrap();
+    let request = RebuildRequest { name: Some("client"), ..RebuildRequest::default() };
+    let plan = search.rebuilder(&installation, settings).begin(&request).await.unwrap();
     let schema = EntitySchema::Defined(installation.catalog.named("client").unwrap().clone());
     (plan, schema, IndexAdmin::new(search.connection()))
 }

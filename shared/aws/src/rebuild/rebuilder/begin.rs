@@ -10,24 +10,29 @@ use crate::read_model::IndexAdmin;
 use annals_application::ports::Lease;
 use annals_domain::definition::EntitySchema;
 
-use super::{RebuildError, Rebuilder, WORK, Wish};
-use crate::rebuild::plan::{Counts, Plan, SegmentState, Target};
+use super::{RebuildError, RebuildRequest, Rebuilder, WORK};
+use crate::rebuild::plan::{RebuildCounts, RebuildPlan, RebuildTarget, SegmentProgress};
 
 impl Rebuilder {
     /// Begins a rebuild of one entity type, or of all. `resume` does the work.
-    pub async fn begin(&self, wish: &Wish<'_>) -> Result<Plan, RebuildError> {
-        let schemas = self.schemas(wish.name).await?;
-        let lease = self.take_lease().await?.ok_or(RebuildError::Held)?;
-        let begun = self.plan(&lease, schemas, wish).await;
+    pub async fn begin(&self, request: &RebuildRequest<'_>) -> Result<RebuildPlan, RebuildError> {
+        let schemas = self.schemas(request.name).await?;
+        let lease = self.take_lease().await?.ok_or(RebuildError::AlreadyRunning)?;
+        let begun = self.plan(&lease, schemas, request).await;
         let released = self.ports.state.release_lease(WORK, lease.token).await;
         let plan = begun?;
         released?;
         Ok(plan)
     }
 
-    async fn plan(&self, lease: &Lease, schemas: Vec<EntitySchema>, wish: &Wish<'_>) -> Result<Plan, RebuildError> {
+    async fn plan(
+        &self,
+        lease: &Lease,
+        schemas: Vec<EntitySchema>,
+        request: &RebuildRequest<'_>,
+    ) -> Result<RebuildPlan, RebuildError> {
         if let Some(text) = &lease.checkpoint {
-            return Err(RebuildError::Unfinished(Box::new(Plan::of_text(text)?)));
+            return Err(RebuildError::Unfinished(Box::new(RebuildPlan::of_text(text)?)));
         }
         let mut targets = Vec::new();
         for schema in schemas {
@@ -37,17 +42,17 @@ impl Rebuilder {
         }
         let now = self.ports.clock.now();
         let known_after = i64::try_from(self.settings.known_after.as_millis()).unwrap_or(i64::MAX);
-        let segments = vec![SegmentState::default(); usize::try_from(self.settings.segments).unwrap_or(1)];
-        let plan = Plan {
+        let segments = vec![SegmentProgress::default(); usize::try_from(self.settings.segments).unwrap_or(1)];
+        let plan = RebuildPlan {
             id: self.ports.ids.fresh(),
             targets,
             started_at: now,
             scan_from: now.plus_millis(known_after),
             segments,
-            counts: Counts::default(),
+            counts: RebuildCounts::default(),
             failed: Vec::new(),
             met: BTreeSet::new(),
-            leaves_out_failed: wish.leaves_out_failed,
+            leaves_out_failed: request.leaves_out_failed,
             swapped: None,
         };
         self.keep(lease.token, &plan).await?;
@@ -56,7 +61,7 @@ impl Rebuilder {
 
     /// A new index for a schema. One that neither serves nor is in a plan was left by a rebuild that was killed
     /// while it began: this one removes it.
-    async fn target(&self, schema: &EntitySchema) -> Result<Target, RebuildError> {
+    async fn target(&self, schema: &EntitySchema) -> Result<RebuildTarget, RebuildError> {
         let indices = &self.ports.indices;
         let from = indices.current(schema).await?;
         for left in indices.numbered(schema).await?.into_iter().filter(|index| Some(index) != from.as_ref()) {
@@ -65,16 +70,16 @@ impl Rebuilder {
         }
         let to = indices.create_numbered(schema).await?;
         let (aggregate_type, digest) = (schema.aggregate_type().as_str().to_owned(), IndexAdmin::digest(schema));
-        Ok(Target { aggregate_type, from, to, digest: digest.to_owned() })
+        Ok(RebuildTarget { aggregate_type, from, to, digest: digest.to_owned() })
     }
 
     /// Whether what is wished for is all in a plan, by the definitions of today.
-    pub async fn covers(&self, plan: &Plan, wish: &Wish<'_>) -> Result<bool, RebuildError> {
+    pub async fn covers(&self, plan: &RebuildPlan, request: &RebuildRequest<'_>) -> Result<bool, RebuildError> {
         let is_in = |schema: &EntitySchema| {
             let target = plan.target(schema.aggregate_type().as_str());
             target.is_some_and(|target| target.digest == IndexAdmin::digest(schema))
         };
-        Ok(self.schemas(wish.name).await?.iter().all(is_in))
+        Ok(self.schemas(request.name).await?.iter().all(is_in))
     }
 
     /// The schemas of that name, or of all definitions and all objects that were met without one.

@@ -6,19 +6,19 @@
 use uuid::Uuid;
 
 use super::{RebuildError, RebuildOutcome, Rebuilder, WORK};
-use crate::rebuild::plan::{Plan, Target};
+use crate::rebuild::plan::{RebuildPlan, RebuildTarget};
 use crate::rebuild::report::{RebuildReport, TargetReport};
 
 impl Rebuilder {
     /// Gives up the rebuild that was begun, of whatever release: what it filled goes, what serves stays. Whether
     /// there was one.
     pub async fn abandon(&self) -> Result<bool, RebuildError> {
-        let lease = self.take_lease().await?.ok_or(RebuildError::Held)?;
+        let lease = self.take_lease().await?.ok_or(RebuildError::AlreadyRunning)?;
         let Some(text) = &lease.checkpoint else {
             self.ports.state.release_lease(WORK, lease.token).await?;
             return Ok(false);
         };
-        self.give_up(lease.token, &Plan::targets_of(text)?).await?;
+        self.give_up(lease.token, &RebuildPlan::targets_of(text)?).await?;
         Ok(true)
     }
 
@@ -26,7 +26,7 @@ impl Rebuilder {
     pub(super) async fn end(
         &self,
         token: Uuid,
-        plan: &mut Plan,
+        plan: &mut RebuildPlan,
         until: impl Future<Output = ()> + Send,
     ) -> Result<RebuildOutcome, RebuildError> {
         let targets = match plan.swapped.clone() {
@@ -34,22 +34,22 @@ impl Rebuilder {
             None => self.swap(token, plan).await?,
         };
         tokio::select! {
-            () = until => return Ok(RebuildOutcome::NotDone(Box::new(plan.clone()))),
-            () = tokio::time::sleep(self.settings.old_index_stays) => {}
+            () = until => return Ok(RebuildOutcome::Interrupted(Box::new(plan.clone()))),
+            () = tokio::time::sleep(self.settings.old_index_retention) => {}
         }
         for from in plan.targets.iter().filter_map(|target| target.from.as_deref()) {
             self.ports.indices.delete(from).await?;
         }
         self.finish(token).await?;
-        Ok(RebuildOutcome::Done(self.report(plan, targets)))
+        Ok(RebuildOutcome::Finished(self.report(plan, targets)))
     }
 
-    fn report(&self, plan: &Plan, targets: Vec<TargetReport>) -> RebuildReport {
+    fn report(&self, plan: &RebuildPlan, targets: Vec<TargetReport>) -> RebuildReport {
         RebuildReport::of(plan, targets, &self.ports.catalog, self.ports.clock.now())
     }
 
     /// A state table may be younger than the events: what nothing had noted is, so that it is known from now on.
-    async fn note_met(&self, plan: &mut Plan) -> Result<(), RebuildError> {
+    async fn note_met(&self, plan: &mut RebuildPlan) -> Result<(), RebuildError> {
         for noted in self.ports.state.noted_objects().await? {
             plan.met.remove(&noted);
         }
@@ -57,11 +57,11 @@ impl Rebuilder {
         Ok(self.ports.state.note_objects(&new).await?)
     }
 
-    async fn swap(&self, token: Uuid, plan: &mut Plan) -> Result<Vec<TargetReport>, RebuildError> {
+    async fn swap(&self, token: Uuid, plan: &mut RebuildPlan) -> Result<Vec<TargetReport>, RebuildError> {
         self.note_met(plan).await?;
         if plan.counts.missed > 0 && !plan.leaves_out_failed {
             self.give_up(token, &plan.targets).await?;
-            return Err(RebuildError::Failed(Box::new(self.report(plan, Vec::new()))));
+            return Err(RebuildError::RecordsFailed(Box::new(self.report(plan, Vec::new()))));
         }
         // A type's first document may have come meanwhile, or another index in the place of a broken one: what
         // is in it was written to the new one too, or is among the events that were read.
@@ -88,7 +88,7 @@ impl Rebuilder {
 
     /// What was filled goes first, under the lease: whoever begins behind it finds its numbers free. Projection
     /// passes over an index that is gone.
-    async fn give_up(&self, token: Uuid, targets: &[Target]) -> Result<(), RebuildError> {
+    async fn give_up(&self, token: Uuid, targets: &[RebuildTarget]) -> Result<(), RebuildError> {
         for target in targets {
             let serves = self.ports.indices.current(&target.schema(&self.ports.catalog)).await?;
             if serves.as_ref() != Some(&target.to) {
@@ -102,6 +102,10 @@ impl Rebuilder {
     /// have left its checkpoint.
     async fn finish(&self, token: Uuid) -> Result<(), RebuildError> {
         let is_ours = self.ports.state.finish_lease(WORK, token).await?;
-        if is_ours || self.ports.state.checkpoint(WORK).await?.is_none() { Ok(()) } else { Err(RebuildError::Lost) }
+        if is_ours || self.ports.state.checkpoint(WORK).await?.is_none() {
+            Ok(())
+        } else {
+            Err(RebuildError::LeaseLost)
+        }
     }
 }

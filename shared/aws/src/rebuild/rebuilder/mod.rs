@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::rebuild::live::STANDS_FOR;
-use crate::rebuild::plan::{Plan, Target, WORK};
+use crate::rebuild::plan::{RebuildPlan, RebuildTarget, WORK};
 use crate::rebuild::report::RebuildReport;
 use crate::rebuild::segment::SegmentWalk;
 
@@ -36,14 +36,14 @@ pub struct RebuildSettings {
     /// read again, and since DynamoDB Local reads a segment from its beginning for each page.
     pub segments: u32,
     /// How many of them at once.
-    pub at_once: usize,
+    pub concurrency: usize,
     /// How many bytes of events a segment's walk reads between two marks at the most, however few documents
     /// come of them: a run that ends reads again what lies behind its mark, and what is not written is held.
-    pub held_bytes: usize,
+    pub max_pending_bytes: usize,
     /// How often the checkpoint is kept; the lease stands for six times that.
-    pub checkpoint_every: Duration,
+    pub checkpoint_interval: Duration,
     /// How long an index is left behind its alias's move, for searches under way in it.
-    pub old_index_stays: Duration,
+    pub old_index_retention: Duration,
 }
 
 impl Default for RebuildSettings {
@@ -51,10 +51,10 @@ impl Default for RebuildSettings {
         Self {
             known_after: 2 * STANDS_FOR + Duration::from_secs(60),
             segments: 64,
-            at_once: 4,
-            held_bytes: 4 * 1024 * 1024,
-            checkpoint_every: Duration::from_secs(5),
-            old_index_stays: Duration::from_secs(10),
+            concurrency: 4,
+            max_pending_bytes: 4 * 1024 * 1024,
+            checkpoint_interval: Duration::from_secs(5),
+            old_index_retention: Duration::from_secs(10),
         }
     }
 }
@@ -83,22 +83,22 @@ pub struct RebuildPorts {
 pub enum RebuildError {
     /// Another process works on one.
     #[error("another process is rebuilding")]
-    Held,
+    AlreadyRunning,
     /// One that was begun has not ended.
     #[error("a rebuild of {} that began at {} has not ended", types(.0), .0.started_at)]
-    Unfinished(Box<Plan>),
+    Unfinished(Box<RebuildPlan>),
     /// No entity type has that name.
     #[error("there is no entity type `{0}`")]
     UnknownType(String),
     /// Another process has taken over; it goes on.
     #[error("the lease of the rebuild was lost to another process")]
-    Lost,
+    LeaseLost,
     /// Records that readers see now could not be rebuilt; the old indices go on answering.
     #[error("{} records that readers find could not be rebuilt, so the old index goes on answering", .0.counts.missed)]
-    Failed(Box<RebuildReport>),
+    RecordsFailed(Box<RebuildReport>),
     /// It was begun by other definitions than this process has.
     #[error("the rebuild of {} was begun by other definitions than these", types(.0))]
-    OtherDefinitions(Box<Plan>),
+    DefinitionsChanged(Box<RebuildPlan>),
     /// A store failed.
     #[error("the rebuild stopped; it can be gone on with")]
     Port(#[from] PortError),
@@ -106,7 +106,7 @@ pub enum RebuildError {
 
 /// What is to be rebuilt, and how strictly.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Wish<'a> {
+pub struct RebuildRequest<'a> {
     /// One entity type; without a name all of them.
     pub name: Option<&'a str>,
     /// Whether the aliases move although readers then miss records that could not be rebuilt.
@@ -117,15 +117,15 @@ pub struct Wish<'a> {
 #[derive(Debug)]
 pub enum RebuildOutcome {
     /// There is none to go on with.
-    Nothing,
+    NoneStarted,
     /// The time was over; another run goes on.
-    NotDone(Box<Plan>),
+    Interrupted(Box<RebuildPlan>),
     /// It is done.
-    Done(RebuildReport),
+    Finished(RebuildReport),
 }
 
 /// Is told how far a rebuild is.
-pub type OnProgress<'a> = dyn Fn(&Plan) + Send + Sync + 'a;
+pub type OnProgress<'a> = dyn Fn(&RebuildPlan) + Send + Sync + 'a;
 
 /// The rebuilder.
 #[derive(Clone)]
@@ -148,18 +148,21 @@ impl Rebuilder {
         on_progress: &OnProgress<'_>,
     ) -> Result<RebuildOutcome, RebuildError> {
         if self.ports.state.checkpoint(WORK).await?.is_none() {
-            return Ok(RebuildOutcome::Nothing);
+            return Ok(RebuildOutcome::NoneStarted);
         }
-        let lease = self.take_lease().await?.ok_or(RebuildError::Held)?;
+        let lease = self.take_lease().await?.ok_or(RebuildError::AlreadyRunning)?;
         let plan = match self.found(lease.checkpoint.as_deref()) {
             Ok(Some(plan)) => Arc::new(Mutex::new(plan)),
             nothing => {
                 self.ports.state.release_lease(WORK, lease.token).await?;
-                return nothing.map(|_| RebuildOutcome::Nothing);
+                return nothing.map(|_| RebuildOutcome::NoneStarted);
             }
         };
         let outcome = self.work(lease.token, &plan, until, on_progress).await;
-        if !matches!(outcome, Ok(RebuildOutcome::Done(_)) | Err(RebuildError::Failed(_) | RebuildError::Lost)) {
+        if !matches!(
+            outcome,
+            Ok(RebuildOutcome::Finished(_)) | Err(RebuildError::RecordsFailed(_) | RebuildError::LeaseLost)
+        ) {
             // Free for the next run at once; where this fails too, it is once the lease has run out.
             let plan = plan.lock().await.clone();
             if self.keep(lease.token, &plan).await.is_ok() {
@@ -171,39 +174,40 @@ impl Rebuilder {
 
     /// The plan that was begun, if it is by these definitions: others would fill the index with other entities
     /// than it says.
-    fn found(&self, checkpoint: Option<&str>) -> Result<Option<Plan>, RebuildError> {
+    fn found(&self, checkpoint: Option<&str>) -> Result<Option<RebuildPlan>, RebuildError> {
         let Some(text) = checkpoint else { return Ok(None) };
-        let plan = Plan::of_text(text)?;
-        let is_by_these = |target: &Target| target.digest == IndexAdmin::digest(&target.schema(&self.ports.catalog));
+        let plan = RebuildPlan::of_text(text)?;
+        let is_by_these =
+            |target: &RebuildTarget| target.digest == IndexAdmin::digest(&target.schema(&self.ports.catalog));
         if !plan.targets.iter().all(is_by_these) {
-            return Err(RebuildError::OtherDefinitions(Box::new(plan)));
+            return Err(RebuildError::DefinitionsChanged(Box::new(plan)));
         }
         Ok(Some(plan))
     }
 
     /// How far the rebuild is that was begun; an error where this process could not go on with it.
-    pub async fn standing(&self) -> Result<Option<Plan>, RebuildError> {
+    pub async fn unfinished(&self) -> Result<Option<RebuildPlan>, RebuildError> {
         self.found(self.ports.state.checkpoint(WORK).await?.as_deref())
     }
 
     async fn work(
         &self,
         token: Uuid,
-        plan: &Arc<Mutex<Plan>>,
+        plan: &Arc<Mutex<RebuildPlan>>,
         until: impl Future<Output = ()> + Send,
         on_progress: &OnProgress<'_>,
     ) -> Result<RebuildOutcome, RebuildError> {
         let mut walks = self.walks(plan).await;
         let mut until = std::pin::pin!(until);
         // By the clock, however many segments end meanwhile: the lease stands for some of these only.
-        let mut ticks = tokio::time::interval(self.settings.checkpoint_every);
+        let mut ticks = tokio::time::interval(self.settings.checkpoint_interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
                 () = &mut until => {
                     walks.shutdown().await;
-                    return Ok(RebuildOutcome::NotDone(Box::new(plan.lock().await.clone())));
+                    return Ok(RebuildOutcome::Interrupted(Box::new(plan.lock().await.clone())));
                 }
                 _ = ticks.tick() => {
                     let plan = plan.lock().await.clone();
@@ -222,11 +226,11 @@ impl Rebuilder {
     }
 
     /// The segments that are not done, each in a task of its own, so many at once.
-    async fn walks(&self, shared: &Arc<Mutex<Plan>>) -> JoinSet<Result<(), PortError>> {
+    async fn walks(&self, shared: &Arc<Mutex<RebuildPlan>>) -> JoinSet<Result<(), PortError>> {
         let plan = Arc::new(shared.lock().await.clone());
         let wait = plan.scan_from.millis() - self.ports.clock.now().millis();
         let scan_from = Instant::now() + Duration::from_millis(u64::try_from(wait).unwrap_or(0));
-        let slots = Arc::new(tokio::sync::Semaphore::new(self.settings.at_once));
+        let slots = Arc::new(tokio::sync::Semaphore::new(self.settings.concurrency));
         let mut walks = JoinSet::new();
         let open = (0_u32..).zip(&plan.segments).filter(|(_, segment)| !segment.is_done);
         for (number, _) in open {
@@ -244,7 +248,7 @@ impl Rebuilder {
                     catalog: &this.ports.catalog,
                     adapters: &this.ports.adapters,
                     plan: &plan,
-                    held_bytes: this.settings.held_bytes,
+                    max_pending_bytes: this.settings.max_pending_bytes,
                     shared: &shared,
                 };
                 walk.run().await
@@ -258,23 +262,23 @@ impl Rebuilder {
         self.ports.state.take_lease(WORK, self.ports.ids.fresh(), now, self.lease_until()).await
     }
 
-    async fn keep(&self, token: Uuid, plan: &Plan) -> Result<(), RebuildError> {
+    async fn keep(&self, token: Uuid, plan: &RebuildPlan) -> Result<(), RebuildError> {
         self.hold(token, Some(&plan.to_text()?)).await
     }
 
     /// Holds the lease for a while longer, with a new checkpoint where there is one.
     async fn hold(&self, token: Uuid, checkpoint: Option<&str>) -> Result<(), RebuildError> {
         let is_ours = self.ports.state.keep_lease(WORK, token, self.lease_until(), checkpoint).await?;
-        if is_ours { Ok(()) } else { Err(RebuildError::Lost) }
+        if is_ours { Ok(()) } else { Err(RebuildError::LeaseLost) }
     }
 
     fn lease_until(&self) -> annals_domain::timestamp::Timestamp {
-        let stands_for = i64::try_from(6 * self.settings.checkpoint_every.as_millis()).unwrap_or(i64::MAX);
+        let stands_for = i64::try_from(6 * self.settings.checkpoint_interval.as_millis()).unwrap_or(i64::MAX);
         self.ports.clock.now().plus_millis(stands_for)
     }
 }
 
-fn types(plan: &Plan) -> String {
+fn types(plan: &RebuildPlan) -> String {
     plan.targets.iter().map(|target| target.aggregate_type.as_str()).collect::<Vec<_>>().join(", ")
 }
 
