@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use annals_application::commands::{CommandError, QuarantineError};
 use annals_application::log_chain;
 use annals_application::ports::{PortError, PortErrorKind};
-use annals_application::projection::PipelineError;
+use annals_application::projection::CatchUpError;
 use annals_application::queries::QueryError;
 use annals_sqlite::process::ProcessError;
 
@@ -96,7 +96,7 @@ impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
         let failure = Self::because(&error);
         match error {
-            QueryError::UnknownType(_) | QueryError::Rejected(_) => failure.is(Exit::WrongUse),
+            QueryError::UnknownType(_) | QueryError::InvalidParameters(_) => failure.is(Exit::WrongUse),
             QueryError::AwaitingBase { aggregate_type, id } => {
                 failure.hint(format!("`annals history {aggregate_type} {id}` shows what is known of it"))
             }
@@ -124,8 +124,8 @@ impl From<CommandError> for Failure {
     }
 }
 
-impl From<PipelineError> for Failure {
-    fn from(error: PipelineError) -> Self {
+impl From<CatchUpError> for Failure {
+    fn from(error: CatchUpError) -> Self {
         Self::because(&error).hint("what is stored is not lost: the next start goes on from there")
     }
 }

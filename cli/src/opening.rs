@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use annals_application::commands::CommandHandler;
-use annals_application::projection::{LocalPipeline, PipelineError};
+use annals_application::projection::{CatchUpError, FeedProjector};
 use annals_application::queries::EntityQueries;
 use annals_domain::provider_adapter::ProviderAdapters;
 use annals_sqlite::process::{LocalProcess, Projecting, PublishTo, Tuning};
@@ -23,7 +23,7 @@ pub(crate) struct Opened {
     /// Whose events are taken.
     pub(crate) adapters: ProviderAdapters,
     /// What projects what was stored; on AWS the projection function does.
-    pipeline: Option<Arc<LocalPipeline>>,
+    feed_projector: Option<Arc<FeedProjector>>,
 }
 
 impl Opened {
@@ -32,19 +32,19 @@ impl Opened {
         Self {
             handler: Arc::clone(&process.handler),
             adapters: process.adapters.clone(),
-            pipeline: Some(Arc::clone(&process.pipeline)),
+            feed_projector: Some(Arc::clone(&process.feed_projector)),
         }
     }
 
     fn on_aws(aws: &Aws) -> Self {
         let installation = &aws.installation;
-        Self { handler: installation.handler(), adapters: installation.adapters.clone(), pipeline: None }
+        Self { handler: installation.handler(), adapters: installation.adapters.clone(), feed_projector: None }
     }
 
     /// Projects what was stored and is not projected yet, where that is this process's to do.
-    pub(crate) async fn catch_up(&self) -> Result<(), PipelineError> {
-        match &self.pipeline {
-            Some(pipeline) => pipeline.catch_up().await.map(drop),
+    pub(crate) async fn catch_up(&self) -> Result<(), CatchUpError> {
+        match &self.feed_projector {
+            Some(feed_projector) => feed_projector.catch_up().await.map(drop),
             None => Ok(()),
         }
     }
@@ -89,8 +89,8 @@ pub(crate) async fn local_to_write(
 ) -> Result<LocalProcess, Failure> {
     let tuning = Tuning { projecting, ..Tuning::default() };
     let process = LocalProcess::open_tuned(&shared.settings(publish.to(&shared.db)), tuning).await?;
-    process.pipeline.catch_up().await?;
-    process.pipeline.redrive_parked().await?;
+    process.feed_projector.catch_up().await?;
+    process.feed_projector.redrive_parked().await?;
     Ok(process)
 }
 

@@ -2,6 +2,7 @@
 
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::ports::{PortError, QuarantineEntry};
+use annals_application::queries::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 use annals_sqlite::process::Projecting;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,10 +20,6 @@ const SHOWN_ID: usize = 16;
 const LEAST_ID: usize = 4;
 /// How long a whole id is.
 const WHOLE_ID: usize = 64;
-/// How many entries are read at once in search of an id, and the largest page.
-const LARGEST_PAGE: u64 = 200;
-/// The page's size where none is asked for.
-const PAGE_SIZE: u64 = 20;
 /// How much of a body is shown with its entry; `--body` gives it whole.
 const SHOWN_BODY: usize = 4 * 1024;
 const SHOWN_BODY_JSON: usize = 1024 * 1024;
@@ -39,9 +36,9 @@ pub(crate) async fn run(shared: &Shared, command: &Quarantine) -> Result<Exit, F
 
 async fn list(shared: &Shared, state: WhichState, page: &Page, json: bool) -> Result<Exit, Failure> {
     let opened = open_to_read(shared).await?;
-    let (number, size) = (page.page.unwrap_or(1), page.page_size.unwrap_or(PAGE_SIZE));
-    if number == 0 || !(1..=LARGEST_PAGE).contains(&size) {
-        return Err(Failure::wrong_use(format!("pages are from 1, and have 1 to {LARGEST_PAGE} entries")));
+    let (number, size) = (page.page.unwrap_or(1), page.page_size.unwrap_or(DEFAULT_PAGE_SIZE));
+    if number == 0 || !(1..=MAX_PAGE_SIZE).contains(&size) {
+        return Err(Failure::wrong_use(format!("pages are from 1, and have 1 to {MAX_PAGE_SIZE} entries")));
     }
     let offset = (number - 1).saturating_mul(size);
     let (entries, count) = opened.handler.quarantine().list(state.state(), offset, size).await?;
@@ -179,7 +176,7 @@ async fn find(opened: &Opened, id: &str) -> Result<QuarantineEntry, Failure> {
 async fn all_of(opened: &Opened, beginning: &str) -> Result<Vec<QuarantineEntry>, PortError> {
     let (mut found, mut offset) = (Vec::new(), 0);
     loop {
-        let (entries, count) = opened.handler.quarantine().list(None, offset, LARGEST_PAGE).await?;
+        let (entries, count) = opened.handler.quarantine().list(None, offset, MAX_PAGE_SIZE).await?;
         offset += entries.len() as u64;
         let is_last = entries.is_empty() || offset >= count;
         found.extend(entries.into_iter().filter(|entry| entry.id.starts_with(beginning)));

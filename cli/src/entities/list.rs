@@ -1,6 +1,6 @@
 //! `list`: a page of entities.
 
-use annals_application::queries::{Found, ListRequest};
+use annals_application::queries::{EntityPage, ListRequest};
 use annals_domain::definition::EntitySchema;
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ pub(crate) async fn list(shared: &Shared, list: &List) -> Result<Exit, Failure> 
     Ok(Exit::Well)
 }
 
-fn footer(found: &Found) -> String {
+fn footer(found: &EntityPage) -> String {
     format!("page {}, {} of {}", found.page, found.documents.len(), found.count)
 }
 

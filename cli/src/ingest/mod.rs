@@ -42,7 +42,7 @@ pub(crate) async fn run(shared: &Shared, ingest: &Ingest) -> Result<Exit, Failur
         return Err(Failure::wrong_use("--json and --publish - both want stdout").hint("publish to a file"));
     }
     let sources = Sources::of(&ingest.paths)?;
-    let opened = open_to_write(shared, &ingest.publish, Projecting::OneBehind).await?;
+    let opened = open_to_write(shared, &ingest.publish, Projecting::InBackground).await?;
     let providers = ProviderChoice::new(ingest.provider, &opened.adapters)?;
     let interrupt = Interrupt::watch()?;
     let mode = if ingest.json { Mode::Json } else { Mode::Table };

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use annals_application::log_chain;
-use annals_application::projection::LocalPipeline;
+use annals_application::projection::FeedProjector;
 use annals_http::{Login, QueryApi, local_router};
 use annals_sqlite::process::{LocalProcess, Projecting};
 use axum::Router;
@@ -56,7 +56,7 @@ pub(crate) async fn run(shared: &Shared, serve: &Serve) -> Result<Exit, Failure>
     let address = listener.local_addr().map_err(|error| Failure::new(format!("no address: {error}")))?;
     welcome::write(&mut out, address, needs_token, &process).await;
     out.flush();
-    let catching_up = tokio::spawn(catch_up(Arc::clone(&process.pipeline)));
+    let catching_up = tokio::spawn(catch_up(Arc::clone(&process.feed_projector)));
     let served = serve_until_asked(listener, router(&process, login), interrupt).await;
     catching_up.abort();
     // Once it is gone the database can be closed, and its log goes into its one file.
@@ -90,12 +90,12 @@ async fn serve_until_asked(listener: TcpListener, router: Router, interrupt: Int
 }
 
 /// Projects what other processes append to the same database.
-async fn catch_up(pipeline: Arc<LocalPipeline>) {
+async fn catch_up(feed_projector: Arc<FeedProjector>) {
     let mut ticks = tokio::time::interval(CATCH_UP_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = pipeline.catch_up().await {
+        if let Err(error) = feed_projector.catch_up().await {
             tracing::error!(error = %log_chain(&error), "projection is behind");
         }
     }

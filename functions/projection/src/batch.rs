@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use annals_application::log_chain;
 use annals_application::ports::{Clock, PortError};
-use annals_application::projection::{Parking, Projector};
+use annals_application::projection::{ParkRequest, Projector};
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
 use annals_domain::timestamp::Timestamp;
@@ -106,7 +106,7 @@ impl StreamProjection {
     ) {
         Count::Parked.add(1);
         // What cannot be read has no correlation id.
-        let parking = Parking { key: key.clone(), versions: (version, version), reason, correlation_id: None };
+        let parking = ParkRequest { key: key.clone(), versions: (version, version), reason, correlation_id: None };
         if let Err(error) = self.projector.park(parking).await {
             tracing::error!(aggregate = %key, version = version.get(), error = %log_chain(&error), "not parked");
             answer.again(sequence);
@@ -134,7 +134,10 @@ impl StreamProjection {
             let reason = format!("not projected for hours: {error}");
             let correlation = correlation_id.map(str::to_owned);
             let versions = (lowest, highest);
-            match self.projector.park(Parking { key: key.clone(), versions, reason, correlation_id: correlation }).await
+            match self
+                .projector
+                .park(ParkRequest { key: key.clone(), versions, reason, correlation_id: correlation })
+                .await
             {
                 Ok(()) => {
                     Count::Parked.add(1);

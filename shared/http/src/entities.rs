@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use annals_application::queries::{EntityQueries, PAGES_REACH};
+use annals_application::queries::{EntityQueries, MAX_PAGE_OFFSET};
 use annals_domain::position::Version;
 use axum::Router;
 use axum::extract::{RawQuery, Request, State};
@@ -58,7 +58,7 @@ async fn list(
     let parameters = Parameters::read(query.as_deref())?;
     let found = api.queries.list(&entity_type, &list_request(&parameters)?).await;
     let found = found.map_err(|error| Problem::from(error).with_hint(own_parameters(&parameters, &PAGING)))?;
-    let place = Place::among(found.count, PAGES_REACH, found.page, found.page_size);
+    let place = Place::among(found.count, MAX_PAGE_OFFSET, found.page, found.page_size);
     let documents = found.documents.iter().map(|document| &*document.json).collect();
     json(&Page::new(documents, Some(found.count), place, &uri, &parameters))
 }

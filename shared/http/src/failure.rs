@@ -46,7 +46,7 @@ impl From<QueryError> for Problem {
             QueryError::UnknownType(_) => Self::new(Kind::UnknownType, error.to_string()),
             QueryError::NotFound { .. } => Self::new(Kind::NotFound, error.to_string()),
             QueryError::AwaitingBase { .. } => Self::new(Kind::AwaitingBase, error.to_string()),
-            QueryError::Rejected(rejected) => {
+            QueryError::InvalidParameters(rejected) => {
                 Self::invalid(rejected.iter().map(|no| ValidationIssue::new(&*no.field, &*no.message)).collect())
             }
             QueryError::Unreadable(_) => Self::internal(&error),

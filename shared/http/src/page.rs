@@ -8,10 +8,6 @@ use serde::Serialize;
 
 use crate::parameters::Parameters;
 
-/// The size of a page where none is asked for, and the largest.
-pub(crate) const PAGE_SIZE: u64 = 20;
-pub(crate) const LARGEST_PAGE: u64 = 200;
-
 /// A page as it is answered.
 #[derive(Debug, Serialize)]
 pub(crate) struct Page<T> {

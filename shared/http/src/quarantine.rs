@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use annals_application::commands::CommandHandler;
 use annals_application::ports::{QuarantineEntry, QuarantineState};
+use annals_application::queries::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 use annals_domain::identity::Provider;
 use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
@@ -23,7 +24,7 @@ use crate::QueryApi;
 use crate::answer::{Results, json};
 use crate::events::to_its_end;
 use crate::login::Admin;
-use crate::page::{LARGEST_PAGE, PAGE_SIZE, Page, Place};
+use crate::page::{Page, Place};
 use crate::parameters::{Parameters, Reading, no_parameters};
 use crate::problem::Problem;
 use crate::segment::Segment;
@@ -115,12 +116,12 @@ fn request(parameters: &Parameters) -> Result<Request, Problem> {
     let mut reading = Reading::new(parameters);
     let state = |name: &str| STATES.iter().find(|(known, _)| *known == name).map(|(_, state)| *state);
     let page = reading.number("page").unwrap_or(1);
-    let page_size = reading.number("page_size").unwrap_or(PAGE_SIZE);
+    let page_size = reading.number("page_size").unwrap_or(DEFAULT_PAGE_SIZE);
     if page == 0 {
         reading.refuse("page", "0 does not fit; 1 and above would");
     }
-    if !(1..=LARGEST_PAGE).contains(&page_size) {
-        reading.refuse("page_size", format!("{page_size} does not fit; 1 to {LARGEST_PAGE} would"));
+    if !(1..=MAX_PAGE_SIZE).contains(&page_size) {
+        reading.refuse("page_size", format!("{page_size} does not fit; 1 to {MAX_PAGE_SIZE} would"));
     }
     let state = reading.parsed("state", "open, redriven or dismissed", state);
     reading.only(&["page", "page_size", "state"]);

@@ -10,7 +10,8 @@ use annals_application::ports::{
     NormalizedEntityEvent, PortError, PortErrorKind, ReadDocument, ReadModel, ReadOptions, StateStore, StoredEvent,
 };
 use annals_application::projection::{
-    BroadcastProjection, Pattern, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings, ReadModelProjection,
+    BroadcastProjection, EventPattern, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
+    ReadModelProjection,
 };
 use annals_application::system::{RandomIds, SystemClock};
 use annals_domain::definition::EntitySchema;
@@ -169,8 +170,8 @@ impl Bench {
     pub(crate) fn projector(&self, cached_bytes: usize) -> Projector {
         let read_model = Arc::clone(&self.read_model) as Arc<dyn ReadModel>;
         let registry = ProjectionRegistry::default()
-            .register(Pattern::ALL, Arc::new(ReadModelProjection::new(read_model)))
-            .register(Pattern::ALL, Arc::new(BroadcastProjection::new(Arc::clone(&self.announced) as _)));
+            .register(EventPattern::ALL, Arc::new(ReadModelProjection::new(read_model)))
+            .register(EventPattern::ALL, Arc::new(BroadcastProjection::new(Arc::clone(&self.announced) as _)));
         self.projector_of(registry, cached_bytes)
     }
 

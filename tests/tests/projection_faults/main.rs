@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use annals_application::ports::{CommitPosition, EventFeed};
-use annals_application::projection::LocalPipeline;
+use annals_application::projection::FeedProjector;
 use annals_tests::crm::Account;
 use annals_tests::random::Random;
 
@@ -88,18 +88,18 @@ async fn what_cannot_be_asked_for_is_announced_once_it_was_and_holds_up_no_other
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_leaves_the_checkpoint_and_the_next_run_makes_it_good() {
     let bench = bench(4, 3).await;
-    let pipeline = LocalPipeline::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(1 << 20));
+    let feed_projector = FeedProjector::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(1 << 20));
     bench.read_model.is_down.store(true, Ordering::SeqCst);
-    let error = pipeline.catch_up().await.expect_err("an outage");
+    let error = feed_projector.catch_up().await.expect_err("an outage");
     assert!(annals_application::log_chain(&error).contains("scripted"), "{error}");
     assert_eq!(bench.feed.checkpoint().await.unwrap(), CommitPosition::default());
-    assert_eq!(pipeline.lag().await.unwrap(), 12);
+    assert_eq!(feed_projector.lag().await.unwrap(), 12);
 
     bench.read_model.is_down.store(false, Ordering::SeqCst);
-    assert_eq!(pipeline.catch_up().await.unwrap(), 12);
-    assert_eq!(pipeline.lag().await.unwrap(), 0);
+    assert_eq!(feed_projector.catch_up().await.unwrap(), 12);
+    assert_eq!(feed_projector.lag().await.unwrap(), 0);
     bench.assert_all_projected().await;
-    assert_eq!(pipeline.catch_up().await.unwrap(), 0);
+    assert_eq!(feed_projector.catch_up().await.unwrap(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

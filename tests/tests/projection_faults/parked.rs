@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use annals_application::ports::{EventFeed, ParkedProjection, PortErrorKind};
-use annals_application::projection::{LocalPipeline, RedriveReport};
+use annals_application::projection::{FeedProjector, RedriveReport};
 use annals_domain::identity::AggregateId;
 use annals_domain::position::Version;
 use tokio::time::Instant;
@@ -38,13 +38,13 @@ async fn one_poison_record_is_parked_and_the_others_are_projected() {
 async fn what_is_parked_is_made_good_by_the_pipeline_once_its_cause_is_gone() {
     let bench = bench(3, 3).await;
     bench.read_model.refused.lock().unwrap().insert(bench.ids[1]);
-    let pipeline = LocalPipeline::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(1 << 20));
-    assert_eq!(pipeline.catch_up().await.unwrap(), 9);
-    assert_eq!(pipeline.redrive_parked().await.unwrap(), 1, "its cause is still there");
+    let feed_projector = FeedProjector::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(1 << 20));
+    assert_eq!(feed_projector.catch_up().await.unwrap(), 9);
+    assert_eq!(feed_projector.redrive_parked().await.unwrap(), 1, "its cause is still there");
     assert_eq!(bench.state.parked(10).await.unwrap().len(), 1);
 
     bench.read_model.refused.lock().unwrap().clear();
-    assert_eq!(pipeline.redrive_parked().await.unwrap(), 0);
+    assert_eq!(feed_projector.redrive_parked().await.unwrap(), 0);
     assert!(bench.state.parked(10).await.unwrap().is_empty());
     bench.assert_all_projected().await;
 }

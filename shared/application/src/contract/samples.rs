@@ -15,7 +15,6 @@ use annals_domain::position::{EventId, Position, Rank, Version};
 use annals_domain::provider_adapter::{
     Image, IncomingChange, Intake, ProviderAdapter, ProviderAdapters, UnreadableEvent,
 };
-use annals_domain::search_text::search_text;
 use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
 use serde_json::Value;
@@ -247,7 +246,7 @@ pub fn document(object: &str, id: &str, fields: Vec<(&str, FieldValue)>) -> Docu
         warnings: Vec::new(),
         unknown: Vec::new(),
     };
-    Document { search_text: search_text(&entity, &schema), schema, entity: Arc::new(entity) }
+    Document::of(Arc::new(entity), schema)
 }
 
 /// A text value.

@@ -9,6 +9,7 @@ use annals_domain::definition::EntitySchema;
 use annals_domain::entity::Entity;
 use annals_domain::identity::AggregateId;
 use annals_domain::position::Version;
+use annals_domain::search_text::search_text;
 use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
 use serde_json::value::RawValue;
@@ -24,6 +25,13 @@ pub struct Document {
     pub entity: Arc<Entity>,
     /// The folded text that searches look into.
     pub search_text: String,
+}
+
+impl Document {
+    /// The document of an entity of that schema.
+    pub fn of(entity: Arc<Entity>, schema: EntitySchema) -> Self {
+        Self { search_text: search_text(&entity, &schema), schema, entity }
+    }
 }
 
 /// What became of a document.

@@ -15,14 +15,14 @@ use annals_domain::mapping;
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::ProviderAdapter;
 
-use super::load::{Loaded, PAGE, StateLoader, of_one_stream};
-use super::{Progress, ProjectionFailure, ReadEvent, shown};
+use super::load::{LoadedState, PAGE, StateLoader, of_one_stream};
+use super::{EventWithChange, ProjectionFailure, StateTransition, shown};
 use crate::commands::{RecentChanges, lock};
 use crate::ports::ReadOptions;
 
 /// A record's state as the last batch left it.
 #[derive(Debug)]
-pub(super) struct Cached {
+pub(super) struct CachedState {
     pub(super) aggregate: Aggregate,
     pub(super) entity: Option<Arc<Entity>>,
 }
@@ -40,8 +40,8 @@ impl BringUp<'_> {
         &self,
         key: &EntityKey,
         batch: BTreeMap<Version, Arc<DomainEvent>>,
-        cached: Option<Cached>,
-    ) -> Result<Progress, ProjectionFailure> {
+        cached: Option<CachedState>,
+    ) -> Result<StateTransition, ProjectionFailure> {
         let (Some(lowest), Some(highest)) = (batch.keys().next().copied(), batch.keys().last().copied()) else {
             return Err(ProjectionFailure::Poison("no event to project".to_owned()));
         };
@@ -52,14 +52,14 @@ impl BringUp<'_> {
         let (below, folded) = self.state_below(key, lowest, &first, cached, adapter).await?;
         let events = self.complete(key, lowest, highest, batch).await?;
         let schema = self.catalog.schema(first.metadata.provider, &first.entity_name);
-        let Cached { mut aggregate, entity: before } = below;
+        let CachedState { mut aggregate, entity: before } = below;
         let standing = aggregate.standing();
         for read in &events {
             aggregate.apply(read.event.version, &read.change);
         }
         let changes = events.iter().map(|read| &*read.change);
         let entity = Arc::new(mapping::map_again(before.as_deref(), changes, &aggregate, &schema, adapter));
-        Ok(Progress { schema, before, standing, after: aggregate, entity, events, folded })
+        Ok(StateTransition { schema, before, standing, after: aggregate, entity, events, folded })
     }
 
     fn adapter(&self, event: &DomainEvent) -> Result<&dyn ProviderAdapter, ProjectionFailure> {
@@ -74,21 +74,21 @@ impl BringUp<'_> {
         key: &EntityKey,
         lowest: Version,
         first: &DomainEvent,
-        cached: Option<Cached>,
+        cached: Option<CachedState>,
         adapter: &dyn ProviderAdapter,
-    ) -> Result<(Cached, u64), ProjectionFailure> {
+    ) -> Result<(CachedState, u64), ProjectionFailure> {
         let below = lowest.previous();
         if let Some(cached) = cached.filter(|cached| cached.aggregate.version() == below) {
             return Ok((cached, 0));
         }
         let fresh = || Aggregate::new(key.clone(), first.metadata.provider, first.metadata.external_id.clone());
         if lowest == Version::FIRST {
-            return Ok((Cached { aggregate: fresh(), entity: None }, 0));
+            return Ok((CachedState { aggregate: fresh(), entity: None }, 0));
         }
-        let Loaded { aggregate, folded } = self.loader.loaded(key, below, fresh()).await?;
+        let LoadedState { aggregate, folded } = self.loader.loaded(key, below, fresh()).await?;
         let schema = self.catalog.schema(first.metadata.provider, &first.entity_name);
         let entity = shown(&aggregate, &schema, adapter).map(Arc::new);
-        Ok((Cached { aggregate, entity }, folded))
+        Ok((CachedState { aggregate, entity }, folded))
     }
 
     /// The events from `lowest` to `highest`, those that the batch leaves out read from the store.
@@ -98,7 +98,7 @@ impl BringUp<'_> {
         lowest: Version,
         highest: Version,
         mut batch: BTreeMap<Version, Arc<DomainEvent>>,
-    ) -> Result<Vec<ReadEvent>, ProjectionFailure> {
+    ) -> Result<Vec<EventWithChange>, ProjectionFailure> {
         let mut next = lowest;
         while next <= highest && (batch.len() as u64) <= highest.get() - lowest.get() {
             let options = ReadOptions { to_version: Some(highest), ..ReadOptions::from(next, PAGE) };
@@ -109,7 +109,7 @@ impl BringUp<'_> {
             next = last.event.version.next();
             batch.extend(page.into_iter().map(|stored| (stored.event.version, stored.event)));
         }
-        let read = |event: Arc<DomainEvent>| Ok(ReadEvent { change: self.read_event(&event)?, event });
+        let read = |event: Arc<DomainEvent>| Ok(EventWithChange { change: self.read_event(&event)?, event });
         batch.into_values().map(read).collect()
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use annals_domain::services::broadcast::{BroadcastDecision, decide};
 use async_trait::async_trait;
 
-use super::{Progress, Projection, ProjectionFailure, Work};
+use super::{Projection, ProjectionFailure, ProjectionInput, StateTransition};
 use crate::ports::{EventPublisher, JobOutcome, NormalizedEntityEvent};
 
 /// Announces changes.
@@ -23,8 +23,8 @@ impl BroadcastProjection {
     }
 }
 
-fn announcement(work: &Work<'_>) -> Option<NormalizedEntityEvent> {
-    let Progress { schema, before, entity, events, .. } = work.progress;
+fn announcement(input: &ProjectionInput<'_>) -> Option<NormalizedEntityEvent> {
+    let StateTransition { schema, before, entity, events, .. } = input.progress;
     let newest = &events.last()?.event;
     Some(NormalizedEntityEvent {
         event_id: newest.event_id(),
@@ -33,8 +33,8 @@ fn announcement(work: &Work<'_>) -> Option<NormalizedEntityEvent> {
         schema: schema.clone(),
         before: before.clone(),
         entity: Arc::clone(entity),
-        from_version: work.job.from_version,
-        version: work.job.to_version,
+        from_version: input.job.from_version,
+        version: input.job.to_version,
         validation_info: events.iter().flat_map(|read| read.event.warnings.iter().cloned()).collect(),
         correlation_id: newest.metadata.correlation_id.clone(),
     })
@@ -46,18 +46,18 @@ impl Projection for BroadcastProjection {
         "broadcast"
     }
 
-    async fn run(&self, works: &[Work<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
-        let mut outcomes = Vec::with_capacity(works.len());
+    async fn run(&self, inputs: &[ProjectionInput<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
+        let mut outcomes = Vec::with_capacity(inputs.len());
         let mut announcements = Vec::new();
-        for work in works {
-            let progress = work.progress;
+        for input in inputs {
+            let progress = input.progress;
             if !progress.after.has_base() {
                 outcomes.push(Ok(JobOutcome::AwaitsBase));
                 continue;
             }
             let decision = decide(&progress.schema, progress.before.as_deref(), &progress.entity);
             if decision == BroadcastDecision::Announced
-                && let Some(announcement) = announcement(work)
+                && let Some(announcement) = announcement(input)
             {
                 announcements.push((outcomes.len(), announcement));
             }

@@ -6,10 +6,10 @@
 use annals_domain::identity::EntityKey;
 use lru::LruCache;
 
-use super::bring_up::Cached;
+use super::bring_up::CachedState;
 
 pub(super) struct StateCache {
-    states: LruCache<EntityKey, (Cached, usize)>,
+    states: LruCache<EntityKey, (CachedState, usize)>,
     bytes: usize,
     most: usize,
 }
@@ -20,20 +20,20 @@ impl StateCache {
         Self { states: LruCache::unbounded(), bytes: 0, most }
     }
 
-    pub(super) fn take(&mut self, key: &EntityKey) -> Option<Cached> {
+    pub(super) fn take(&mut self, key: &EntityKey) -> Option<CachedState> {
         let (cached, bytes) = self.states.pop(key)?;
         self.bytes -= bytes;
         Some(cached)
     }
 
-    pub(super) fn put(&mut self, cached: Cached) {
+    pub(super) fn put(&mut self, cached: CachedState) {
         // The entity says in another form what the state does.
         let forms = if cached.entity.is_some() { 2 } else { 1 };
         let bytes = forms * cached.aggregate.weight();
         self.put_of(bytes, cached);
     }
 
-    fn put_of(&mut self, bytes: usize, cached: Cached) {
+    fn put_of(&mut self, bytes: usize, cached: CachedState) {
         let key = cached.aggregate.key().clone();
         self.take(&key);
         self.bytes += bytes;
@@ -59,9 +59,9 @@ mod tests {
         EntityKey { entity_name, aggregate_id }
     }
 
-    fn state(record: usize) -> Cached {
+    fn state(record: usize) -> CachedState {
         let aggregate = Aggregate::new(key(record), Provider::Salesforce, ExternalId::new(record.to_string()));
-        Cached { aggregate, entity: None }
+        CachedState { aggregate, entity: None }
     }
 
     #[track_caller]

@@ -18,7 +18,7 @@ use crate::ports::{EventStore, PortError, PortErrorKind, ReadOptions, StateStore
 pub(super) const PAGE: usize = 500;
 
 /// A state, and what it took.
-pub(super) struct Loaded {
+pub(super) struct LoadedState {
     pub(super) aggregate: Aggregate,
     /// How many events were folded in: more than lie between two snapshots where one is missing.
     pub(super) folded: u64,
@@ -54,7 +54,7 @@ impl StateLoader<'_> {
         key: &EntityKey,
         version: Version,
         fresh: Aggregate,
-    ) -> Result<Loaded, ProjectionFailure> {
+    ) -> Result<LoadedState, ProjectionFailure> {
         let earliest = self.earliest_snapshot(version);
         let tail = self.read(key, earliest.next(), version);
         let (snapshot, tail) = futures::try_join!(async { Ok(self.state.snapshot(key, version).await?) }, tail)?;
@@ -64,7 +64,7 @@ impl StateLoader<'_> {
         self.fold(&mut aggregate, &tail)?;
         self.catch_up(&mut aggregate, key, version).await?;
         let folded = aggregate.version().get().saturating_sub(start);
-        Ok(Loaded { aggregate, folded })
+        Ok(LoadedState { aggregate, folded })
     }
 
     /// Folds in what the state lacks up to a version, page by page.

@@ -7,8 +7,8 @@
 mod bring_up;
 mod broadcast;
 mod cache;
+mod feed_projector;
 mod load;
-mod local;
 mod parked;
 mod projector;
 mod read_model;
@@ -30,19 +30,19 @@ use annals_domain::services::refetch::Judged;
 use async_trait::async_trait;
 
 pub use self::broadcast::BroadcastProjection;
+pub use self::feed_projector::{BackgroundProjector, CatchUpError, FeedProjector};
 pub use self::load::StateLoader;
-pub use self::local::{LocalPipeline, OneBehind, PipelineError};
-pub use self::parked::{Parking, RedriveReport};
+pub use self::parked::{ParkRequest, RedriveReport};
 pub use self::projector::{BatchReport, Projector, ProjectorPorts, ProjectorSettings, SNAPSHOT_INTERVAL};
 pub use self::read_model::{ReadModelProjection, document_of};
-pub use self::rebuild::{RebuildReport, StreamRebuilder, shown_document};
-pub use self::refetch::{HYDRATION_DELAY_MS, RefetchProjection};
-pub use self::registry::{InvalidPattern, Pattern, ProjectionRegistry};
+pub use self::rebuild::{StreamRebuildReport, StreamRebuilder, shown_document};
+pub use self::refetch::{REFETCH_DELAY_MS, RefetchProjection};
+pub use self::registry::{EventPattern, InvalidEventPattern, ProjectionRegistry};
 use crate::ports::{JobOutcome, PortError, ProjectionJob};
 
 /// One event of a batch, with what it says.
 #[derive(Debug, Clone)]
-pub struct ReadEvent {
+pub struct EventWithChange {
     /// The event.
     pub event: Arc<DomainEvent>,
     /// What it says.
@@ -51,7 +51,7 @@ pub struct ReadEvent {
 
 /// One record's way through a batch.
 #[derive(Debug)]
-pub struct Progress {
+pub struct StateTransition {
     /// Its schema.
     pub schema: EntitySchema,
     /// Its entity before the batch; `None` where it did not show.
@@ -63,12 +63,12 @@ pub struct Progress {
     /// Its entity behind the batch.
     pub entity: Arc<Entity>,
     /// The events that led there, in version order.
-    pub events: Vec<ReadEvent>,
+    pub events: Vec<EventWithChange>,
     /// How many stored events below the batch were folded for it.
     pub folded: u64,
 }
 
-impl Progress {
+impl StateTransition {
     /// The run of events, as the refetch rules judge it.
     pub(crate) fn judged(&self) -> Vec<Judged<'_>> {
         let run = self.events.iter().map(|read| Judged {
@@ -80,19 +80,19 @@ impl Progress {
     }
 }
 
-/// A projection's work on one record.
+/// A projection's input on one record.
 #[derive(Debug)]
-pub struct Work<'a> {
+pub struct ProjectionInput<'a> {
     /// The job.
     pub job: ProjectionJob,
     /// The record's way.
-    pub progress: &'a Progress,
+    pub progress: &'a StateTransition,
 }
 
-/// Why a projection did not do its work on a record.
+/// Why a projection did not do its input on a record.
 #[derive(Debug)]
 pub enum ProjectionFailure {
-    /// The world failed: the same work may succeed later.
+    /// The world failed: the same input may succeed later.
     Outage(PortError),
     /// The record fails by itself, and would again.
     Poison(String),
@@ -120,8 +120,8 @@ pub trait Projection: Send + Sync {
     /// Its name in jobs and patterns.
     fn name(&self) -> &'static str;
 
-    /// Does the work; one answer each, in their order.
-    async fn run(&self, works: &[Work<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>>;
+    /// Does the input; one answer each, in their order.
+    async fn run(&self, inputs: &[ProjectionInput<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>>;
 }
 
 /// The entity of a state, where it shows: one that waits for its base does not.

@@ -22,7 +22,7 @@ const OUTAGES: usize = 5;
 
 /// What is to be parked of a record, and why.
 #[derive(Debug)]
-pub struct Parking {
+pub struct ParkRequest {
     /// The record.
     pub key: EntityKey,
     /// The lowest and the highest version that are not projected.
@@ -46,8 +46,8 @@ pub struct RedriveReport {
 
 impl Projector {
     /// Parks versions of a record, to be redriven.
-    pub async fn park(&self, parking: Parking) -> Result<(), PortError> {
-        let Parking { key, versions: (from_version, to_version), reason, correlation_id } = parking;
+    pub async fn park(&self, parking: ParkRequest) -> Result<(), PortError> {
+        let ParkRequest { key, versions: (from_version, to_version), reason, correlation_id } = parking;
         let now = self.ports.clock.now();
         let parked =
             ParkedProjection { key: key.clone(), from_version, to_version, reason: reason.clone(), parked_at: now };
@@ -140,7 +140,7 @@ impl Projector {
 
     async fn put_behind(&self, parked: &ParkedProjection, from: Version, reason: String) -> Result<(), PortError> {
         let ParkedProjection { key, to_version, .. } = parked;
-        let parking = Parking { key: key.clone(), versions: (from, *to_version), reason, correlation_id: None };
+        let parking = ParkRequest { key: key.clone(), versions: (from, *to_version), reason, correlation_id: None };
         self.park(parking).await
     }
 }

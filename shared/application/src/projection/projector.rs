@@ -16,12 +16,12 @@ use annals_domain::provider_adapter::ProviderAdapters;
 use futures::StreamExt;
 use futures::future::join_all;
 
-use super::bring_up::{BringUp, Cached};
+use super::bring_up::{BringUp, CachedState};
 use super::cache::StateCache;
 use super::load::StateLoader;
-use super::parked::Parking;
+use super::parked::ParkRequest;
 use super::read_model::repeated;
-use super::{Progress, ProjectionFailure, ProjectionRegistry, Work};
+use super::{ProjectionFailure, ProjectionInput, ProjectionRegistry, StateTransition};
 use crate::commands::{RecentChanges, lock};
 use crate::ports::{Clock, EventStore, Ids, JobReport, PortError, ProjectionJob, ProjectionJobs, StateStore};
 
@@ -32,7 +32,7 @@ pub const SNAPSHOT_INTERVAL: NonZeroU64 = NonZeroU64::new(50).expect("not zero")
 /// How many records are brought up side by side.
 const BROUGHT_UP_AT_ONCE: usize = 16;
 
-/// What a projector works over.
+/// What a projector works with.
 #[derive(Clone)]
 pub struct ProjectorPorts {
     /// Where events are.
@@ -111,7 +111,7 @@ struct Lane {
     highest: Version,
     /// The newest event's.
     correlation_id: Option<String>,
-    progress: Result<Progress, ProjectionFailure>,
+    progress: Result<StateTransition, ProjectionFailure>,
 }
 
 impl Projector {
@@ -167,19 +167,19 @@ impl Projector {
         self.note_objects(&mut lanes).await;
         let mut reports = Vec::new();
         for (pattern, projection) in self.registry.iter() {
-            let is_wanted = |progress: &Progress| {
+            let is_wanted = |progress: &StateTransition| {
                 let aggregate_type = &progress.entity.aggregate_type;
                 progress.events.iter().any(|read| pattern.matches(aggregate_type, read.event.event_type))
             };
             let wanted: Vec<usize> =
                 (0..lanes.len()).filter(|index| lanes[*index].progress.as_ref().is_ok_and(is_wanted)).collect();
-            let works: Vec<Work<'_>> = wanted
+            let inputs: Vec<ProjectionInput<'_>> = wanted
                 .iter()
                 .filter_map(|index| lanes[*index].progress.as_ref().ok())
-                .map(|progress| self.work(projection.name(), progress))
+                .map(|progress| self.input_for(projection.name(), progress))
                 .collect();
-            let outcomes = projection.run(&works).await;
-            let jobs: Vec<ProjectionJob> = works.into_iter().map(|work| work.job).collect();
+            let outcomes = projection.run(&inputs).await;
+            let jobs: Vec<ProjectionJob> = inputs.into_iter().map(|input| input.job).collect();
             for ((index, outcome), job) in wanted.into_iter().zip(outcomes).zip(jobs) {
                 match outcome {
                     Ok(outcome) => reports.push(JobReport { job, outcome }),
@@ -237,7 +237,7 @@ impl Projector {
         }
     }
 
-    fn work<'a>(&self, projection: &'static str, progress: &'a Progress) -> Work<'a> {
+    fn input_for<'a>(&self, projection: &'static str, progress: &'a StateTransition) -> ProjectionInput<'a> {
         let versions = progress.events.iter().map(|read| read.event.version);
         let job = ProjectionJob {
             job_id: self.ports.ids.fresh(),
@@ -248,7 +248,7 @@ impl Projector {
             correlation_id: progress.events.last().and_then(|read| read.event.metadata.correlation_id.clone()),
             created_at: self.ports.clock.now(),
         };
-        Work { job, progress }
+        ProjectionInput { job, progress }
     }
 
     async fn settle(&self, lanes: Vec<Lane>, reports: Vec<JobReport>) -> BatchReport {
@@ -259,7 +259,7 @@ impl Projector {
                 Ok(progress) => done.push(progress),
                 Err(ProjectionFailure::Outage(error)) => report.failed.push((key, lowest, error)),
                 Err(ProjectionFailure::Poison(reason)) => {
-                    let parking = Parking { key: key.clone(), versions: (lowest, highest), reason, correlation_id };
+                    let parking = ParkRequest { key: key.clone(), versions: (lowest, highest), reason, correlation_id };
                     match self.park(parking).await {
                         Ok(()) => report.parked += 1,
                         Err(error) => report.failed.push((key, lowest, error)),
@@ -281,7 +281,7 @@ impl Projector {
             let mut cache = lock(cache);
             for progress in done {
                 let entity = progress.after.has_base().then_some(progress.entity);
-                cache.put(Cached { aggregate: progress.after, entity });
+                cache.put(CachedState { aggregate: progress.after, entity });
             }
         }
         report
@@ -289,7 +289,7 @@ impl Projector {
 
     /// Behind each interval; and where a snapshot was missing, so that the next to come cold need not
     /// fold all of it again.
-    fn needs_snapshot(&self, progress: &Progress) -> bool {
+    fn needs_snapshot(&self, progress: &StateTransition) -> bool {
         let first = progress.events.first().map_or(0, |read| read.event.version.previous().get());
         let passes = first / self.snapshot_interval < progress.after.version().get() / self.snapshot_interval;
         passes || progress.folded > self.snapshot_interval.get()

@@ -5,10 +5,9 @@
 
 use std::sync::Arc;
 
-use annals_domain::search_text::search_text;
 use async_trait::async_trait;
 
-use super::{Progress, Projection, ProjectionFailure, Work};
+use super::{Projection, ProjectionFailure, ProjectionInput, StateTransition};
 use crate::ports::{Document, IndexOutcome, JobOutcome, PortError, ReadModel};
 
 /// Indexes entities that show.
@@ -24,12 +23,8 @@ impl ReadModelProjection {
 }
 
 /// The document of a record behind a batch; `None` where it waits for its base.
-pub fn document_of(progress: &Progress) -> Option<Document> {
-    progress.after.has_base().then(|| Document {
-        search_text: search_text(&progress.entity, &progress.schema),
-        schema: progress.schema.clone(),
-        entity: Arc::clone(&progress.entity),
-    })
+pub fn document_of(progress: &StateTransition) -> Option<Document> {
+    progress.after.has_base().then(|| Document::of(Arc::clone(&progress.entity), progress.schema.clone()))
 }
 
 #[async_trait]
@@ -38,8 +33,8 @@ impl Projection for ReadModelProjection {
         "read_model"
     }
 
-    async fn run(&self, works: &[Work<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
-        let documents: Vec<Option<Document>> = works.iter().map(|work| document_of(work.progress)).collect();
+    async fn run(&self, inputs: &[ProjectionInput<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
+        let documents: Vec<Option<Document>> = inputs.iter().map(|input| document_of(input.progress)).collect();
         let shown: Vec<bool> = documents.iter().map(Option::is_some).collect();
         let indexed = self.read_model.index(documents.into_iter().flatten().collect()).await;
         let mut indexed = indexed.map(Vec::into_iter);

@@ -11,7 +11,6 @@ use annals_domain::identity::EntityKey;
 use annals_domain::mapping;
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::ProviderAdapters;
-use annals_domain::search_text::search_text;
 
 use super::ProjectionFailure;
 use super::load::PAGE;
@@ -19,7 +18,7 @@ use crate::ports::{Document, EventStore, IndexOutcome, ReadModel, ReadOptions};
 
 /// What became of a run of streams.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct RebuildReport {
+pub struct StreamRebuildReport {
     /// Events read.
     pub events: u64,
     /// Documents indexed.
@@ -48,7 +47,7 @@ impl StreamRebuilder {
         &self,
         keys: &[EntityKey],
         into: &dyn ReadModel,
-        report: &mut RebuildReport,
+        report: &mut StreamRebuildReport,
     ) -> Result<(), crate::ports::PortError> {
         let (mut documents, mut of) = (Vec::new(), Vec::new());
         for key in keys {
@@ -76,7 +75,7 @@ impl StreamRebuilder {
     pub async fn document(
         &self,
         key: &EntityKey,
-        report: &mut RebuildReport,
+        report: &mut StreamRebuildReport,
     ) -> Result<Option<Document>, ProjectionFailure> {
         let mut state: Option<Aggregate> = None;
         loop {
@@ -103,5 +102,5 @@ pub fn shown_document(state: &Aggregate, catalog: &Catalog, adapters: &ProviderA
     let adapter = adapters.get(state.provider()).filter(|_| state.has_base())?;
     let schema = catalog.schema(state.provider(), &state.key().entity_name);
     let entity = mapping::map(state, &schema, &**adapter);
-    Some(Document { search_text: search_text(&entity, &schema), schema, entity: Arc::new(entity) })
+    Some(Document::of(Arc::new(entity), schema))
 }

@@ -13,11 +13,11 @@ use annals_domain::services::refetch::{is_satisfied, reasons};
 use async_trait::async_trait;
 
 use super::read_model::repeated;
-use super::{Projection, ProjectionFailure, Work};
+use super::{Projection, ProjectionFailure, ProjectionInput};
 use crate::ports::{Clock, JobOutcome, PortError, RefetchTask, StateStore};
 
 /// How long a task waits before it is due, so that a creation that is only late needs no call.
-pub const HYDRATION_DELAY_MS: i64 = 30_000;
+pub const REFETCH_DELAY_MS: i64 = 30_000;
 
 /// Asks for refetch.
 pub struct RefetchProjection {
@@ -31,15 +31,15 @@ impl RefetchProjection {
         Self { state, clock }
     }
 
-    fn task(&self, work: &Work<'_>) -> Option<RefetchTask> {
-        let progress = work.progress;
+    fn task(&self, input: &ProjectionInput<'_>) -> Option<RefetchTask> {
+        let progress = input.progress;
         let reasons = reasons(progress.standing, &progress.after, &progress.judged());
         (!reasons.is_empty()).then(|| RefetchTask {
-            key: work.job.key.clone(),
+            key: input.job.key.clone(),
             provider: progress.entity.provider,
             external_id: progress.entity.external_id.clone(),
             reasons,
-            due_at: self.clock.now().plus_millis(HYDRATION_DELAY_MS),
+            due_at: self.clock.now().plus_millis(REFETCH_DELAY_MS),
             attempts: 0,
         })
     }
@@ -69,24 +69,24 @@ impl Projection for RefetchProjection {
         "refetch"
     }
 
-    async fn run(&self, works: &[Work<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
-        let tasks: Vec<Option<RefetchTask>> = works.iter().map(|work| self.task(work)).collect();
+    async fn run(&self, inputs: &[ProjectionInput<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
+        let tasks: Vec<Option<RefetchTask>> = inputs.iter().map(|input| self.task(input)).collect();
         let asked: Vec<bool> = tasks.iter().map(Option::is_some).collect();
-        let is_done = |work: &&Work<'_>| is_satisfied(&work.progress.after, &work.progress.judged());
-        let finished: Vec<EntityKey> = works.iter().filter(is_done).map(|work| work.job.key.clone()).collect();
+        let is_done = |input: &&ProjectionInput<'_>| is_satisfied(&input.progress.after, &input.progress.judged());
+        let finished: Vec<EntityKey> = inputs.iter().filter(is_done).map(|input| input.job.key.clone()).collect();
         // A creation that was only late needs no call.
-        let got_base = |work: &&Work<'_>| {
-            let waited = work.job.from_version > Version::FIRST && work.progress.before.is_none();
-            waited && work.progress.after.has_base()
+        let got_base = |input: &&ProjectionInput<'_>| {
+            let waited = input.job.from_version > Version::FIRST && input.progress.before.is_none();
+            waited && input.progress.after.has_base()
         };
-        let based: Vec<EntityKey> = works.iter().filter(got_base).map(|work| work.job.key.clone()).collect();
+        let based: Vec<EntityKey> = inputs.iter().filter(got_base).map(|input| input.job.key.clone()).collect();
         let kept = self.keep(tasks.into_iter().flatten().collect(), &finished, &based).await;
-        let answer = |(asked, work): (bool, &Work<'_>)| match &kept {
-            Err(error) if asked || finished.contains(&work.job.key) || based.contains(&work.job.key) => {
+        let answer = |(asked, input): (bool, &ProjectionInput<'_>)| match &kept {
+            Err(error) if asked || finished.contains(&input.job.key) || based.contains(&input.job.key) => {
                 Err(repeated(error).into())
             }
             _ => Ok(JobOutcome::Refetch { asked }),
         };
-        asked.into_iter().zip(works).map(answer).collect()
+        asked.into_iter().zip(inputs).map(answer).collect()
     }
 }

@@ -12,7 +12,7 @@ use crate::ports::{Clock, EventPublisher, ReadModel, StateStore};
 
 /// A pattern such as `client.Deleted`, `client.*` or `*.*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern {
+pub struct EventPattern {
     aggregate_type: Option<String>,
     event_type: Option<EventType>,
 }
@@ -20,9 +20,9 @@ pub struct Pattern {
 /// A text that is no pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a pattern: aggregate type, a dot, and Created, Updated, Deleted, Restored or Gap; `*` for any")]
-pub struct InvalidPattern(String);
+pub struct InvalidEventPattern(String);
 
-impl Pattern {
+impl EventPattern {
     /// Matches every event.
     pub const ALL: Self = Self { aggregate_type: None, event_type: None };
 
@@ -33,13 +33,13 @@ impl Pattern {
     }
 }
 
-impl FromStr for Pattern {
-    type Err = InvalidPattern;
+impl FromStr for EventPattern {
+    type Err = InvalidEventPattern;
 
-    fn from_str(text: &str) -> Result<Self, InvalidPattern> {
+    fn from_str(text: &str) -> Result<Self, InvalidEventPattern> {
         const TYPES: [EventType; 5] =
             [EventType::Created, EventType::Updated, EventType::Deleted, EventType::Restored, EventType::Gap];
-        let refused = || InvalidPattern(text.to_owned());
+        let refused = || InvalidEventPattern(text.to_owned());
         let (aggregate_type, event_type) = text.split_once('.').ok_or_else(refused)?;
         if aggregate_type.is_empty() {
             return Err(refused());
@@ -52,7 +52,7 @@ impl FromStr for Pattern {
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for EventPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let event_type = self.event_type.map_or("*", EventType::as_str);
         write!(f, "{}.{event_type}", self.aggregate_type.as_deref().unwrap_or("*"))
@@ -62,7 +62,7 @@ impl fmt::Display for Pattern {
 /// The projections of an installation, in the order they run.
 #[derive(Clone, Default)]
 pub struct ProjectionRegistry {
-    registered: Vec<(Pattern, Arc<dyn Projection>)>,
+    registered: Vec<(EventPattern, Arc<dyn Projection>)>,
 }
 
 impl ProjectionRegistry {
@@ -78,23 +78,23 @@ impl ProjectionRegistry {
     ) -> Self {
         let refetch = RefetchProjection::new(Arc::clone(state), Arc::clone(clock));
         let quiet = Self::default()
-            .register(Pattern::ALL, Arc::new(ReadModelProjection::new(Arc::clone(read_model))))
-            .register(Pattern::ALL, Arc::new(refetch));
+            .register(EventPattern::ALL, Arc::new(ReadModelProjection::new(Arc::clone(read_model))))
+            .register(EventPattern::ALL, Arc::new(refetch));
         match publisher {
-            Some(publisher) => quiet.register(Pattern::ALL, Arc::new(BroadcastProjection::new(publisher))),
+            Some(publisher) => quiet.register(EventPattern::ALL, Arc::new(BroadcastProjection::new(publisher))),
             None => quiet,
         }
     }
 
     /// Runs `projection` for the events that match, behind those registered before.
     #[must_use]
-    pub fn register(mut self, pattern: Pattern, projection: Arc<dyn Projection>) -> Self {
+    pub fn register(mut self, pattern: EventPattern, projection: Arc<dyn Projection>) -> Self {
         self.registered.push((pattern, projection));
         self
     }
 
     /// All registrations, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Pattern, &Arc<dyn Projection>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&EventPattern, &Arc<dyn Projection>)> {
         self.registered.iter().map(|(pattern, projection)| (pattern, projection))
     }
 }
@@ -105,7 +105,7 @@ mod tests {
 
     #[track_caller]
     fn check(pattern: &str, aggregate_type: &str, event_type: EventType, expected: bool) {
-        let pattern: Pattern = pattern.parse().expect("a pattern");
+        let pattern: EventPattern = pattern.parse().expect("a pattern");
         assert_eq!(pattern.matches(&AggregateType::new(aggregate_type), event_type), expected, "{pattern}");
     }
 
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn what_names_no_events_is_refused() {
         for text in ["client", ".Created", "client.created", "client.Created.x", ""] {
-            assert_eq!(text.parse::<Pattern>(), Err(InvalidPattern(text.to_owned())));
+            assert_eq!(text.parse::<EventPattern>(), Err(InvalidEventPattern(text.to_owned())));
         }
     }
 }

@@ -11,16 +11,12 @@ use annals_domain::provider_adapter::ProviderAdapters;
 use annals_domain::search_text::query_words;
 use uuid::Uuid;
 
-use super::filter::{Rejected, filter_by, sort_by};
+use super::filter::{InvalidParameter, filter_by, sort_by};
+use super::paging::{MAX_PAGE_OFFSET, PageNumbers};
 use crate::ports::{EntityQuery, EventStore, PortError, ReadDocument, ReadModel, StateStore};
 
 /// The sort where none is asked for.
 const DEFAULT_SORT: &str = "-created_at";
-/// The size of a page where none is asked for, and the largest.
-const PAGE_SIZE: u64 = 20;
-const LARGEST_PAGE: u64 = 200;
-/// How many results pages reach.
-pub const PAGES_REACH: u64 = 10_000;
 
 /// What queries read.
 #[derive(Clone)]
@@ -57,7 +53,7 @@ pub enum QueryError {
     },
     /// Words of the query do not fit.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Rejected(Vec<Rejected>),
+    InvalidParameters(Vec<InvalidParameter>),
     /// A stored event cannot be read.
     #[error("a stored event cannot be read")]
     Unreadable(#[source] annals_domain::provider_adapter::UnreadableEvent),
@@ -85,7 +81,7 @@ pub struct ListRequest {
 
 /// A page of entities.
 #[derive(Debug)]
-pub struct Found {
+pub struct EntityPage {
     /// The entities.
     pub documents: Vec<ReadDocument>,
     /// How many there are on all pages.
@@ -98,7 +94,7 @@ pub struct Found {
 
 /// An id as a request gives it, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lookup {
+pub struct ResolvedId {
     /// The schema of its type.
     pub schema: EntitySchema,
     /// The stream it may have, one a provider's object of the type.
@@ -141,11 +137,11 @@ impl EntityQueries {
     }
 
     /// A page of entities.
-    pub async fn list(&self, entity_type: &str, request: &ListRequest) -> Result<Found, QueryError> {
+    pub async fn list(&self, entity_type: &str, request: &ListRequest) -> Result<EntityPage, QueryError> {
         let (query, page) = self.query(entity_type, request).await?;
         let documents = self.ports.read_model.search(&query).await?;
         let count = self.ports.read_model.count(&query).await?;
-        Ok(Found { documents, count, page, page_size: query.limit })
+        Ok(EntityPage { documents, count, page, page_size: query.limit })
     }
 
     /// How many entities a list has.
@@ -166,7 +162,7 @@ impl EntityQueries {
     }
 
     /// The streams that an id may mean.
-    pub async fn lookup(&self, entity_type: &str, id: &str) -> Result<Lookup, QueryError> {
+    pub async fn lookup(&self, entity_type: &str, id: &str) -> Result<ResolvedId, QueryError> {
         let schema = self.schema(entity_type).await?;
         let objects = self.objects(&schema);
         let keys = match Uuid::parse_str(id) {
@@ -179,7 +175,7 @@ impl EntityQueries {
                 id: id.to_owned(),
             });
         }
-        Ok(Lookup { schema, keys })
+        Ok(ResolvedId { schema, keys })
     }
 
     /// The objects of a schema: a definition's, or its own for every provider there is.
@@ -219,41 +215,23 @@ impl EntityQueries {
             rejected.push(no);
             Vec::new()
         });
-        let page = within("page", request.page, 1, 1, u64::MAX, &mut rejected);
-        let limit = within("page_size", request.page_size, PAGE_SIZE, 1, LARGEST_PAGE, &mut rejected);
-        let offset = (page - 1).saturating_mul(limit);
-        if rejected.is_empty() && offset >= PAGES_REACH {
-            rejected
-                .push(Rejected::new("page", format!("pages reach {PAGES_REACH} results; narrow the list by a filter")));
+        let page = PageNumbers::checked(request.page, request.page_size, &mut rejected);
+        let offset = page.offset();
+        if rejected.is_empty() && offset >= MAX_PAGE_OFFSET {
+            let message = format!("only the first {MAX_PAGE_OFFSET} results have pages; narrow the list with a filter");
+            rejected.push(InvalidParameter::new("page", message));
         }
         if !rejected.is_empty() {
-            return Err(QueryError::Rejected(rejected));
+            return Err(QueryError::InvalidParameters(rejected));
         }
         let asks_deleted = filters.iter().any(|filter| &*filter.field == "is_deleted");
         let words = request.search_term.as_deref().map(query_words).unwrap_or_default();
         let include_deleted = request.include_deleted || asks_deleted;
-        Ok((EntityQuery { schema, filters, words, include_deleted, sort, offset, limit }, page))
+        let limit = page.page_size;
+        Ok((EntityQuery { schema, filters, words, include_deleted, sort, offset, limit }, page.page))
     }
 }
 
 fn key(entity_name: EntityName, aggregate_id: AggregateId) -> EntityKey {
     EntityKey { entity_name, aggregate_id }
-}
-
-/// A number between two others, or a refusal and the least.
-pub(super) fn within(
-    name: &str,
-    given: Option<u64>,
-    default: u64,
-    least: u64,
-    most: u64,
-    rejected: &mut Vec<Rejected>,
-) -> u64 {
-    let value = given.unwrap_or(default);
-    if (least..=most).contains(&value) {
-        return value;
-    }
-    let upper = if most == u64::MAX { String::new() } else { format!(" to {most}") };
-    rejected.push(Rejected::new(name, format!("{value} does not fit; {least}{upper} would")));
-    least
 }

@@ -13,14 +13,14 @@ use crate::ports::{Condition, Filter, QueryValue, SortKey};
 /// A word of a query that does not fit, and what would.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {message}")]
-pub struct Rejected {
+pub struct InvalidParameter {
     /// The parameter or field.
     pub field: String,
     /// What is wrong, and what would fit.
     pub message: String,
 }
 
-impl Rejected {
+impl InvalidParameter {
     /// A refusal of a parameter.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
@@ -55,31 +55,33 @@ fn names(schema: &EntitySchema) -> String {
     names.join(", ")
 }
 
-fn known(schema: &EntitySchema, name: &str) -> Result<FieldType, Rejected> {
+fn known(schema: &EntitySchema, name: &str) -> Result<FieldType, InvalidParameter> {
     field_type(schema, name).ok_or_else(|| {
         let message = format!("a {} has no such field; it has {}", schema.aggregate_type(), names(schema));
-        Rejected::new(name, message)
+        InvalidParameter::new(name, message)
     })
 }
 
 /// The filter `name = value`.
-pub fn filter_by(schema: &EntitySchema, name: &str, value: &str) -> Result<Filter, Rejected> {
+pub fn filter_by(schema: &EntitySchema, name: &str, value: &str) -> Result<Filter, InvalidParameter> {
     let field_type = known(schema, name)?;
     let value = query_value(field_type, value)
-        .ok_or_else(|| Rejected::new(name, format!("`{value}` does not fit; {}", example(field_type))))?;
+        .ok_or_else(|| InvalidParameter::new(name, format!("`{value}` does not fit; {}", example(field_type))))?;
     Ok(Filter { field: Arc::from(name), condition: Condition::Equals(value) })
 }
 
 /// The sort that a comma-separated list of fields names, `-` for descending.
-pub(super) fn sort_by(schema: &EntitySchema, fields: &str) -> Result<Vec<SortKey>, Rejected> {
+pub(super) fn sort_by(schema: &EntitySchema, fields: &str) -> Result<Vec<SortKey>, InvalidParameter> {
     let key = |word: &str| {
         let (name, descending) = word.strip_prefix('-').map_or((word, false), |name| (name, true));
         match field_type(schema, name) {
-            Some(FieldType::List) => Err(Rejected::new("sort", format!("`{name}` is a list, which has no order"))),
+            Some(FieldType::List) => {
+                Err(InvalidParameter::new("sort", format!("`{name}` is a list, which has no order")))
+            }
             Some(_) => Ok(SortKey { field: Arc::from(name), descending }),
             None => known(schema, name)
                 .map(|_| SortKey { field: Arc::from(name), descending })
-                .map_err(|rejected| Rejected::new("sort", rejected.to_string())),
+                .map_err(|rejected| InvalidParameter::new("sort", rejected.to_string())),
         }
     };
     fields.split(',').map(str::trim).filter(|word| !word.is_empty()).map(key).collect()

@@ -16,12 +16,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::entities::{EntityQueries, Lookup, QueryError, within};
+use super::entities::{EntityQueries, QueryError, ResolvedId};
+use super::paging::PageNumbers;
 use crate::ports::{ReadOptions, StoredEvent};
 
-/// The size of a page where none is asked for, and the largest.
-const PAGE_SIZE: u64 = 20;
-const LARGEST_PAGE: u64 = 200;
 /// How many events are read at once.
 const READ_PAGE: usize = 500;
 
@@ -116,10 +114,9 @@ impl EntityQueries {
         request: &HistoryRequest,
     ) -> Result<HistoryPage, QueryError> {
         let mut rejected = Vec::new();
-        let page = within("page", request.page, 1, 1, u64::MAX, &mut rejected);
-        let page_size = within("page_size", request.page_size, PAGE_SIZE, 1, LARGEST_PAGE, &mut rejected);
+        let page = PageNumbers::checked(request.page, request.page_size, &mut rejected);
         if !rejected.is_empty() {
-            return Err(QueryError::Rejected(rejected));
+            return Err(QueryError::InvalidParameters(rejected));
         }
         let lookup = self.lookup(entity_type, id).await?;
         let heads = self.ports.store.heads(&lookup.keys).await?;
@@ -128,18 +125,19 @@ impl EntityQueries {
             let aggregate_type = lookup.schema.aggregate_type().to_string();
             return Err(QueryError::NotFound { aggregate_type, id: id.to_owned() });
         };
-        let chosen = Chosen { request, skip: (page - 1).saturating_mul(page_size), take: page_size };
+        let chosen = EventSelection { request, skip: page.offset(), take: page.page_size };
         let (results, has_next) = self.walk(&lookup, &key, &head, &chosen).await?;
         let count = (!chosen.by_date()).then(|| head.version.get());
+        let PageNumbers { page, page_size } = page;
         Ok(HistoryPage { results, count, page, page_size, has_next })
     }
 
     async fn walk(
         &self,
-        lookup: &Lookup,
+        lookup: &ResolvedId,
         key: &EntityKey,
         head: &StreamHead,
-        chosen: &Chosen<'_>,
+        chosen: &EventSelection<'_>,
     ) -> Result<(Vec<HistoryEvent>, bool), QueryError> {
         let mut state = self.state_before(key, chosen).await?;
         let mut next = state.as_ref().map_or(Version::FIRST, |state| state.version().next());
@@ -164,7 +162,11 @@ impl EntityQueries {
     }
 
     /// The state that the walk starts from: a snapshot below the page, where pages are by version.
-    async fn state_before(&self, key: &EntityKey, chosen: &Chosen<'_>) -> Result<Option<Aggregate>, QueryError> {
+    async fn state_before(
+        &self,
+        key: &EntityKey,
+        chosen: &EventSelection<'_>,
+    ) -> Result<Option<Aggregate>, QueryError> {
         if chosen.by_date() || chosen.skip == 0 {
             return Ok(None);
         }
@@ -174,7 +176,7 @@ impl EntityQueries {
     /// Folds one event in; on the page, also tells what it changed.
     fn step(
         &self,
-        lookup: &Lookup,
+        lookup: &ResolvedId,
         key: &EntityKey,
         state: &mut Option<Aggregate>,
         stored: &StoredEvent,
@@ -218,13 +220,13 @@ impl EntityQueries {
 }
 
 /// Which events are on the page.
-struct Chosen<'a> {
+struct EventSelection<'a> {
     request: &'a HistoryRequest,
     skip: u64,
     take: u64,
 }
 
-impl Chosen<'_> {
+impl EventSelection<'_> {
     fn by_date(&self) -> bool {
         self.request.from_date.is_some() || self.request.to_date.is_some()
     }

@@ -8,9 +8,11 @@ mod filter;
 mod health;
 mod history;
 mod lag;
+mod paging;
 
-pub use self::entities::{EntityQueries, Found, ListRequest, Lookup, PAGES_REACH, QueryError, QueryPorts};
-pub use self::filter::{Rejected, filter_by};
+pub use self::entities::{EntityPage, EntityQueries, ListRequest, QueryError, QueryPorts, ResolvedId};
+pub use self::filter::{InvalidParameter, filter_by};
 pub use self::health::{DependencyState, Health, HealthCheck, HealthReport, PortsHealth};
 pub use self::history::{HistoryEvent, HistoryPage, HistoryPosition, HistoryRequest};
 pub use self::lag::LagSource;
+pub use self::paging::{DEFAULT_PAGE_SIZE, MAX_PAGE_OFFSET, MAX_PAGE_SIZE, MAX_RESULT_WINDOW};

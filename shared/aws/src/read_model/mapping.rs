@@ -4,6 +4,7 @@
 //! place tells its type (`number.amount`), so that a field whose type changed has a new place and an
 //! older index takes its documents all the same.
 
+use annals_application::queries::MAX_RESULT_WINDOW;
 use annals_domain::definition::{EntitySchema, FieldType};
 use serde_json::{Map, Value, json};
 
@@ -16,8 +17,6 @@ pub(crate) const LAYOUT: u64 = 1;
 pub(crate) const META: &str = "annals";
 /// The digest of an open schema: it has no definition.
 const OPEN_DIGEST: &str = "open";
-/// How many results pages reach (10,000) and the largest page that may begin there.
-pub(crate) const RESULT_WINDOW: u64 = 10_200;
 /// OpenSearch's own limit of fields, and how many are not of the definition.
 const TOTAL_FIELDS: usize = 1_000;
 const SYSTEM_FIELDS: usize = 32;
@@ -138,7 +137,7 @@ pub(crate) fn body(schema: &EntitySchema, layout: &Layout, index: &str, alias: O
         "settings": { "index": {
             "number_of_shards": layout.shards,
             "number_of_replicas": layout.replicas,
-            "max_result_window": RESULT_WINDOW,
+            "max_result_window": MAX_RESULT_WINDOW,
             "mapping": { "total_fields": { "limit": TOTAL_FIELDS.max(2 * fields(schema).len() + SYSTEM_FIELDS) } },
         } },
         "mappings": {

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use annals_application::ports::{EntityQuery, PortError, PortErrorKind, ReadDocument};
+use annals_application::queries::MAX_RESULT_WINDOW;
 use annals_domain::definition::EntitySchema;
 use annals_domain::identity::AggregateId;
 use annals_domain::position::Version;
@@ -17,7 +18,6 @@ use serde_json::value::RawValue;
 use crate::read_model::call::Answer;
 use crate::read_model::connect::OpenSearch;
 use crate::read_model::failure::refused;
-use crate::read_model::mapping::RESULT_WINDOW;
 use crate::read_model::query::Plan;
 
 /// How many hits are looked through at once.
@@ -108,8 +108,8 @@ impl OpenSearch {
         let plan = Plan::of(query)?;
         let alias = self.alias(&query.schema);
         let (offset, limit) = (query.offset, query.limit);
-        if offset.saturating_add(limit) > RESULT_WINDOW {
-            let message = format!("pages reach {RESULT_WINDOW} results; narrow the query by a filter");
+        if offset.saturating_add(limit) > MAX_RESULT_WINDOW {
+            let message = format!("pages reach {MAX_RESULT_WINDOW} results; narrow the query by a filter");
             return Err(PortError::new(PortErrorKind::Rejected, alias, message));
         }
         let seen = self.seen_with(&query.schema, &plan.named).await?;

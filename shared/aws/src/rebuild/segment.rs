@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use crate::event_store::{DynamoEventStore, ScanKey};
 use crate::read_model::IndexAdmin;
 use annals_application::ports::{Document, IndexOutcome, PortError, PortErrorKind};
-use annals_application::projection::{ProjectionFailure, RebuildReport as Streams, StreamRebuilder};
+use annals_application::projection::{ProjectionFailure, StreamRebuildReport, StreamRebuilder};
 use annals_domain::definition::Catalog;
 use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_domain::provider_adapter::ProviderAdapters;
@@ -110,7 +110,7 @@ impl SegmentWalk<'_> {
 
     /// Reads a stream by itself that the scan did not give whole.
     async fn read_whole(&self, key: EntityKey, pending: &mut Pending) -> Result<(), PortError> {
-        let mut report = Streams::default();
+        let mut report = StreamRebuildReport::default();
         match self.streams.document(&key, &mut report).await {
             Ok(Some(document)) => self.put(pending, key, document),
             Ok(None) => pending.done.awaiting_base += 1,

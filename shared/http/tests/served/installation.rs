@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
 use annals_application::projection::{
-    LocalPipeline, Pattern, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings, ReadModelProjection,
+    EventPattern, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings, ReadModelProjection,
 };
 use annals_application::queries::{EntityQueries, Health, HealthCheck, HealthReport, QueryPorts};
 use annals_application::system::{RandomIds, SystemClock};
@@ -65,18 +65,18 @@ impl Installation {
         let read_model = Arc::new(SqliteReadModel::open(database, &catalog).await.unwrap());
 
         let indexing = Arc::new(ReadModelProjection::new(read_model.clone()));
-        let registry = ProjectionRegistry::default().register(Pattern::ALL, indexing);
+        let registry = ProjectionRegistry::default().register(EventPattern::ALL, indexing);
         let (jobs, settings) = (Arc::new(TracedJobs), ProjectorSettings::default());
         let ports =
             ProjectorPorts { store: store.clone(), state: state.clone(), jobs, clock: clock.clone(), ids: ids.clone() };
         let projector = Projector::new(ports, catalog.clone(), adapters.clone(), registry, settings);
-        let pipeline = Arc::new(LocalPipeline::new(store.clone(), projector));
+        let feed_projector = Arc::new(FeedProjector::new(store.clone(), projector));
 
         let queries = QueryPorts { store: store.clone(), state: state.clone(), read_model };
         let queries = EntityQueries::new(queries, catalog.clone(), adapters.clone());
         let quarantine = Quarantine::new(state.clone(), clock.clone(), ids.clone());
         let settings = HandlerSettings::default();
-        let handler = CommandHandler::new(store, state, catalog, adapters, clock, ids, settings).told(pipeline);
+        let handler = CommandHandler::new(store, state, catalog, adapters, clock, ids, settings).told(feed_projector);
         let api = QueryApi { queries, quarantine, health: Arc::new(AllWell) };
         Self { router: local_router(Arc::new(handler), api, Login::None), _folder: folder }
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use annals_application::commands::{AppendListener, CommandHandler, HandlerSettings};
 use annals_application::ports::{Clock, EventFeed, EventPublisher, EventStore, Ids, PortError, ReadModel, StateStore};
 use annals_application::projection::{
-    LocalPipeline, OneBehind, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
+    BackgroundProjector, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
 };
 use annals_application::queries::{EntityQueries, HealthCheck, LagSource, PortsHealth, QueryPorts};
 use annals_application::system::{RandomIds, SystemClock};
@@ -87,7 +87,7 @@ pub struct LocalProcess {
     /// Answers queries.
     pub queries: EntityQueries,
     /// Keeps the projections up.
-    pub pipeline: Arc<LocalPipeline>,
+    pub feed_projector: Arc<FeedProjector>,
     /// Tells how it does.
     pub health: Arc<dyn HealthCheck>,
     /// The definitions.
@@ -116,7 +116,7 @@ pub enum Projecting {
     #[default]
     BeforeAnswer,
     /// While the next call is carried out. The caller catches up at its end.
-    OneBehind,
+    InBackground,
 }
 
 impl LocalProcess {
@@ -156,16 +156,16 @@ impl LocalProcess {
         };
         let projector = Projector::new(ports, Arc::clone(&catalog), adapters.clone(), registry, tuning.projector)
             .with_recent(handler.recent());
-        let pipeline = Arc::new(LocalPipeline::new(Arc::clone(&feed), projector));
+        let feed_projector = Arc::new(FeedProjector::new(Arc::clone(&feed), projector));
         let listener: Arc<dyn AppendListener> = match tuning.projecting {
-            Projecting::BeforeAnswer => Arc::clone(&pipeline) as _,
-            Projecting::OneBehind => Arc::new(OneBehind::new(Arc::clone(&pipeline))),
+            Projecting::BeforeAnswer => Arc::clone(&feed_projector) as _,
+            Projecting::InBackground => Arc::new(BackgroundProjector::new(Arc::clone(&feed_projector))),
         };
         let handler = Arc::new(handler.told(listener));
         let ports = QueryPorts { store, state, read_model };
         let health = Arc::new(PortsHealth::new(&ports, LagSource::Feed(feed), Arc::clone(&clock), &catalog));
         let queries = EntityQueries::new(ports, Arc::clone(&catalog), adapters.clone());
-        Ok(Self { handler, queries, pipeline, health, catalog, adapters, clock })
+        Ok(Self { handler, queries, feed_projector, health, catalog, adapters, clock })
     }
 }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use annals_application::ports::{CommitPosition, EventFeed, EventStore};
-use annals_application::projection::{RebuildReport, StreamRebuilder};
+use annals_application::projection::{StreamRebuildReport, StreamRebuilder};
 
 use super::{ProcessError, ProcessSettings};
 use crate::{Database, Finish, Rebuild, SqliteEventStore};
@@ -32,7 +32,7 @@ pub struct RebuildProgress {
 pub async fn rebuild(
     settings: &ProcessSettings,
     progress: &mut (dyn FnMut(RebuildProgress) + Send),
-) -> Result<RebuildReport, ProcessError> {
+) -> Result<StreamRebuildReport, ProcessError> {
     let adapters = settings.adapters()?;
     let catalog = Arc::new(settings.catalog(&adapters)?);
     let database = Database::open(&settings.db)?;
@@ -41,7 +41,7 @@ pub async fn rebuild(
     let fresh = Rebuild::begin(database, &catalog).await?;
     let total = events.stream_count().await?;
     let mut up_to = events.last_commit().await?.map_or(CommitPosition::default(), |(position, _)| position);
-    let mut report = RebuildReport::default();
+    let mut report = StreamRebuildReport::default();
     let (mut done, mut last) = (0, None);
     loop {
         let keys = events.streams_after(last.as_ref(), STREAMS).await?;
@@ -55,7 +55,7 @@ pub async fn rebuild(
     for _ in 0..MOST_PASSES {
         let changed = events.changed_after(up_to, EVENTS).await?;
         if changed.up_to > up_to {
-            let mut again = RebuildReport::default();
+            let mut again = StreamRebuildReport::default();
             rebuilder.rebuild(&changed.keys, &fresh, &mut again).await?;
             report.failed.extend(again.failed);
             up_to = changed.up_to;

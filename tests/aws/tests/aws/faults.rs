@@ -7,7 +7,7 @@ use std::time::Duration;
 use annals_application::commands::{CommandError, CommandHandler, CommandMetadata, EventRead, Outcome, TakeError};
 use annals_application::ports::{JobOutcome, PortErrorKind, ReadModel, ReadOptions, StoredEvent};
 use annals_application::projection::{
-    Pattern, Projection, ProjectionFailure, ProjectionRegistry, Projector, ProjectorPorts, Work,
+    EventPattern, Projection, ProjectionFailure, ProjectionInput, ProjectionRegistry, Projector, ProjectorPorts,
 };
 use annals_aws::read_model::Refresh;
 use annals_aws_tests::world::World;
@@ -215,13 +215,13 @@ impl Projection for Refusing {
         "refusing"
     }
 
-    async fn run(&self, works: &[Work<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
+    async fn run(&self, inputs: &[ProjectionInput<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
         let refuses = |key: &EntityKey| *key == self.record && !self.is_mended.load(Ordering::Relaxed);
-        let answer = |work: &Work<'_>| match refuses(&work.job.key) {
+        let answer = |input: &ProjectionInput<'_>| match refuses(&input.job.key) {
             true => Err(ProjectionFailure::Poison("it does not fit".to_owned())),
             false => Ok(JobOutcome::Indexed),
         };
-        works.iter().map(answer).collect()
+        inputs.iter().map(answer).collect()
     }
 }
 
@@ -263,8 +263,8 @@ async fn of_a_hundred_one_poison_record_is_parked_and_redriven_once_its_cause_is
     let is_mended = Arc::new(AtomicBool::new(false));
     let refusing = Refusing { record: events[42].event.key(), is_mended: Arc::clone(&is_mended) };
     // It stands before the read model, so that what it refuses is not indexed.
-    let registry = ProjectionRegistry::default().register(Pattern::ALL, Arc::new(refusing)).register(
-        Pattern::ALL,
+    let registry = ProjectionRegistry::default().register(EventPattern::ALL, Arc::new(refusing)).register(
+        EventPattern::ALL,
         Arc::new(annals_application::projection::ReadModelProjection::new(Arc::clone(&read_model))),
     );
     let ports = ProjectorPorts {

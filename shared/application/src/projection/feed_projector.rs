@@ -1,4 +1,4 @@
-//! The local pipeline: keeps projections up with the event feed of one process.
+//! The local feed_projector: keeps projections up with the event feed of one process.
 //!
 //! Promises that what was appended before a crash is projected at the next start: the checkpoint
 //! moves only behind what was projected. At least once: a batch may be projected again.
@@ -22,7 +22,7 @@ const REDRIVING: Duration = Duration::from_secs(10);
 
 /// Why the projections did not come up to the feed.
 #[derive(Debug, thiserror::Error)]
-pub enum PipelineError {
+pub enum CatchUpError {
     /// The feed or the checkpoint cannot be reached.
     #[error("the event feed cannot be read")]
     Feed(#[from] PortError),
@@ -37,15 +37,15 @@ pub enum PipelineError {
     },
 }
 
-/// The pipeline.
-pub struct LocalPipeline {
+/// The feed_projector.
+pub struct FeedProjector {
     feed: Arc<dyn EventFeed>,
     projector: Projector,
     /// One batch at a time: two would only meet at the read model's lock.
     running: Mutex<()>,
 }
 
-impl LocalPipeline {
+impl FeedProjector {
     /// From that feed through that projector.
     pub fn new(feed: Arc<dyn EventFeed>, projector: Projector) -> Self {
         Self { feed, projector, running: Mutex::new(()) }
@@ -57,7 +57,7 @@ impl LocalPipeline {
     }
 
     /// Projects everything that was appended before the call; how many events that were.
-    pub async fn catch_up(&self) -> Result<u64, PipelineError> {
+    pub async fn catch_up(&self) -> Result<u64, CatchUpError> {
         let target = self.feed.last_commit().await?.map(|(position, _)| position).unwrap_or_default();
         let _one_at_a_time = self.running.lock().await;
         let mut position = self.feed.checkpoint().await?;
@@ -71,7 +71,7 @@ impl LocalPipeline {
             let report = self.projector.project(events).await;
             let count = report.failed.len();
             if let Some((_, _, first)) = report.failed.into_iter().next() {
-                return Err(PipelineError::Projection { count, first });
+                return Err(CatchUpError::Projection { count, first });
             }
             self.feed.advance(position).await?;
         }
@@ -99,33 +99,33 @@ impl LocalPipeline {
 
 /// A listener that lets one batch be projected while the next is taken in: for bulk, where nobody
 /// reads in between. What goes wrong is made good by the next batch, or the caller's last catch-up.
-pub struct OneBehind {
-    pipeline: Arc<LocalPipeline>,
+pub struct BackgroundProjector {
+    feed_projector: Arc<FeedProjector>,
     projecting: Arc<Mutex<()>>,
 }
 
-impl OneBehind {
-    /// Behind that pipeline.
-    pub fn new(pipeline: Arc<LocalPipeline>) -> Self {
-        Self { pipeline, projecting: Arc::default() }
+impl BackgroundProjector {
+    /// Behind that feed_projector.
+    pub fn new(feed_projector: Arc<FeedProjector>) -> Self {
+        Self { feed_projector, projecting: Arc::default() }
     }
 }
 
 #[async_trait]
-impl AppendListener for OneBehind {
+impl AppendListener for BackgroundProjector {
     async fn appended(&self) {
         // Waits for the batch before this one, so that what is not projected stays bounded.
         let turn = Arc::clone(&self.projecting).lock_owned().await;
-        let pipeline = Arc::clone(&self.pipeline);
+        let feed_projector = Arc::clone(&self.feed_projector);
         tokio::spawn(async move {
-            pipeline.appended().await;
+            feed_projector.appended().await;
             drop(turn);
         });
     }
 }
 
 #[async_trait]
-impl AppendListener for LocalPipeline {
+impl AppendListener for FeedProjector {
     async fn appended(&self) {
         if let Err(error) = self.catch_up().await {
             // The events are stored: the next append, or the next start, projects them.
