@@ -1,7 +1,7 @@
-//! What is due in this minute.
+//! The work that is due each minute.
 //!
-//! Promises that one kind of work which fails does not keep the others from being done, and that
-//! what failed is the invocation's failure, so that its alarm rings.
+//! If one kind of work fails, the others are done all the same, and then the invocation fails, so that its alarm is
+//! raised.
 
 use std::sync::Arc;
 
@@ -14,72 +14,69 @@ use annals_lambda::{Invocation, InvocationFailed};
 use serde::Serialize;
 use tokio::time::{Duration, Instant};
 
-/// How many tasks are counted; beyond, it is "at least".
-const COUNTED: usize = 1_000;
-/// How long parked records may take of an invocation; the rest is the rebuild's.
-const REDRIVING: Duration = Duration::from_secs(60);
+/// How many refetch tasks are counted at most.
+const MAX_COUNTED_TASKS: usize = 1_000;
+/// How long an invocation redrives parked projections; the rebuild gets the rest of its time.
+const REDRIVE_TIME: Duration = Duration::from_secs(60);
 
-/// Does what is due.
 pub(crate) struct DueWork {
     projector: Projector,
     rebuilder: Rebuilder,
     state: Arc<dyn StateStore>,
 }
 
-/// What was done.
+/// The response to the schedule.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Done {
-    /// Parked records that were projected.
+pub(crate) struct DueWorkReport {
+    /// How many parked records were projected.
     redriven: usize,
-    /// Parked records that failed again.
+    /// How many parked records failed again.
     still_parked: usize,
-    /// How the rebuild stands, where there is one.
+    /// The progress of the rebuild, if there is one.
     rebuild: Option<String>,
-    /// Refetch tasks and jobs that wait for a CRM to be connected.
+    /// How many refetch tasks and jobs wait for a CRM to be connected.
     waiting_for_crm: usize,
 }
 
 impl DueWork {
-    /// By those.
     pub(crate) fn new(projector: Projector, rebuilder: Rebuilder, state: Arc<dyn StateStore>) -> Self {
         Self { projector, rebuilder, state }
     }
 
-    /// Does all that is due.
-    pub(crate) async fn work(&self, invocation: Invocation) -> Result<Done, InvocationFailed> {
-        let mut done = Done::default();
-        let redriven = self.redrive(invocation.deadline, &mut done).await;
-        let counted = self.count(&mut done).await;
-        // Last, since it takes all the time that is left.
-        let rebuilt = self.rebuild(invocation.deadline, &mut done).await;
+    pub(crate) async fn run(&self, invocation: Invocation) -> Result<DueWorkReport, InvocationFailed> {
+        let mut report = DueWorkReport::default();
+        let redriven = self.redrive(invocation.deadline, &mut report).await;
+        let counted = self.count(&mut report).await;
+        // Last, because it uses all the time that is left.
+        let rebuilt = self.rebuild(invocation.deadline, &mut report).await;
         let failures = [redriven.err(), counted.err(), rebuilt.err()];
         let failures: Vec<String> = failures.into_iter().flatten().collect();
-        if failures.is_empty() { Ok(done) } else { Err(InvocationFailed(failures.join("; "))) }
+        if failures.is_empty() { Ok(report) } else { Err(InvocationFailed(failures.join("; "))) }
     }
 
-    async fn redrive(&self, deadline: Instant, done: &mut Done) -> Result<(), String> {
-        let told = |error: PortError| format!("redriving: {}", log_chain(&error));
-        let until = deadline.min(Instant::now() + REDRIVING);
-        let run = self.projector.redrive_parked(until).await.map_err(told)?;
-        (done.redriven, done.still_parked) = (run.redriven, run.still_parked);
+    async fn redrive(&self, deadline: Instant, report: &mut DueWorkReport) -> Result<(), String> {
+        let failure = |error: PortError| format!("redriving: {}", log_chain(&error));
+        let until = deadline.min(Instant::now() + REDRIVE_TIME);
+        let run = self.projector.redrive_parked(until).await.map_err(failure)?;
+        (report.redriven, report.still_parked) = (run.redriven, run.still_parked);
         Count::Projected.add(run.redriven);
-        run.outage.map_or(Ok(()), |error| Err(told(error)))
+        run.outage.map_or(Ok(()), |error| Err(failure(error)))
     }
 
-    async fn rebuild(&self, deadline: Instant, done: &mut Done) -> Result<(), String> {
+    async fn rebuild(&self, deadline: Instant, report: &mut DueWorkReport) -> Result<(), String> {
         let on_progress = |plan: &RebuildPlan| {
             let counts = plan.counts;
             tracing::info!(streams = counts.streams, events = counts.events, indexed = counts.indexed, "rebuilding");
         };
         let outcome = self.rebuilder.resume(tokio::time::sleep_until(deadline), &on_progress).await;
-        done.rebuild = match outcome {
+        report.rebuild = match outcome {
             Ok(RebuildOutcome::NoneStarted) => None,
             Ok(RebuildOutcome::Interrupted(plan)) => Some(format!("{} streams so far", plan.counts.streams)),
-            Ok(RebuildOutcome::Finished(report)) => {
-                if !report.left_out.is_empty() {
-                    tracing::warn!(types = ?report.left_out, "nothing had noted these: rebuild each of them");
+            Ok(RebuildOutcome::Finished(finished)) => {
+                if !finished.left_out.is_empty() {
+                    tracing::warn!(types = ?finished.left_out, "types not registered before: rebuild each of them");
                 }
-                Some(format!("done: {} documents", report.counts.indexed))
+                Some(format!("done: {} documents", finished.counts.indexed))
             }
             Err(RebuildError::AlreadyRunning | RebuildError::LeaseLost) => {
                 Some("another process works on it".to_owned())
@@ -89,12 +86,12 @@ impl DueWork {
         Ok(())
     }
 
-    async fn count(&self, done: &mut Done) -> Result<(), String> {
-        let told = |error: PortError| format!("counting what waits: {}", log_chain(&error));
-        let tasks = self.state.count_refetch(COUNTED).await.map_err(told)?;
-        let jobs = self.state.count_waiting_jobs().await.map_err(told)?;
-        done.waiting_for_crm = tasks + jobs;
-        if done.waiting_for_crm > 0 {
+    async fn count(&self, report: &mut DueWorkReport) -> Result<(), String> {
+        let failure = |error: PortError| format!("counting waiting tasks: {}", log_chain(&error));
+        let tasks = self.state.count_refetch(MAX_COUNTED_TASKS).await.map_err(failure)?;
+        let jobs = self.state.count_waiting_jobs().await.map_err(failure)?;
+        report.waiting_for_crm = tasks + jobs;
+        if report.waiting_for_crm > 0 {
             tracing::warn!(tasks, jobs, "no CRM is connected: records wait to be read from it");
         }
         Ok(())

@@ -1,8 +1,8 @@
-//! The backfill function: each minute, what waits: parked projections, and a rebuild under way; and
-//! behind API Gateway, backfills asked for, looked at, paused, resumed and cancelled.
+//! The backfill function. Each minute it redrives parked projections and continues a rebuild; behind API Gateway it
+//! requests, shows, pauses, resumes and cancels backfills.
 //!
-//! Promises to stop in time and to go on in the next minute. Does not call itself: Lambda stops
-//! such loops. No CRM is connected yet: refetch tasks and jobs wait, and are counted.
+//! It stops before its timeout and continues in the next minute. It does not invoke itself: Lambda stops such loops.
+//! No CRM is connected yet, so refetch tasks and backfill jobs wait and are counted.
 
 mod due;
 mod input;
@@ -38,5 +38,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let backfill = Backfill::new(state, catalog, adapters, clock);
     let gateway = Gateway::new(backfill_router(backfill, Login::Gateway), admin_arns);
     let inputs = Inputs::new(due, gateway);
-    serve(meter, &SystemClock, |invocation| inputs.answer(invocation)).await
+    serve(meter, &SystemClock, |invocation| inputs.handle(invocation)).await
 }

@@ -1,30 +1,24 @@
-//! What the function is invoked with, told apart by schema.
+//! The kinds of payload that the function is invoked with.
 //!
-//! Promises that every payload is one of these: what is none of the known forms is an event, so
-//! that it is kept.
+//! A payload of no known form counts as an event, so that it is stored or quarantined and never lost.
 
 use annals_lambda::{Gateway, GatewayRequest};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// An input.
 #[derive(Debug)]
 pub(crate) enum Input {
-    /// A request of API Gateway.
     Request(Box<GatewayRequest>),
-    /// Messages of a queue.
     Queue(Vec<Message>),
-    /// One event or an array of them, as it came.
+    /// One change event or an array of them.
     Events,
 }
 
-/// A queue's message.
+/// A message of an SQS queue.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Message {
-    /// By what it comes back where it is not kept.
     #[serde(rename = "messageId")]
     pub(crate) id: String,
-    /// What it holds.
     #[serde(default)]
     pub(crate) body: String,
     #[serde(rename = "eventSource")]
@@ -37,7 +31,7 @@ struct Batch {
     records: Vec<Message>,
 }
 
-/// What Lambda sends to an on-failure destination: the event, and what became of it.
+/// What Lambda sends to an on-failure destination: the event, and how its invocation failed.
 #[derive(Deserialize)]
 struct FailedInvocation<'a> {
     #[serde(rename = "requestContext")]
@@ -54,22 +48,24 @@ struct FailedContext {
     _condition: String,
 }
 
-/// Tells an input apart.
-pub(crate) fn tell(payload: &RawValue) -> Input {
-    if let Some(request) = Gateway::request(payload) {
-        return Input::Request(Box::new(request));
+impl Input {
+    pub(crate) fn of(payload: &RawValue) -> Self {
+        if let Some(request) = Gateway::request(payload) {
+            return Self::Request(Box::new(request));
+        }
+        // The cheap check first: a change event has no such field.
+        if payload.get().contains("\"Records\"")
+            && let Ok(batch) = serde_json::from_str::<Batch>(payload.get())
+            && batch.records.iter().all(|message| message.source == "aws:sqs")
+        {
+            return Self::Queue(batch.records);
+        }
+        Self::Events
     }
-    // The cheap look first: a change event has no such field.
-    if payload.get().contains("\"Records\"")
-        && let Ok(batch) = serde_json::from_str::<Batch>(payload.get())
-        && batch.records.iter().all(|message| message.source == "aws:sqs")
-    {
-        return Input::Queue(batch.records);
-    }
-    Input::Events
 }
 
-/// The event in a queue's message: an invocation that failed holds it, a rule's dead letter is it.
+/// The event in the body of a queue's message: the report of a failed invocation contains it, a dead letter of the rule
+/// is the event itself.
 pub(crate) fn event_of(body: &str) -> &str {
     match serde_json::from_str::<FailedInvocation<'_>>(body) {
         Ok(failed) => failed.payload.get(),
@@ -87,7 +83,7 @@ mod tests {
 
     #[track_caller]
     fn check(payload: &str, expected: &str) {
-        let found = match tell(&raw(payload)) {
+        let found = match Input::of(&raw(payload)) {
             Input::Request(_) => "request".to_owned(),
             Input::Queue(messages) => format!("queue of {}", messages.len()),
             Input::Events => "events".to_owned(),
@@ -96,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_are_told_apart_by_schema() {
+    fn the_kind_of_an_input_is_recognised_by_its_form() {
         check(r#"{"detail-type":"AccountChangeEvent","source":"aws.partner/x","detail":{}}"#, "events");
         check(r#"[{"detail":{}},{"detail":{}}]"#, "events");
         check(r#"{"Records":[{"eventSource":"aws:sqs","messageId":"1","body":"{}"}]}"#, "queue of 1");
@@ -108,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_taken_out_of_the_report_of_its_failed_invocation() {
+    fn the_event_is_read_from_the_report_of_its_failed_invocation() {
         let failed = r#"{"version":"1.0","requestContext":{"requestId":"r","functionArn":"arn","condition":
             "RetriesExhausted","approximateInvokeCount":3},"requestPayload":{"a": 1.0},"responsePayload":{}}"#;
         assert_eq!(event_of(failed), r#"{"a": 1.0}"#);

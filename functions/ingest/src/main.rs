@@ -1,12 +1,12 @@
-//! The ingest function: change events in, from an EventBridge rule, API Gateway or its own
-//! failure queue, appended to the events table.
+//! The ingest function: appends change events to the events table. They come from an EventBridge rule, API Gateway or
+//! the function's own failure queue.
 //!
-//! Promises that an invocation succeeds only when everything in it is kept; of a queue's batch, the
-//! messages that are not kept come back by name.
+//! An invocation succeeds only if every event in it is stored or quarantined. Of a batch from the queue, only the
+//! messages for which that failed are returned to the queue.
 
+mod ingest;
 mod input;
-mod report;
-mod take;
+mod outcome_log;
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use annals_http::{Login, events_router};
 use annals_lambda::settings::{Function, FunctionSettings};
 use annals_lambda::{Gateway, Installation, serve, telemetry};
 
-use crate::report::Told;
-use crate::take::Ingest;
+use crate::ingest::Ingest;
+use crate::outcome_log::OutcomeLogger;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -25,8 +25,8 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let meter = telemetry::start(Function::Ingest, &settings)?;
     let admin_arns = settings.admin_arns.clone();
     let installation = Installation::new(&connect(Trust::Amazon).await, settings)?;
-    let handler = installation.observed_handler(Arc::new(Told));
+    let handler = installation.observed_handler(Arc::new(OutcomeLogger));
     let gateway = Gateway::new(events_router(handler.clone(), Login::Gateway), admin_arns);
     let ingest = Ingest::new(handler, gateway);
-    serve(meter, &SystemClock, |invocation| ingest.take(invocation)).await
+    serve(meter, &SystemClock, |invocation| ingest.handle(invocation)).await
 }

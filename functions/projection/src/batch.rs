@@ -1,8 +1,8 @@
-//! One batch of the stream, projected.
+//! Projecting one batch of the stream.
 //!
-//! Promises the event source mapping's own protocol: what an outage kept back is named by its
-//! sequence numbers and comes again; what fails by itself is parked and counts as done. Nothing
-//! waits in the stream until it is dropped: past a limit of age it is parked too.
+//! The response lists the sequence numbers of the events that an outage kept from being projected; the event source
+//! mapping sends these again. A projection that fails by itself is parked and counts as done. Events that have been
+//! retried for too long are parked too, before the mapping would drop them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,71 +13,48 @@ use annals_application::projection::{ParkRequest, Projector};
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
 use annals_domain::timestamp::Timestamp;
-use annals_lambda::telemetry::{Count, lags};
+use annals_lambda::telemetry::{Count, record_lags};
 use annals_lambda::{Invocation, InvocationFailed};
-use serde::Serialize;
+use aws_lambda_events::streams::DynamoDbEventResponse;
 
-use crate::lag::LagTeller;
+use crate::lag::LagReporter;
 use crate::record::{Appended, Batch, Record};
 
-/// How old a record may be and still be tried again. The mapping drops it at 6 hours of age; parked
-/// before that, it is redriven by name for as long as it takes.
-const LONGEST_IN_STREAM: Duration = Duration::from_secs(5 * 3_600);
+/// The age up to which a record is retried. The mapping drops a record at an age of 6 hours; if it is parked before
+/// that, it is redriven for as long as it takes.
+const MAX_RETRY_AGE: Duration = Duration::from_secs(5 * 3_600);
 
-/// Projects batches.
 pub(crate) struct StreamProjection {
     projector: Projector,
-    lag: LagTeller,
+    lag: LagReporter,
     clock: Arc<dyn Clock>,
 }
 
-/// The records that are to come again.
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct BatchAnswer {
-    batch_item_failures: Vec<ItemFailure>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ItemFailure {
-    item_identifier: String,
-}
-
-impl BatchAnswer {
-    fn again(&mut self, sequence: &str) {
-        self.batch_item_failures.push(ItemFailure { item_identifier: sequence.to_owned() });
-    }
-}
-
 impl StreamProjection {
-    /// Through that projector, telling how far behind it is.
-    pub(crate) fn new(projector: Projector, lag: LagTeller, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(projector: Projector, lag: LagReporter, clock: Arc<dyn Clock>) -> Self {
         Self { projector, lag, clock }
     }
 
-    /// Projects one batch.
-    pub(crate) async fn project(&self, invocation: Invocation) -> Result<BatchAnswer, InvocationFailed> {
+    pub(crate) async fn project(&self, invocation: Invocation) -> Result<DynamoDbEventResponse, InvocationFailed> {
         let batch: Batch = serde_json::from_str(invocation.payload.get())
-            .map_err(|error| InvocationFailed::unreadable("no batch of a DynamoDB stream", &error))?;
-        let work = self.records(batch);
-        // Better to name the whole batch than to be stopped in its middle without a word.
-        let done = tokio::time::timeout_at(invocation.deadline, work).await;
-        done.map_err(|_| InvocationFailed("the batch was not done in time; it comes again".to_owned()))
+            .map_err(|error| InvocationFailed::unreadable("not a batch of a DynamoDB stream: invalid JSON", &error))?;
+        // Failing the whole batch here is better than Lambda's timeout, which ends the process without a report.
+        let response = tokio::time::timeout_at(invocation.deadline, self.project_records(batch)).await;
+        response.map_err(|_| InvocationFailed("deadline reached; the whole batch is retried".to_owned()))
     }
 
-    async fn records(&self, batch: Batch) -> BatchAnswer {
-        let mut answer = BatchAnswer::default();
+    async fn project_records(&self, batch: Batch) -> DynamoDbEventResponse {
+        let mut response = DynamoDbEventResponse::default();
         let mut appended = Vec::new();
         for raw in &batch.records {
             match Record::read(raw) {
                 Record::Appended(record) => appended.push(record),
                 Record::Unreadable { key, version, sequence, reason } => {
-                    self.unreadable(&key, version, &sequence, reason, &mut answer).await;
+                    self.park_unreadable(&key, version, &sequence, reason, &mut response).await;
                 }
                 Record::Foreign(what) => {
                     Count::ForeignRecords.add(1);
-                    tracing::error!(what, "a stream record that no append makes");
+                    tracing::error!(what, "unexpected stream record");
                 }
             }
         }
@@ -85,46 +62,47 @@ impl StreamProjection {
         let report = self.projector.project(events).await;
         Count::Projected.add(report.projected);
         Count::Parked.add(report.parked);
-        let mut waits_since = None;
+        let mut waiting_since = None;
         for (key, lowest, error) in &report.failed {
-            let since = self.kept_back(key, *lowest, error, &appended, &mut answer).await;
-            waits_since = waits_since.into_iter().chain(since).min();
+            let since = self.return_to_stream(key, *lowest, error, &appended, &mut response).await;
+            waiting_since = waiting_since.into_iter().chain(since).min();
         }
         if !appended.is_empty() {
-            self.tell_lags(&appended, &report.failed, waits_since).await;
+            self.report_lags(&appended, &report.failed, waiting_since).await;
         }
-        answer
+        response
     }
 
-    async fn unreadable(
+    async fn park_unreadable(
         &self,
         key: &EntityKey,
         version: Version,
         sequence: &str,
         reason: String,
-        answer: &mut BatchAnswer,
+        response: &mut DynamoDbEventResponse,
     ) {
         Count::Parked.add(1);
-        // What cannot be read has no correlation id.
+        // The correlation id is unknown, because the event cannot be read.
         let parking = ParkRequest { key: key.clone(), versions: (version, version), reason, correlation_id: None };
         if let Err(error) = self.projector.park(parking).await {
             tracing::error!(aggregate = %key, version = version.get(), error = %log_chain(&error), "not parked");
-            answer.again(sequence);
+            response.add_failure(sequence);
         }
     }
 
-    /// A record's events that an outage kept back: they come again, or are parked where they have
-    /// come for too long. When the oldest that is to come again was stored.
-    async fn kept_back(
+    /// Returns the events of a record that an outage kept from being projected to the stream, or parks them if they are
+    /// too old. Returns when the oldest returned event was stored.
+    async fn return_to_stream(
         &self,
         key: &EntityKey,
         lowest: Version,
         error: &PortError,
         appended: &[Appended],
-        answer: &mut BatchAnswer,
+        response: &mut DynamoDbEventResponse,
     ) -> Option<Timestamp> {
-        let is_of_it = |record: &&Appended| record.stored.event.version >= lowest && record.stored.event.key() == *key;
-        let records: Vec<&Appended> = appended.iter().filter(is_of_it).collect();
+        let is_of_stream =
+            |record: &&Appended| record.stored.event.version >= lowest && record.stored.event.key() == *key;
+        let records: Vec<&Appended> = appended.iter().filter(is_of_stream).collect();
         let newest = records.iter().max_by_key(|record| record.stored.event.version).map(|record| &record.stored.event);
         let correlation_id = newest.and_then(|event| event.metadata.correlation_id.as_deref());
         let version = lowest.get();
@@ -134,11 +112,8 @@ impl StreamProjection {
             let reason = format!("not projected for hours: {error}");
             let correlation = correlation_id.map(str::to_owned);
             let versions = (lowest, highest);
-            match self
-                .projector
-                .park(ParkRequest { key: key.clone(), versions, reason, correlation_id: correlation })
-                .await
-            {
+            let parking = ParkRequest { key: key.clone(), versions, reason, correlation_id: correlation };
+            match self.projector.park(parking).await {
                 Ok(()) => {
                     Count::Parked.add(1);
                     return None;
@@ -149,28 +124,28 @@ impl StreamProjection {
             }
         }
         for record in &records {
-            answer.again(&record.sequence);
+            response.add_failure(&*record.sequence);
         }
         records.iter().map(|record| record.stored.event.recorded_at).min()
     }
 
     fn is_too_old(&self, record: &Appended) -> bool {
-        let age = record.since.map_or(0, |since| self.clock.now().millis() - since.millis());
-        u128::try_from(age).is_ok_and(|age| age > LONGEST_IN_STREAM.as_millis())
+        let age = record.entered_at.map_or(0, |entered| self.clock.now().millis() - entered.millis());
+        u128::try_from(age).is_ok_and(|age| age > MAX_RETRY_AGE.as_millis())
     }
 
-    async fn tell_lags(
+    async fn report_lags(
         &self,
         appended: &[Appended],
         failed: &[(EntityKey, Version, PortError)],
-        waits_since: Option<Timestamp>,
+        waiting_since: Option<Timestamp>,
     ) {
         let now = self.clock.now();
         let is_done = |record: &&Appended| !failed.iter().any(|(key, ..)| *key == record.stored.event.key());
         let done = appended.iter().filter(is_done);
         let millis: Vec<i64> = done.map(|record| now.millis() - record.stored.event.recorded_at.millis()).collect();
-        let most = millis.iter().max().map_or(0, |most| u64::try_from(*most).unwrap_or(0));
-        lags(millis);
-        self.lag.tell(now, most, waits_since).await;
+        let longest = millis.iter().max().map_or(0, |longest| u64::try_from(*longest).unwrap_or(0));
+        record_lags(millis);
+        self.lag.report(now, longest, waiting_since).await;
     }
 }

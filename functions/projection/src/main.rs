@@ -1,7 +1,5 @@
-//! The projection function: stored events, from the events table's stream, into the search index,
-//! to other systems, and to refetch tasks.
-//!
-//! Promises the stream's own protocol of retries (`batch`), and that no record holds up another.
+//! The projection function: reads stored events from the events table's stream, indexes their entities, publishes them
+//! to other systems, and requests refetches. No record holds up another.
 
 mod batch;
 mod lag;
@@ -14,10 +12,10 @@ use annals_lambda::settings::{Function, FunctionSettings};
 use annals_lambda::{Installation, Search, projector_settings, serve, telemetry};
 
 use crate::batch::StreamProjection;
-use crate::lag::LagTeller;
+use crate::lag::LagReporter;
 
-/// Projecting allocates much and for a short while, which this allocator does in two thirds of the time.
-/// The other functions would only start more slowly by it.
+/// Projection allocates a lot of short-lived memory, which takes two thirds of the time with this allocator. The other
+/// functions would only start more slowly with it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -31,7 +29,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let installation = Installation::new(&config, common)?;
     let read_model = search.projecting(&installation);
     let projector = installation.projector(&read_model, publisher(&config, publish), projector_settings());
-    let lag = LagTeller::new(installation.lags, installation.ids.fresh());
+    let lag = LagReporter::new(installation.lags, installation.ids.fresh());
     let projection = StreamProjection::new(projector, lag, installation.clock);
     serve(meter, &SystemClock, |invocation| projection.project(invocation)).await
 }

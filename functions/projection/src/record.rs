@@ -1,54 +1,45 @@
-//! Records of the events table's stream, told apart.
-//!
-//! Promises that no record fails the others: what is no appended event is named as what else it is.
+//! The kinds of records in the events table's stream. Each record is parsed by itself, so that none fails the others.
 
 use annals_application::ports::StoredEvent;
 use annals_aws::event_store::decode;
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
 use annals_domain::timestamp::Timestamp;
-use annals_lambda::unreadable;
+use annals_lambda::at_source_location;
 use serde::Deserialize;
 use serde_json::Number;
 use serde_json::value::RawValue;
 
-/// A batch as the event source mapping hands it over.
+/// A batch as the event source mapping sends it, with unparsed records.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Batch {
-    /// Its records, each to be read by itself.
     #[serde(rename = "Records")]
     pub(crate) records: Vec<Box<RawValue>>,
 }
 
-/// One record.
 #[derive(Debug)]
 pub(crate) enum Record {
-    /// An appended event.
     Appended(Appended),
-    /// An append that cannot be read.
+    /// An appended event that cannot be decoded.
     Unreadable {
-        /// Its stream.
         key: EntityKey,
-        /// Its version.
         version: Version,
-        /// By what the mapping knows the record.
+        /// The record's sequence number.
         sequence: String,
-        /// Why not.
         reason: String,
     },
-    /// No append: a change or removal of a stored item, or no record of this stream at all.
+    /// Not an append: a change or removal of a stored item, or not a record of this stream.
     Foreign(String),
 }
 
 /// An appended event.
 #[derive(Debug)]
 pub(crate) struct Appended {
-    /// The event.
     pub(crate) stored: StoredEvent,
-    /// By what the mapping knows the record; retries start from the lowest that is named.
+    /// The record's sequence number: the mapping retries from the lowest one that failed.
     pub(crate) sequence: String,
-    /// When it came into the stream, to the second.
-    pub(crate) since: Option<Timestamp>,
+    /// When it entered the stream, to the second.
+    pub(crate) entered_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -77,11 +68,10 @@ struct Keys {
 }
 
 impl Record {
-    /// Reads a record.
     pub(crate) fn read(raw: &RawValue) -> Self {
         let record: StreamRecord = match serde_json::from_str(raw.get()) {
             Ok(record) => record,
-            Err(error) => return Self::Foreign(unreadable("no stream record", &error)),
+            Err(error) => return Self::Foreign(at_source_location("not a stream record: invalid JSON", &error)),
         };
         let Change { sequence_number: sequence, keys, new_image, approximate_creation_date_time } = record.dynamodb;
         if record.name != "INSERT" {
@@ -90,7 +80,7 @@ impl Record {
         let decoded = new_image.ok_or_else(|| "the record has no new image".to_owned());
         match decoded.and_then(|image| decode(image).map_err(|error| error.to_string())) {
             Ok(stored) => {
-                Self::Appended(Appended { stored, sequence, since: timestamp(approximate_creation_date_time) })
+                Self::Appended(Appended { stored, sequence, entered_at: timestamp(approximate_creation_date_time) })
             }
             Err(reason) => Self::unreadable(keys, sequence, reason),
         }

@@ -1,6 +1,4 @@
 //! The query function: entities, histories, the quarantine and health, behind API Gateway.
-//!
-//! Promises the answers of `annals-http`, to the letter. Writes nothing.
 
 use annals_application::system::SystemClock;
 use annals_aws::client::{Environment, Trust, connect};
@@ -18,5 +16,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let installation = Installation::new(&config, common)?;
     let api = installation.query_api(&search.reading());
     let gateway = Gateway::new(query_router(api, Login::Gateway), admin_arns);
-    serve(meter, &SystemClock, |invocation| gateway.answer_invocation(invocation)).await
+    serve(meter, &SystemClock, |invocation| gateway.handle_invocation(invocation)).await
 }

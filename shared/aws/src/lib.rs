@@ -1,7 +1,7 @@
 //! The ports on AWS: events and state in DynamoDB, the read model in OpenSearch, published events on EventBridge or
 //! SNS, and the rebuild of the read model beside live projection.
 //!
-//! Only `event_store` writes the events table, and it only puts, each time on the condition that nothing is there.
+//! Only `event_store` writes the events table, and it only puts items, each on the condition that its key is free.
 
 pub mod client;
 pub mod event_store;

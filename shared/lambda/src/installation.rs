@@ -1,6 +1,6 @@
-//! The use cases joined over AWS.
+//! The use cases, connected to the stores of one installation.
 //!
-//! Promises clients built once a process, each function only those it calls.
+//! Clients are built once per process, and only those that the function calls.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -20,45 +20,39 @@ use aws_config::SdkConfig;
 use crate::metered::{LoggedJobs, MeteredEventStore, MeteredPublisher};
 use crate::settings::Settings;
 
-/// For how long a report of health is given again: anyone may ask, and each look costs reads.
-const HEALTH_IS_KEPT_MS: i64 = 10_000;
+/// How long a health report is reused: anyone may ask for it, and each new one costs reads.
+const HEALTH_CACHED_MS: i64 = 10_000;
 
 /// The stores of one installation.
 #[derive(Clone)]
 pub struct Installation {
-    /// The events table.
     pub events: DynamoEventStore,
-    /// The events table as the port, its conflicts counted.
+    /// The events table behind its port, with conflicts counted as a metric.
     pub store: Arc<dyn EventStore>,
-    /// The state table.
     pub state: Arc<dyn StateStore>,
-    /// How far projection is behind, in the same table.
+    /// The lag of projection, in the state table.
     pub lags: Arc<dyn LagNotes>,
-    /// The definitions.
     pub catalog: Arc<Catalog>,
-    /// The adapters.
     pub adapters: ProviderAdapters,
-    /// The present.
     pub clock: Arc<dyn Clock>,
-    /// Fresh ids.
     pub ids: Arc<dyn Ids>,
     settings: Settings,
 }
 
-/// How many records go out in one call: fewer and what each call costs tells, more and the cluster waits
-/// for the first. Measured by the projection's benchmark.
+/// How many records are indexed in one call. With fewer the cost of each call shows; with more the cluster waits for
+/// the first call. Measured by the projection benchmark.
 const PART: NonZeroUsize = NonZeroUsize::new(64).expect("not zero");
 
-/// A quarter of what the functions that project have by template.yaml.
+/// A quarter of the memory that template.yaml gives the functions that project.
 const CACHED_BYTES: usize = 256 << 20;
 
-/// How the stream is projected: while the cluster indexes one part of a batch, the next is made.
+/// The functions' settings of the projector: while the cluster indexes one part of a batch, the next is prepared.
 pub fn projector_settings() -> ProjectorSettings {
     ProjectorSettings { part: PART, cached_bytes: CACHED_BYTES, ..ProjectorSettings::default() }
 }
 
 impl Installation {
-    /// Over the tables that the settings name. Calls nothing yet.
+    /// Uses the tables that the settings name. Makes no call yet.
     pub fn new(config: &SdkConfig, settings: Settings) -> Result<Self, DefinitionError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let events = DynamoEventStore::new(config, settings.events_table.clone());
@@ -76,12 +70,11 @@ impl Installation {
         })
     }
 
-    /// What takes commands.
     pub fn handler(&self) -> Arc<CommandHandler> {
         Arc::new(self.plain_handler())
     }
 
-    /// What takes commands, with an observer of what became of each change.
+    /// A command handler that reports the outcome of each change to `observer`.
     pub fn observed_handler(&self, observer: Arc<dyn OutcomeObserver>) -> Arc<CommandHandler> {
         Arc::new(self.plain_handler().observed_by(observer))
     }
@@ -98,7 +91,7 @@ impl Installation {
         )
     }
 
-    /// What projects, into that read model; without a publisher nothing is announced.
+    /// A projector into that read model. Without a publisher no event is published.
     pub fn projector(
         &self,
         read_model: &Arc<dyn ReadModel>,
@@ -117,7 +110,7 @@ impl Installation {
         Projector::new(ports, Arc::clone(&self.catalog), self.adapters.clone(), registry, settings)
     }
 
-    /// What answers queries, from that read model.
+    /// The query API over that read model.
     pub fn query_api(&self, read_model: &Arc<dyn ReadModel>) -> QueryApi {
         let ports = QueryPorts {
             store: Arc::clone(&self.store),
@@ -125,7 +118,7 @@ impl Installation {
             read_model: Arc::clone(read_model),
         };
         let lag = LagSource::Notes(Arc::clone(&self.lags));
-        let health = PortsHealth::new(&ports, lag, Arc::clone(&self.clock), &self.catalog).kept_for(HEALTH_IS_KEPT_MS);
+        let health = PortsHealth::new(&ports, lag, Arc::clone(&self.clock), &self.catalog).kept_for(HEALTH_CACHED_MS);
         QueryApi {
             queries: EntityQueries::new(ports, Arc::clone(&self.catalog), self.adapters.clone()),
             quarantine: Quarantine::new(Arc::clone(&self.state), Arc::clone(&self.clock), Arc::clone(&self.ids)),

@@ -1,7 +1,6 @@
-//! One invocation: its deadline, its span, its metrics.
+//! One invocation: its deadline, its log span, its metrics.
 //!
-//! Promises that every log line of an invocation carries its request id, that metrics are written
-//! before it is answered, and that work knows when it must be answered.
+//! Every log line of an invocation has its request id, and its metrics are written before it returns.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,35 +16,37 @@ use tracing::Instrument;
 
 use crate::telemetry::{Count, Meter};
 
-/// What is left of an invocation's time for its answer, once no more is tried.
+/// The time reserved at the end of an invocation for its response.
 const RESERVE: Duration = Duration::from_secs(2);
 
-/// An invocation's input and its circumstances.
 #[derive(Debug)]
 pub struct Invocation {
-    /// The input as it came.
     pub payload: Box<RawValue>,
-    /// The request's id.
     pub request_id: String,
-    /// Until when work may go on: two seconds before the function is stopped.
+    /// Work must stop by then: two seconds before Lambda stops the function.
     pub deadline: Instant,
 }
 
-/// Why an invocation failed; the invoker tries it again or keeps it for later.
+/// The failure of a whole invocation. The invoker retries it, or keeps its input for later.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct InvocationFailed(pub String);
 
 impl InvocationFailed {
-    /// For a payload that is not of its form.
-    pub fn unreadable(what: &str, error: &serde_json::Error) -> Self {
-        Self(unreadable(what, error))
+    /// For a payload that cannot be parsed. `problem` says what it is not.
+    pub fn unreadable(problem: &str, error: &serde_json::Error) -> Self {
+        Self(at_source_location(problem, error))
+    }
+
+    /// For a response that cannot be serialized.
+    pub fn unwritable(error: &serde_json::Error) -> Self {
+        Self(format!("the response cannot be written as JSON: {error}"))
     }
 }
 
-/// What is not of its form, said by the place of the fault: the parser's own words quote values.
-pub fn unreadable(what: &str, error: &serde_json::Error) -> String {
-    format!("{what}, from line {} column {} on", error.line(), error.column())
+/// The problem with its line and column. The parser's own message is left out because it may quote values.
+pub fn at_source_location(problem: &str, error: &serde_json::Error) -> String {
+    format!("{problem} at line {} column {}", error.line(), error.column())
 }
 
 impl From<InvocationFailed> for Diagnostic {
@@ -54,12 +55,12 @@ impl From<InvocationFailed> for Diagnostic {
     }
 }
 
-/// Polls for invocations, one after the other, until the process is ended.
-pub async fn serve<F, Work, Answer>(meter: Meter, clock: &dyn Clock, work: F) -> Result<(), lambda_runtime::Error>
+/// Handles invocations one after the other, until the process ends.
+pub async fn serve<F, Work, Response>(meter: Meter, clock: &dyn Clock, work: F) -> Result<(), lambda_runtime::Error>
 where
     F: Fn(Invocation) -> Work,
-    Work: Future<Output = Result<Answer, InvocationFailed>>,
-    Answer: Serialize,
+    Work: Future<Output = Result<Response, InvocationFailed>>,
+    Response: Serialize,
 {
     let is_cold = AtomicBool::new(true);
     let work = &work;
@@ -71,12 +72,12 @@ where
         let invocation = invocation_of(event, clock.now());
         let request_id = invocation.request_id.clone();
         let span = tracing::info_span!("invocation", request_id);
-        let answer = work(invocation).instrument(span.clone()).await;
-        if let Err(failed) = &answer {
-            span.in_scope(|| tracing::error!(error = %failed, "the invocation failed"));
+        let result = work(invocation).instrument(span.clone()).await;
+        if let Err(failed) = &result {
+            span.in_scope(|| tracing::error!(error = %failed, "invocation failed"));
         }
         meter.flush(&request_id);
-        answer
+        result
     });
     lambda_runtime::run(service).await
 }

@@ -1,6 +1,5 @@
-//! What the four functions share: settings, the use cases joined over AWS, invocations, telemetry.
-//!
-//! Promises that a function's `main` holds nothing but its own inputs. Knows no event's form.
+//! What the four Lambda functions share: settings, the use cases connected to AWS, invocations, API Gateway requests
+//! and telemetry. Each function's own package has only its inputs.
 
 mod gateway;
 mod installation;
@@ -12,5 +11,5 @@ pub mod telemetry;
 
 pub use self::gateway::{Gateway, GatewayRequest};
 pub use self::installation::{Installation, projector_settings};
-pub use self::invocation::{Invocation, InvocationFailed, serve, unreadable};
+pub use self::invocation::{Invocation, InvocationFailed, at_source_location, serve};
 pub use self::search::Search;

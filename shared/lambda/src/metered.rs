@@ -1,6 +1,4 @@
-//! Ports that count, and log one line a record.
-//!
-//! Promises to change nothing of what the ports they stand before answer.
+//! Decorators of ports that count metrics and log one line per record. They return what the inner port returns.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +14,7 @@ use async_trait::async_trait;
 
 use crate::telemetry::Count;
 
-/// An event store whose conflicts are counted.
+/// Counts the conflicts of an event store.
 pub(crate) struct MeteredEventStore<S>(pub(crate) S);
 
 #[async_trait]
@@ -26,10 +24,10 @@ impl<S: EventStore> EventStore for MeteredEventStore<S> {
     }
 
     async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
-        let answers = self.0.append(events).await;
-        let is_conflict = |answer: &&Result<(), AppendError>| matches!(answer, Err(AppendError::Conflict { .. }));
-        Count::Conflict.add(answers.iter().filter(is_conflict).count());
-        answers
+        let results = self.0.append(events).await;
+        let is_conflict = |result: &&Result<(), AppendError>| matches!(result, Err(AppendError::Conflict { .. }));
+        Count::Conflict.add(results.iter().filter(is_conflict).count());
+        results
     }
 
     async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError> {
@@ -41,56 +39,56 @@ impl<S: EventStore> EventStore for MeteredEventStore<S> {
     }
 }
 
-/// A publisher whose announcements are counted.
+/// Counts the events that a publisher has published.
 pub(crate) struct MeteredPublisher(pub(crate) Arc<dyn EventPublisher>);
 
 #[async_trait]
 impl EventPublisher for MeteredPublisher {
     async fn publish(&self, events: Vec<NormalizedEntityEvent>) -> Vec<Result<(), PortError>> {
-        let answers = self.0.publish(events).await;
-        Count::Published.add(answers.iter().filter(|answer| answer.is_ok()).count());
-        answers
+        let results = self.0.publish(events).await;
+        Count::Published.add(results.iter().filter(|result| result.is_ok()).count());
+        results
     }
 }
 
-/// Projection jobs as log lines: one a record and batch, with what became of each projection.
+/// Logs projection jobs: one line per record and batch, with the outcome of each projection.
 pub(crate) struct LoggedJobs;
 
-/// What became of one record.
+/// The outcomes of one record, by projection.
 #[derive(Default)]
-struct Told {
+struct ProjectionOutcomes {
     read_model: Option<&'static str>,
     broadcast: Option<&'static str>,
     refetch: Option<&'static str>,
-    /// Of all projections at once.
+    /// The outcome of all projections together.
     outcome: Option<&'static str>,
 }
 
 #[async_trait]
 impl ProjectionJobs for LoggedJobs {
     async fn record(&self, reports: &[JobReport]) {
-        let mut records: BTreeMap<&EntityKey, (&ProjectionJob, Told)> = BTreeMap::new();
+        let mut records: BTreeMap<&EntityKey, (&ProjectionJob, ProjectionOutcomes)> = BTreeMap::new();
         for JobReport { job, outcome } in reports {
-            let (_, told) = records.entry(&job.key).or_insert_with(|| (job, Told::default()));
-            *told.of(job.projection) = Some(name_of(outcome));
+            let (_, outcomes) = records.entry(&job.key).or_insert_with(|| (job, ProjectionOutcomes::default()));
+            *outcomes.of(job.projection) = Some(name_of(outcome));
         }
-        for (job, told) in records.into_values() {
+        for (job, outcomes) in records.into_values() {
             tracing::info!(
                 aggregate = %job.key,
                 version = job.to_version.get(),
                 from_version = job.from_version.get(),
                 correlation_id = job.correlation_id,
-                read_model = told.read_model,
-                broadcast = told.broadcast,
-                refetch = told.refetch,
-                outcome = told.outcome,
+                read_model = outcomes.read_model,
+                broadcast = outcomes.broadcast,
+                refetch = outcomes.refetch,
+                outcome = outcomes.outcome,
                 "projected"
             );
         }
     }
 }
 
-impl Told {
+impl ProjectionOutcomes {
     fn of(&mut self, projection: &str) -> &mut Option<&'static str> {
         match projection {
             "read_model" => &mut self.read_model,

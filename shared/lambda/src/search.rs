@@ -1,4 +1,4 @@
-//! The read model of an installation, aware of a rebuild under way.
+//! The OpenSearch of an installation. While a rebuild runs, projection also writes to the new index.
 
 use std::sync::Arc;
 
@@ -10,19 +10,19 @@ use aws_config::SdkConfig;
 use crate::installation::Installation;
 use crate::settings::SearchSettings;
 
-/// OpenSearch, connected.
+/// A connection to OpenSearch, from which readers, projectors and rebuilders are made.
 #[derive(Clone)]
 pub struct Search {
     connection: OpenSearch,
 }
 
 impl Search {
-    /// Connects by those settings; requests over https are signed by that configuration.
+    /// Requests over https are signed with the credentials of `config`.
     pub async fn connect(config: &SdkConfig, settings: &SearchSettings) -> Result<Self, PortError> {
         Self::connect_with(config, settings, Refresh::Periodic).await
     }
 
-    /// The same, where a written document may have to be found before the write is answered.
+    /// The same, with a choice of when written documents become searchable.
     pub async fn connect_with(
         config: &SdkConfig,
         settings: &SearchSettings,
@@ -37,28 +37,27 @@ impl Search {
         Ok(Self { connection: OpenSearch::connect(settings).await? })
     }
 
-    /// The connection, for what works on indices by name.
+    /// The connection itself, for work on indices by name.
     pub fn connection(&self) -> OpenSearch {
         self.connection.clone()
     }
 
-    /// The read model for readers.
+    /// The read model for queries.
     pub fn reading(&self) -> Arc<dyn ReadModel> {
         Arc::new(self.read_model())
     }
 
-    /// The read model for projection: while a rebuild fills an index, documents go there too.
+    /// The read model for projection: while a rebuild fills an index, documents are written there too.
     pub fn projecting(&self, installation: &Installation) -> Arc<dyn ReadModel> {
         let live = LiveTargets::new(Arc::clone(&installation.state), Arc::clone(&installation.clock));
         Arc::new(self.read_model().with_dual_write(Arc::new(live)))
     }
 
-    /// The read model as it is, with what is its adapter's own.
+    /// The adapter itself, with the methods that the port does not have.
     pub fn read_model(&self) -> OpenSearchReadModel {
         OpenSearchReadModel::new(self.connection.clone())
     }
 
-    /// What rebuilds its indices.
     pub fn rebuilder(&self, installation: &Installation, settings: RebuildSettings) -> Rebuilder {
         let ports = RebuildPorts {
             events: installation.events.clone(),

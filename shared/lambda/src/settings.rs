@@ -1,6 +1,4 @@
-//! What each function reads from its environment.
-//!
-//! Promises that the names here are the ones in `template.yaml`: a test compares them.
+//! The settings that each function reads from its environment. A test compares their names with `template.yaml`.
 
 use std::num::NonZeroUsize;
 
@@ -12,56 +10,50 @@ use annals_crm::adapters;
 use annals_domain::provider_adapter::ProviderAdapters;
 use url::Url;
 
-/// The events table's name.
 pub const EVENTS_TABLE: &str = "ANNALS_EVENTS_TABLE";
-/// The state table's name.
 pub const STATE_TABLE: &str = "ANNALS_STATE_TABLE";
-/// The Salesforce org whose events are taken.
+/// The Salesforce org whose events are accepted.
 pub const SALESFORCE_ORG: &str = "ANNALS_SALESFORCE_ORG";
-/// The URL of the OpenSearch endpoint.
 pub const OPENSEARCH_ENDPOINT: &str = "ANNALS_OPENSEARCH_ENDPOINT";
-/// The name of the OpenSearch domain, in place of its URL.
+/// The name of an OpenSearch domain of this account and region, instead of its URL.
 pub const OPENSEARCH_DOMAIN: &str = "ANNALS_OPENSEARCH_DOMAIN";
-/// What stands before each index's and alias's name.
+/// The prefix of each index's and alias's name.
 pub const INDEX_PREFIX: &str = "ANNALS_INDEX_PREFIX";
-/// What is logged.
+/// The log filter.
 pub const LOG: &str = "ANNALS_LOG";
-/// ARNs of the IAM principals who may do what needs the admin scope, or of what stands above them, by comma.
+/// ARNs of the IAM principals with the admin scope, separated by commas; an ARN includes those below it.
 pub const ADMIN_ARNS: &str = "ANNALS_ADMIN_ARNS";
 
-/// How the names begin by which AWS's SDK is told of other endpoints than AWS's own.
+/// The prefix of the variables that give AWS's SDK other endpoints than AWS's own.
 const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
 
-/// The function's own name, which Lambda itself sets.
+/// The function's name in its account, set by Lambda.
 const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
 /// The four functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
-    /// Takes events in.
+    /// Ingests change events.
     Ingest,
-    /// Keeps the read model and other systems up.
+    /// Projects stored events into the read model and publishes them.
     Projection,
     /// Answers queries.
     Query,
-    /// Heals gaps, redrives and rebuilds.
+    /// Redrives parked projections and continues rebuilds.
     Backfill,
 }
 
-/// The names of variables.
+/// The names of the variables that a function reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variables {
-    /// Those that must be there.
     pub required: &'static [&'static str],
-    /// Those that may be.
     pub optional: &'static [&'static str],
 }
 
 impl Function {
-    /// All.
     pub const ALL: [Self; 4] = [Self::Ingest, Self::Projection, Self::Query, Self::Backfill];
 
-    /// Its name: of its package and its folder.
+    /// The name of its package and folder.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
@@ -71,7 +63,7 @@ impl Function {
         }
     }
 
-    /// The variables that it reads. Of the two that name OpenSearch one must be there.
+    /// The variables that it reads. One of the two that name OpenSearch must be set.
     pub fn variables(self) -> Variables {
         const REQUIRED: &[&str] = &[EVENTS_TABLE, STATE_TABLE];
         const PUBLISHING: &[&str] = &[
@@ -92,7 +84,7 @@ impl Function {
             &[SALESFORCE_ORG, LOG, ADMIN_ARNS, OPENSEARCH_ENDPOINT, OPENSEARCH_DOMAIN, INDEX_PREFIX];
         let optional = match self {
             Self::Ingest => &[SALESFORCE_ORG, LOG, ADMIN_ARNS] as &[&str],
-            // It answers no requests, so it has no use for who may make which.
+            // It has no HTTP routes, so it does not need the admins.
             Self::Projection => &PUBLISHING[1..],
             Self::Backfill => PUBLISHING,
             Self::Query => SEARCHING,
@@ -101,36 +93,32 @@ impl Function {
     }
 }
 
-/// Where OpenSearch is.
+/// The address of OpenSearch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchSettings {
-    /// Its endpoint.
     pub endpoint: Endpoint,
-    /// What stands before the names of its indices.
+    /// The prefix of the names of its indices and aliases.
     pub prefix: String,
 }
 
 /// The settings that every function has.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The events table's name.
     pub events_table: String,
-    /// The state table's name.
     pub state_table: String,
-    /// The adapters, for the accounts that are set.
+    /// The provider adapters, for the accounts that are configured.
     pub adapters: ProviderAdapters,
-    /// What is logged.
+    /// The log filter, such as `info` or `info,annals=debug`.
     pub log: String,
-    /// The name of the function in its account, where this is one.
+    /// The function's name in its account; `None` outside of Lambda.
     pub function_name: Option<String>,
-    /// Who may do what needs the admin scope, where callers are IAM principals.
+    /// ARNs with the admin scope, if callers are IAM principals.
     pub admin_arns: Vec<String>,
-    /// How the command handler works, within an invocation's own deadline.
     pub handler: HandlerSettings,
 }
 
 impl Settings {
-    /// Read from the environment; what does not fit is noted there.
+    /// Reads the environment, and reports missing and invalid values to it.
     pub fn from_environment(environment: &mut Environment) -> Self {
         let org = environment.optional(SALESFORCE_ORG);
         let adapters = adapters(org.as_deref()).unwrap_or_else(|error| {
@@ -145,7 +133,7 @@ impl Settings {
             log: environment.optional(LOG).unwrap_or_else(|| "info".to_owned()),
             function_name: environment.optional(FUNCTION_NAME),
             admin_arns: admins.split(',').map(|arn| arn.trim().to_owned()).filter(|arn| !arn.is_empty()).collect(),
-            // No projection shares the process, so nobody asks for what was just stored.
+            // No projection runs in this process, so nobody reads recent changes back.
             handler: HandlerSettings { recent_changes: NonZeroUsize::MIN, ..HandlerSettings::default() },
         }
     }
@@ -156,11 +144,12 @@ impl SearchSettings {
         Self { endpoint: Endpoint::Domain(String::new()), prefix: String::new() }
     }
 
-    /// Read from the environment; what does not fit is noted there.
+    /// Reads the environment, and reports missing and invalid values to it.
     pub fn from_environment(environment: &mut Environment) -> Self {
         let endpoint = match (environment.optional(OPENSEARCH_ENDPOINT), environment.optional(OPENSEARCH_DOMAIN)) {
             (Some(url), _) => Url::parse(&url).map(Endpoint::Url).unwrap_or_else(|error| {
-                environment.problem(format!("{OPENSEARCH_ENDPOINT} is `{url}`: {error}; https://… would fit"));
+                let problem = format!("invalid value `{url}` of {OPENSEARCH_ENDPOINT}: {error}; expected https://…");
+                environment.problem(problem);
                 Endpoint::Domain(String::new())
             }),
             (None, Some(name)) => Endpoint::Domain(name),
@@ -173,22 +162,21 @@ impl SearchSettings {
     }
 }
 
-/// All that a function of a kind reads.
+/// All settings of a function.
 #[derive(Debug, Clone)]
 pub struct FunctionSettings {
-    /// Those that every function has.
     pub common: Settings,
-    /// Where OpenSearch is; ingest does not call it.
+    /// The address of OpenSearch; empty for ingest, which does not call it.
     pub search: SearchSettings,
-    /// Where announcements go; only those that project make any.
+    /// Where events are published; `Nowhere` for functions that do not project.
     pub publish: PublishSettings,
 }
 
 impl FunctionSettings {
-    /// Read from the environment, or all that does not fit in one error.
+    /// Reads the environment. All missing and invalid values are in one error.
     pub fn read(function: Function, mut environment: Environment) -> Result<Self, SettingsError> {
         let environment = &mut environment;
-        note_empty_endpoints(environment);
+        report_empty_endpoints(environment);
         let common = Settings::from_environment(environment);
         let search = match function {
             Function::Ingest => SearchSettings::nowhere(),
@@ -205,12 +193,12 @@ impl FunctionSettings {
     }
 }
 
-/// Over an empty one the SDK panics at the first call. `sam local` sets one where it is not given the file
-/// of variables; on AWS there is none.
-fn note_empty_endpoints(environment: &mut Environment) {
+/// With an empty endpoint the SDK panics at the first call. `sam local` sets one if it is started without the file of
+/// variables; on AWS there is none.
+fn report_empty_endpoints(environment: &mut Environment) {
     for name in environment.empty(ENDPOINT_URL) {
         environment.problem(format!(
-            "{name} is empty: a URL would fit (`sam local` takes it from the file of `--env-vars`), or no such variable"
+            "{name} is empty: expected a URL (`sam local` reads it from the file of `--env-vars`), or no such variable"
         ));
     }
 }
@@ -228,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_missing_is_said_at_once() {
+    fn all_missing_variables_are_reported_at_once() {
         let tables = ["ANNALS_EVENTS_TABLE is not set", "ANNALS_STATE_TABLE is not set"];
         let search = "neither ANNALS_OPENSEARCH_ENDPOINT nor ANNALS_OPENSEARCH_DOMAIN is set";
         check(Function::Ingest, &[], &tables);
@@ -237,19 +225,19 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_endpoint_is_refused_before_any_client_meets_it() {
+    fn an_empty_endpoint_is_refused_before_any_client_uses_it() {
         const OF_DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
-        const WOULD_FIT: &str =
-            "a URL would fit (`sam local` takes it from the file of `--env-vars`), or no such variable";
+        const EXPECTED: &str =
+            "expected a URL (`sam local` reads it from the file of `--env-vars`), or no such variable";
         let empty = [(STATE_TABLE, "s"), (ENDPOINT_URL, ""), (OF_DYNAMODB, " ")];
-        let [all, one] = [ENDPOINT_URL, OF_DYNAMODB].map(|name| format!("{name} is empty: {WOULD_FIT}"));
+        let [all, one] = [ENDPOINT_URL, OF_DYNAMODB].map(|name| format!("{name} is empty: {EXPECTED}"));
         check(Function::Ingest, &empty, &[&all, &one, "ANNALS_EVENTS_TABLE is not set"]);
         let url = [(EVENTS_TABLE, "e"), (STATE_TABLE, "s"), (OF_DYNAMODB, "http://127.0.0.1:18000")];
         check(Function::Ingest, &url, &[]);
     }
 
     #[test]
-    fn what_does_not_fit_says_what_would() {
+    fn an_invalid_value_is_reported_with_what_is_expected() {
         let tables = [(EVENTS_TABLE, "e"), (STATE_TABLE, "s")];
         let org = [tables[0], tables[1], (SALESFORCE_ORG, "acme")];
         let problem = "ANNALS_SALESFORCE_ORG: `acme` is not a Salesforce org id (15 or 18 letters and digits)";

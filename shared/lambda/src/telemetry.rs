@@ -1,7 +1,6 @@
-//! What a function tells of itself: JSON lines on stdout, and metrics among them in CloudWatch's
-//! embedded format.
+//! Logs and metrics of a function, on stdout: JSON lines, and metrics in CloudWatch's embedded metric format.
 //!
-//! Promises one line an event, and never a record's field value in it.
+//! No line has the value of a record's field.
 
 use std::io;
 
@@ -12,34 +11,32 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::settings::{Function, Settings};
 
-/// The namespace that the metrics are in.
+/// The namespace of the metrics in CloudWatch.
 pub const NAMESPACE: &str = "Annals";
 
-/// What is counted; each is a metric's name in `template.yaml` too.
+/// The counters. Each is also a metric's name in `template.yaml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
     /// Events appended.
     Stored,
-    /// Changes that were there already.
+    /// Redelivered changes that were stored before.
     Duplicate,
-    /// Inputs put into quarantine.
     Quarantined,
-    /// Appends that met another writer's event.
+    /// Appends that lost a race against another writer.
     Conflict,
-    /// Records brought up.
+    /// Records projected.
     Projected,
-    /// Announcements made.
+    /// Events published.
     Published,
     /// Records whose projection is parked.
     Parked,
-    /// Stream records that no append makes: changes and removals of stored events, or no events.
+    /// Unexpected stream records: changes and removals of stored events, and items that are not events.
     ForeignRecords,
-    /// Invocations that began a process.
+    /// First invocations of a process.
     ColdStart,
 }
 
 impl Count {
-    /// All.
     pub const ALL: [Self; 9] = [
         Self::Stored,
         Self::Duplicate,
@@ -52,7 +49,6 @@ impl Count {
         Self::ColdStart,
     ];
 
-    /// The metric's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Stored => "Stored",
@@ -67,7 +63,6 @@ impl Count {
         }
     }
 
-    /// Counts so many.
     pub fn add(self, count: usize) {
         if count > 0 {
             counter!(self.name()).increment(count as u64);
@@ -75,58 +70,59 @@ impl Count {
     }
 }
 
-/// The metric of the time from commit to searchable, in milliseconds.
+/// The metric of the time from the append of an event to its being searchable, in milliseconds.
 pub const LAG: &str = "LagMs";
 
-/// How many values of a metric one line of CloudWatch's format holds.
-const MOST_VALUES: usize = 100;
+/// How many values of one metric a line of CloudWatch's format may have.
+const MAX_VALUES: usize = 100;
 
-/// Notes how long commits took to be searchable. Of more than a line holds, the slowest and others
-/// spread evenly below it: what is beyond would be lost, with a complaint for each.
-pub fn lags(mut millis: Vec<i64>) {
+/// Records lags. If there are more than a line may have, records the slowest and an even selection of the others:
+/// the library would drop the excess and log a warning for each.
+pub fn record_lags(mut millis: Vec<i64>) {
     millis.sort_unstable();
-    let every = millis.len().div_ceil(MOST_VALUES).max(1);
+    let every = millis.len().div_ceil(MAX_VALUES).max(1);
     for millis in millis.into_iter().rev().step_by(every) {
         histogram!(LAG).record(millis.max(0) as f64);
     }
 }
 
-/// Where metrics are collected until the end of an invocation.
+/// Collects metrics until the end of an invocation.
 #[derive(Clone, Copy)]
 pub struct Meter(&'static Collector);
 
 impl Meter {
-    /// Writes what was collected, as one line.
+    /// Writes the collected metrics as one line.
     pub(crate) fn flush(self, request_id: &str) {
         self.0.set_property("request_id", request_id.to_owned());
         if let Err(error) = self.0.flush(io::stdout()) {
-            tracing::warn!(%error, "metrics could not be written");
+            tracing::warn!(%error, "metrics not written");
         }
     }
 }
 
-/// Why a process cannot tell of itself.
+/// Why logging or metrics cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The level is none.
-    #[error("ANNALS_LOG is `{0}`: error, warn, info, debug, trace or directives such as annals=debug would fit")]
+    #[error(
+        "invalid value `{0}` of ANNALS_LOG: expected error, warn, info, debug, trace or directives such as annals=debug"
+    )]
     Level(String, #[source] ParseError),
-    /// A process can be given one collector only.
+    /// A process can have one collector only.
     #[error("metrics cannot be collected: {0}")]
     Metrics(String),
 }
 
-/// The runtime tells of each failed invocation a second time, in a form of its own. (A panic is told
-/// on standard error as well.)
-const REPEATED: &str = "lambda_runtime::layers::panic=off";
+/// The runtime would log each failed invocation a second time, in another format. (A panic is also written to standard
+/// error.)
+const WITHOUT_RUNTIME_LOG: &str = "lambda_runtime::layers::panic=off";
 
-/// Starts to log and to collect. Metrics go by the function's own name, since more than one
-/// installation may be in an account.
+/// Starts logging and metrics. The dimension of the metrics is the function's name in its account, because one account
+/// may have several installations.
 pub fn start(function: Function, settings: &Settings) -> Result<Meter, TelemetryError> {
     let level = settings.log.as_str();
     let level_error = |error| TelemetryError::Level(level.to_owned(), error);
-    let runtimes_own = REPEATED.parse().map_err(level_error)?;
-    let filter = EnvFilter::try_new(level).map_err(level_error)?.add_directive(runtimes_own);
+    let without_runtime_log = WITHOUT_RUNTIME_LOG.parse().map_err(level_error)?;
+    let filter = EnvFilter::try_new(level).map_err(level_error)?.add_directive(without_runtime_log);
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

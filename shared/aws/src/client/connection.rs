@@ -1,8 +1,7 @@
-//! The one configuration that all AWS clients are made of.
+//! The configuration of all AWS clients. Every call has a timeout.
 //!
-//! Promises bounded calls. Region, credentials and endpoints are the SDK's own settings
-//! (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB` and their like), read by the SDK; in a function the
-//! first two from nowhere but the environment.
+//! Region, credentials and endpoints are the SDK's own settings (`AWS_REGION`, `AWS_ENDPOINT_URL_DYNAMODB` and the
+//! like), read by the SDK. A function reads the first two from the environment only.
 
 use std::time::Duration;
 
@@ -14,41 +13,41 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
-/// Amazon's five public roots (<https://www.amazontrust.com/repository/>), which sign every AWS
-/// endpoint. Reading the system's hundred and more is most of a function's start.
+/// Amazon's five public root certificates (<https://www.amazontrust.com/repository/>), which sign every AWS endpoint.
+/// Reading the system's more than a hundred would take most of a function's start.
 const AMAZON_ROOTS: &[u8] = include_bytes!("../../roots/amazon.pem");
 
-/// How long a connection may take to come up. In one region it takes some milliseconds.
-const CONNECT: Duration = Duration::from_secs(2);
-/// How long one attempt may take: DynamoDB answers a page of 1 MB well within it.
-const ATTEMPT: Duration = Duration::from_secs(5);
-/// How long a call may take with all its attempts.
-const CALL: Duration = Duration::from_secs(15);
-/// How often a read, or a write that may be made twice, is tried.
-const ATTEMPTS: u32 = 4;
+/// Within one region a connection is made in a few milliseconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// DynamoDB returns a page of 1 MB well within this time.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The timeout of a call with all its attempts.
+const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often a read or an idempotent write is tried.
+const MAX_ATTEMPTS: u32 = 4;
 
-/// Whose certificates are trusted.
+/// The root certificates that are trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// Amazon's roots only: for functions, which call nothing but AWS.
+    /// Amazon's only: for functions, which call nothing but AWS.
     Amazon,
-    /// The system's: where a proxy may stand in between.
+    /// The system's: a proxy with its own certificate may be in between.
     System,
 }
 
-/// The configuration for every client of this process.
+/// The configuration of every client of this process.
 pub async fn connect(trust: Trust) -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(CALL)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT)
         .build();
     let loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client(trust))
         .timeout_config(timeouts)
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+        .retry_config(RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS));
     let loader = match trust {
-        // Lambda puts both there. The chain of all other places begins with building clients to ask them.
+        // Lambda sets both there. The default chain would first build clients for its other sources.
         Trust::Amazon => loader
             .region(EnvironmentVariableRegionProvider::new())
             .credentials_provider(EnvironmentVariableCredentialsProvider::new()),
@@ -57,7 +56,7 @@ pub async fn connect(trust: Trust) -> SdkConfig {
     loader.load().await
 }
 
-/// The same, for calls whose outcome the caller must know of each attempt.
+/// The same without retries, for callers that must know the outcome of each attempt.
 pub fn without_retries(config: &SdkConfig) -> SdkConfig {
     config.to_builder().retry_config(RetryConfig::disabled()).build()
 }
@@ -70,7 +69,7 @@ fn http_client(trust: Trust) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
     match TlsContext::builder().with_trust_store(store).build() {
         Ok(context) => builder.tls_context(context).build_https(),
-        // The roots are compiled in and tested; the system's stand in should they ever not be read.
+        // A test parses the built-in roots; if it ever failed here, the system's would be used.
         Err(_) => builder.build_https(),
     }
 }
@@ -80,11 +79,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_roots_that_ship_are_read() {
+    fn the_built_in_roots_can_be_parsed() {
         let begin = AMAZON_ROOTS.windows(10).filter(|window| window == b"-----BEGIN").count();
         assert_eq!(begin, 5);
         let store = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
-        TlsContext::builder().with_trust_store(store).build().expect("they are well formed");
+        TlsContext::builder().with_trust_store(store).build().expect("well-formed certificates");
         http_client(Trust::Amazon);
     }
 }

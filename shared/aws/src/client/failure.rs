@@ -1,7 +1,7 @@
-//! What an SDK error means for the caller.
+//! The meaning of an SDK error for the caller.
 //!
-//! Promises that nothing is called "not done" unless the service said so, or nothing could be sent.
-//! Whoever cannot tell says `OutcomeUnknown`, which every caller may answer by the same call.
+//! A call counts as not applied only if the service said so, or if it could not be sent. Otherwise its outcome is
+//! unknown, and the caller may make the same call again.
 
 use std::error::Error;
 
@@ -12,8 +12,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-/// Codes by which a service says that it has done nothing yet, and may later. A role's session that
-/// ran out is renewed by the next call.
+/// Error codes of a service that has done nothing, and may do it later. An expired session of a role is renewed by the
+/// next call.
 const UNAVAILABLE: [&str; 14] = [
     "ProvisionedThroughputExceeded",
     "Throttling",
@@ -31,11 +31,11 @@ const UNAVAILABLE: [&str; 14] = [
     "RequestExpired",
 ];
 
-/// Codes of a service's own failure: it may have done what it was asked to.
+/// Error codes of a failure inside the service: it may have carried out the call.
 const FAILED: [&str; 5] =
     ["Internal", "InternalFailure", "InternalError", "InternalServerError", "InternalServiceError"];
 
-/// Codes that an operator can mend only: rights, names, keys.
+/// Error codes whose cause only an operator can repair: rights, names, keys.
 const MISCONFIGURED: [&str; 13] = [
     "AccessDenied",
     "AuthorizationError",
@@ -52,37 +52,36 @@ const MISCONFIGURED: [&str; 13] = [
     "EndpointDisabled",
 ];
 
-/// What an operator may do where the SDK has nothing to sign or to address a request with.
-const NO_CREDENTIALS: &str = "there are no credentials; AWS_PROFILE names a profile that has some, AWS_ACCESS_KEY_ID \
-                              and AWS_SECRET_ACCESS_KEY do without";
-const NO_ENDPOINT: &str = "there is no endpoint to call; AWS_REGION, or `region` in the profile, says where it is";
+/// Messages for a request that the SDK cannot sign or address, with what an operator can do.
+const NO_CREDENTIALS: &str = "no credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+const NO_ENDPOINT: &str = "no endpoint: set AWS_REGION, or `region` in the profile";
 
-/// What stands for the code of an answer that has none.
+/// Replaces the code of a response without one.
 const NO_CODE: &str = "no code";
 
-/// The failure of a call on `resource` (a table, a bus, a topic).
+/// The error of a call on `resource`: a table, a bus or a topic.
 pub fn port_error<E>(resource: &str, error: SdkError<E, HttpResponse>) -> PortError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     let (kind, message) = match &error {
-        SdkError::ConstructionFailure(_) => (PortErrorKind::Misconfigured, "the request cannot be made".to_owned()),
-        SdkError::TimeoutError(_) => (PortErrorKind::OutcomeUnknown, "no answer in time".to_owned()),
+        SdkError::ConstructionFailure(_) => (PortErrorKind::Misconfigured, "the request cannot be built".to_owned()),
+        SdkError::TimeoutError(_) => (PortErrorKind::OutcomeUnknown, "no response in time".to_owned()),
         SdkError::DispatchFailure(failure) => of_connector(failure.as_connector_error()),
-        SdkError::ResponseError(_) => (PortErrorKind::OutcomeUnknown, "the answer cannot be read".to_owned()),
-        SdkError::ServiceError(answer) => of_service(answer.err(), answer.raw().status().as_u16()),
+        SdkError::ResponseError(_) => (PortErrorKind::OutcomeUnknown, "the response cannot be read".to_owned()),
+        SdkError::ServiceError(error) => of_service(error.err(), error.raw().status().as_u16()),
         _ => (PortErrorKind::OutcomeUnknown, "the call failed".to_owned()),
     };
     PortError::new(kind, resource, message).caused_by(error)
 }
 
-/// What a code says by itself, of a call or of one entry in it; nothing where it is not known.
+/// The meaning of the error code of a call, or of one entry in it; `None` if the code is unknown.
 pub fn kind_of_code(code: &str) -> Option<PortErrorKind> {
     match code.strip_suffix("Exception").unwrap_or(code) {
         code if UNAVAILABLE.contains(&code) => Some(PortErrorKind::Unavailable),
         code if FAILED.contains(&code) => Some(PortErrorKind::OutcomeUnknown),
         code if MISCONFIGURED.contains(&code) => Some(PortErrorKind::Misconfigured),
-        // EventBridge's of a source or a detail type; and the key service's, behind a topic or a table.
+        // EventBridge's for a source or a detail type, and those of the key service used by a topic or a table.
         code if code.starts_with("NotAuthorized") || code.starts_with("KMS") => Some(PortErrorKind::Misconfigured),
         _ => None,
     }
@@ -90,19 +89,19 @@ pub fn kind_of_code(code: &str) -> Option<PortErrorKind> {
 
 fn of_connector(error: Option<&ConnectorError>) -> (PortErrorKind, String) {
     match error {
-        Some(error) if error.is_timeout() => (PortErrorKind::OutcomeUnknown, "no answer in time".to_owned()),
+        Some(error) if error.is_timeout() => (PortErrorKind::OutcomeUnknown, "no response in time".to_owned()),
         Some(error) if error.is_io() => (PortErrorKind::OutcomeUnknown, "the connection failed".to_owned()),
         Some(error) if error.is_user() => (PortErrorKind::Misconfigured, "the endpoint cannot be called".to_owned()),
-        _ => match error.and_then(before_sending) {
+        _ => match error.and_then(not_sent) {
             Some(remedy) => (PortErrorKind::Misconfigured, remedy.to_owned()),
-            None => (PortErrorKind::OutcomeUnknown, "the request was not answered".to_owned()),
+            None => (PortErrorKind::OutcomeUnknown, "no response to the request".to_owned()),
         },
     }
 }
 
-/// What would help where a request was not sent for want of credentials or of an endpoint. A place
-/// that gives credentials and does not answer now may do so later, so that is none of them.
-fn before_sending(error: &ConnectorError) -> Option<&'static str> {
+/// The message for a request that could not be sent for lack of credentials or an endpoint. A credentials provider
+/// that does not respond is not such a case: it may respond later.
+fn not_sent(error: &ConnectorError) -> Option<&'static str> {
     use CredentialsError::{CredentialsNotLoaded, InvalidConfiguration};
     let remedy = |cause: &(dyn Error + 'static)| match cause.downcast_ref::<CredentialsError>() {
         Some(CredentialsNotLoaded(_) | InvalidConfiguration(_)) => Some(NO_CREDENTIALS),
@@ -116,13 +115,13 @@ fn of_service(error: &impl ProvideErrorMetadata, status: u16) -> (PortErrorKind,
     let code = error.code().unwrap_or(NO_CODE);
     let kind = kind_of_code(code).unwrap_or(match code {
         _ if status == 429 || status == 503 => PortErrorKind::Unavailable,
-        // An answer that is no refusal, but that cannot be read, may be a success.
+        // A response that is neither readable nor a client error may be a success.
         _ if !(400..500).contains(&status) => PortErrorKind::OutcomeUnknown,
-        // A refusal without a code is not the service's: something in between sent it.
+        // A client error without a code does not come from the service, but from something in between.
         NO_CODE => PortErrorKind::Unavailable,
         _ => PortErrorKind::Rejected,
     });
-    // The service's own words may quote a record's values (a validation does); its code never does.
+    // The service's message may quote a record's values, as for a validation; its code never does.
     let message = if kind == PortErrorKind::Misconfigured {
         format!("{code}: {}", error.message().unwrap_or("no message"))
     } else {
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_says_what_the_caller_may_do() {
+    fn an_error_code_decides_what_the_caller_may_do() {
         check(
             Some(PortErrorKind::Unavailable),
             &[
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_code_says_nothing_the_status_does() {
+    fn the_status_decides_if_the_code_is_unknown() {
         check_call(Some("ValidationException"), 400, PortErrorKind::Rejected);
         check_call(Some("SomethingNew"), 503, PortErrorKind::Unavailable);
         check_call(Some("SomethingNew"), 502, PortErrorKind::OutcomeUnknown);

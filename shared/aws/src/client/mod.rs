@@ -1,8 +1,5 @@
-//! How Annals reaches AWS: one configuration for all clients, what their errors mean, and settings
-//! from the environment.
-//!
-//! Promises that a function trusts Amazon's roots alone, that no call waits for ever, and that an
-//! error says which resource failed and what the caller may do. Holds no adapter.
+//! The connection to AWS: one configuration for all clients, the meaning of their errors, and settings from the
+//! environment.
 
 mod connection;
 mod environment;

@@ -1,10 +1,9 @@
-//! Events in DynamoDB: the only code that writes the events table, and it only puts, each time on
-//! the condition that nothing is there.
+//! The event store in DynamoDB. This is the only code that writes the events table, and it only puts items, each on the
+//! condition that no item has that key.
 //!
-//! Promises what the port promises: an append is one conditional write of one item, and its answer
-//! is exact, since no write is tried twice behind the caller's back. Does not promise what SQLite
-//! does beside it, that a stream has no hole: to see the version before would cost a second write
-//! unit an event. Whoever appends stands behind a head that was read, so none comes to be.
+//! An append is one conditional write of one item, and its result is exact, because writes are not retried here.
+//! Unlike SQLite, DynamoDB does not check that the version before exists: that would cost a second write unit per
+//! event. No gap arises, because every append follows a stream head that was read.
 
 mod append;
 mod item;
@@ -14,7 +13,6 @@ mod table;
 
 use std::sync::Arc;
 
-use crate::client::without_retries;
 use annals_application::ports::{AppendError, EventStore, PortError, PortErrorKind, ReadOptions, StoredEvent};
 use annals_domain::head::StreamHead;
 use annals_domain::identity::EntityKey;
@@ -22,35 +20,35 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 
+use crate::client::without_retries;
+
 pub use self::item::{EncodeError, ItemError, MAX_ITEM_BYTES, decode, encode, item_size, key_of, write_units};
 pub use self::scan::{ScanKey, ScanPage, Undecodable};
 pub use self::table::{ENTITY_KEY, VERSION, create_table, create_table_without_stream};
 
-/// How many calls are under way at once, for one call of the port.
-const IN_FLIGHT: usize = 16;
+/// How many requests one call of the port makes at the same time.
+const CONCURRENT_REQUESTS: usize = 16;
 
 /// The events table.
 #[derive(Debug, Clone)]
 pub struct DynamoEventStore {
-    /// Tries again by itself: a read may be made twice.
+    /// Retries by itself, because a read is idempotent.
     reader: Client,
-    /// Never tries again: after a lost answer the second try would conflict with the first.
+    /// Never retries: after a lost response the second attempt would conflict with the first.
     writer: Client,
     table: Arc<str>,
 }
 
 impl DynamoEventStore {
-    /// The events in that table.
     pub fn new(config: &SdkConfig, table: String) -> Self {
         Self { reader: Client::new(config), writer: Client::new(&without_retries(config)), table: table.into() }
     }
 
-    /// The table's name.
     pub fn table(&self) -> &str {
         &self.table
     }
 
-    /// What is stored and cannot be read.
+    /// The error for a stored item that cannot be decoded.
     fn corrupt(&self, what: String, error: ItemError) -> PortError {
         PortError::new(PortErrorKind::Corrupt, &*self.table, what).caused_by(error)
     }

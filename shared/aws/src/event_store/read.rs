@@ -1,6 +1,5 @@
-//! Reading streams: consistent, and to the end, however many pages that takes.
+//! Reading streams, with consistent reads and over as many pages as needed.
 
-use crate::client::port_error;
 use annals_application::ports::{Direction, PortError, ReadOptions, StoredEvent};
 use annals_domain::head::StreamHead;
 use annals_domain::identity::EntityKey;
@@ -9,16 +8,17 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt, TryStreamExt, stream};
 
+use crate::client::port_error;
 use crate::event_store::item::{EVENT_ID, HEAD, TIME, decode, decode_head};
 use crate::event_store::table::{ENTITY_KEY, VERSION};
-use crate::event_store::{DynamoEventStore, IN_FLIGHT};
+use crate::event_store::{CONCURRENT_REQUESTS, DynamoEventStore};
 
 impl DynamoEventStore {
-    /// One read each: a head is in the newest item of its stream.
+    /// One read per stream: the head is in its newest item.
     pub(crate) async fn read_heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError> {
-        // By index: a closure that takes a reference is not general enough for a boxed future.
+        // By index, because a closure with a reference parameter is not general enough for a boxed future.
         let reads = (0..keys.len()).map(|index| self.read_head(&keys[index]));
-        stream::iter(reads).buffered(IN_FLIGHT).try_collect().await
+        stream::iter(reads).buffered(CONCURRENT_REQUESTS).try_collect().await
     }
 
     async fn read_head(&self, key: &EntityKey) -> Result<Option<StreamHead>, PortError> {
@@ -40,7 +40,7 @@ impl DynamoEventStore {
         }
     }
 
-    /// Page by page, up to the limit or the stream's end.
+    /// Reads page by page, up to the limit or the end of the stream.
     pub(crate) async fn read_events(
         &self,
         key: &EntityKey,
@@ -83,8 +83,8 @@ impl DynamoEventStore {
         if !has_times(options) {
             return query;
         }
-        // A time is of the source, not of arrival, so it cannot bound the key: the whole range is
-        // read, and what does not fit is not sent.
+        // Times are those of the source, not of arrival, so they cannot limit the key: DynamoDB reads the whole
+        // range and filters it.
         query
             .filter_expression("#time BETWEEN :earliest AND :latest")
             .expression_attribute_names("#time", TIME)
@@ -106,7 +106,7 @@ fn has_times(options: &ReadOptions) -> bool {
     options.from_time.is_some() || options.to_time.is_some()
 }
 
-/// Whether nothing can fit. DynamoDB refuses a range whose ends are the wrong way round.
+/// Whether no event can match. DynamoDB refuses a range that ends before it begins.
 fn is_empty(options: &ReadOptions) -> bool {
     let no_version = options.to_version.is_some_and(|highest| highest < options.from_version);
     let no_time = matches!((options.from_time, options.to_time), (Some(earliest), Some(latest)) if latest < earliest);

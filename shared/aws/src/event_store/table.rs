@@ -1,11 +1,9 @@
-//! The table's schema, and its making where no template makes it.
+//! The schema of the events table, and its creation for local development and tests.
 //!
-//! Promises the keys, billing and stream that the deployed table has. Backups and protection are
-//! the deployment's.
+//! Keys, billing and stream are the same as in the template. Backups and protection are left to the template.
 
 use std::time::Duration;
 
-use crate::client::port_error;
 use annals_application::ports::{PortError, PortErrorKind};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters;
@@ -15,29 +13,31 @@ use aws_sdk_dynamodb::types::{
     StreamViewType,
 };
 
+use crate::client::port_error;
+
 /// The partition key: the stream, `entity_name#entity_id`; a string.
 pub const ENTITY_KEY: &str = "entity_key";
 /// The sort key: the event's number in its stream; a number.
 pub const VERSION: &str = "version";
 
-/// How long a new table may take to come up.
-const READY: Duration = Duration::from_secs(60);
+/// How long a new table may take to become active.
+const CREATION_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Makes the table, for local development and tests, and waits until it answers. One that is there
-/// already is left as it is.
+/// Creates the table, for local development and tests, and waits until it is active. An existing table is left as it
+/// is.
 pub async fn create_table(client: &Client, name: &str) -> Result<(), PortError> {
     let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage);
-    create(client, name, Some(stream.build().expect("it is said whether there is one"))).await
+    create(client, name, Some(stream.build().expect("the required setting is given"))).await
 }
 
-/// The same table without its stream, for tests and benchmarks that write much and read no stream:
-/// each write to a table with one costs DynamoDB Local a look through all records of all streams.
+/// The same table without its stream, for tests and benchmarks that do not read it: with a stream, DynamoDB Local
+/// searches all records of all streams at each write.
 pub async fn create_table_without_stream(client: &Client, name: &str) -> Result<(), PortError> {
     create(client, name, None).await
 }
 
 async fn create(client: &Client, name: &str, stream: Option<StreamSpecification>) -> Result<(), PortError> {
-    let made = client
+    let created = client
         .create_table()
         .table_name(name)
         .attribute_definitions(attribute(ENTITY_KEY, ScalarAttributeType::S))
@@ -48,14 +48,15 @@ async fn create(client: &Client, name: &str, stream: Option<StreamSpecification>
         .set_stream_specification(stream)
         .send()
         .await;
-    match made {
+    match created {
         Ok(_) => {}
-        Err(SdkError::ServiceError(answer)) if answer.err().is_resource_in_use_exception() => {}
+        Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => {}
         Err(error) => return Err(port_error(name, error)),
     }
-    let ready = client.wait_until_table_exists().table_name(name).wait(READY).await;
+    let ready = client.wait_until_table_exists().table_name(name).wait(CREATION_TIMEOUT).await;
     ready.map(|_| ()).map_err(|error| {
-        PortError::new(PortErrorKind::Unavailable, name, "the table does not become active").caused_by(error)
+        PortError::new(PortErrorKind::Unavailable, name, "the table did not become active within a minute")
+            .caused_by(error)
     })
 }
 

@@ -1,15 +1,12 @@
-//! Which entries go together: into one call, and which calls go at once.
-//!
-//! Promises that nothing is lost or moved before another, and that no call is over a limit, unless a
-//! single entry is by itself. Knows neither entries nor services.
+//! Groups items into calls, and calls into waves that may run at the same time. Items keep their order.
 
 use std::collections::HashSet;
 use std::hash::Hash;
 
-/// How many entries PutEvents and PublishBatch take in a call.
+/// How many entries PutEvents and PublishBatch accept in a call.
 pub(crate) const MAX_ENTRIES: usize = 10;
 
-/// The items as calls, filled in order.
+/// Packs the items into calls, in order. No call is over a limit, unless a single item is over it by itself.
 pub(crate) fn pack<T>(items: Vec<T>, max_bytes: usize, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
     let mut calls: Vec<Vec<T>> = Vec::new();
     let mut bytes = 0;
@@ -29,8 +26,8 @@ pub(crate) fn pack<T>(items: Vec<T>, max_bytes: usize, size: impl Fn(&T) -> usiz
     calls
 }
 
-/// The calls as waves: those of one wave have no key in common and may be made at once; a wave
-/// follows when the one before is through.
+/// Groups calls into waves. The calls of one wave have no key in common and may run at the same time; a wave starts
+/// when the one before it has finished.
 pub(crate) fn waves<T, K: Eq + Hash>(calls: Vec<Vec<T>>, key: impl Fn(&T) -> K) -> Vec<Vec<Vec<T>>> {
     let mut waves: Vec<Vec<Vec<T>>> = Vec::new();
     let mut under_way = HashSet::new();
@@ -64,14 +61,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_item_is_in_one_call_and_in_its_order(sizes in sizes()) {
+        fn each_item_is_in_exactly_one_call_and_the_order_is_kept(sizes in sizes()) {
             let items: Vec<(usize, usize)> = sizes.iter().copied().enumerate().collect();
             let calls = pack(items.clone(), MAX_BYTES, |item| item.1);
             prop_assert_eq!(calls.concat(), items);
         }
 
         #[test]
-        fn no_call_is_over_a_limit_unless_of_a_single_item(sizes in sizes()) {
+        fn only_a_call_of_a_single_item_may_be_over_a_limit(sizes in sizes()) {
             for call in pack(sizes, MAX_BYTES, |size| *size) {
                 prop_assert!((1..=MAX_ENTRIES).contains(&call.len()));
                 prop_assert!(call.len() == 1 || call.iter().sum::<usize>() <= MAX_BYTES, "{call:?}");
@@ -79,7 +76,7 @@ mod tests {
         }
 
         #[test]
-        fn a_call_ends_only_where_the_next_item_does_not_fit(sizes in sizes()) {
+        fn a_call_is_closed_only_if_the_next_item_would_pass_a_limit(sizes in sizes()) {
             let calls = pack(sizes, MAX_BYTES, |size| *size);
             for pair in calls.windows(2) {
                 let full = pair[0].len() == MAX_ENTRIES || pair[0].iter().sum::<usize>() + pair[1][0] > MAX_BYTES;
@@ -88,7 +85,7 @@ mod tests {
         }
 
         #[test]
-        fn calls_at_once_share_no_key(keys in prop::collection::vec(0_u8..40, 0..60)) {
+        fn the_calls_of_a_wave_share_no_key(keys in prop::collection::vec(0_u8..40, 0..60)) {
             let calls: Vec<Vec<u8>> = keys.chunks(7).map(<[u8]>::to_vec).collect();
             let waves = waves(calls.clone(), |key| *key);
             for wave in &waves {

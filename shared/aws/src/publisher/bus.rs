@@ -1,22 +1,14 @@
-//! What EventBridge and SNS have in common: events become entries that fit, and entries are delivered.
-//!
-//! Promises each event its own answer, in their order; an event that cannot be sent holds up no other,
-//! and a code that is not known is the entry's own fault. Passes on a service's words only about rights
-//! and keys, never about an entry's content.
+//! What EventBridge and SNS have in common: a call sends up to ten entries and returns an outcome for each.
 
-use crate::client::kind_of_code;
 use annals_application::ports::{NormalizedEntityEvent, PortError, PortErrorKind};
-use annals_domain::identity::AggregateId;
-use annals_domain::position::EventId;
 use async_trait::async_trait;
 
-use super::message;
-use super::retry::{Answer, Patience, deliver};
+use crate::client::kind_of_code;
 
-/// A service that takes up to ten entries in a call, and answers each.
+/// A service that accepts up to ten entries in a call.
 #[async_trait]
 pub(crate) trait Bus: Send + Sync {
-    /// What it takes.
+    /// An event as the service's SDK sends it.
     type Entry: Clone + Send + Sync;
 
     /// The resource, as errors name it.
@@ -28,50 +20,32 @@ pub(crate) trait Bus: Send + Sync {
     /// The event as an entry with that message.
     fn entry(&self, event: &NormalizedEntityEvent, message: String) -> Self::Entry;
 
-    /// An entry's size, as the service counts it.
+    /// An entry's size in bytes, as the service counts it.
     fn size(&self, entry: &Self::Entry) -> usize;
 
-    /// Makes one call; an answer for each entry, in their order, or the failure of the call as a whole.
-    async fn send(&self, entries: Vec<Self::Entry>) -> Result<Vec<Answer>, PortError>;
+    /// Makes one call. Returns an outcome for each entry, in their order, or the failure of the whole call.
+    async fn send(&self, entries: Vec<Self::Entry>) -> Result<Vec<EntryOutcome>, PortError>;
 }
 
-/// An entry under way.
-pub(crate) struct Item<E> {
-    /// Which of the events it is.
-    pub(crate) number: usize,
-    pub(crate) aggregate_id: AggregateId,
-    pub(crate) event_id: EventId,
-    pub(crate) size: usize,
-    pub(crate) entry: E,
+/// What the service did with one entry.
+#[derive(Debug)]
+pub(crate) enum EntryOutcome {
+    Accepted,
+    /// The service may accept it later.
+    Retryable(PortError),
+    /// The service never accepts it, or only after somebody has repaired something.
+    Failed(PortError),
 }
 
-/// Publishes the events; one answer each, in their order.
-pub(crate) async fn publish<B: Bus>(
-    bus: &B,
-    patience: &Patience,
-    events: Vec<NormalizedEntityEvent>,
-) -> Vec<Result<(), PortError>> {
-    let (mut items, mut refused) = (Vec::with_capacity(events.len()), Vec::new());
-    // An event is let go when its entry is made, so that the two do not stand in memory together.
-    for (number, event) in events.into_iter().enumerate() {
-        match item(bus, number, &event) {
-            Ok(item) => items.push(item),
-            Err(error) => refused.push((number, Err(error))),
-        }
+impl EntryOutcome {
+    /// The service responded to the call, but not to this entry.
+    pub(crate) fn missing(resource: &str) -> Self {
+        Self::Retryable(PortError::new(PortErrorKind::OutcomeUnknown, resource, "no result for an entry"))
     }
-    let mut answers = deliver(bus, patience, &items).await;
-    answers.extend(refused);
-    answers.into_values().collect()
 }
 
-fn item<B: Bus>(bus: &B, number: usize, event: &NormalizedEntityEvent) -> Result<Item<B::Entry>, PortError> {
-    let make = |message| bus.entry(event, message);
-    let entry = message::fitting(bus.resource(), event, bus.max_bytes(), make, |entry| bus.size(entry))?;
-    let (aggregate_id, event_id) = (event.entity.aggregate_id, event.event_id);
-    Ok(Item { number, aggregate_id, event_id, size: bus.size(&entry), entry })
-}
-
-/// Why a service refuses an entry.
+/// The error of an entry that the service refuses. An unknown code is the entry's own fault. The service's message is
+/// passed on only if it is about rights or keys: others may quote the entry's content.
 pub(crate) fn entry_error(resource: &str, code: &str, message: Option<&str>) -> PortError {
     let kind = kind_of_code(code).unwrap_or(PortErrorKind::Rejected);
     let text = match message {
@@ -86,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_is_quoted_on_rights_and_never_on_content() {
+    fn the_message_of_a_service_is_quoted_about_rights_but_not_about_content() {
         let on_rights = entry_error("bus `b`", "NotAuthorizedForSourceException", Some("no permission"));
         assert_eq!(
             on_rights.to_string(),

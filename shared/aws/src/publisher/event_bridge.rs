@@ -1,11 +1,9 @@
-//! The publisher on Amazon EventBridge.
+//! The publisher on Amazon EventBridge, by PutEvents.
 //!
-//! Promises one PutEvents call for each ten entries or byte limit's worth, and an answer for each
-//! entry that PutEvents refused. Does not know whether any rule on the bus passes them on.
+//! Success means that the bus has the event. Whether a rule on the bus matches it is not known here.
 
 use std::sync::Arc;
 
-use crate::client::port_error;
 use annals_application::ports::{EventPublisher, NormalizedEntityEvent, PortError};
 use async_trait::async_trait;
 use aws_sdk_eventbridge::Client;
@@ -13,24 +11,25 @@ use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use aws_types::SdkConfig;
 
-use super::bus::{Bus, entry_error, publish};
-use super::retry::{Answer, Patience};
+use super::bus::{Bus, EntryOutcome, entry_error};
+use super::delivery::publish;
 use super::settings::DEFAULT_MAX_BYTES;
+use crate::client::port_error;
 
-/// What an entry's time counts for.
+/// The bytes that an entry's time counts for.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html>
 const TIME_BYTES: usize = 14;
 
-/// Where to, and under which names.
+/// The bus, and how its events are labelled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventBridgeSettings {
     /// The bus, by name or ARN.
     pub bus: String,
     /// Each event's source.
     pub source: String,
-    /// What follows the aggregate type in the detail type.
+    /// Follows the aggregate type in the detail type: `clientChanged`.
     pub detail_type_suffix: String,
-    /// How many bytes the entries of one call may have.
+    /// How many bytes the entries of one call may have together.
     pub max_bytes: usize,
 }
 
@@ -45,35 +44,34 @@ impl Default for EventBridgeSettings {
     }
 }
 
-/// Publishes to a bus.
+/// Publishes on a bus.
 #[derive(Debug, Clone)]
 pub struct EventBridgePublisher {
     client: Client,
     settings: Arc<EventBridgeSettings>,
     resource: Arc<str>,
-    patience: Patience,
 }
 
 impl EventBridgePublisher {
-    /// With a client of that configuration.
     pub fn new(config: &SdkConfig, settings: EventBridgeSettings) -> Self {
         let resource = format!("bus `{}`", settings.bus).into();
-        Self { client: Client::new(config), settings: Arc::new(settings), resource, patience: Patience::default() }
+        Self { client: Client::new(config), settings: Arc::new(settings), resource }
     }
 
-    fn answer(&self, entry: &PutEventsResultEntry) -> Answer {
+    fn outcome(&self, entry: &PutEventsResultEntry) -> EntryOutcome {
         let Some(code) = entry.error_code() else {
-            return if entry.event_id().is_some() { Answer::Taken } else { Answer::unanswered(&self.resource) };
+            let is_accepted = entry.event_id().is_some();
+            return if is_accepted { EntryOutcome::Accepted } else { EntryOutcome::missing(&self.resource) };
         };
         let error = entry_error(&self.resource, code, entry.error_message());
-        if error.is_retryable() { Answer::Again(error) } else { Answer::Refused(error) }
+        if error.is_retryable() { EntryOutcome::Retryable(error) } else { EntryOutcome::Failed(error) }
     }
 }
 
 #[async_trait]
 impl EventPublisher for EventBridgePublisher {
     async fn publish(&self, events: Vec<NormalizedEntityEvent>) -> Vec<Result<(), PortError>> {
-        publish(self, &self.patience, events).await
+        publish(self, events).await
     }
 }
 
@@ -103,14 +101,14 @@ impl Bus for EventBridgePublisher {
         size_of(entry)
     }
 
-    async fn send(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<Answer>, PortError> {
-        let sent = self.client.put_events().set_entries(Some(entries)).send().await;
-        let output = sent.map_err(|error| port_error(&self.resource, error))?;
-        Ok(output.entries().iter().map(|entry| self.answer(entry)).collect())
+    async fn send(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Vec<EntryOutcome>, PortError> {
+        let response = self.client.put_events().set_entries(Some(entries)).send().await;
+        let output = response.map_err(|error| port_error(&self.resource, error))?;
+        Ok(output.entries().iter().map(|entry| self.outcome(entry)).collect())
     }
 }
 
-/// An entry's size by the formula that AWS gives: see [`TIME_BYTES`].
+/// An entry's size in bytes by the formula of AWS: see [`TIME_BYTES`].
 fn size_of(entry: &PutEventsRequestEntry) -> usize {
     let time = entry.time().map_or(0, |_| TIME_BYTES);
     let texts = [entry.source(), entry.detail_type(), entry.detail()];
@@ -123,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_is_as_large_as_the_service_counts_it() {
+    fn the_size_of_an_entry_is_counted_as_the_service_does() {
         let entry = PutEventsRequestEntry::builder()
             .source("süß")
             .detail_type("type")

@@ -1,37 +1,36 @@
-//! What is sent: the event as JSON, or a reference to what is too large.
+//! The message of an event: the event as JSON, or a reference if that is too large for a call.
 //!
-//! Promises that a reference says all that the event does but the entity's fields, and where to read
-//! those.
+//! A reference has everything the event has except the entity's fields, and says where to read those.
 
 use annals_application::ports::{NormalizedEntityEvent, PortError, PortErrorKind};
 use serde_json::{Value, json};
 
-/// The event as an entry that fits: whole, as a reference, or as one without issues. `entry` makes
-/// an entry of a message, `size` says how large it is to the service.
-pub(crate) fn fitting<E>(
+/// The event as an entry of at most `max_bytes`: complete, or as a reference, or as a reference without validation
+/// issues. `to_entry` builds the entry of a message, `size` is its size as the service counts it.
+pub(crate) fn entry_within<E>(
+    max_bytes: usize,
     resource: &str,
     event: &NormalizedEntityEvent,
-    max_bytes: usize,
-    entry: impl Fn(String) -> E,
+    to_entry: impl Fn(String) -> E,
     size: impl Fn(&E) -> usize,
 ) -> Result<E, PortError> {
     let unwritable = |error| refused(resource, "the event cannot be written as JSON").caused_by(error);
-    let message = escaped(serde_json::to_string(event).map_err(unwritable)?);
+    let message = escape_noncharacters(serde_json::to_string(event).map_err(unwritable)?);
     let length = message.len();
-    let whole = entry(message);
-    if size(&whole) <= max_bytes {
-        return Ok(whole);
+    let complete = to_entry(message);
+    if size(&complete) <= max_bytes {
+        return Ok(complete);
     }
     tracing::info!(aggregate_id = %event.entity.aggregate_id, version = event.version.get(), size = length,
-        "the event is too large and is announced by a reference");
+        "event too large; publishing a reference");
     for with_issues in [true, false] {
         let reference = reference(event, length, with_issues).map_err(unwritable)?;
-        let entry = entry(reference);
+        let entry = to_entry(reference);
         if size(&entry) <= max_bytes {
             return Ok(entry);
         }
     }
-    Err(refused(resource, &format!("even a reference is larger than {max_bytes} bytes")))
+    Err(refused(resource, &format!("event too large: even a reference takes more than {max_bytes} bytes")))
 }
 
 fn reference(event: &NormalizedEntityEvent, length: usize, with_issues: bool) -> Result<String, serde_json::Error> {
@@ -47,12 +46,11 @@ fn reference(event: &NormalizedEntityEvent, length: usize, with_issues: bool) ->
         "reason": "too large",
         "size": length,
     });
-    Ok(escaped(reference.to_string()))
+    Ok(escape_noncharacters(reference.to_string()))
 }
 
-/// The JSON without the two characters that JSON leaves as they are and SQS, where most of it ends,
-/// does not take.
-fn escaped(json: String) -> String {
+/// Escapes U+FFFE and U+FFFF: JSON allows them as they are, but SQS, which most consumers read from, refuses them.
+fn escape_noncharacters(json: String) -> String {
     if json.contains(['\u{fffe}', '\u{ffff}']) {
         json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
     } else {
@@ -72,7 +70,7 @@ mod tests {
     use super::*;
 
     fn within(event: &NormalizedEntityEvent, max_bytes: usize) -> Result<String, PortError> {
-        fitting("bus `b`", event, max_bytes, |message| message, String::len)
+        entry_within(max_bytes, "bus `b`", event, |message| message, String::len)
     }
 
     fn large() -> NormalizedEntityEvent {
@@ -82,14 +80,14 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_sent_whole_up_to_the_last_byte() {
-        let whole = serde_json::to_string(&large()).unwrap();
-        assert_eq!(within(&large(), whole.len()).unwrap(), whole);
-        assert_ne!(within(&large(), whole.len() - 1).unwrap(), whole);
+    fn an_event_of_the_largest_size_is_sent_completely() {
+        let complete = serde_json::to_string(&large()).unwrap();
+        assert_eq!(within(&large(), complete.len()).unwrap(), complete);
+        assert_ne!(within(&large(), complete.len() - 1).unwrap(), complete);
     }
 
     #[test]
-    fn a_reference_has_all_but_the_fields() {
+    fn a_reference_has_everything_except_the_fields() {
         let reference: Value = serde_json::from_str(&within(&large(), 2_000).unwrap()).unwrap();
         insta::assert_snapshot!(serde_json::to_string_pretty(&reference).unwrap(), @r#"
         {
@@ -122,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn issues_that_are_too_large_are_left_out() {
+    fn validation_issues_that_are_too_large_are_left_out() {
         let mut event = announcement(1);
         event.validation_info = vec![ValidationIssue::new("status", "is odd"); 500];
         let reference: Value = serde_json::from_str(&within(&event, 2_000).unwrap()).unwrap();
@@ -131,10 +129,10 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_even_fit_as_a_reference_is_refused_by_itself() {
+    fn an_event_whose_reference_is_too_large_is_refused() {
         let error = within(&large(), 100).unwrap_err();
         assert_eq!(error.kind, PortErrorKind::Rejected);
-        assert_eq!(error.to_string(), "bus `b`: even a reference is larger than 100 bytes");
+        assert_eq!(error.to_string(), "bus `b`: event too large: even a reference takes more than 100 bytes");
     }
 
     #[test]

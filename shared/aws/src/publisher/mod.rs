@@ -1,10 +1,9 @@
-//! The publisher on AWS: announcements to an EventBridge bus or to an SNS topic.
+//! The publisher on AWS: published events go to an EventBridge bus or to an SNS topic.
 //!
-//! Promises what the port does: at least once, each event its own answer, in no more calls than the
-//! events need (ten entries or the byte limit a call), and an end to every call, whatever the service
-//! does. Entries that the service did not take are sent again alone. Events of one aggregate leave in
-//! their order; one that had to be sent again may come behind a newer one, which a consumer that
-//! ignores a version not above its last does not mind.
+//! Delivery is at least once, and each event has a result of its own. Ten entries, or as many as the byte limit
+//! allows, go in one call. Entries that the service did not accept are sent again without the others, up to a time
+//! limit. The events of one aggregate are sent in their order; one that had to be sent again may arrive after a newer
+//! one, so a consumer ignores a version that is not above its last.
 //!
 //! # What a consumer gets
 //!
@@ -22,15 +21,15 @@
 //! "reference": { "aggregate_id": "…", "version": 7, "reason": "too large", "size": 300000 }
 //! ```
 //!
-//! `size` is that of the whole event's JSON in bytes. A consumer reads the entity by
-//! `GET /{entities}/{aggregate_id}?min_version={version}`. Where the issues alone are too large,
-//! `validation_info` is null too. Nothing else ever has `reference`.
+//! `size` is the length of the complete event's JSON in bytes. A consumer reads the entity by
+//! `GET /{entities}/{aggregate_id}?min_version={version}`. If the validation issues alone are too large,
+//! `validation_info` is null too. No other published event has `reference`.
 
 mod batch;
 mod bus;
+mod delivery;
 mod event_bridge;
 mod message;
-mod retry;
 mod settings;
 mod sns;
 

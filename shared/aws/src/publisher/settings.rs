@@ -1,31 +1,30 @@
-//! Which publisher, and where to: from the environment.
-//!
-//! Promises that everything that does not fit is noted there, with what would. Does not ask AWS
-//! whether the bus or the topic is there.
+//! The publisher's settings, read from the environment. Every invalid value is reported there with what is expected;
+//! whether the bus or the topic exists is not checked.
 
 use std::sync::Arc;
 
-use crate::client::Environment;
 use annals_application::ports::EventPublisher;
 use aws_types::SdkConfig;
 
-use super::{EventBridgePublisher, EventBridgeSettings, SnsPublisher, SnsSettings};
+use super::event_bridge::{EventBridgePublisher, EventBridgeSettings};
+use super::sns::{SnsPublisher, SnsSettings};
+use crate::client::Environment;
 
-/// The byte limit of a call by default: what EventBridge and SNS have taken everywhere and always.
-/// EventBridge takes more by now, where `ANNALS_EVENT_MAX_BYTES` may be raised.
+/// The default byte limit of a call: 256 KiB, the oldest limit of EventBridge and SNS, which every region accepts.
+/// EventBridge accepts 1 MiB by now; there `ANNALS_EVENT_MAX_BYTES` may be raised.
 pub const DEFAULT_MAX_BYTES: usize = 262_144;
 
-/// Below it, references would not fit either.
-const LEAST_MAX_BYTES: usize = 4_096;
+/// With a lower limit even references would be too large.
+const SMALLEST_MAX_BYTES: usize = 4_096;
 
-/// Where announcements go.
+/// Where events are published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishSettings {
-    /// To an EventBridge bus.
+    /// On an EventBridge bus.
     EventBridge(EventBridgeSettings),
-    /// To an SNS topic.
+    /// On an SNS topic.
     Sns(SnsSettings),
-    /// Nowhere: nothing is announced.
+    /// No event is published.
     Nowhere,
 }
 
@@ -45,7 +44,9 @@ impl PublishSettings {
             Some("sns") => Self::Sns(sns(environment)),
             Some("none") => Self::Nowhere,
             Some(other) => {
-                environment.problem(format!("ANNALS_PUBLISHER is `{other}`: `eventbridge`, `sns` or `none` would fit"));
+                environment.problem(format!(
+                    "invalid value `{other}` of ANNALS_PUBLISHER: expected `eventbridge`, `sns` or `none`"
+                ));
                 Self::Nowhere
             }
         }
@@ -57,7 +58,8 @@ fn event_bridge(environment: &mut Environment) -> EventBridgeSettings {
     let source = environment.optional("ANNALS_EVENT_SOURCE").unwrap_or(default.source);
     if source.starts_with("aws.") {
         environment.problem(format!(
-            "ANNALS_EVENT_SOURCE is `{source}`: a name that does not start with `aws.`, which AWS keeps, would fit"
+            "invalid value `{source}` of ANNALS_EVENT_SOURCE: expected a name that does not start with `aws.`, which is \
+             reserved"
         ));
     }
     EventBridgeSettings {
@@ -74,7 +76,8 @@ fn sns(environment: &mut Environment) -> SnsSettings {
     let topic_arn = environment.required("ANNALS_TOPIC_ARN");
     if !topic_arn.is_empty() && !is_topic_arn(&topic_arn) {
         environment.problem(format!(
-            "ANNALS_TOPIC_ARN is `{topic_arn}`: an ARN such as `arn:aws:sns:eu-central-1:123456789012:changes` would fit"
+            "invalid value `{topic_arn}` of ANNALS_TOPIC_ARN: expected an ARN such as \
+             `arn:aws:sns:eu-central-1:123456789012:changes`"
         ));
     }
     SnsSettings { topic_arn, max_bytes: max_bytes(environment) }
@@ -87,13 +90,15 @@ fn is_topic_arn(text: &str) -> bool {
 
 fn max_bytes(environment: &mut Environment) -> usize {
     let bytes = environment.parsed("ANNALS_EVENT_MAX_BYTES", DEFAULT_MAX_BYTES);
-    if bytes < LEAST_MAX_BYTES {
-        environment.problem(format!("ANNALS_EVENT_MAX_BYTES is `{bytes}`: {LEAST_MAX_BYTES} or more would fit"));
+    if bytes < SMALLEST_MAX_BYTES {
+        environment.problem(format!(
+            "invalid value `{bytes}` of ANNALS_EVENT_MAX_BYTES: expected {SMALLEST_MAX_BYTES} or more"
+        ));
     }
     bytes
 }
 
-/// The publisher of those settings; none where nothing is announced.
+/// The publisher of those settings, or `None` if no event is published.
 pub fn publisher(config: &SdkConfig, settings: PublishSettings) -> Option<Arc<dyn EventPublisher>> {
     match settings {
         PublishSettings::EventBridge(settings) => Some(Arc::new(EventBridgePublisher::new(config, settings))),
@@ -154,24 +159,29 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_noted_with_what_would() {
+    fn an_invalid_value_is_reported_with_what_is_expected() {
         check_problem(
             &[("ANNALS_PUBLISHER", "kafka")],
-            "ANNALS_PUBLISHER is `kafka`: `eventbridge`, `sns` or `none` would fit",
+            "invalid value `kafka` of ANNALS_PUBLISHER: expected `eventbridge`, `sns` or `none`",
         );
         check_problem(&[("ANNALS_PUBLISHER", "sns")], "ANNALS_TOPIC_ARN is not set");
         check_problem(
             &[("ANNALS_PUBLISHER", "sns"), ("ANNALS_TOPIC_ARN", "changes")],
-            "ANNALS_TOPIC_ARN is `changes`: an ARN such as `arn:aws:sns:eu-central-1:123456789012:changes` would fit",
+            "invalid value `changes` of ANNALS_TOPIC_ARN: expected an ARN such as \
+             `arn:aws:sns:eu-central-1:123456789012:changes`",
         );
         check_problem(
             &[("ANNALS_EVENT_SOURCE", "aws.annals")],
-            "ANNALS_EVENT_SOURCE is `aws.annals`: a name that does not start with `aws.`, which AWS keeps, would fit",
+            "invalid value `aws.annals` of ANNALS_EVENT_SOURCE: expected a name that does not start with `aws.`, which is \
+             reserved",
         );
-        check_problem(&[("ANNALS_EVENT_MAX_BYTES", "10")], "ANNALS_EVENT_MAX_BYTES is `10`: 4096 or more would fit");
+        check_problem(
+            &[("ANNALS_EVENT_MAX_BYTES", "10")],
+            "invalid value `10` of ANNALS_EVENT_MAX_BYTES: expected 4096 or more",
+        );
         check_problem(
             &[("ANNALS_EVENT_MAX_BYTES", "much")],
-            "ANNALS_EVENT_MAX_BYTES is `much`: invalid digit found in string",
+            "invalid value `much` of ANNALS_EVENT_MAX_BYTES: invalid digit found in string",
         );
     }
 }

@@ -1,13 +1,11 @@
-//! The publisher on Amazon SNS.
+//! The publisher on Amazon SNS, by PublishBatch.
 //!
-//! Promises one PublishBatch call for each ten messages or byte limit's worth, and an answer for each
-//! message that was refused. On a FIFO topic a record's announcements are one group, and the same
-//! announcement within five minutes is passed on once. Does not know who subscribes.
+//! On a FIFO topic the events of one record are one message group, and the topic passes on the same event only once
+//! within five minutes. Success means that the topic has the event; who subscribes is not known here.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::client::port_error;
 use annals_application::ports::{EventPublisher, NormalizedEntityEvent, PortError, PortErrorKind};
 use async_trait::async_trait;
 use aws_sdk_sns::Client;
@@ -15,69 +13,68 @@ use aws_sdk_sns::operation::publish_batch::PublishBatchOutput;
 use aws_sdk_sns::types::{BatchResultErrorEntry, MessageAttributeValue, PublishBatchRequestEntry};
 use aws_types::SdkConfig;
 
-use super::bus::{Bus, entry_error, publish};
-use super::retry::{Answer, Patience};
+use super::bus::{Bus, EntryOutcome, entry_error};
+use super::delivery::publish;
+use crate::client::port_error;
 
-/// Where to.
+/// The topic to publish on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnsSettings {
-    /// The topic; one whose name ends with `.fifo` is a FIFO topic.
+    /// A topic whose name ends with `.fifo` is a FIFO topic.
     pub topic_arn: String,
-    /// How many bytes the messages of one call may have.
+    /// How many bytes the messages of one call may have together.
     pub max_bytes: usize,
 }
 
-/// Publishes to a topic.
+/// Publishes on a topic.
 #[derive(Debug, Clone)]
 pub struct SnsPublisher {
     client: Client,
     settings: Arc<SnsSettings>,
     resource: Arc<str>,
-    patience: Patience,
 }
 
 impl SnsPublisher {
-    /// With a client of that configuration.
     pub fn new(config: &SdkConfig, settings: SnsSettings) -> Self {
         let resource = format!("topic `{}`", settings.topic_arn).into();
-        Self { client: Client::new(config), settings: Arc::new(settings), resource, patience: Patience::default() }
+        Self { client: Client::new(config), settings: Arc::new(settings), resource }
     }
 
     fn is_fifo(&self) -> bool {
         self.settings.topic_arn.ends_with(".fifo")
     }
 
-    /// Each entry's answer; an entry's id is its number in the call.
-    fn answers(&self, output: &PublishBatchOutput, count: usize) -> Vec<Answer> {
+    /// The outcome of each entry. An entry's id is its index in the call.
+    fn outcomes(&self, output: &PublishBatchOutput, count: usize) -> Vec<EntryOutcome> {
         let failed: HashMap<_, _> = output.failed().iter().map(|entry| (entry.id(), entry)).collect();
-        let taken = |id: &str| output.successful().iter().any(|entry| entry.id() == Some(id));
-        let answer = |number: usize| {
-            let id = number.to_string();
+        let is_accepted = |id: &str| output.successful().iter().any(|entry| entry.id() == Some(id));
+        let outcome = |index: usize| {
+            let id = index.to_string();
             match failed.get(id.as_str()) {
                 Some(entry) => self.failure(entry),
-                None if taken(&id) => Answer::Taken,
-                None => Answer::unanswered(&self.resource),
+                None if is_accepted(&id) => EntryOutcome::Accepted,
+                None => EntryOutcome::missing(&self.resource),
             }
         };
-        (0..count).map(answer).collect()
+        (0..count).map(outcome).collect()
     }
 
-    fn failure(&self, entry: &BatchResultErrorEntry) -> Answer {
+    fn failure(&self, entry: &BatchResultErrorEntry) -> EntryOutcome {
         let error = entry_error(&self.resource, entry.code(), entry.message());
         if entry.sender_fault() {
-            return Answer::Refused(error);
+            return EntryOutcome::Failed(error);
         }
-        // The service says that it is its own fault: then it may work later, whatever the code.
-        let unknown = format!("an entry was not taken: {}", entry.code());
-        let unknown = || PortError::new(PortErrorKind::OutcomeUnknown, &*self.resource, unknown);
-        Answer::Again(if error.is_retryable() { error } else { unknown() })
+        // The service says that the fault is its own: it may accept the entry later, whatever the code.
+        let message = format!("an entry was not accepted: {}", entry.code());
+        let unknown = || PortError::new(PortErrorKind::OutcomeUnknown, &*self.resource, message);
+        EntryOutcome::Retryable(if error.is_retryable() { error } else { unknown() })
     }
 }
 
 #[async_trait]
 impl EventPublisher for SnsPublisher {
     async fn publish(&self, events: Vec<NormalizedEntityEvent>) -> Vec<Result<(), PortError>> {
-        publish(self, &self.patience, events).await
+        publish(self, events).await
     }
 }
 
@@ -105,38 +102,38 @@ impl Bus for SnsPublisher {
                 .message_group_id(event.entity.aggregate_id.to_string())
                 .message_deduplication_id(format!("{}-{}", event.event_id, event.version));
         }
-        entry.build().expect("id and message, which it needs, are set")
+        entry.build().expect("the required id and message are set")
     }
 
     fn size(&self, entry: &PublishBatchRequestEntry) -> usize {
         size_of(entry)
     }
 
-    async fn send(&self, mut entries: Vec<PublishBatchRequestEntry>) -> Result<Vec<Answer>, PortError> {
+    async fn send(&self, mut entries: Vec<PublishBatchRequestEntry>) -> Result<Vec<EntryOutcome>, PortError> {
         let count = entries.len();
-        for (number, entry) in entries.iter_mut().enumerate() {
-            entry.id = number.to_string();
+        for (index, entry) in entries.iter_mut().enumerate() {
+            entry.id = index.to_string();
         }
         let call = self.client.publish_batch().topic_arn(&self.settings.topic_arn);
-        let sent = call.set_publish_batch_request_entries(Some(entries)).send().await;
-        let output = sent.map_err(|error| port_error(&self.resource, error))?;
-        Ok(self.answers(&output, count))
+        let response = call.set_publish_batch_request_entries(Some(entries)).send().await;
+        let output = response.map_err(|error| port_error(&self.resource, error))?;
+        Ok(self.outcomes(&output, count))
     }
 }
 
 fn attribute(text: &str) -> MessageAttributeValue {
     let attribute = MessageAttributeValue::builder().data_type("String").string_value(text);
-    attribute.build().expect("the data type, which it needs, is set")
+    attribute.build().expect("the required data type is set")
 }
 
-/// A message's size: its body, and of each attribute name, type and value.
+/// A message's size in bytes: its body, and the name, type and value of each attribute.
 /// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html>
 fn size_of(entry: &PublishBatchRequestEntry) -> usize {
     let attributes = entry.message_attributes().into_iter().flatten();
-    let of_attribute = |(name, value): (&String, &MessageAttributeValue)| {
+    let attribute_size = |(name, value): (&String, &MessageAttributeValue)| {
         name.len() + value.data_type().len() + value.string_value().map_or(0, str::len)
     };
-    entry.message().len() + attributes.map(of_attribute).sum::<usize>()
+    entry.message().len() + attributes.map(attribute_size).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -144,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_as_large_as_the_service_counts_it() {
+    fn the_size_of_a_message_is_counted_as_the_service_does() {
         let entry = PublishBatchRequestEntry::builder().id("not counted").message("süß");
         assert_eq!(size_of(&entry.clone().build().unwrap()), 5);
         let entry = entry.message_attributes("provider", attribute("hubspot"));

@@ -219,27 +219,31 @@ fn an_item_that_is_no_event_says_which_attribute_is_wrong_and_not_what_is_in_it(
     let binary = |bytes: &[u8]| Some(AttributeValue::B(bytes.to_vec()));
     let number = |number: &str| Some(AttributeValue::N(number.to_owned()));
     check_refused("entity_key", None, "attribute `entity_key` is missing");
-    check_refused("entity_key", text(), "attribute `entity_key` is not an entity key");
-    check_refused("version", number("1.5"), "attribute `version` is not a whole number in range");
-    check_refused("id", text(), "attribute `id` is not a binary of 16 bytes");
-    check_refused("id", binary(b"secret"), "attribute `id` is not a binary of 16 bytes");
-    check_refused("time", number("253402300800000"), "attribute `time` is not a timestamp in milliseconds");
-    check_refused("type", text(), "attribute `type` is not an event type");
-    check_refused("crm", text(), "attribute `crm` is not a provider");
-    check_refused("user", number("7"), "attribute `user` is not a string");
-    check_refused("cause", number("7"), "attribute `cause` is not a string or a binary of 16 bytes");
-    check_refused("head", Some(AttributeValue::M(HashMap::new())), "attribute `head` is not a head");
-    check_refused("head", text(), "attribute `head` is not a head");
+    check_refused("entity_key", text(), "invalid attribute `entity_key`: expected an entity key");
+    check_refused("version", number("1.5"), "invalid attribute `version`: expected a whole number in range");
+    check_refused("id", text(), "invalid attribute `id`: expected a binary of 16 bytes");
+    check_refused("id", binary(b"secret"), "invalid attribute `id`: expected a binary of 16 bytes");
+    check_refused("time", number("253402300800000"), "invalid attribute `time`: expected a timestamp in milliseconds");
+    check_refused("type", text(), "invalid attribute `type`: expected an event type");
+    check_refused("crm", text(), "invalid attribute `crm`: expected a provider");
+    check_refused("user", number("7"), "invalid attribute `user`: expected a string");
+    check_refused("cause", number("7"), "invalid attribute `cause`: expected a string or a binary of 16 bytes");
+    check_refused("head", Some(AttributeValue::M(HashMap::new())), "invalid attribute `head`: expected a stream head");
+    check_refused("head", text(), "invalid attribute `head`: expected a stream head");
     check_refused("data", None, "attribute `data` is missing");
-    check_refused("data", binary(b"secret"), "attribute `data` is not a string");
-    check_refused("data_1", text(), "attribute `data_1` is not a binary");
-    check_refused("data_1", binary(b"secret"), "attribute `data_1` is not a zstd frame that tells its size");
+    check_refused("data", binary(b"secret"), "invalid attribute `data`: expected a string");
+    check_refused("data_1", text(), "invalid attribute `data_1`: expected a binary");
+    check_refused(
+        "data_1",
+        binary(b"secret"),
+        "invalid attribute `data_1`: expected a zstd frame with its content size",
+    );
     let whole = zstd(&[b'x'; 5000]);
     check_refused("data_1", binary(&whole[..whole.len() - 1]), "attribute `data_1` cannot be decompressed");
-    check_refused("data_1", binary(&zstd(&[0xff; 5000])), "attribute `data_1` is not text in UTF-8");
+    check_refused("data_1", binary(&zstd(&[0xff; 5000])), "invalid attribute `data_1`: expected text in UTF-8");
     // Four bytes of magic, a descriptor for a size of eight bytes, and a size of 2^60.
     let bomb = [0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0x01, 0, 0];
-    check_refused("data_1", binary(&bomb), "attribute `data_1` is not a zstd frame that tells its size");
+    check_refused("data_1", binary(&bomb), "invalid attribute `data_1`: expected a zstd frame with its content size");
 }
 
 #[test]
@@ -262,7 +266,7 @@ async fn an_event_larger_than_an_item_is_rejected_with_its_size_and_holds_up_its
     assert_eq!((error.kind, &*error.resource), (PortErrorKind::Rejected, store.table()));
     let size = error.message.split(' ').find_map(|word| word.parse::<usize>().ok()).expect("a size");
     assert!(size > MAX_ITEM_BYTES && size < 700_000, "{}", error.message);
-    assert!(error.message.ends_with("409600 are the limit"), "{}", error.message);
+    assert!(error.message.ends_with("409600 is the limit"), "{}", error.message);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -80,8 +80,8 @@ async fn an_item_that_is_no_event_is_reported_and_the_walk_goes_on_around_it() {
         reported.map(|no| ((&*no.key.entity_key, &*no.key.version), no.reason.as_str())).collect();
     let of_k7 = key("k7").to_string();
     let expected = BTreeMap::from([
-        (("settings", "1"), "attribute `entity_key` is not an entity key"),
-        ((&*of_k7, "-1.5"), "attribute `version` is not a whole number in range"),
+        (("settings", "1"), "invalid attribute `entity_key`: expected an entity key"),
+        ((&*of_k7, "-1.5"), "invalid attribute `version`: expected a whole number in range"),
     ]);
     assert_eq!(reported, expected);
     assert!(sorted(events_of(pages)) == sorted(events), "the events are met all the same");

@@ -138,7 +138,7 @@ async fn a_batch_that_is_not_done_in_time_says_so_before_it_is_stopped() {
     proxy.rule(Rule::always(Match::Any, Fault::HangBefore));
     let answer = projection.invoke_with(&batch(&records)).await;
     let error: Value = serde_json::from_str(answer.outcome.as_ref().unwrap_err()).unwrap();
-    assert_eq!(error["errorMessage"], "the batch was not done in time; it comes again");
+    assert_eq!(error["errorMessage"], "deadline reached; the whole batch is retried");
 
     proxy.heal();
     let again = carry(&records, &projection, Mapping::of(100)).await;

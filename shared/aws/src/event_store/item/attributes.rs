@@ -1,4 +1,4 @@
-//! An item's attributes by name, each written and taken as what it is.
+//! The attributes of an item, put and taken by name and type.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -13,12 +13,12 @@ use uuid::Uuid;
 use super::ItemError;
 use super::size::attributes_size;
 
-/// The attributes of one item, going in or coming out.
+/// The attributes of an item that is being encoded or decoded.
 pub(super) struct Attributes(HashMap<String, AttributeValue>);
 
 impl Default for Attributes {
     fn default() -> Self {
-        // As many as an event has at most: the map never grows.
+        // An event has no more attributes, so the map never grows.
         Self(HashMap::with_capacity(22))
     }
 }
@@ -61,7 +61,7 @@ impl Attributes {
         Ok(())
     }
 
-    /// An id that is opaque here. Most are UUIDs, and those take 16 bytes instead of 36.
+    /// Puts an opaque id. Most are UUIDs, which take 16 bytes as a binary instead of 36.
     pub(super) fn id(&mut self, name: &str, id: &str) {
         match canonical_uuid(id) {
             Some(uuid) => self.bytes(name, uuid.as_bytes()),
@@ -69,7 +69,7 @@ impl Attributes {
         }
     }
 
-    /// Whether the attribute is there and null.
+    /// Whether the attribute is present and null.
     pub(super) fn is_null(&self, name: &str) -> bool {
         matches!(self.0.get(name), Some(AttributeValue::Null(_)))
     }
@@ -79,54 +79,54 @@ impl Attributes {
     }
 
     pub(super) fn take_text(&mut self, name: &'static str) -> Result<String, ItemError> {
-        self.take_text_if_there(name)?.ok_or(ItemError::Missing(name))
+        self.take_text_if_present(name)?.ok_or(ItemError::Missing(name))
     }
 
-    pub(super) fn take_text_if_there(&mut self, name: &'static str) -> Result<Option<String>, ItemError> {
+    pub(super) fn take_text_if_present(&mut self, name: &'static str) -> Result<Option<String>, ItemError> {
         match self.0.remove(name) {
             None => Ok(None),
             Some(AttributeValue::S(text)) => Ok(Some(text)),
-            Some(_) => Err(ItemError::Unfit { attribute: name, expected: "a string" }),
+            Some(_) => Err(ItemError::Invalid { attribute: name, expected: "a string" }),
         }
     }
 
     pub(super) fn take_number<T: FromStr>(&mut self, name: &'static str) -> Result<T, ItemError> {
-        self.take_number_if_there(name)?.ok_or(ItemError::Missing(name))
+        self.take_number_if_present(name)?.ok_or(ItemError::Missing(name))
     }
 
-    pub(super) fn take_number_if_there<T: FromStr>(&mut self, name: &'static str) -> Result<Option<T>, ItemError> {
-        let unfit = ItemError::Unfit { attribute: name, expected: "a whole number in range" };
+    pub(super) fn take_number_if_present<T: FromStr>(&mut self, name: &'static str) -> Result<Option<T>, ItemError> {
+        let invalid = ItemError::Invalid { attribute: name, expected: "a whole number in range" };
         match self.0.remove(name) {
             None => Ok(None),
-            Some(AttributeValue::N(number)) => number.parse().map(Some).map_err(|_| unfit),
-            Some(_) => Err(unfit),
+            Some(AttributeValue::N(number)) => number.parse().map(Some).map_err(|_| invalid),
+            Some(_) => Err(invalid),
         }
     }
 
     pub(super) fn take_timestamp(&mut self, name: &'static str) -> Result<Timestamp, ItemError> {
-        let unfit = |_| ItemError::Unfit { attribute: name, expected: "a timestamp in milliseconds" };
-        Timestamp::from_millis(self.take_number(name)?).map_err(unfit)
+        let invalid = |_| ItemError::Invalid { attribute: name, expected: "a timestamp in milliseconds" };
+        Timestamp::from_millis(self.take_number(name)?).map_err(invalid)
     }
 
-    pub(super) fn take_bytes_if_there(&mut self, name: &'static str) -> Result<Option<Vec<u8>>, ItemError> {
+    pub(super) fn take_bytes_if_present(&mut self, name: &'static str) -> Result<Option<Vec<u8>>, ItemError> {
         match self.0.remove(name) {
             None => Ok(None),
             Some(AttributeValue::B(bytes)) => Ok(Some(bytes)),
-            Some(_) => Err(ItemError::Unfit { attribute: name, expected: "a binary" }),
+            Some(_) => Err(ItemError::Invalid { attribute: name, expected: "a binary" }),
         }
     }
 
     pub(super) fn take_uuid(&mut self, name: &'static str) -> Result<Uuid, ItemError> {
-        uuid_in(&self.take(name)?).ok_or(ItemError::Unfit { attribute: name, expected: "a binary of 16 bytes" })
+        uuid_in(&self.take(name)?).ok_or(ItemError::Invalid { attribute: name, expected: "a binary of 16 bytes" })
     }
 
-    pub(super) fn take_id_if_there(&mut self, name: &'static str) -> Result<Option<String>, ItemError> {
+    pub(super) fn take_id_if_present(&mut self, name: &'static str) -> Result<Option<String>, ItemError> {
         match self.0.remove(name) {
             None => Ok(None),
             Some(AttributeValue::S(text)) => Ok(Some(text)),
             Some(value) => match uuid_in(&value) {
                 Some(uuid) => Ok(Some(uuid.to_string())),
-                None => Err(ItemError::Unfit { attribute: name, expected: "a string or a binary of 16 bytes" }),
+                None => Err(ItemError::Invalid { attribute: name, expected: "a string or a binary of 16 bytes" }),
             },
         }
     }
@@ -135,7 +135,7 @@ impl Attributes {
         match self.0.remove(name) {
             None => Ok(false),
             Some(AttributeValue::Bool(value)) => Ok(value),
-            Some(_) => Err(ItemError::Unfit { attribute: name, expected: "a boolean" }),
+            Some(_) => Err(ItemError::Invalid { attribute: name, expected: "a boolean" }),
         }
     }
 
@@ -144,17 +144,17 @@ impl Attributes {
         name: &'static str,
         expected: &'static str,
     ) -> Result<T, ItemError> {
-        self.take_serialized_if_there(name, expected)?.ok_or(ItemError::Missing(name))
+        self.take_serialized_if_present(name, expected)?.ok_or(ItemError::Missing(name))
     }
 
-    /// The cause is dropped: it may quote the value.
-    pub(super) fn take_serialized_if_there<T: DeserializeOwned>(
+    /// The cause of an error is dropped, because it may quote the value.
+    pub(super) fn take_serialized_if_present<T: DeserializeOwned>(
         &mut self,
         name: &'static str,
         expected: &'static str,
     ) -> Result<Option<T>, ItemError> {
         let Some(value) = self.0.remove(name) else { return Ok(None) };
-        from_attribute_value(value).map(Some).map_err(|_| ItemError::Unfit { attribute: name, expected })
+        from_attribute_value(value).map(Some).map_err(|_| ItemError::Invalid { attribute: name, expected })
     }
 }
 
@@ -164,7 +164,7 @@ pub(super) fn uuid_in(value: &AttributeValue) -> Option<Uuid> {
     Uuid::from_slice(bytes).ok()
 }
 
-/// The UUID that a text is, if that UUID is written as this very text.
+/// The UUID in a text, if the text is that UUID's canonical form.
 fn canonical_uuid(text: &str) -> Option<Uuid> {
     let uuid = Uuid::try_parse(text).ok()?;
     (*uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *text).then_some(uuid)

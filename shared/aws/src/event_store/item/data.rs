@@ -1,9 +1,8 @@
-//! An event's data: a string, or a binary of zstd where that takes fewer write units.
+//! An event's data: a string, or a binary compressed with zstd if that takes fewer write units.
 //!
-//! Events are small and much alike, so zstd is given a dictionary of what they share: the words of
-//! envelopes, headers and usual fields. An event of 1.5 KB then takes some 300 bytes instead of 700.
-//! A dictionary is part of what is stored: it is never changed, and a better one gets a number and
-//! an attribute of its own.
+//! Events are small and similar, so zstd gets a dictionary of the words that they share: those of envelopes, headers
+//! and usual fields. With it an event of 1.5 KB takes about 300 bytes instead of 700. Stored events depend on the
+//! dictionary, so it must never change; a better one gets its own number and attribute.
 
 use std::cell::Cell;
 use std::io;
@@ -18,18 +17,18 @@ use super::names::{DATA, DATA_1};
 use super::size::{MAX_ITEM_BYTES, write_units};
 use super::{EncodeError, ItemError};
 
-/// zstd's own default: higher ones save a few per cent and take many times as long.
+/// zstd's default. Higher levels save a few per cent and take many times as long.
 const LEVEL: i32 = 3;
 
-/// What `DATA_1` is compressed with.
+/// The dictionary of `DATA_1`.
 const DICTIONARY_1: &[u8] = include_bytes!("dictionary_1.txt");
 static ENCODER_1: LazyLock<EncoderDictionary<'static>> = LazyLock::new(|| EncoderDictionary::copy(DICTIONARY_1, LEVEL));
 static DECODER_1: LazyLock<DecoderDictionary<'static>> = LazyLock::new(|| DecoderDictionary::copy(DICTIONARY_1));
 
-/// More than any input that is taken has. What claims to unfold to more is not unfolded.
+/// More than any accepted input has. Data that claims to be larger is not decompressed.
 const MAX_DATA_BYTES: usize = 16 * 1024 * 1024;
 
-/// Adds the data to an item that has all else.
+/// Adds the data to an item, after all other attributes.
 pub(super) fn put(item: &mut Attributes, data: &str) -> Result<(), EncodeError> {
     let rest = item.size();
     let plain = rest + DATA.len() + data.len();
@@ -54,46 +53,45 @@ fn check(size: usize) -> Result<(), EncodeError> {
 
 /// The data in an item.
 pub(super) fn take(item: &mut Attributes) -> Result<Arc<str>, ItemError> {
-    match item.take_bytes_if_there(DATA_1)? {
+    match item.take_bytes_if_present(DATA_1)? {
         Some(compressed) => decompress(&compressed),
         None => Ok(item.take_text(DATA)?.into()),
     }
 }
 
 thread_local! {
-    /// What compresses and decompresses, kept from one event to the next: to make one takes three to
-    /// ten times as long as to use it.
+    /// Reused from event to event: building one takes three to ten times as long as using it.
     static COMPRESSOR_1: Cell<Option<Compressor<'static>>> = const { Cell::new(None) };
     static DECOMPRESSOR_1: Cell<Option<Decompressor<'static>>> = const { Cell::new(None) };
 }
 
 fn compress(data: &str) -> io::Result<Vec<u8>> {
-    let mut of_1 = match COMPRESSOR_1.take() {
-        Some(kept) => kept,
+    let mut codec = match COMPRESSOR_1.take() {
+        Some(reused) => reused,
         None => Compressor::with_prepared_dictionary(&ENCODER_1)?,
     };
-    // One that has failed is not used again.
-    let compressed = of_1.compress(data.as_bytes())?;
-    COMPRESSOR_1.set(Some(of_1));
+    // A compressor that has failed is not reused.
+    let compressed = codec.compress(data.as_bytes())?;
+    COMPRESSOR_1.set(Some(codec));
     Ok(compressed)
 }
 
 fn decompressed(compressed: &[u8], size: usize) -> io::Result<Vec<u8>> {
-    let mut of_1 = match DECOMPRESSOR_1.take() {
-        Some(kept) => kept,
+    let mut codec = match DECOMPRESSOR_1.take() {
+        Some(reused) => reused,
         None => Decompressor::with_prepared_dictionary(&DECODER_1)?,
     };
-    let bytes = of_1.decompress(compressed, size)?;
-    DECOMPRESSOR_1.set(Some(of_1));
+    let bytes = codec.decompress(compressed, size)?;
+    DECOMPRESSOR_1.set(Some(codec));
     Ok(bytes)
 }
 
 fn decompress(compressed: &[u8]) -> Result<Arc<str>, ItemError> {
-    let unfit = |expected| ItemError::Unfit { attribute: DATA_1, expected };
+    let invalid = |expected| ItemError::Invalid { attribute: DATA_1, expected };
     let size = zstd::zstd_safe::get_frame_content_size(compressed).ok().flatten();
     let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MAX_DATA_BYTES);
-    let size = size.ok_or_else(|| unfit("a zstd frame that tells its size"))?;
+    let size = size.ok_or_else(|| invalid("a zstd frame with its content size"))?;
     let bytes = decompressed(compressed, size).map_err(ItemError::Compression)?;
-    let text = String::from_utf8(bytes).map_err(|_| unfit("text in UTF-8"))?;
+    let text = String::from_utf8(bytes).map_err(|_| invalid("text in UTF-8"))?;
     Ok(text.into())
 }

@@ -1,7 +1,7 @@
-//! A head as a map of its one-letter keys, without what its event's own attributes say already.
+//! A stream head as a map with one-letter keys, without what follows from the other attributes of its event.
 //!
-//! Most heads are of an event that is the newest by timestamp too: then version, highest timestamp and
-//! the ids at it follow from the event, and are left out.
+//! Most events are also the newest of their stream by timestamp. Then the head's version, highest timestamp and the ids
+//! at that timestamp follow from the event, and are left out.
 
 use std::collections::HashMap;
 
@@ -17,14 +17,13 @@ use super::names::HEAD;
 
 type Map = HashMap<String, AttributeValue>;
 
-/// The head's own keys that are treated here; the others stand as they are.
+/// The keys of the head that are handled here; the others are stored as they are.
 const AT_VERSION: &str = "v";
 const HIGHEST: &str = "h";
 const IDS: &str = "i";
 const LIFECYCLE: &str = "l";
 const LIFECYCLE_AT: &str = "t";
 
-/// The head of an event.
 pub(super) fn encode(stored: &StoredEvent) -> Result<AttributeValue, serde_dynamo::Error> {
     let mut head: Map = to_item::<_, Item>(&stored.head)?.into_inner();
     let position = &stored.event.position;
@@ -43,10 +42,10 @@ pub(super) fn encode(stored: &StoredEvent) -> Result<AttributeValue, serde_dynam
     Ok(AttributeValue::M(head))
 }
 
-/// The head of the event at that version and position.
+/// `version` and `position` are those of the head's event.
 pub(super) fn decode(head: AttributeValue, version: Version, position: &Position) -> Result<StreamHead, ItemError> {
-    let unfit = || ItemError::Unfit { attribute: HEAD, expected: "a head" };
-    let AttributeValue::M(mut head) = head else { return Err(unfit()) };
+    let invalid = || ItemError::Invalid { attribute: HEAD, expected: "a stream head" };
+    let AttributeValue::M(mut head) = head else { return Err(invalid()) };
     put_back(&mut head, AT_VERSION, || number(version));
     let time = || number(position.timestamp.millis());
     put_back(&mut head, HIGHEST, time);
@@ -55,11 +54,11 @@ pub(super) fn decode(head: AttributeValue, version: Version, position: &Position
     }
     if let Some(AttributeValue::L(ids)) = head.get_mut(IDS) {
         for id in ids {
-            *id = spelt(uuid_in(id).ok_or_else(unfit)?);
+            *id = id_text(uuid_in(id).ok_or_else(invalid)?);
         }
     }
     put_back(&mut head, IDS, || AttributeValue::L(vec![own_id(position)]));
-    from_item(Item::from(head)).map_err(|_| unfit())
+    from_item(Item::from(head)).map_err(|_| invalid())
 }
 
 fn leave_out(map: &mut Map, key: &str, known: &AttributeValue) {
@@ -78,13 +77,13 @@ fn number(number: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-/// An id as the head itself spells it.
-fn spelt(uuid: Uuid) -> AttributeValue {
+/// An id in the text form that the head's serialization uses.
+fn id_text(uuid: Uuid) -> AttributeValue {
     AttributeValue::S(uuid.to_string())
 }
 
 fn own_id(position: &Position) -> AttributeValue {
-    spelt(position.event_id.uuid())
+    id_text(position.event_id.uuid())
 }
 
 fn shorten(id: &mut AttributeValue) {

@@ -1,9 +1,8 @@
-//! One event as an item, and back; the same for items of the API and for a stream's images.
+//! Encoding an event as an item, and decoding it from an item of the API or a stream record's image.
 //!
-//! Promises that an event comes back exactly, and that an item costs few bytes beside its data: an
-//! attribute that is absent or follows from others is left out, ids are binaries, and data is
-//! compressed where that saves write units. Attributes that this code does not know are passed
-//! over, so that older code reads what newer code wrote. No error quotes an attribute's value.
+//! Decoding returns the encoded event exactly. An item has few bytes besides its data: an attribute that follows from
+//! others is left out, ids are binaries, and data is compressed if that saves write units. Unknown attributes are
+//! ignored, so that older code can read items of newer code. No error quotes an attribute's value.
 
 mod attributes;
 mod data;
@@ -27,50 +26,38 @@ use self::names::{
     CAUSATION, COMMIT, CORRELATION, DATA_1, EXTERNAL_ID, FORM, MEETS_IMAGE, MERGED_INTO, ORIGIN, PROVIDER, RANK,
     SEQUENCE, SOURCE, TRANSACTION, TYPE, USER, WARNINGS,
 };
-pub(crate) use self::names::{EVENT_ID, HEAD, OF_A_HEAD, TIME};
+pub(crate) use self::names::{EVENT_ID, HEAD, HEAD_ATTRIBUTES, TIME};
 pub use self::size::{MAX_ITEM_BYTES, item_size, write_units};
 use crate::event_store::table::{ENTITY_KEY, VERSION};
 
-/// Why an event does not become an item. It never will, so the input belongs into quarantine.
+/// The event can never be stored; its input belongs in quarantine.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
-    /// DynamoDB takes no item of that size.
-    #[error("the event takes {size} bytes as an item, compressed if that helps; {MAX_ITEM_BYTES} are the limit")]
-    TooLarge {
-        /// Its size.
-        size: usize,
-    },
-    /// Its data cannot be compressed.
+    /// DynamoDB accepts no item of that size.
+    #[error("event too large: its item has {size} bytes, and {MAX_ITEM_BYTES} is the limit")]
+    TooLarge { size: usize },
     #[error("the event's data cannot be compressed")]
     Compression(#[source] io::Error),
-    /// A part of it has no form in DynamoDB.
+    /// A part of the event cannot be represented in DynamoDB.
     #[error("the event cannot be written as an item")]
     NoForm(#[from] serde_dynamo::Error),
 }
 
-/// Why an item is no event.
+/// The item is not an event.
 #[derive(Debug, thiserror::Error)]
 pub enum ItemError {
-    /// An attribute that every event has is not there.
     #[error("attribute `{0}` is missing")]
     Missing(&'static str),
-    /// An attribute is there, but not as this code writes it.
-    #[error("attribute `{attribute}` is not {expected}")]
-    Unfit {
-        /// Which.
-        attribute: &'static str,
-        /// What it should be.
-        expected: &'static str,
-    },
-    /// The data does not decompress.
+    #[error("invalid attribute `{attribute}`: expected {expected}")]
+    Invalid { attribute: &'static str, expected: &'static str },
     #[error("attribute `{DATA_1}` cannot be decompressed")]
     Compression(#[source] io::Error),
 }
 
-/// The event as an item. An item over [`MAX_ITEM_BYTES`] is refused.
+/// Encodes an event. An item over [`MAX_ITEM_BYTES`] is refused.
 pub fn encode(stored: &StoredEvent) -> Result<Item, EncodeError> {
     let event = &*stored.event;
-    debug_assert_eq!(stored.head.recorded_at, event.recorded_at, "the head says when its event was recorded");
+    debug_assert_eq!(stored.head.recorded_at, event.recorded_at, "a head has the time of its event");
     let mut item = Attributes::default();
     item.text(ENTITY_KEY, event.key().to_string());
     item.number(VERSION, event.version);
@@ -135,7 +122,7 @@ fn put_ids(item: &mut Attributes, metadata: &Metadata) {
     }
 }
 
-/// The event in an item.
+/// Decodes the event in an item.
 pub fn decode(item: Item) -> Result<StoredEvent, ItemError> {
     let mut item = Attributes::from(item);
     let (key, version) = take_key(&mut item)?;
@@ -149,30 +136,30 @@ pub fn decode(item: Item) -> Result<StoredEvent, ItemError> {
         position,
         recorded_at: head.recorded_at,
         metadata: take_metadata(&mut item)?,
-        warnings: item.take_serialized_if_there(WARNINGS, "a list of issues")?.unwrap_or_default(),
+        warnings: item.take_serialized_if_present(WARNINGS, "a list of validation issues")?.unwrap_or_default(),
         data: data::take(&mut item)?,
     };
     Ok(StoredEvent { event: Arc::new(event), head })
 }
 
-/// The stream and version of an item, or of a stream record's keys.
+/// The stream and version in an item, or in a stream record's keys.
 pub fn key_of(item: &Item) -> Result<(EntityKey, Version), ItemError> {
     let keys = [ENTITY_KEY, VERSION].into_iter().filter_map(|name| Some((name.to_owned(), item.get(name)?.clone())));
     take_key(&mut Attributes::from(Item::from(keys.collect::<HashMap<_, _>>())))
 }
 
-/// The id and head of the event in an item that has at least the attributes [`OF_A_HEAD`].
+/// Decodes the event id and head in an item that has at least the [`HEAD_ATTRIBUTES`].
 pub(crate) fn decode_head(item: Item) -> Result<(EventId, StreamHead), ItemError> {
     let mut item = Attributes::from(item);
     let version = take_version(&mut item)?;
-    // A head needs of the position no more than the event's id and timestamp.
+    // Of the position, a head needs only the event id and the timestamp.
     let position = take_position(&mut item)?;
     Ok((position.event_id, head::decode(item.take(HEAD)?, version, &position)?))
 }
 
 fn take_key(item: &mut Attributes) -> Result<(EntityKey, Version), ItemError> {
     let key = item.take_text(ENTITY_KEY)?.parse();
-    let key = key.map_err(|_| ItemError::Unfit { attribute: ENTITY_KEY, expected: "an entity key" })?;
+    let key = key.map_err(|_| ItemError::Invalid { attribute: ENTITY_KEY, expected: "an entity key" })?;
     Ok((key, take_version(item)?))
 }
 
@@ -183,30 +170,30 @@ fn take_version(item: &mut Attributes) -> Result<Version, ItemError> {
 fn take_position(item: &mut Attributes) -> Result<Position, ItemError> {
     Ok(Position {
         timestamp: item.take_timestamp(TIME)?,
-        rank: item.take_serialized_if_there(RANK, "a rank")?.unwrap_or(Rank::Change),
-        commit_number: item.take_number_if_there(COMMIT)?,
-        sequence_number: item.take_number_if_there(SEQUENCE)?,
+        rank: item.take_serialized_if_present(RANK, "a rank")?.unwrap_or(Rank::Change),
+        commit_number: item.take_number_if_present(COMMIT)?,
+        sequence_number: item.take_number_if_present(SEQUENCE)?,
         event_id: EventId::from_uuid(item.take_uuid(EVENT_ID)?),
     })
 }
 
 fn take_metadata(item: &mut Attributes) -> Result<Metadata, ItemError> {
-    let transaction_key = item.take_id_if_there(TRANSACTION)?;
+    let transaction_key = item.take_id_if_present(TRANSACTION)?;
     let correlation_id = match item.is_null(CORRELATION) {
         true => None,
-        false => item.take_id_if_there(CORRELATION)?.or_else(|| transaction_key.clone()),
+        false => item.take_id_if_present(CORRELATION)?.or_else(|| transaction_key.clone()),
     };
     Ok(Metadata {
         source: item.take_serialized(SOURCE, "a source")?,
         body_form: item.take_serialized(FORM, "a body's form")?,
         provider: item.take_serialized(PROVIDER, "a provider")?,
         external_id: ExternalId::new(item.take_text(EXTERNAL_ID)?),
-        user: item.take_text_if_there(USER)?,
-        change_origin: item.take_text_if_there(ORIGIN)?,
+        user: item.take_text_if_present(USER)?,
+        change_origin: item.take_text_if_present(ORIGIN)?,
         transaction_key,
         correlation_id,
-        causation_id: item.take_id_if_there(CAUSATION)?,
-        merged_into: item.take_text_if_there(MERGED_INTO)?.map(ExternalId::new),
+        causation_id: item.take_id_if_present(CAUSATION)?,
+        merged_into: item.take_text_if_present(MERGED_INTO)?.map(ExternalId::new),
         meets_image: item.take_bool(MEETS_IMAGE)?,
     })
 }

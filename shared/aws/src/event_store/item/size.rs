@@ -1,22 +1,21 @@
-//! How DynamoDB measures an item.
-//!
-//! By <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>,
-//! which calls the size of a number approximate.
+//! The size of an item as DynamoDB counts it, according to
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>,
+//! which gives the size of numbers as approximate.
 
 use std::collections::HashMap;
 
 use serde_dynamo::{AttributeValue, Item};
 
-/// The largest item that DynamoDB takes.
+/// The size of the largest item that DynamoDB accepts.
 pub const MAX_ITEM_BYTES: usize = 400 * 1024;
 
-/// What one write unit writes.
+/// The bytes that one write unit writes.
 const WRITE_UNIT_BYTES: usize = 1024;
 
-/// A map or a list, whatever is in it.
+/// The overhead of a map or a list.
 const CONTAINER_BYTES: usize = 3;
 
-/// The item's bytes: all names and all values.
+/// The bytes of an item: all names and all values.
 pub fn item_size(item: &Item) -> usize {
     attributes_size(item.inner())
 }
@@ -44,7 +43,7 @@ fn value_size(value: &AttributeValue) -> usize {
     }
 }
 
-/// A byte for each two digits between the outer zeros, one more, and one for a sign.
+/// One byte for each two significant digits, one more, and one for a minus sign.
 fn number_size(number: &str) -> usize {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     let significant = digits.trim_matches('0').len();
@@ -61,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_measured_as_documented() {
+    fn the_size_of_values_is_as_documented() {
         let number = |number: &str| AttributeValue::N(number.to_owned());
         check(AttributeValue::S("é🦀".to_owned()), 6);
         check(AttributeValue::B(vec![0; 16]), 16);
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_unit_is_a_kilobyte_begun() {
+    fn each_started_kilobyte_is_a_write_unit() {
         assert_eq!([1, 1024, 1025, 2048, 409_600].map(write_units), [1, 1, 2, 2, 400]);
     }
 }

@@ -1,12 +1,11 @@
-//! What became of changes, told: a line and a count each.
+//! The outcome of each change: a log line and a metric.
 
 use annals_application::commands::{EventRead, Outcome, OutcomeObserver};
 use annals_lambda::telemetry::Count;
 
-/// Tells of each change.
-pub(crate) struct Told;
+pub(crate) struct OutcomeLogger;
 
-impl OutcomeObserver for Told {
+impl OutcomeObserver for OutcomeLogger {
     fn observed(&self, read: &EventRead) {
         count(read.outcome);
         let aggregate = match (&read.entity_name, read.aggregate_id) {
@@ -21,7 +20,7 @@ impl OutcomeObserver for Told {
             outcome = read.outcome.as_str(),
             quarantine_id = read.quarantine_id.as_deref(),
             job_id = read.job_id.map(tracing::field::display),
-            "taken"
+            "change ingested"
         );
     }
 }
