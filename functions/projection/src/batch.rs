@@ -15,7 +15,7 @@ use annals_domain::position::Version;
 use annals_domain::timestamp::Timestamp;
 use annals_lambda::telemetry::{Count, record_lags};
 use annals_lambda::{Invocation, InvocationFailed};
-use aws_lambda_events::streams::DynamoDbEventResponse;
+use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 
 use crate::lag::LagReporter;
 use crate::record::{Appended, Batch, Record};
@@ -86,7 +86,7 @@ impl StreamProjection {
         let parking = ParkRequest { key: key.clone(), versions: (version, version), reason, correlation_id: None };
         if let Err(error) = self.projector.park(parking).await {
             tracing::error!(aggregate = %key, version = version.get(), error = %log_chain(&error), "not parked");
-            response.add_failure(sequence);
+            add_failure(response, sequence);
         }
     }
 
@@ -124,7 +124,7 @@ impl StreamProjection {
             }
         }
         for record in &records {
-            response.add_failure(&*record.sequence);
+            add_failure(response, &record.sequence);
         }
         records.iter().map(|record| record.stored.event.recorded_at).min()
     }
@@ -148,4 +148,11 @@ impl StreamProjection {
         record_lags(millis);
         self.lag.report(now, longest, waiting_since).await;
     }
+}
+
+/// Makes the mapping send the record again.
+fn add_failure(response: &mut DynamoDbEventResponse, sequence: &str) {
+    let mut failure = DynamoDbBatchItemFailure::default();
+    failure.item_identifier = Some(sequence.to_owned());
+    response.batch_item_failures.push(failure);
 }

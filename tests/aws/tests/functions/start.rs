@@ -39,7 +39,12 @@ async fn a_function_says_everything_that_its_environment_misses_at_once() {
         ("ANNALS_PUBLISHER", "kafka"),
         ("ANNALS_SALESFORCE_ORG", "acme"),
     ];
-    let expected = [tables[0], "ANNALS_OPENSEARCH_ENDPOINT is `nowhere`", "ANNALS_PUBLISHER is `kafka`", "`acme`"];
+    let expected = [
+        tables[0],
+        "invalid value `nowhere` of ANNALS_OPENSEARCH_ENDPOINT",
+        "invalid value `kafka` of ANNALS_PUBLISHER",
+        "`acme`",
+    ];
     check(Name::Projection, &wrong, &expected).await;
 }
 
