@@ -4,6 +4,7 @@
 
 pub mod changes;
 pub mod crm;
+pub mod earlier_release;
 pub mod history;
 pub mod lanes;
 pub mod process;

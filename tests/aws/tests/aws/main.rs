@@ -10,3 +10,4 @@ mod projection;
 mod rebuild;
 mod sizes;
 mod state_faults;
+mod stored_by_an_earlier_release;
