@@ -6,11 +6,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use annals_application::commands::{EventRead, Outcome};
-use annals_application::ports::{EventStore, ReadOptions, StateStore};
 use annals_domain::aggregate::Aggregate;
 use annals_domain::identity::EntityKey;
-use annals_domain::position::{EventId, Version};
-use annals_domain::provider_adapter::ProviderAdapters;
+use annals_domain::position::EventId;
 use serde_json::{Map, Value};
 
 use crate::crm::Delivery;
@@ -106,25 +104,4 @@ fn without_own(document: &str) -> Map<String, Value> {
         json.remove(own);
     }
     json
-}
-
-/// A record's state from its newest snapshot and the tail.
-pub async fn load(
-    store: &dyn EventStore,
-    state: &dyn StateStore,
-    adapters: &ProviderAdapters,
-    key: &EntityKey,
-) -> Aggregate {
-    let snapshot = state.snapshot(key, Version::new(u64::MAX >> 1)).await.expect("it answers");
-    let from = snapshot.as_ref().map_or(Version::new(0), Aggregate::version);
-    let tail = store.read(key, &ReadOptions::from(from.next(), usize::MAX)).await.expect("it answers");
-    let mut aggregate = snapshot.unwrap_or_else(|| {
-        let first = &tail.first().expect("a stream with events").event;
-        Aggregate::new(key.clone(), first.metadata.provider, first.metadata.external_id.clone())
-    });
-    for stored in tail {
-        let change = adapters.read_event(&stored.event).expect("a stored event is read");
-        aggregate.apply(stored.event.version, &change);
-    }
-    aggregate
 }

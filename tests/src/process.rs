@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use annals_application::commands::{Action, Command, CommandHandler, CommandMetadata, EventRead};
+use annals_application::ports::{EventStore, ReadOptions, StateStore};
 use annals_domain::aggregate::Aggregate;
 use annals_domain::identity::{EntityKey, Provider};
+use annals_domain::position::Version;
+use annals_domain::provider_adapter::ProviderAdapters;
 use annals_sqlite::process::{LocalProcess, ProcessSettings, PublishTo, Tuning};
 use annals_sqlite::{Database, SqliteEventStore, SqliteStateStore};
 use tempfile::TempDir;
 
 use crate::crm::Delivery;
-use crate::lanes::load;
 
 /// A process and the folder that goes with it.
 pub struct TestProcess {
@@ -88,4 +90,25 @@ pub async fn hand_in(handler: &CommandHandler, deliveries: impl IntoIterator<Ite
 pub fn key_of(read: &EventRead) -> EntityKey {
     let entity_name = read.entity_name.clone().expect("a change has an object");
     EntityKey { entity_name, aggregate_id: read.aggregate_id.expect("a change has a record") }
+}
+
+/// A record's state from its newest snapshot and the tail.
+pub async fn load(
+    store: &dyn EventStore,
+    state: &dyn StateStore,
+    adapters: &ProviderAdapters,
+    key: &EntityKey,
+) -> Aggregate {
+    let snapshot = state.snapshot(key, Version::new(u64::MAX >> 1)).await.expect("it answers");
+    let from = snapshot.as_ref().map_or(Version::new(0), Aggregate::version);
+    let tail = store.read(key, &ReadOptions::from(from.next(), usize::MAX)).await.expect("it answers");
+    let mut aggregate = snapshot.unwrap_or_else(|| {
+        let first = &tail.first().expect("a stream with events").event;
+        Aggregate::new(key.clone(), first.metadata.provider, first.metadata.external_id.clone())
+    });
+    for stored in tail {
+        let change = adapters.read_event(&stored.event).expect("a stored event is read");
+        aggregate.apply(stored.event.version, &change);
+    }
+    aggregate
 }

@@ -10,6 +10,8 @@ mod package;
 mod python;
 mod runner;
 mod services;
+mod sizes;
+mod source;
 mod steps;
 mod tidy;
 mod tools;
@@ -39,6 +41,8 @@ enum Task {
     },
     /// Check the house rules that neither compiler nor clippy knows.
     Tidy,
+    /// Print how large the packages, files and functions are.
+    Sizes,
     /// Install the tools that are missing, and nothing else.
     Tools,
     /// Build the functions for Lambda, and check that its runtime can start them.
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
         Task::Test { keep_going: true } => (steps::everything(root()), OnFailure::Continue),
         Task::Test { keep_going: false } => (steps::everything(root()), OnFailure::Stop),
         Task::Tidy => (vec![steps::tidy(root())], OnFailure::Stop),
+        Task::Sizes => (vec![Step::new("sizes", || sizes::print(root()))], OnFailure::Stop),
         Task::Tools => (tools::steps(root()), OnFailure::Continue),
         Task::Package { architecture, sam } => {
             let by = if sam { By::Sam } else { By::CargoLambda };

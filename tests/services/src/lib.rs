@@ -10,5 +10,5 @@ mod queue;
 
 pub use self::binaries::built;
 pub use self::endpoints::{dynamodb_endpoint, moto_endpoint, opensearch_endpoints, sdk_config, unique_name, workspace};
-pub use self::proxy::{Fault, Match, Proxy, Rule, SeenRequest, Times};
+pub use self::proxy::{Fault, Match, Proxy, RecordedRequest, Rule, Times};
 pub use self::queue::Queue;

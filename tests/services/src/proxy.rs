@@ -6,7 +6,8 @@
 //! bodies whole: it is no measure of throughput.
 
 mod fault;
-mod seen;
+mod request;
+mod state;
 mod wire;
 
 use std::net::SocketAddr;
@@ -18,8 +19,8 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 
 pub use self::fault::{Fault, Match, Rule, Times};
-pub use self::seen::SeenRequest;
-use self::seen::State;
+pub use self::request::RecordedRequest;
+use self::state::State;
 
 /// A running proxy. It ends, and closes what is connected, when it is dropped.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl Proxy {
     }
 
     /// All requests since the start or the last `clear`, in the order in which they came.
-    pub fn requests(&self) -> Vec<SeenRequest> {
+    pub fn requests(&self) -> Vec<RecordedRequest> {
         self.state.requests()
     }
 

@@ -5,8 +5,8 @@
 
 use toml::{Table, Value};
 
-use super::Finding;
-use super::tree::SourceFile;
+use super::finding::Finding;
+use crate::source::SourceFile;
 
 /// The manifest that every tree of ours has.
 pub(super) const MANIFEST: &str = "shared/domain/Cargo.toml";
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn other_manifests_may() {
-        let other = file("shared/embedded/Cargo.toml", "[dependencies]\ntokio = \"1\"");
+        let other = file("shared/sqlite/Cargo.toml", "[dependencies]\ntokio = \"1\"");
         assert_eq!(has_no_means_for_io(&other), []);
     }
 
@@ -166,6 +166,6 @@ mod tests {
 
     #[test]
     fn other_code_may() {
-        assert_eq!(does_no_io(&file("shared/embedded/src/lib.rs", "use std::fs;")), []);
+        assert_eq!(does_no_io(&file("shared/sqlite/src/lib.rs", "use std::fs;")), []);
     }
 }

@@ -1,49 +1,46 @@
-//! House rules that neither compiler nor clippy knows.
+//! House rules that neither the compiler nor clippy checks.
 //!
-//! Promises that each finding names its place and the way out. What is checked is what git would
-//! commit; that every sample payload is used is for the tests to say.
+//! They hold for the files that git would commit. That every sample payload is used is checked by the tests.
 
+mod circles;
 mod domain;
+mod finding;
+mod imports;
 mod rules;
-mod tree;
+mod writes;
 
-use std::fmt;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-use self::tree::SourceFile;
+use self::finding::Finding;
+use crate::source::package::{Package, packages};
+use crate::source::{self, SourceFile};
 
-/// A place that breaks a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finding {
-    path: String,
-    /// The line, from 1; 0 where it is about the whole file.
-    line: usize,
-    reason: String,
-}
-
-/// What a check of the whole tree found.
+/// The result of checking the whole tree.
 #[derive(Debug)]
 pub(crate) struct Report {
-    /// How many files were looked at.
+    /// The number of files that were checked.
     pub(crate) files: usize,
-    /// What breaks a rule, in the order of the paths.
+    /// In the order of the rules and, within one, of the paths.
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Holds all rules against the tree under `root`.
+/// Checks all rules against the tree under `root`.
 pub(crate) fn check(root: &Path) -> Result<Report> {
-    let files = tree::files(root)?;
-    // A tree without the domain is no tree of ours: rules held against nothing would always pass.
-    ensure!(files.iter().any(|file| file.path == domain::MANIFEST), "{} is not there", domain::MANIFEST);
-    let findings = files.iter().flat_map(all_rules).collect();
+    let files = source::files(root)?;
+    // A tree without the domain is not ours: rules that look at nothing would always pass.
+    ensure!(files.iter().any(|file| file.path == domain::MANIFEST), "`{}` does not exist", domain::MANIFEST);
+    let mut findings: Vec<Finding> = files.iter().flat_map(rules_of_a_file).collect();
+    let packages = packages(&files)?;
+    findings.extend(packages.iter().flat_map(rules_of_a_package));
+    findings.extend(circles::no_stale_exception(&packages));
     Ok(Report { files: files.len(), findings })
 }
 
-fn all_rules(file: &SourceFile) -> Vec<Finding> {
+fn rules_of_a_file(file: &SourceFile) -> Vec<Finding> {
     let mut findings = rules::name_says_an_idea(file);
-    findings.extend(rules::module_says_what_it_promises(file));
+    findings.extend(rules::module_begins_with_its_doc(file));
     findings.extend(rules::no_machine_paths(file));
     findings.extend(rules::not_too_long(file));
     findings.extend(domain::has_no_means_for_io(file));
@@ -51,19 +48,10 @@ fn all_rules(file: &SourceFile) -> Vec<Finding> {
     findings
 }
 
-impl Finding {
-    fn new(file: &SourceFile, line: usize, reason: impl Into<String>) -> Self {
-        Self { path: file.path.clone(), line, reason: reason.into() }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            0 => write!(f, "{}: {}", self.path, self.reason),
-            line => write!(f, "{}:{line}: {}", self.path, self.reason),
-        }
-    }
+fn rules_of_a_package(package: &Package) -> Vec<Finding> {
+    let mut findings = circles::no_import_circle(package);
+    findings.extend(writes::only_the_event_store_writes_events(package));
+    findings
 }
 
 #[cfg(test)]
@@ -71,24 +59,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_finding_names_its_place() {
-        let finding = |line| Finding { path: "a/b.rs".to_owned(), line, reason: "no".to_owned() };
-        assert_eq!(finding(3).to_string(), "a/b.rs:3: no");
-        assert_eq!(finding(0).to_string(), "a/b.rs: no");
+    fn every_rule_of_a_file_is_checked() {
+        let text = format!("use std::fs;\n// see {}\n{}", concat!("/", "home/me"), "\n".repeat(500));
+        let file = SourceFile { path: "shared/domain/src/utils.rs".to_owned(), text };
+        let lines: Vec<usize> = rules_of_a_file(&file).iter().map(|finding| finding.line).collect();
+        assert_eq!(lines, [0, 1, 2, 0, 1], "name, module doc, machine path, length, I/O");
     }
 
     #[test]
-    fn every_rule_is_held_against_every_file() {
-        let text = format!("use std::fs;\n// see {}\n{}", concat!("/", "home/me"), "\n".repeat(500));
-        let file = SourceFile { path: "shared/domain/src/utils.rs".to_owned(), text };
-        let lines: Vec<usize> = all_rules(&file).iter().map(|finding| finding.line).collect();
-        assert_eq!(lines, [0, 1, 2, 0, 1], "name, module words, machine path, length, I/O");
+    fn every_rule_of_a_package_is_checked() {
+        let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
+        let files = [
+            file("shared/a/Cargo.toml", ""),
+            file("shared/a/src/lib.rs", "mod one;\nmod two;"),
+            file("shared/a/src/one.rs", "use crate::two::Two;\npub struct One;"),
+            file("shared/a/src/two.rs", "use crate::one::One;\npub struct Two;\nfn f() { client.put_item(); }"),
+        ];
+        let packages = packages(&files).expect("it is Rust");
+        let found: Vec<_> = rules_of_a_package(&packages[0]).iter().map(|it| (it.path.clone(), it.line)).collect();
+        assert_eq!(
+            found,
+            [("shared/a/src/one.rs".to_owned(), 0), ("shared/a/src/two.rs".to_owned(), 3)],
+            "circle, write"
+        );
     }
 
     #[test]
     fn a_tree_without_the_domain_is_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let error = check(folder.path()).expect_err("there is nothing to check");
-        assert_eq!(error.to_string(), "shared/domain/Cargo.toml is not there");
+        assert_eq!(error.to_string(), "`shared/domain/Cargo.toml` does not exist");
     }
 }

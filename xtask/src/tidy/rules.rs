@@ -2,8 +2,8 @@
 //!
 //! Each is a function from a file to its findings, and looks at nothing else.
 
-use super::Finding;
-use super::tree::SourceFile;
+use super::finding::Finding;
+use crate::source::SourceFile;
 
 /// More lines than this and a file is about more than one thing.
 const LONGEST_FILE: usize = 500;
@@ -24,13 +24,13 @@ pub(super) fn name_says_an_idea(file: &SourceFile) -> Vec<Finding> {
         .collect()
 }
 
-/// A Rust module begins with what it promises.
-pub(super) fn module_says_what_it_promises(file: &SourceFile) -> Vec<Finding> {
-    let says_it = file.text.lines().map(str::trim_start).find(|line| !line.is_empty() && !line.starts_with("#!["));
-    if !file.is_rust() || says_it.is_some_and(|line| line.starts_with("//!")) {
+/// A Rust module begins with a doc that says what it is for.
+pub(super) fn module_begins_with_its_doc(file: &SourceFile) -> Vec<Finding> {
+    let first = file.text.lines().map(str::trim_start).find(|line| !line.is_empty() && !line.starts_with("#!["));
+    if !file.is_rust() || first.is_some_and(|line| line.starts_with("//!")) {
         return Vec::new();
     }
-    vec![Finding::new(file, 1, "begin the module with `//!`: what it promises, and what it does not")]
+    vec![Finding::new(file, 1, "begin the module with `//!`: what it does, and what its callers can rely on")]
 }
 
 /// Nothing in the tree knows whose machine it was written on.
@@ -59,19 +59,6 @@ fn machine_path_in(line: &str) -> Option<&'static str> {
     MACHINE_PATHS.into_iter().find(|path| line.match_indices(path).any(begins_a_path))
 }
 
-impl SourceFile {
-    pub(super) fn is_rust(&self) -> bool {
-        self.path.ends_with(".rs")
-    }
-
-    /// Whether it holds tests alone, by its folder or its name.
-    fn is_test(&self) -> bool {
-        let mut parts = self.path.rsplit('/');
-        let stem = parts.next().unwrap_or_default().trim_end_matches(".rs");
-        stem == "tests" || stem.ends_with("_tests") || parts.any(|folder| folder == "tests")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,13 +82,13 @@ mod tests {
     }
 
     #[test]
-    fn a_module_begins_with_its_promise() {
-        check(module_says_what_it_promises, "a.rs", "//! Promises much.\n", &[]);
-        check(module_says_what_it_promises, "a.rs", "\n#![allow(dead_code)]\n//! Promises much.\n", &[]);
-        check(module_says_what_it_promises, "a.rs", "use std::fmt;\n//! Too late.\n", &[1]);
-        check(module_says_what_it_promises, "a.rs", "// A note.\nuse std::fmt;\n", &[1]);
-        check(module_says_what_it_promises, "a.rs", "", &[1]);
-        check(module_says_what_it_promises, "a.toml", "", &[]);
+    fn a_module_begins_with_its_doc() {
+        check(module_begins_with_its_doc, "a.rs", "//! Reads a path.\n", &[]);
+        check(module_begins_with_its_doc, "a.rs", "\n#![allow(dead_code)]\n//! Reads a path.\n", &[]);
+        check(module_begins_with_its_doc, "a.rs", "use std::fmt;\n//! Too late.\n", &[1]);
+        check(module_begins_with_its_doc, "a.rs", "// A note.\nuse std::fmt;\n", &[1]);
+        check(module_begins_with_its_doc, "a.rs", "", &[1]);
+        check(module_begins_with_its_doc, "a.toml", "", &[]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use annals_domain::aggregate::{Aggregate, FOLD_VERSION};
 use annals_domain::change::RefetchReason;
 use annals_domain::identity::{EntityKey, EntityName, ExternalId, Provider};
 use annals_domain::position::Version;
-use annals_services::SeenRequest;
+use annals_services::RecordedRequest;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::bench::{Bench, task};
@@ -78,7 +78,7 @@ async fn counting_tasks_sends_none_of_them_and_ends_where_it_is_asked_to() {
     assert_eq!(store.count_refetch(2).await.expect("the store reads"), 2);
     let requests = bench.proxy.requests();
     assert!(requests.len() < 4, "some partition has two: {}", requests.len());
-    let counts = |request: &SeenRequest| {
+    let counts = |request: &RecordedRequest| {
         let body: serde_json::Value = serde_json::from_slice(&request.body).expect("JSON");
         body["Select"] == "COUNT"
     };

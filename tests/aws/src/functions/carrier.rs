@@ -6,7 +6,8 @@
 
 use serde_json::Value;
 
-use crate::functions::function::{Answer, Function};
+use crate::functions::function::Function;
+use crate::functions::invocation::InvocationResult;
 use crate::functions::records::{batch, sequence};
 
 /// How records are cut into batches.
@@ -23,7 +24,7 @@ pub struct Carried {
     /// How many of them are done, from the first on.
     pub done: usize,
     /// Each answer, with the batch that it is about.
-    pub answers: Vec<(Vec<Value>, Answer)>,
+    pub answers: Vec<(Vec<Value>, InvocationResult)>,
 }
 
 impl Mapping<'_> {
@@ -62,7 +63,7 @@ pub async fn carry(records: &[Value], function: &Function, mut mapping: Mapping<
 }
 
 /// How many of a batch are done by its answer; none of it, and it is to be halved, after an error.
-fn done(answer: &Answer, sent: &[Value]) -> Option<usize> {
+fn done(answer: &InvocationResult, sent: &[Value]) -> Option<usize> {
     let answer: Value = serde_json::from_str(answer.outcome.as_ref().ok()?).expect("an answer is JSON");
     let failures = answer["batchItemFailures"].as_array().cloned().unwrap_or_default();
     let place = |failure: &Value| {

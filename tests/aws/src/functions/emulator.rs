@@ -13,8 +13,8 @@ use axum::http::Method;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::functions::function::Answer;
 use crate::functions::http::send;
+use crate::functions::invocation::InvocationResult;
 use crate::functions::process::Process;
 
 /// The variable that names the emulator's file, and where it is by default.
@@ -49,14 +49,14 @@ impl Emulator {
     }
 
     /// Invokes the function.
-    pub(crate) async fn invoke(&mut self, payload: &str) -> Answer {
+    pub(crate) async fn invoke(&mut self, payload: &str) -> InvocationResult {
         let reply = send(Method::POST, &self.url, payload).await.expect("the emulator answers");
         let body = String::from_utf8(reply.body.to_vec()).expect("an answer is UTF-8");
         let is_error = |value: Value| value.get("errorType").is_some() && value.get("errorMessage").is_some();
         let outcome = if serde_json::from_str(&body).is_ok_and(is_error) { Err(body) } else { Ok(body) };
         // It passes the function's lines on, among lines of its own.
         let lines = self.process.lines().into_iter().filter(|line| line.starts_with('{')).collect();
-        Answer { outcome, lines, errors: self.process.errors() }
+        InvocationResult { outcome, lines, errors: self.process.errors() }
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::time::sleep;
 
 use crate::functions::binaries::binary;
 use crate::functions::emulator::Emulator;
+use crate::functions::invocation::InvocationResult;
 use crate::functions::process::Process;
 use crate::functions::role::Role;
 use crate::functions::runtime_api::{Outcome, RuntimeApi};
@@ -40,17 +41,6 @@ pub struct Function {
     running: Mutex<Option<Running>>,
     /// What stands between it and its services, for as long as it is there.
     role: Option<Role>,
-}
-
-/// What came of an invocation.
-#[derive(Debug)]
-pub struct Answer {
-    /// Its payload, or its error's.
-    pub outcome: Result<String, String>,
-    /// The lines that it logged.
-    pub lines: Vec<String>,
-    /// All that its process wrote to its standard error.
-    pub errors: String,
 }
 
 enum Running {
@@ -91,7 +81,7 @@ impl Function {
     }
 
     /// Invokes it, and waits for its answer.
-    pub async fn invoke(&self, payload: &str) -> Answer {
+    pub async fn invoke(&self, payload: &str) -> InvocationResult {
         let mut running = self.running.lock().await;
         if running.is_none() {
             *running = Some(self.start().await);
@@ -111,7 +101,7 @@ impl Function {
     }
 
     /// Invokes it with a value.
-    pub async fn invoke_with(&self, payload: &Value) -> Answer {
+    pub async fn invoke_with(&self, payload: &Value) -> InvocationResult {
         self.invoke(&payload.to_string()).await
     }
 
@@ -142,7 +132,7 @@ impl Function {
 }
 
 /// Invokes behind our own API; whether the process is there for another.
-async fn own(api: &RuntimeApi, process: &mut Process, payload: &str, timeout: Duration) -> (Answer, bool) {
+async fn own(api: &RuntimeApi, process: &mut Process, payload: &str, timeout: Duration) -> (InvocationResult, bool) {
     let outcome = api.invoke(payload, timeout);
     let ended = async {
         loop {
@@ -165,25 +155,5 @@ async fn own(api: &RuntimeApi, process: &mut Process, payload: &str, timeout: Du
             (Err(json!({ "errorType": "Sandbox.Timedout", "errorMessage": message }).to_string()), false)
         }
     };
-    (Answer { outcome, lines: process.lines(), errors: process.errors() }, goes_on)
-}
-
-impl Answer {
-    /// Its payload as JSON; a panic where the invocation failed.
-    #[track_caller]
-    pub fn value(&self) -> Value {
-        match &self.outcome {
-            Ok(payload) => serde_json::from_str(payload).expect("an answer is JSON"),
-            Err(error) => panic!("the invocation failed: {error}\n{}\n{}", self.lines.join("\n"), self.errors),
-        }
-    }
-
-    /// The status and the body of an answer to API Gateway.
-    #[track_caller]
-    pub fn http(&self) -> (u64, Value) {
-        let answer = self.value();
-        let body = answer["body"].as_str().unwrap_or_default();
-        let body = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
-        (answer["statusCode"].as_u64().expect("API Gateway needs a status"), body)
-    }
+    (InvocationResult { outcome, lines: process.lines(), errors: process.errors() }, goes_on)
 }

@@ -9,6 +9,7 @@ mod carrier;
 mod emulator;
 mod function;
 mod http;
+mod invocation;
 pub mod payloads;
 mod process;
 pub mod records;
@@ -19,7 +20,8 @@ mod stream;
 pub mod telling;
 
 pub use self::carrier::{Carried, Mapping, carry};
-pub use self::function::{Answer, Function, Host};
+pub use self::function::{Function, Host};
 pub use self::http::{Reply, send};
+pub use self::invocation::InvocationResult;
 pub use self::stage::Stage;
 pub use self::stream::Stream;

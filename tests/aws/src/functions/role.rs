@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::template::{Statement, Template};
 use annals_lambda::settings::Function;
-use annals_services::{Fault, Match, Proxy, Rule, SeenRequest};
+use annals_services::{Fault, Match, Proxy, RecordedRequest, Rule};
 use axum::http::StatusCode;
 use serde_json::Value;
 
@@ -43,10 +43,10 @@ impl Role {
         let (rights, dynamodb) = (Arc::clone(&RIGHTS[function.name()]), Proxy::start(dynamodb));
         let may = Arc::clone(&rights);
         let is_refused =
-            move |request: &SeenRequest| !of_tables(request, &names).iter().all(|wanted| allows(&may, wanted));
+            move |request: &RecordedRequest| !of_tables(request, &names).iter().all(|wanted| allows(&may, wanted));
         dynamodb.rule(Rule::always(Match::when(is_refused), Fault::access_denied()));
         let opensearch = Proxy::start(opensearch);
-        let is_refused = move |request: &SeenRequest| !allows(&rights, &of_indices(request));
+        let is_refused = move |request: &RecordedRequest| !allows(&rights, &of_indices(request));
         let denial = r#"{"Message":"User is not authorized to perform this action on this resource"}"#;
         let denied = Fault::answer(StatusCode::FORBIDDEN, "application/json", denial);
         opensearch.rule(Rule::always(Match::when(is_refused), denied));
@@ -69,7 +69,7 @@ fn allows(rights: &[Statement], (action, resource): &Wanted) -> bool {
 }
 
 /// What a request to DynamoDB asks for. A transaction asks for the right of each of its parts.
-fn of_tables(request: &SeenRequest, names: &Names) -> Vec<Wanted> {
+fn of_tables(request: &RecordedRequest, names: &Names) -> Vec<Wanted> {
     let body: Value = serde_json::from_slice(&request.body).expect("DynamoDB is spoken to in JSON");
     let operation = request.operation().expect("a request names its operation");
     let on = |operation: &str, table: &str| (format!("dynamodb:{operation}"), names.resource(table));
@@ -94,7 +94,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn of_indices(request: &SeenRequest) -> Wanted {
+fn of_indices(request: &RecordedRequest) -> Wanted {
     let method = request.method.as_str().to_lowercase();
     let domain = "arn:${AWS::Partition}:es:${AWS::Region}:${AWS::AccountId}:domain/annals";
     (format!("es:ESHttp{method}"), format!("{domain}{}", request.path))

@@ -3,7 +3,7 @@
 //! Promises that of what it counts no read was one that may miss what is stored.
 
 use annals_aws_tests::world::World;
-use annals_services::{Proxy, SeenRequest, dynamodb_endpoint, sdk_config};
+use annals_services::{Proxy, RecordedRequest, dynamodb_endpoint, sdk_config};
 use aws_config::SdkConfig;
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ impl Counted {
             assert_consistent(request);
         }
         let of = |table: &str| {
-            let is_of_it = |request: &&SeenRequest| tables(request).iter().any(|name| name == table);
+            let is_of_it = |request: &&RecordedRequest| tables(request).iter().any(|name| name == table);
             requests.iter().filter(is_of_it).map(operation).collect::<Vec<_>>()
         };
         let (events, state) = (of(&self.world.events_table), of(&self.world.state_table));
@@ -42,17 +42,17 @@ impl Counted {
 }
 
 /// A request's body.
-fn body(request: &SeenRequest) -> Value {
+fn body(request: &RecordedRequest) -> Value {
     serde_json::from_slice(&request.body).expect("DynamoDB is spoken to in JSON")
 }
 
 /// The name of its operation.
-fn operation(request: &SeenRequest) -> String {
+fn operation(request: &RecordedRequest) -> String {
     request.operation().unwrap_or_default().to_owned()
 }
 
 /// The tables that it is about: those of a batch stand as keys.
-fn tables(request: &SeenRequest) -> Vec<String> {
+fn tables(request: &RecordedRequest) -> Vec<String> {
     let body = body(request);
     match body["TableName"].as_str() {
         Some(name) => vec![name.to_owned()],
@@ -62,7 +62,7 @@ fn tables(request: &SeenRequest) -> Vec<String> {
 
 /// Fails where it is a read that may miss what was stored before.
 #[track_caller]
-fn assert_consistent(request: &SeenRequest) {
+fn assert_consistent(request: &RecordedRequest) {
     let body = body(request);
     let is_consistent = match request.operation() {
         Some("Query" | "GetItem" | "Scan") => body["ConsistentRead"] == true,

@@ -7,7 +7,7 @@ use annals_aws_tests::functions::records::{batch, changed, sequence};
 use annals_aws_tests::functions::telling::total;
 use annals_aws_tests::functions::{Mapping, Stage, carry};
 use annals_lambda::settings::OPENSEARCH_ENDPOINT;
-use annals_services::{Fault, Match, Proxy, Rule, SeenRequest, moto_endpoint};
+use annals_services::{Fault, Match, Proxy, RecordedRequest, Rule, moto_endpoint};
 use annals_tests::changes::{change, record_id};
 use serde_json::Value;
 
@@ -105,7 +105,7 @@ async fn of_two_calls_to_the_bus_the_one_that_failed_is_made_again_and_consumers
     // More records than one call takes. The call that has the fourth of them fails, whichever that is.
     take(&stage.ingest(), &changes(14, 2)).await;
     let records = stage.stream().await.read().await;
-    let has_the_fourth = |request: &SeenRequest| {
+    let has_the_fourth = |request: &RecordedRequest| {
         request.operation() == Some("PutEvents") && String::from_utf8_lossy(&request.body).contains(&record_id(3))
     };
     proxy.rule(Rule::always(Match::when(has_the_fourth), Fault::access_denied()));

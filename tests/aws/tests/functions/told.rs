@@ -3,7 +3,7 @@
 use annals_aws_tests::functions::payloads::{Caller, of_file, request};
 use annals_aws_tests::functions::records::batch;
 use annals_aws_tests::functions::telling::{logged, metrics};
-use annals_aws_tests::functions::{Answer, Function, Stage};
+use annals_aws_tests::functions::{Function, InvocationResult, Stage};
 use annals_lambda::telemetry::{Count, LAG};
 use annals_tests::changes::change;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ pub(crate) fn told_change(client: usize) -> Value {
 
 /// The invocation's lines are JSON of one request, and show no value.
 #[track_caller]
-pub(crate) fn check_lines(answer: &Answer, function: &str) {
+pub(crate) fn check_lines(answer: &InvocationResult, function: &str) {
     let lines = logged(&answer.lines);
     let ids: Vec<&Value> = lines.iter().map(|line| &line["span"]["request_id"]).collect();
     assert!(ids.iter().all(|id| id.is_string() && *id == ids[0]), "{function}: {lines:#?}");
@@ -39,12 +39,12 @@ pub(crate) fn check_lines(answer: &Answer, function: &str) {
 }
 
 /// The invocation's lines of one message.
-pub(crate) fn lines_of(answer: &Answer, message: &str) -> Vec<Value> {
+pub(crate) fn lines_of(answer: &InvocationResult, message: &str) -> Vec<Value> {
     logged(&answer.lines).into_iter().filter(|line| line["message"] == message).collect()
 }
 
 /// Its metrics, each of the form that CloudWatch reads.
-fn check_metrics(answer: &Answer, function: &str) -> Vec<String> {
+fn check_metrics(answer: &InvocationResult, function: &str) -> Vec<String> {
     let mut names = Vec::new();
     for line in metrics(&answer.lines) {
         let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
@@ -65,7 +65,13 @@ fn check_metrics(answer: &Answer, function: &str) -> Vec<String> {
     names
 }
 
-async fn check_invocations(function: &Function, name: &str, payload: &str, cold: &[&str], warm: &[&str]) -> Answer {
+async fn check_invocations(
+    function: &Function,
+    name: &str,
+    payload: &str,
+    cold: &[&str],
+    warm: &[&str],
+) -> InvocationResult {
     let first = function.invoke(payload).await;
     check_lines(&first, name);
     assert_eq!(check_metrics(&first, name), cold, "{name}, cold: {:?}", first.outcome);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use bytes::Bytes;
 
-use super::seen::SeenRequest;
+use super::request::RecordedRequest;
 
 /// Requests, and the fault that they meet.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub enum Match {
     /// Those with this segment in their path, such as `_bulk`.
     Path(&'static str),
     /// Those of which the function says so.
-    When(Arc<dyn Fn(&SeenRequest) -> bool + Send + Sync>),
+    When(Arc<dyn Fn(&RecordedRequest) -> bool + Send + Sync>),
 }
 
 /// Which of the requests that match meet the fault, counted from 1.
@@ -95,7 +95,7 @@ impl Rule {
     }
 
     /// The fault that this request meets, which is counted where it matches.
-    pub(super) fn take(&mut self, request: &SeenRequest) -> Option<Fault> {
+    pub(super) fn take(&mut self, request: &RecordedRequest) -> Option<Fault> {
         if !self.matches.holds(request) {
             return None;
         }
@@ -106,11 +106,11 @@ impl Rule {
 
 impl Match {
     /// Those of which `function` says so.
-    pub fn when(function: impl Fn(&SeenRequest) -> bool + Send + Sync + 'static) -> Self {
+    pub fn when(function: impl Fn(&RecordedRequest) -> bool + Send + Sync + 'static) -> Self {
         Self::When(Arc::new(function))
     }
 
-    fn holds(&self, request: &SeenRequest) -> bool {
+    fn holds(&self, request: &RecordedRequest) -> bool {
         match self {
             Self::Any => true,
             Self::Target(operation) => request.operation() == Some(operation),

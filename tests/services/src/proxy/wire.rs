@@ -26,7 +26,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::fault::Fault;
-use super::seen::{Number, SeenRequest, State};
+use super::request::RecordedRequest;
+use super::state::{Number, State};
 
 /// The service behind the proxy.
 pub(super) struct Upstream {
@@ -81,7 +82,7 @@ type Answer = Result<Response<Body>, Reset>;
 async fn answer(request: Request<Incoming>, upstream: Arc<Upstream>) -> Answer {
     let (parts, body) = request.into_parts();
     let body = to_bytes(Body::new(body), usize::MAX).await.map_err(|_| Reset)?;
-    let (number, fault) = upstream.state.arrived(SeenRequest::new(&parts, body.clone()));
+    let (number, fault) = upstream.state.arrived(RecordedRequest::new(&parts, body.clone()));
     let pass = |delay| passed_on(Arc::clone(&upstream), number, delay, parts, body);
     match fault {
         Fault::Pass => pass(Duration::ZERO).await,

@@ -1,7 +1,10 @@
-//! The files that the house rules are held against.
+//! The source files of the workspace, as the rules and the counts of this command read them.
 //!
-//! Promises those that git would commit, whether added yet or not; without git, all but `target`
-//! and git's own. What is not text is left out.
+//! These are the text files that git would commit, whether added yet or not. Without git they are all text files
+//! outside `target` and `.git`.
+
+pub(crate) mod code;
+pub(crate) mod package;
 
 use std::fs;
 use std::path::Path;
@@ -12,14 +15,27 @@ use crate::command::Cargo;
 
 /// A text file of the tree.
 #[derive(Debug, Clone)]
-pub(super) struct SourceFile {
+pub(crate) struct SourceFile {
     /// From the workspace's folder, with `/`.
-    pub(super) path: String,
-    pub(super) text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
+}
+
+impl SourceFile {
+    pub(crate) fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+
+    /// Whether it holds only tests, by its folder or its name.
+    pub(crate) fn is_test(&self) -> bool {
+        let mut parts = self.path.rsplit('/');
+        let stem = parts.next().unwrap_or_default().trim_end_matches(".rs");
+        stem == "tests" || stem.ends_with("_tests") || parts.any(|folder| folder == "tests")
+    }
 }
 
 /// All text files, sorted by path.
-pub(super) fn files(root: &Path) -> Result<Vec<SourceFile>> {
+pub(crate) fn files(root: &Path) -> Result<Vec<SourceFile>> {
     let mut paths = match known_to_git(root) {
         Some(paths) => paths,
         None => walked(root)?,
