@@ -8,7 +8,7 @@ use annals_application::system::SystemClock;
 use annals_aws_tests::functions::payloads::of_file;
 use annals_aws_tests::functions::records::{batch, sequence};
 use annals_aws_tests::functions::telling::total;
-use annals_aws_tests::functions::{Answer, Stage};
+use annals_aws_tests::functions::{InvocationResult, Stage};
 use annals_lambda::settings::OPENSEARCH_ENDPOINT;
 use annals_services::{Fault, Match, Proxy, Rule};
 use annals_tests::changes::record_id;
@@ -29,7 +29,7 @@ fn came(record: &Value, ago: Duration) -> Value {
 }
 
 /// Whose events an answer names, and how many records it parked.
-fn kept_back(answer: &Answer, records: &[Value]) -> (BTreeSet<String>, u64) {
+fn kept_back(answer: &InvocationResult, records: &[Value]) -> (BTreeSet<String>, u64) {
     let value = answer.value();
     let is_named = |record: &&Value| named(&value).contains(&sequence(record));
     let id = |record: &Value| record["dynamodb"]["NewImage"]["external_id"]["S"].as_str().unwrap().to_owned();

@@ -3,12 +3,12 @@
 use annals_aws_tests::functions::payloads::{Caller, of_file, queue, request};
 use annals_aws_tests::functions::records::batch;
 use annals_aws_tests::functions::telling::{logged, metrics};
-use annals_aws_tests::functions::{Answer, Function, Host, Stage};
+use annals_aws_tests::functions::{Function, Host, InvocationResult, Stage};
 use annals_tests::changes::change;
 use serde_json::{Value, json};
 
 /// What is alike of two runs: the answer, and what its lines are about.
-fn alike(answer: &Answer) -> (Result<Value, Value>, Vec<String>, usize) {
+fn alike(answer: &InvocationResult) -> (Result<Value, Value>, Vec<String>, usize) {
     let read = |text: &String| serde_json::from_str::<Value>(text).unwrap();
     let lines = logged(&answer.lines);
     assert!(lines.iter().all(|line| line["span"]["request_id"].is_string()), "{lines:#?}");

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use annals_aws_tests::functions::records::batch;
 use annals_aws_tests::functions::telling::{metrics, total};
-use annals_aws_tests::functions::{Answer, Stage};
+use annals_aws_tests::functions::{InvocationResult, Stage};
 use annals_lambda::settings::OPENSEARCH_ENDPOINT;
 use annals_lambda::telemetry::LAG;
 use annals_services::{Fault, Match, Proxy, Rule};
@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::{changes, named, take};
 
 /// The lags that an invocation measured, in milliseconds.
-fn lags(answer: &Answer) -> Vec<f64> {
+fn lags(answer: &InvocationResult) -> Vec<f64> {
     let values = metrics(&answer.lines).into_iter().filter_map(|line| line.get(LAG).cloned());
     let values = values.flat_map(|value| value.as_array().cloned().unwrap_or_else(|| vec![value]));
     values.map(|value| value.as_f64().unwrap()).collect()
