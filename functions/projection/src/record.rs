@@ -1,7 +1,7 @@
 //! The kinds of records in the events table's stream. Each record is parsed by itself, so that none fails the others.
 
 use annals_application::ports::StoredEvent;
-use annals_aws::event_store::decode;
+use annals_aws::event_store::{decode, key_of};
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
 use annals_domain::timestamp::Timestamp;
@@ -61,12 +61,6 @@ struct Change {
     approximate_creation_date_time: Option<Number>,
 }
 
-#[derive(Deserialize)]
-struct Keys {
-    entity_key: String,
-    version: u64,
-}
-
 impl Record {
     pub(crate) fn read(raw: &RawValue) -> Self {
         let record: StreamRecord = match serde_json::from_str(raw.get()) {
@@ -87,10 +81,8 @@ impl Record {
     }
 
     fn unreadable(keys: Option<serde_dynamo::Item>, sequence: String, reason: String) -> Self {
-        let keys = keys.and_then(|keys| serde_dynamo::from_item::<_, Keys>(keys).ok());
-        let key = keys.as_ref().and_then(|keys| keys.entity_key.parse::<EntityKey>().ok());
-        match (keys, key) {
-            (Some(keys), Some(key)) => Self::Unreadable { key, version: Version::new(keys.version), sequence, reason },
+        match keys.as_ref().map(key_of) {
+            Some(Ok((key, version))) => Self::Unreadable { key, version, sequence, reason },
             _ => Self::Foreign(format!("an item without an event's key, sequence number {sequence}")),
         }
     }

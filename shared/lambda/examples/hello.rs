@@ -1,9 +1,9 @@
-//! A function that does nothing, with the clients of ours: what their starts are measured against.
+//! A function that does nothing, with the same clients as ours: the baseline for the start of our functions.
 //!
-//! It has a client of DynamoDB, and of `opensearch` and `eventbridge` where its arguments say so,
-//! each built as its own documentation does: the SDK's default configuration and HTTPS connector,
-//! with the roots that the system trusts. The one liberty is ring in place of the SDK's default
-//! crypto library, as in our own functions: both sides link the same code.
+//! It has a client of DynamoDB, and of `opensearch` and `eventbridge` if its arguments name them. Each is built as its
+//! own documentation shows: with the SDK's default configuration and HTTPS connector, and the system's root
+//! certificates. The only difference is ring instead of the SDK's default crypto library, as in our own functions, so
+//! that both link the same code.
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::Provider;
@@ -15,7 +15,7 @@ use opensearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
 use serde_json::Value;
 use url::Url;
 
-/// An address as a domain's is; nothing is called there.
+/// An address like a domain's; it is never called.
 const ENDPOINT: &str = "https://search.example.us-east-1.es.amazonaws.com";
 
 #[tokio::main]
@@ -27,11 +27,11 @@ async fn main() -> Result<(), Error> {
     let bus = is_wanted("eventbridge").then(|| aws_sdk_eventbridge::Client::new(&configuration));
     let search = is_wanted("opensearch").then(|| search(&configuration)).transpose()?;
     let clients = &(events, bus, search);
-    let answer = move |event: LambdaEvent<Value>| async move {
+    let handler = move |event: LambdaEvent<Value>| async move {
         let _ = clients;
         Ok::<_, Error>(event.payload)
     };
-    lambda_runtime::run(service_fn(answer)).await
+    lambda_runtime::run(service_fn(handler)).await
 }
 
 async fn configuration() -> SdkConfig {
@@ -39,9 +39,9 @@ async fn configuration() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest()).http_client(connector.build_https()).load().await
 }
 
-/// A client that signs.
+/// A client that signs its requests.
 fn search(configuration: &SdkConfig) -> Result<OpenSearch, Error> {
-    // The crate's own TLS feature would do this.
+    // The crate's own TLS feature would install a provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let pool = SingleNodeConnectionPool::new(Url::parse(ENDPOINT)?);
     let credentials = Credentials::try_from(configuration)?;

@@ -122,7 +122,7 @@ fn unwritten(name: &str, error: &io::Error) -> PortError {
 
 #[cfg(test)]
 mod tests {
-    use annals_application::contract::event_publisher::announcement;
+    use annals_application::contract::event_publisher::published_event;
 
     use super::*;
 
@@ -146,12 +146,12 @@ mod tests {
     async fn a_line_torn_by_a_failed_write_is_ended_before_the_next() {
         let written = Arc::new(Mutex::new(Vec::new()));
         let publisher = LocalPublisher::to("test", Box::new(FailsOnce(Arc::clone(&written), true)), false);
-        let answers = publisher.publish(vec![announcement(1), announcement(2)]).await;
+        let answers = publisher.publish(vec![published_event(1), published_event(2)]).await;
         assert!(answers.iter().all(|answer| answer.as_ref().is_err_and(PortError::is_retryable)), "{answers:?}");
-        assert!(publisher.publish(vec![announcement(1)]).await[0].is_ok());
+        assert!(publisher.publish(vec![published_event(1)]).await[0].is_ok());
         let written = String::from_utf8(written.lock().unwrap().clone()).unwrap();
         let lines: Vec<_> = written.lines().collect();
         assert_eq!(lines.len(), 2);
-        assert_eq!(lines[1], serde_json::to_string(&announcement(1)).unwrap());
+        assert_eq!(lines[1], serde_json::to_string(&published_event(1)).unwrap());
     }
 }

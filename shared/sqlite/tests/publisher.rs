@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use annals_application::contract::event_publisher::{announcement, check_event_publisher};
+use annals_application::contract::event_publisher::{check_event_publisher, published_event};
 use annals_application::ports::EventPublisher;
 use annals_sqlite::LocalPublisher;
 use serde_json::Value;
@@ -26,11 +26,11 @@ async fn the_contract_holds_on_a_file() {
 async fn a_file_is_appended_to_and_a_torn_last_line_is_ended() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("changes.jsonl");
-    LocalPublisher::file(&path).unwrap().publish(vec![announcement(1)]).await[0].as_ref().unwrap();
+    LocalPublisher::file(&path).unwrap().publish(vec![published_event(1)]).await[0].as_ref().unwrap();
     fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"torn\":").unwrap();
-    LocalPublisher::file(&path).unwrap().publish(vec![announcement(2)]).await[0].as_ref().unwrap();
+    LocalPublisher::file(&path).unwrap().publish(vec![published_event(2)]).await[0].as_ref().unwrap();
     let text = fs::read_to_string(&path).unwrap();
-    let whole = |number| serde_json::to_string(&announcement(number)).unwrap();
+    let whole = |number| serde_json::to_string(&published_event(number)).unwrap();
     assert_eq!(text.lines().collect::<Vec<_>>(), [&whole(1), "{\"torn\":", &whole(2)]);
 }
 

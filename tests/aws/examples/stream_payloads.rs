@@ -1,5 +1,5 @@
 //! Writes the stream records among the sample payloads anew, after their form or the ingest payloads
-//! changed: `cargo run -p annals-template-tests --example stream_payloads`.
+//! changed: `cargo run -p annals-aws-tests --example stream_payloads`.
 
 use annals_aws_tests::template::{repository, stream_payloads};
 

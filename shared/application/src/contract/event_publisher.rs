@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::samples::{document, text, timestamp};
 use crate::ports::{Document, EventPublisher, NormalizedEntityEvent};
 
-/// An announcement of a client's change, by number.
-pub fn announcement(number: u64) -> NormalizedEntityEvent {
+/// A sample event about a client's change, by number.
+pub fn published_event(number: u64) -> NormalizedEntityEvent {
     let Document { schema, entity: before, .. } = document("Client", "001", Vec::new());
     let name = format!("Acme {number}\r\n\"é\" 🦀");
     let Document { mut entity, .. } = document("Client", "001", vec![("name", text(&name))]);
@@ -30,7 +30,7 @@ pub fn announcement(number: u64) -> NormalizedEntityEvent {
     }
 }
 
-/// Lets a field of an announcement's entity be that text, before the change as behind it.
+/// Sets a field of the event's entity to that text, before and after the change.
 pub fn set_text(event: &mut NormalizedEntityEvent, field: &str, value: &str) {
     for entity in event.before.iter_mut().chain([&mut event.entity]) {
         let fields = &mut Arc::make_mut(entity).fields;
@@ -39,25 +39,25 @@ pub fn set_text(event: &mut NormalizedEntityEvent, field: &str, value: &str) {
     }
 }
 
-/// Runs all rules on a fresh publisher. `published` gives all that a consumer has got since it was
-/// made, in its order.
+/// Runs all rules on a new publisher. `published` returns everything that a consumer has received since the publisher
+/// was created, in order.
 pub async fn check_event_publisher(publisher: &impl EventPublisher, published: impl AsyncFn() -> Vec<Value>) {
-    assert!(publisher.publish(Vec::new()).await.is_empty(), "nothing in, nothing out");
+    assert!(publisher.publish(Vec::new()).await.is_empty(), "no events, no results");
     assert!(published().await.is_empty());
 
     // More than one request's worth for any bus.
-    let events: Vec<_> = (1..=25).map(announcement).collect();
-    let answers = publisher.publish(events.clone()).await;
-    assert_eq!(answers.len(), events.len(), "one answer each");
-    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    let events: Vec<_> = (1..=25).map(published_event).collect();
+    let results = publisher.publish(events.clone()).await;
+    assert_eq!(results.len(), events.len(), "one result each");
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
 
-    let again = publisher.publish(vec![announcement(1)]).await;
+    let again = publisher.publish(vec![published_event(1)]).await;
     assert!(matches!(again[..], [Ok(())]), "the same again is published again: {again:?}");
 
-    let expected: Vec<_> = events.iter().chain([&announcement(1)]).map(as_consumed).collect();
+    let expected: Vec<_> = events.iter().chain([&published_event(1)]).map(as_consumed).collect();
     assert_eq!(published().await, expected);
 }
 
 fn as_consumed(event: &NormalizedEntityEvent) -> Value {
-    serde_json::to_value(event).expect("an announcement is plain data")
+    serde_json::to_value(event).expect("the event is plain data")
 }

@@ -1,7 +1,7 @@
-//! The publisher: tells other systems what changed.
+//! The port that publishes changes of entities to other systems.
 //!
-//! Promises at least once, each answer its own: one refused event does not hold up another. A
-//! consumer ignores a version not above the last it has seen.
+//! Delivery is at least once, and each event has a result of its own: one refused event does not hold up another. A
+//! consumer ignores a version that is not above the last one it has received.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use serde::{Serialize, Serializer};
 
 use super::PortError;
 
-/// What is announced: one entity's change over a run of versions. It serialises as consumers get it.
+/// The change of one entity over one or several versions. It serializes as consumers receive it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NormalizedEntityEvent {
     /// The id of the newest event in it.
@@ -43,10 +43,10 @@ pub struct NormalizedEntityEvent {
     pub correlation_id: Option<String>,
 }
 
-/// An announcement as consumers get it: `data` has all fields of the definition, null where not
-/// known; `changes` has `{from, to}` per field that changed.
+/// The JSON that consumers receive: `data` has all fields of the definition, null if unknown; `changes` has
+/// `{from, to}` for each field that changed.
 #[derive(Serialize)]
-struct Announced<'a> {
+struct PublishedEvent<'a> {
     event_id: EventId,
     aggregate_type: &'a AggregateType,
     aggregate_id: AggregateId,
@@ -71,7 +71,7 @@ impl NormalizedEntityEvent {
 
 impl Serialize for NormalizedEntityEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let announced = Announced {
+        let published = PublishedEvent {
             event_id: self.event_id,
             aggregate_type: &self.entity.aggregate_type,
             aggregate_id: self.entity.aggregate_id,
@@ -86,7 +86,7 @@ impl Serialize for NormalizedEntityEvent {
             validation_info: &self.validation_info,
             correlation_id: self.correlation_id.as_deref(),
         };
-        announced.serialize(serializer)
+        published.serialize(serializer)
     }
 }
 

@@ -64,7 +64,7 @@ fn refused(resource: &str, message: &str) -> PortError {
 
 #[cfg(test)]
 mod tests {
-    use annals_application::contract::event_publisher::{announcement, set_text};
+    use annals_application::contract::event_publisher::{published_event, set_text};
     use annals_domain::validation_issue::ValidationIssue;
 
     use super::*;
@@ -74,7 +74,7 @@ mod tests {
     }
 
     fn large() -> NormalizedEntityEvent {
-        let mut event = announcement(1);
+        let mut event = published_event(1);
         set_text(&mut event, "notes", &"x".repeat(5_000));
         event
     }
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn validation_issues_that_are_too_large_are_left_out() {
-        let mut event = announcement(1);
+        let mut event = published_event(1);
         event.validation_info = vec![ValidationIssue::new("status", "is odd"); 500];
         let reference: Value = serde_json::from_str(&within(&event, 2_000).unwrap()).unwrap();
         assert_eq!(reference["validation_info"], Value::Null);
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn characters_that_sqs_refuses_are_escaped() {
-        let mut event = announcement(1);
+        let mut event = published_event(1);
         set_text(&mut event, "name", "a\u{0}\u{fffe}\u{ffff}\u{1f980}");
         let message = within(&event, 100_000).unwrap();
         assert!(message.contains("a\\u0000\\ufffe\\uffff\u{1f980}"), "{message}");

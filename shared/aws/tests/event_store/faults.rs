@@ -1,5 +1,4 @@
-//! What each failure of DynamoDB means: on the real one where it fails so, else on a service that
-//! answers as told.
+//! The meaning of each failure of DynamoDB: on DynamoDB Local if it fails that way, otherwise on a stub of the service.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -23,77 +22,77 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::tables::{config, store};
 
-/// What a told service does with a request.
+/// What the stub does with a request.
 #[derive(Debug, Clone)]
-enum Told {
-    /// Answers that status and body.
-    Answer(u16, String),
-    /// Takes the request and closes the connection.
+enum Behaviour {
+    /// Responds with that status and body.
+    Respond(u16, String),
+    /// Reads the request and closes the connection.
     Close,
-    /// Takes the request and says nothing more.
-    Nothing,
-    /// Has DynamoDB Local carry the request out, and closes the connection instead of saying so.
+    /// Reads the request and never responds.
+    Hang,
+    /// Forwards the request to DynamoDB Local, and closes the connection instead of responding.
     CarryOut,
-    /// Begins an answer and closes the connection in its midst.
+    /// Sends half of a response and closes the connection.
     Half,
 }
 
 /// An error by its code, as DynamoDB words it.
-fn coded(status: u16, code: &str) -> Told {
-    let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"told so"}}"#);
-    Told::Answer(status, body)
+fn coded(status: u16, code: &str) -> Behaviour {
+    let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"as the test says"}}"#);
+    Behaviour::Respond(status, body)
 }
 
-/// A service of its own on a port of its own, and how many requests it had.
+/// A stub on a port of its own, and how many requests it has received.
 struct Service {
     store: DynamoEventStore,
     requests: Arc<AtomicUsize>,
 }
 
-async fn told(told: Told) -> Service {
-    told_of(told, "the-events").await
+async fn stub(behaviour: Behaviour) -> Service {
+    stub_of_table(behaviour, "the-events").await
 }
 
-async fn told_of(told: Told, table: &str) -> Service {
+async fn stub_of_table(behaviour: Behaviour, table: &str) -> Service {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let endpoint = format!("http://{}", listener.local_addr().expect("its address"));
     let requests = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&requests);
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
-            tokio::spawn(serve(connection, told.clone(), Arc::clone(&counted)));
+            tokio::spawn(serve(connection, behaviour.clone(), Arc::clone(&counted)));
         }
     });
-    Service { store: DynamoEventStore::new(&impatient(&sdk_config(&endpoint)), table.to_owned()), requests }
+    Service { store: DynamoEventStore::new(&with_short_timeout(&sdk_config(&endpoint)), table.to_owned()), requests }
 }
 
-fn impatient(config: &SdkConfig) -> SdkConfig {
+fn with_short_timeout(config: &SdkConfig) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(300)).build();
     config.to_builder().timeout_config(timeouts).build()
 }
 
-async fn serve(mut connection: TcpStream, told: Told, requests: Arc<AtomicUsize>) -> std::io::Result<()> {
+async fn serve(mut connection: TcpStream, behaviour: Behaviour, requests: Arc<AtomicUsize>) -> std::io::Result<()> {
     while let Some(request) = read_request(&mut connection).await? {
         requests.fetch_add(1, Ordering::SeqCst);
-        let (status, body) = match &told {
-            Told::Answer(status, body) => (*status, body.as_str()),
-            Told::Close => return Ok(()),
-            Told::CarryOut => return carry_out(&request).await,
-            Told::Half => (200, "{"),
-            Told::Nothing => std::future::pending().await,
+        let (status, body) = match &behaviour {
+            Behaviour::Respond(status, body) => (*status, body.as_str()),
+            Behaviour::Close => return Ok(()),
+            Behaviour::CarryOut => return carry_out(&request).await,
+            Behaviour::Half => (200, "{"),
+            Behaviour::Hang => std::future::pending().await,
         };
-        let length = body.len() + usize::from(matches!(told, Told::Half)) * 1000;
-        let head = format!("HTTP/1.1 {status} told\r\ncontent-type: application/x-amz-json-1.0\r\n");
-        let answer = format!("{head}content-length: {length}\r\n\r\n{body}");
-        connection.write_all(answer.as_bytes()).await?;
-        if matches!(told, Told::Half) {
+        let length = body.len() + usize::from(matches!(behaviour, Behaviour::Half)) * 1000;
+        let head = format!("HTTP/1.1 {status} stub\r\ncontent-type: application/x-amz-json-1.0\r\n");
+        let response = format!("{head}content-length: {length}\r\n\r\n{body}");
+        connection.write_all(response.as_bytes()).await?;
+        if matches!(behaviour, Behaviour::Half) {
             return Ok(());
         }
     }
     Ok(())
 }
 
-/// Sends the request on, and waits until it is answered.
+/// Forwards the request, and waits for the response.
 async fn carry_out(request: &[u8]) -> std::io::Result<()> {
     let endpoint = dynamodb_endpoint();
     let mut there = TcpStream::connect(endpoint.trim_start_matches("http://")).await?;
@@ -101,7 +100,7 @@ async fn carry_out(request: &[u8]) -> std::io::Result<()> {
     there.read_u8().await.map(|_| ())
 }
 
-/// A request, read to its end; `None` where there is no more.
+/// Reads a whole request; `None` if there is no more.
 async fn read_request(connection: &mut TcpStream) -> std::io::Result<Option<Vec<u8>>> {
     let mut request = Vec::new();
     let end = loop {
@@ -123,15 +122,15 @@ async fn read_request(connection: &mut TcpStream) -> std::io::Result<Option<Vec<
     Ok(Some(request))
 }
 
-/// What an append of two events of one stream comes to.
+/// The outcome of an append of two events of one stream.
 async fn appended(store: &DynamoEventStore) -> (&'static str, Option<PortError>) {
-    let mut answers = store.append(stream(&key("a"), 2)).await;
-    assert!(matches!(answers.remove(1), Err(AppendError::NotTried)), "behind a failure nothing is tried");
-    match answers.remove(0) {
+    let mut results = store.append(stream(&key("a"), 2)).await;
+    assert!(matches!(results.remove(1), Err(AppendError::NotTried)), "after a failure nothing is tried");
+    match results.remove(0) {
         Err(AppendError::NotApplied(error)) => ("not applied", Some(error)),
         Err(AppendError::OutcomeUnknown(error)) => ("unknown", Some(error)),
         Err(AppendError::Conflict { .. }) => ("conflict", None),
-        other => panic!("{other:?} is no failure"),
+        other => panic!("{other:?} is not a failure"),
     }
 }
 
@@ -151,19 +150,19 @@ async fn each_failure_of_an_append_says_whether_it_may_have_been_written() {
         (coded(400, "ValidationException"), "not applied", Rejected),
         (coded(500, "InternalServerError"), "unknown", OutcomeUnknown),
         (coded(503, "ServiceUnavailable"), "unknown", OutcomeUnknown),
-        (Told::Answer(502, "<html>bad gateway</html>".to_owned()), "unknown", OutcomeUnknown),
-        (Told::Answer(200, "no JSON".to_owned()), "unknown", OutcomeUnknown),
-        (Told::Close, "unknown", OutcomeUnknown),
-        (Told::Half, "unknown", OutcomeUnknown),
-        (Told::Nothing, "unknown", OutcomeUnknown),
+        (Behaviour::Respond(502, "<html>bad gateway</html>".to_owned()), "unknown", OutcomeUnknown),
+        (Behaviour::Respond(200, "no JSON".to_owned()), "unknown", OutcomeUnknown),
+        (Behaviour::Close, "unknown", OutcomeUnknown),
+        (Behaviour::Half, "unknown", OutcomeUnknown),
+        (Behaviour::Hang, "unknown", OutcomeUnknown),
     ];
     let mut faults = String::new();
-    for (behaviour, answer, kind) in table {
-        let service = told(behaviour.clone()).await;
+    for (behaviour, outcome, kind) in table {
+        let service = stub(behaviour.clone()).await;
         let (came, error) = appended(&service.store).await;
         let error = error.expect("none of these is a conflict");
         let requests = service.requests.load(Ordering::SeqCst);
-        if (came, error.kind, &*error.resource, requests) != (answer, kind, "the-events", 1) {
+        if (came, error.kind, &*error.resource, requests) != (outcome, kind, "the-events", 1) {
             let _ = writeln!(faults, "{behaviour:?}: {came}, {requests} requests, {error:?}");
         }
     }
@@ -171,81 +170,81 @@ async fn each_failure_of_an_append_says_whether_it_may_have_been_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_is_not_there_leaves_the_outcome_open() {
+async fn the_outcome_is_unknown_if_the_service_cannot_be_reached() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let endpoint = format!("http://{}", listener.local_addr().expect("its address"));
     drop(listener);
     let store = DynamoEventStore::new(&sdk_config(&endpoint), "the-events".to_owned());
     let (came, error) = appended(&store).await;
-    let error = error.expect("it is no conflict");
+    let error = error.expect("not a conflict");
     assert_eq!(
         (came, error.is_retryable(), error.to_string().as_str()),
         ("unknown", true, "the-events: the connection failed")
     );
 }
 
-/// Under that configuration nothing is sent, and the failure says what to do.
+/// With that configuration nothing is sent, and the error says what to do.
 async fn not_sent(config: &SdkConfig, remedy: &str) {
     let store = DynamoEventStore::new(config, "the-events".to_owned());
     let (came, error) = appended(&store).await;
-    let read = store.heads(&[key("a")]).await.expect_err("it cannot be sent");
+    let read = store.heads(&[key("a")]).await.expect_err("nothing can be sent");
     assert_eq!(came, "not applied", "{error:?}");
-    for error in [error.expect("it is no conflict"), read] {
+    for error in [error.expect("not a conflict"), read] {
         assert_eq!((error.kind, &*error.resource), (PortErrorKind::Misconfigured, "the-events"), "{error:?}");
         assert!(error.message.contains(remedy), "{error}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_credentials_or_a_region_it_says_what_to_set() {
-    let there = |failure: fn() -> CredentialsError| {
+async fn an_error_about_credentials_or_region_says_what_to_set() {
+    let with_credentials = |failure: fn() -> CredentialsError| {
         let nobody = provide_credentials_fn(move || async move { Err(failure()) });
         config().to_builder().credentials_provider(SharedCredentialsProvider::new(nobody)).build()
     };
-    not_sent(&there(CredentialsError::not_loaded_no_source), "AWS_PROFILE").await;
-    not_sent(&there(|| CredentialsError::invalid_configuration("no such profile")), "AWS_PROFILE").await;
+    not_sent(&with_credentials(CredentialsError::not_loaded_no_source), "AWS_PROFILE").await;
+    not_sent(&with_credentials(|| CredentialsError::invalid_configuration("no such profile")), "AWS_PROFILE").await;
     let mut nowhere = config().to_builder();
     nowhere.set_region(None).set_endpoint_url(None);
     not_sent(&nowhere.build(), "AWS_REGION").await;
-    // What gives credentials may be away for a while, as any other service.
-    let away = there(|| CredentialsError::provider_error("the session's service does not answer"));
+    // A credentials provider may have an outage, like any other service.
+    let away = with_credentials(|| CredentialsError::provider_error("the session service does not respond"));
     let (came, error) = appended(&DynamoEventStore::new(&away, "the-events".to_owned())).await;
     assert_eq!((came, error.map(|error| error.kind)), ("unknown", Some(PortErrorKind::OutcomeUnknown)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_taken_version_that_cannot_be_read_is_no_conflict() {
+async fn a_conflicting_event_that_cannot_be_read_is_corrupt() {
     const FAILED: &str = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}"#;
-    let service = told(Told::Answer(400, FAILED.to_owned())).await;
+    let service = stub(Behaviour::Respond(400, FAILED.to_owned())).await;
     let (came, error) = appended(&service.store).await;
     assert_eq!((came, error.map(|error| error.kind)), ("not applied", Some(PortErrorKind::Corrupt)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_append_whose_answer_was_lost_finds_itself() {
+async fn an_append_whose_response_was_lost_conflicts_with_itself() {
     let (store, table) = store().await;
     let event = next_event(&key("a"), None, "lost");
-    let service = told_of(Told::CarryOut, &table.name).await;
+    let service = stub_of_table(Behaviour::CarryOut, &table.name).await;
     let lost = service.store.append(vec![event.clone()]).await.remove(0);
     assert!(matches!(lost, Err(AppendError::OutcomeUnknown(_))), "{lost:?}");
     let again = store.append(vec![event.clone()]).await.remove(0);
-    let Err(AppendError::Conflict { event_id, head }) = again else { panic!("{again:?}: it was written") };
+    let Err(AppendError::Conflict { event_id, head }) = again else { panic!("{again:?}: expected a conflict") };
     assert_eq!((event_id, *head), (event.event.event_id(), event.head.clone()));
     let read = store.read(&key("a"), &ReadOptions::from(Version::FIRST, 9)).await.expect("the store reads");
-    assert_eq!(read, [event], "it is there once");
+    assert_eq!(read, [event], "stored once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_is_tried_again_and_then_says_what_the_caller_may_do() {
+async fn a_read_is_retried_and_then_fails_with_what_the_caller_may_do() {
     use PortErrorKind::{Misconfigured, OutcomeUnknown, Unavailable};
     let table: [(Told, PortErrorKind, usize); 4] = [
         (coded(400, "ThrottlingException"), Unavailable, 4),
         (coded(500, "InternalServerError"), OutcomeUnknown, 4),
-        (Told::Close, OutcomeUnknown, 4),
+        (Behaviour::Close, OutcomeUnknown, 4),
         (coded(400, "AccessDeniedException"), Misconfigured, 1),
     ];
     for (behaviour, kind, tries) in table {
-        let service = told(behaviour.clone()).await;
+        let service = stub(behaviour.clone()).await;
         let error = service.store.read(&key("a"), &ReadOptions::from(Version::FIRST, 9)).await.expect_err("it fails");
         let requests = service.requests.load(Ordering::SeqCst);
         assert_eq!((error.kind, &*error.resource, requests), (kind, "the-events", tries), "{behaviour:?}");
@@ -259,10 +258,10 @@ async fn a_read_is_tried_again_and_then_says_what_the_caller_may_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_names_the_table_and_what_was_refused() {
     let body = r#"{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"User: x is not authorized to perform: dynamodb:PutItem"}"#;
-    let service = told(Told::Answer(400, body.to_owned())).await;
+    let service = stub(Behaviour::Respond(400, body.to_owned())).await;
     let (_, error) = appended(&service.store).await;
     let words = "the-events: AccessDeniedException: User: x is not authorized to perform: dynamodb:PutItem";
-    assert_eq!(error.expect("it is no conflict").to_string(), words);
+    assert_eq!(error.expect("not a conflict").to_string(), words);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -283,7 +282,7 @@ async fn a_missing_table_is_named_by_every_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_of_what_cannot_be_decoded_names_the_stream() {
+async fn an_error_about_an_undecodable_item_names_the_stream() {
     let (store, table) = store().await;
     let stream_key = key("a").to_string();
     let item = HashMap::from([
@@ -291,14 +290,14 @@ async fn a_read_of_what_cannot_be_decoded_names_the_stream() {
         ("version".to_owned(), AttributeValue::N("1".to_owned())),
     ]);
     table.client.put_item().table_name(&table.name).set_item(Some(item)).send().await.expect("it is an item");
-    let read = store.read(&key("a"), &ReadOptions::from(Version::FIRST, 9)).await.expect_err("it is no event");
+    let read = store.read(&key("a"), &ReadOptions::from(Version::FIRST, 9)).await.expect_err("not an event");
     let head = store.heads(&[key("a")]).await.expect_err("it has no head");
     for error in [read, head] {
         assert_eq!(error.kind, PortErrorKind::Corrupt);
         assert!(error.message.contains(&stream_key), "{error}");
     }
     let (came, error) = appended(&store).await;
-    let error = error.expect("who took the version cannot be said");
+    let error = error.expect("the conflicting event cannot be decoded");
     assert_eq!((came, error.kind), ("not applied", PortErrorKind::Corrupt));
     assert!(error.message.contains(&stream_key), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Events as items: they come back exactly, and cost little.
+//! Encoding and decoding events as items.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,15 +31,15 @@ fn compressed(item: &Item) -> Option<usize> {
     }
 }
 
-/// Data compressed as it is stored.
+/// Compresses data as it is stored.
 fn zstd(data: &[u8]) -> Vec<u8> {
     let dictionary = include_bytes!("../../src/event_store/item/dictionary_1.txt");
     let mut compressor = zstd::bulk::Compressor::with_dictionary(3, dictionary).expect("a dictionary");
     compressor.compress(data).expect("it compresses")
 }
 
-/// The way to DynamoDB and back: through the SDK's types.
-fn there_and_back(item: Item) -> Item {
+/// Converts an item to the SDK's types and back.
+fn through_sdk(item: Item) -> Item {
     HashMap::<String, SdkValue>::from(item).into()
 }
 
@@ -113,7 +113,7 @@ fn heads(at: Position) -> impl Strategy<Value = StreamHead> {
                     recorded_at,
                 ));
             }
-            head.expect("its own event is in it")
+            head.expect("the head of its own event")
         },
     )
 }
@@ -149,14 +149,14 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn every_event_comes_back_as_it_was(stored in events()) {
+    fn decoding_returns_the_encoded_event(stored in events()) {
         let item = encode(&stored).expect("none of these is too large");
         prop_assert_eq!(item_key(&item).expect("it has a key"), (stored.event.key(), stored.event.version));
-        prop_assert_eq!(decode(there_and_back(item)).expect("it is an event"), stored);
+        prop_assert_eq!(decode(through_sdk(item)).expect("an event"), stored);
     }
 
     #[test]
-    fn data_is_compressed_where_that_saves_write_units_and_only_there(stored in events()) {
+    fn data_is_compressed_only_if_that_saves_write_units(stored in events()) {
         let item = encode(&stored).expect("none of these is too large");
         if let Some(compressed) = compressed(&item) {
             let plain = item_size(&item) - "_1".len() - compressed + stored.event.data.len();
@@ -169,10 +169,10 @@ proptest! {
 }
 
 #[test]
-fn an_event_with_all_there_can_be_comes_back() {
+fn an_event_with_every_attribute_is_decoded() {
     let stored = intricate_event(&key("a"));
-    let item = encode(&stored).expect("it is not too large");
-    assert_eq!(decode(there_and_back(item)).expect("it is an event"), stored);
+    let item = encode(&stored).expect("not too large");
+    assert_eq!(decode(through_sdk(item)).expect("an event"), stored);
 }
 
 #[test]
@@ -182,13 +182,13 @@ fn a_large_input_that_compresses_is_stored_in_fewer_units() {
     let item = encode(&with_data(&stored, &data)).expect("it compresses");
     let size = item_size(&item);
     assert!(compressed(&item).is_some() && size <= 1024, "{size}");
-    assert_eq!(&*decode(item).expect("it is an event").event.data, data);
+    assert_eq!(&*decode(item).expect("an event").event.data, data);
 }
 
 #[test]
-fn what_the_newest_event_says_itself_is_not_said_again_in_its_head() {
+fn the_head_of_the_newest_event_repeats_no_attribute_of_the_event() {
     let event = next_event(&key("a"), None, "first");
-    let item = encode(&event).expect("it is not too large");
+    let item = encode(&event).expect("not too large");
     let Some(AttributeValue::M(head)) = item.get("head") else { panic!("a head is a map") };
     let mut keys: Vec<_> = head.keys().map(String::as_str).collect();
     keys.sort_unstable();
@@ -196,16 +196,16 @@ fn what_the_newest_event_says_itself_is_not_said_again_in_its_head() {
 }
 
 #[test]
-fn what_newer_code_adds_is_passed_over() {
+fn unknown_attributes_are_ignored() {
     let event = next_event(&key("a"), None, "first");
-    let mut item = encode(&event).expect("it is not too large");
+    let mut item = encode(&event).expect("not too large");
     item.inner_mut().insert("added_later".to_owned(), AttributeValue::Bool(true));
-    assert_eq!(decode(item).expect("it is an event"), event);
+    assert_eq!(decode(item).expect("an event"), event);
 }
 
 #[track_caller]
 fn check_refused(attribute: &str, value: Option<AttributeValue>, reason: &str) {
-    let mut item = encode(&intricate_event(&key("a"))).expect("it is not too large");
+    let mut item = encode(&intricate_event(&key("a"))).expect("not too large");
     match value {
         Some(value) => item.inner_mut().insert(attribute.to_owned(), value),
         None => item.inner_mut().remove(attribute),
@@ -214,7 +214,7 @@ fn check_refused(attribute: &str, value: Option<AttributeValue>, reason: &str) {
 }
 
 #[test]
-fn an_item_that_is_no_event_says_which_attribute_is_wrong_and_not_what_is_in_it() {
+fn the_error_of_an_invalid_item_names_the_attribute_but_not_its_value() {
     let text = || Some(AttributeValue::S("secret".to_owned()));
     let binary = |bytes: &[u8]| Some(AttributeValue::B(bytes.to_vec()));
     let number = |number: &str| Some(AttributeValue::N(number.to_owned()));

@@ -1,4 +1,4 @@
-//! Streams of more than one page: DynamoDB cuts an answer at 1 MB.
+//! Streams of more than one page: a page of DynamoDB has at most 1 MB.
 
 use annals_application::contract::samples::{key, next_event, stream, timestamp};
 use annals_application::ports::{Direction, EventStore, ReadOptions, StoredEvent};
@@ -6,18 +6,18 @@ use annals_domain::position::Version;
 
 use crate::tables::{noise, store, with_data};
 
-/// 40 events of 100 KB that do not compress well: some 3 MB, of four pages at least.
+/// 40 events of 100 KB that do not compress well: about 3 MB, at least four pages.
 fn large_stream() -> Vec<StoredEvent> {
     let events = stream(&key("large"), 40);
     events.iter().zip(1..).map(|(stored, seed)| with_data(stored, &noise(100_000, seed))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_goes_on_behind_a_page_whatever_it_asks_for() {
+async fn every_read_continues_after_a_page() {
     let (store, _table) = store().await;
     let events = large_stream();
-    for answer in store.append(events.clone()).await {
-        answer.expect("the version is free");
+    for result in store.append(events.clone()).await {
+        result.expect("the version is free");
     }
     let all = ReadOptions::from(Version::FIRST, 1000);
     let down = ReadOptions::back_from(None, 1000);
@@ -51,12 +51,12 @@ async fn a_range_that_ends_before_it_begins_is_empty() {
         ReadOptions { from_time: Some(timestamp(3)), to_time: Some(timestamp(2)), ..all },
     ];
     for options in wrong_way_round {
-        assert!(store.read(&key("a"), &options).await.expect("it is no error").is_empty(), "{options:?}");
+        assert!(store.read(&key("a"), &options).await.expect("not an error").is_empty(), "{options:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_may_begin_anywhere_since_no_version_before_is_looked_for() {
+async fn the_version_before_an_appended_event_is_not_checked() {
     let (store, _table) = store().await;
     let first = next_event(&key("hole"), None, "first");
     let second = next_event(&key("hole"), Some(&first.head), "second");

@@ -1,7 +1,7 @@
-//! The bytes that real payloads take as items.
+//! The size of real payloads as items.
 //!
-//! The payloads are not part of this repository. They are measured where `ANNALS_SAMPLES` names the
-//! folder that has them, in its folder `salesforce-cdc`; elsewhere the test says that it did not run.
+//! The payloads are not part of this repository. They are measured if `ANNALS_SAMPLES` names a folder with the
+//! subfolder `salesforce-cdc`; otherwise the test says that it did not run.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use annals_domain::provider_adapter::{IncomingChange, Intake, ProviderAdapter};
 use serde_dynamo::AttributeValue;
 use uuid::Uuid;
 
-/// The largest overhead that a real event may have: all of an item that is not its data.
+/// The largest overhead of a real event: the bytes of an item that are not its data.
 const OVERHEAD: usize = 350;
 
-/// A change as it is stored behind a head, with all that a command adds to it.
+/// A change as it is stored, with everything that a command adds to it.
 fn stored(adapter: &dyn ProviderAdapter, incoming: &IncomingChange) -> StoredEvent {
     let (name, id) = (&incoming.entity_name, &incoming.metadata.external_id);
     let aggregate_id = AggregateId::of(incoming.metadata.provider, adapter.account(), name, id);
@@ -42,13 +42,13 @@ fn stored(adapter: &dyn ProviderAdapter, incoming: &IncomingChange) -> StoredEve
     StoredEvent { event: Arc::new(event), head }
 }
 
-/// The overhead, the data's bytes, the item's bytes as stored, and whether its data is compressed.
+/// The overhead, the bytes of the data, the bytes of the item, and whether its data is compressed.
 fn measure(stored: &StoredEvent) -> (usize, usize, usize, bool) {
     let item = encode(stored).expect("a sample is not too large");
     let (kept, compressed) = match (item.get("data"), item.get("data_1")) {
         (Some(AttributeValue::S(text)), None) => (text.len(), false),
         (None, Some(AttributeValue::B(bytes))) => (bytes.len(), true),
-        other => panic!("{other:?} is no data"),
+        other => panic!("{other:?} is not data"),
     };
     let size = item_size(&item);
     (size - kept, stored.event.data.len(), size, compressed)
@@ -62,7 +62,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// What is written for each change of the payloads: its overhead, its data, the item and the file.
+/// For each change in the payloads: its overhead, its data, its item and the file.
 fn measured(folder: &Path) -> Vec<(usize, usize, usize, String)> {
     let adapters = annals_crm::adapters(None).expect("no org is set");
     let adapter = adapters.get(Provider::Salesforce).expect("it is always there");
@@ -84,7 +84,7 @@ fn measured(folder: &Path) -> Vec<(usize, usize, usize, String)> {
 }
 
 #[test]
-fn a_real_change_takes_one_write_unit_and_little_beside_its_data() {
+fn a_real_change_takes_one_write_unit_and_little_overhead() {
     let Some(folder) = std::env::var_os("ANNALS_SAMPLES") else {
         eprintln!("!!! ANNALS_SAMPLES is not set: THE COLLECTED SAMPLES ARE NOT MEASURED");
         return;
@@ -95,6 +95,6 @@ fn a_real_change_takes_one_write_unit_and_little_beside_its_data() {
     assert!(overheads.is_empty(), "{overheads:?}");
     let over_a_unit = measured.iter().filter(|(_, _, size, _)| write_units(*size) > 1);
     let over_a_unit: Vec<_> = over_a_unit.map(|(_, _, size, name)| (&name[..2], write_units(*size))).collect();
-    // Two long texts that are no words of JSON, and a record of 2.5 KB of ids.
+    // Two long texts, and a record with 2.5 KB of ids.
     assert_eq!(over_a_unit, [("22", 2), ("23", 2), ("24", 2)]);
 }

@@ -1,4 +1,4 @@
-//! The walk over the whole table.
+//! Scanning the whole table.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,18 +9,17 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::tables::{Table, noise, store, with_data};
 
-/// 60 streams of 4 events of some 40 KB: some pages a segment.
+/// 60 streams of 4 events of about 40 KB: several pages per segment.
 async fn filled(store: &DynamoEventStore) -> Vec<StoredEvent> {
     let large = |stored: &StoredEvent| with_data(stored, &noise(40_000, stored.event.version.get()));
     let events: Vec<_> = (0..60).flat_map(|number| stream(&key(&format!("k{number}")), 4)).map(|e| large(&e)).collect();
-    for answer in store.append(events.clone()).await {
-        answer.expect("the version is free");
+    for result in store.append(events.clone()).await {
+        result.expect("the version is free");
     }
     events
 }
 
-/// The pages of one segment. Between two of them the key goes the way of a checkpoint: as JSON, and
-/// into a store that knows nothing else.
+/// The pages of one segment. Between two pages the key is serialized as in a checkpoint.
 async fn pages(store: &DynamoEventStore, segment: u32, total: u32) -> Vec<ScanPage> {
     let (mut pages, mut start) = (Vec::new(), None);
     loop {
@@ -42,10 +41,10 @@ fn sorted(mut events: Vec<StoredEvent>) -> Vec<StoredEvent> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_segments_together_meet_every_event_once_and_each_stream_in_one_piece() {
+async fn the_segments_return_every_event_once_and_each_stream_without_interruption() {
     let (store, _table) = store().await;
     let events = filled(&store).await;
-    let mut met = Vec::new();
+    let mut scanned = Vec::new();
     for segment in 0..3 {
         let pages = pages(&store, segment, 3).await;
         assert!(pages.len() > 1, "segment {segment} has more than a page");
@@ -54,9 +53,9 @@ async fn all_segments_together_meet_every_event_once_and_each_stream_in_one_piec
             let versions: Vec<_> = stream.iter().map(|stored| stored.event.version.get()).collect();
             assert_eq!(versions, [1, 2, 3, 4]);
         }
-        met.extend(of_segment);
+        scanned.extend(of_segment);
     }
-    assert!(sorted(met) == sorted(events), "every event is met once, as it was stored");
+    assert!(sorted(scanned) == sorted(events), "every event once, as it was stored");
 }
 
 async fn put_foreign(table: &Table, key: &str, version: &str, more: &[(&str, &str)]) {
@@ -69,7 +68,7 @@ async fn put_foreign(table: &Table, key: &str, version: &str, more: &[(&str, &st
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_item_that_is_no_event_is_reported_and_the_walk_goes_on_around_it() {
+async fn an_item_that_is_not_an_event_is_reported_and_the_scan_continues() {
     let (store, table) = store().await;
     let events = filled(&store).await;
     put_foreign(&table, "settings", "1", &[]).await;
@@ -84,5 +83,5 @@ async fn an_item_that_is_no_event_is_reported_and_the_walk_goes_on_around_it() {
         ((&*of_k7, "-1.5"), "invalid attribute `version`: expected a whole number in range"),
     ]);
     assert_eq!(reported, expected);
-    assert!(sorted(events_of(pages)) == sorted(events), "the events are met all the same");
+    assert!(sorted(events_of(pages)) == sorted(events), "the events are scanned all the same");
 }

@@ -1,4 +1,4 @@
-//! Tables of DynamoDB Local, one for each test that asks, and events to put there.
+//! Tables in DynamoDB Local, one per test, and events for them.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub(crate) fn config() -> SdkConfig {
     sdk_config(&dynamodb_endpoint())
 }
 
-/// A table that goes with its test.
+/// A table that is deleted at the end of its test.
 pub(crate) struct Table {
     pub(crate) client: Client,
     pub(crate) name: String,
@@ -22,12 +22,12 @@ pub(crate) struct Table {
 impl Drop for Table {
     fn drop(&mut self) {
         let (client, name) = (self.client.clone(), self.name.clone());
-        // The tests' runtimes have more than one thread, so waiting here holds up nothing.
+        // The tests' runtimes have more than one thread, so this wait does not block them.
         tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(async {
                 let gone = client.delete_table().table_name(&name).send().await;
                 if let Err(error) = gone {
-                    eprintln!("`{name}` is left behind: {error:?}");
+                    eprintln!("`{name}` was not deleted: {error:?}");
                 }
             });
         });
@@ -49,7 +49,7 @@ pub(crate) fn with_data(stored: &StoredEvent, data: &str) -> StoredEvent {
     StoredEvent { event: Arc::new(event), head: stored.head.clone() }
 }
 
-/// A text that no compression makes smaller than three quarters: the same for the same seed.
+/// A text that cannot be compressed below three quarters of its size. The same seed gives the same text.
 pub(crate) fn noise(bytes: usize, seed: u64) -> String {
     const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;

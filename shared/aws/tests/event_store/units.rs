@@ -15,7 +15,7 @@ async fn consumed(table: &Table, item: Item) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_item_measures_as_much_as_dynamodb_counts() {
+async fn the_size_of_an_item_is_what_dynamodb_counts() {
     let (_, table) = store().await;
     for event in [next_event(&key("a"), None, "plain"), intricate_event(&key("b"))] {
         let empty = item_size(&encode(&with_data(&event, "")).expect("it is small"));

@@ -1,6 +1,6 @@
-//! EventBridge, on moto: a rule passes what is published on to a queue.
+//! EventBridge, on moto: a rule sends published events to a queue.
 
-use annals_application::contract::event_publisher::{announcement, check_event_publisher, set_text};
+use annals_application::contract::event_publisher::{check_event_publisher, published_event, set_text};
 use annals_application::ports::{EventPublisher, PortErrorKind};
 use annals_aws::publisher::{EventBridgePublisher, EventBridgeSettings};
 use annals_services::{Queue, moto_endpoint, sdk_config};
@@ -30,7 +30,7 @@ async fn rules_can_tell_events_by_source_detail_type_and_detail() {
     let other_source = EventBridgeSettings { source: "other".to_owned(), ..by_default.clone() };
     let other_type = EventBridgeSettings { detail_type_suffix: "Moved".to_owned(), ..by_default.clone() };
     for settings in [other_source, by_default, other_type] {
-        let answers = EventBridgePublisher::new(&config, settings).publish(vec![announcement(1)]).await;
+        let answers = EventBridgePublisher::new(&config, settings).publish(vec![published_event(1)]).await;
         assert!(answers[0].is_ok(), "{answers:?}");
     }
     let envelopes = queue.bodies().await;
@@ -46,9 +46,9 @@ async fn an_event_too_large_arrives_as_a_reference() {
     let queue = Queue::standard().await;
     let bus = queue.behind_bus(&json!({ "source": ["event-sourcing-system"] })).await;
     let publisher = EventBridgePublisher::new(&config, EventBridgeSettings { bus, ..Default::default() });
-    let mut large = announcement(1);
+    let mut large = published_event(1);
     set_text(&mut large, "notes", &"x".repeat(300_000));
-    let answers = publisher.publish(vec![large.clone(), announcement(2)]).await;
+    let answers = publisher.publish(vec![large.clone(), published_event(2)]).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     let envelopes = queue.bodies().await;
     let (reference, whole) = (&envelopes[0]["detail"], &envelopes[1]["detail"]);
@@ -65,7 +65,8 @@ async fn an_event_too_large_arrives_as_a_reference() {
 async fn a_bus_that_is_not_there_is_named() {
     let config = sdk_config(&moto_endpoint());
     let settings = EventBridgeSettings { bus: "none-such".to_owned(), ..Default::default() };
-    let answers = EventBridgePublisher::new(&config, settings).publish(vec![announcement(1), announcement(2)]).await;
+    let answers =
+        EventBridgePublisher::new(&config, settings).publish(vec![published_event(1), published_event(2)]).await;
     for answer in answers {
         let error = answer.unwrap_err();
         assert_eq!(error.kind, PortErrorKind::Misconfigured);

@@ -1,8 +1,8 @@
-//! What holds for both services when they fail, and how many calls are made.
+//! How both publishers handle failures of their service, and how many calls they make.
 
 use std::sync::Arc;
 
-use annals_application::contract::event_publisher::{announcement, set_text};
+use annals_application::contract::event_publisher::{published_event, set_text};
 use annals_application::contract::samples::key;
 use annals_application::ports::{NormalizedEntityEvent, PortError, PortErrorKind};
 use annals_aws::client::without_retries;
@@ -30,10 +30,10 @@ fn resource(protocol: Protocol) -> String {
     }
 }
 
-/// Announcements 1 to `count`, each of a record of its own.
-fn announcements(count: u64) -> Vec<NormalizedEntityEvent> {
+/// Events 1 to `count`, each of a record of its own.
+fn events_of(count: u64) -> Vec<NormalizedEntityEvent> {
     let of = |number: u64| {
-        let mut event = announcement(number);
+        let mut event = published_event(number);
         Arc::make_mut(&mut event.entity).aggregate_id = key(&number.to_string()).aggregate_id;
         event
     };
@@ -54,15 +54,15 @@ fn kinds(answers: &[Result<(), PortError>]) -> Vec<Option<PortErrorKind>> {
     answers.iter().map(|answer| answer.as_ref().err().map(|error| error.kind)).collect()
 }
 
-fn all_taken(_: usize, _: &[Sent]) -> Reply {
+fn all_accepted(_: usize, _: &[Sent]) -> Reply {
     Reply::Failing(Vec::new())
 }
 
 #[tokio::test]
 async fn twenty_entries_are_two_calls() {
     for protocol in Protocol::ALL {
-        let service = Service::start(protocol, all_taken).await;
-        let answers = publish(&service, settings(protocol, 262_144), announcements(20)).await;
+        let service = Service::start(protocol, all_accepted).await;
+        let answers = publish(&service, settings(protocol, 262_144), events_of(20)).await;
         assert!(answers.iter().all(Result::is_ok), "{answers:?}");
         let mut numbers = service.numbers();
         numbers.sort();
@@ -71,10 +71,10 @@ async fn twenty_entries_are_two_calls() {
 }
 
 #[tokio::test]
-async fn no_call_is_over_the_byte_limit_and_what_is_too_large_alone_is_a_reference() {
+async fn no_call_is_over_the_byte_limit_and_an_event_over_it_is_a_reference() {
     for protocol in Protocol::ALL {
-        let service = Service::start(protocol, all_taken).await;
-        let mut events = announcements(30);
+        let service = Service::start(protocol, all_accepted).await;
+        let mut events = events_of(30);
         for (event, letters) in events.iter_mut().zip([0, 4_000, 9_000, 100, 20_000].into_iter().cycle()) {
             set_text(event, "notes", &"é".repeat(letters / 2));
         }
@@ -90,7 +90,7 @@ async fn no_call_is_over_the_byte_limit_and_what_is_too_large_alone_is_a_referen
 }
 
 #[tokio::test]
-async fn entries_that_failed_are_sent_again_alone() {
+async fn only_failed_entries_are_sent_again() {
     for (protocol, code) in [(Protocol::EventBridge, "InternalFailure"), (Protocol::Sns, "InternalError")] {
         for code in [code, "Throttling"] {
             let fails_first = move |call, _: &[Sent]| match call {
@@ -98,7 +98,7 @@ async fn entries_that_failed_are_sent_again_alone() {
                 _ => Reply::Failing(Vec::new()),
             };
             let service = Service::start(protocol, fails_first).await;
-            let answers = publish(&service, settings(protocol, 262_144), announcements(10)).await;
+            let answers = publish(&service, settings(protocol, 262_144), events_of(10)).await;
             assert!(answers.iter().all(Result::is_ok), "{answers:?}");
             assert_eq!(service.numbers(), [(1..=10).collect(), vec![3, 8]], "{protocol:?} {code}");
         }
@@ -106,7 +106,7 @@ async fn entries_that_failed_are_sent_again_alone() {
 }
 
 #[tokio::test]
-async fn entries_that_are_refused_are_not_sent_again_and_hold_up_no_other() {
+async fn refused_entries_are_not_sent_again_and_hold_up_no_other() {
     let table = [
         (Protocol::EventBridge, "MalformedDetail", PortErrorKind::Rejected),
         (Protocol::EventBridge, "NotAuthorizedForSourceException", PortErrorKind::Misconfigured),
@@ -115,7 +115,7 @@ async fn entries_that_are_refused_are_not_sent_again_and_hold_up_no_other() {
     ];
     for (protocol, code, kind) in table {
         let service = Service::start(protocol, move |_, _| Reply::Failing(vec![(1, code)])).await;
-        let answers = publish(&service, settings(protocol, 262_144), announcements(3)).await;
+        let answers = publish(&service, settings(protocol, 262_144), events_of(3)).await;
         assert_eq!(kinds(&answers), [None, Some(kind), None]);
         let error = answers[1].as_ref().unwrap_err().to_string();
         assert!(error.starts_with(&format!("{}: an entry was refused: {code}", resource(protocol))), "{error}");
@@ -124,17 +124,17 @@ async fn entries_that_are_refused_are_not_sent_again_and_hold_up_no_other() {
 }
 
 #[tokio::test]
-async fn entries_that_fail_without_end_are_given_up_and_reported() {
+async fn entries_that_keep_failing_are_reported_after_the_last_attempt() {
     for protocol in Protocol::ALL {
         let service = Service::start(protocol, |_, _| Reply::Failing(vec![(0, "Throttling")])).await;
-        let answers = publish(&service, settings(protocol, 262_144), announcements(2)).await;
+        let answers = publish(&service, settings(protocol, 262_144), events_of(2)).await;
         assert_eq!(kinds(&answers), [Some(PortErrorKind::Unavailable), None]);
         assert_eq!(service.numbers(), [vec![1, 2], vec![1], vec![1]], "{protocol:?}");
     }
 }
 
 #[tokio::test]
-async fn a_call_that_fails_as_a_whole_is_each_events_failure_and_names_the_resource() {
+async fn a_call_that_fails_as_a_whole_fails_each_event_and_names_the_resource() {
     let table = [
         (400, "ThrottlingException", PortErrorKind::Unavailable),
         (400, "AccessDeniedException", PortErrorKind::Misconfigured),
@@ -145,7 +145,7 @@ async fn a_call_that_fails_as_a_whole_is_each_events_failure_and_names_the_resou
     for protocol in Protocol::ALL {
         for (status, code, kind) in table {
             let service = Service::start(protocol, move |_, _| Reply::Refused(status, code)).await;
-            let answers = publish(&service, settings(protocol, 262_144), announcements(3)).await;
+            let answers = publish(&service, settings(protocol, 262_144), events_of(3)).await;
             assert_eq!(kinds(&answers), [Some(kind); 3], "{protocol:?} {code}");
             for answer in &answers {
                 let error = answer.as_ref().unwrap_err();
@@ -158,7 +158,7 @@ async fn a_call_that_fails_as_a_whole_is_each_events_failure_and_names_the_resou
 }
 
 #[tokio::test]
-async fn one_call_that_fails_leaves_the_others_alone() {
+async fn a_failed_call_does_not_affect_the_others() {
     for protocol in Protocol::ALL {
         let second = |sent: &[Sent]| sent[0].message["from_version"] == 11;
         let refuses_second = move |_, sent: &[Sent]| match second(sent) {
@@ -166,28 +166,28 @@ async fn one_call_that_fails_leaves_the_others_alone() {
             false => Reply::Failing(Vec::new()),
         };
         let service = Service::start(protocol, refuses_second).await;
-        let answers = publish(&service, settings(protocol, 262_144), announcements(25)).await;
+        let answers = publish(&service, settings(protocol, 262_144), events_of(25)).await;
         let failed: Vec<_> = (1..=25).zip(&answers).filter(|(_, answer)| answer.is_err()).map(|pair| pair.0).collect();
         assert_eq!(failed, (11..=20).collect::<Vec<_>>(), "{protocol:?}");
     }
 }
 
 #[tokio::test]
-async fn a_call_refused_for_one_entry_is_taken_apart() {
+async fn a_call_refused_for_one_entry_is_split() {
     for protocol in Protocol::ALL {
         let refuses_second = |_, sent: &[Sent]| {
             let second = sent.iter().any(|sent| sent.message["from_version"] == 2);
             if second { Reply::Refused(400, "ValidationException") } else { Reply::Failing(Vec::new()) }
         };
         let service = Service::start(protocol, refuses_second).await;
-        let answers = publish(&service, settings(protocol, 262_144), announcements(3)).await;
+        let answers = publish(&service, settings(protocol, 262_144), events_of(3)).await;
         assert_eq!(kinds(&answers), [None, Some(PortErrorKind::Rejected), None], "{protocol:?}");
         assert_eq!(service.numbers(), [vec![1, 2, 3], vec![1], vec![2], vec![3]]);
     }
 }
 
 #[tokio::test]
-async fn a_throttled_call_is_made_again_by_the_client() {
+async fn a_throttled_call_is_retried_by_the_client() {
     for protocol in Protocol::ALL {
         let throttles_first = |call, _: &[Sent]| match call {
             1 => Reply::Refused(400, "ThrottlingException"),
@@ -195,17 +195,17 @@ async fn a_throttled_call_is_made_again_by_the_client() {
         };
         let service = Service::start(protocol, throttles_first).await;
         let publisher = publisher(&sdk_config(&service.endpoint), settings(protocol, 262_144)).unwrap();
-        assert!(publisher.publish(announcements(1)).await[0].is_ok());
+        assert!(publisher.publish(events_of(1)).await[0].is_ok());
         assert_eq!(service.numbers(), [[1], [1]], "{protocol:?}");
     }
 }
 
 #[tokio::test]
-async fn a_service_that_cannot_be_reached_is_an_outage_of_it() {
+async fn an_unreachable_service_is_an_outage() {
     for protocol in Protocol::ALL {
         let config = without_retries(&sdk_config("http://127.0.0.1:1"));
         let publisher = publisher(&config, settings(protocol, 262_144)).unwrap();
-        for answer in publisher.publish(announcements(2)).await {
+        for answer in publisher.publish(events_of(2)).await {
             let error = answer.unwrap_err();
             assert!(error.is_retryable());
             assert!(error.to_string().starts_with(&resource(protocol)), "{error}");

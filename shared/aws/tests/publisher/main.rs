@@ -1,5 +1,4 @@
-//! The publishers on EventBridge and SNS: on moto, read back through a queue, and on a server that
-//! fails as a test says.
+//! The publishers on EventBridge and SNS: on moto, read back through a queue, and on a stub that fails as a test says.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 

@@ -1,5 +1,4 @@
-//! A service that answers as a test says, in the protocols of EventBridge and of SNS, and keeps what
-//! it was sent.
+//! A stub of EventBridge and of SNS that responds as a test says, and records its calls.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,7 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-/// Whose protocol it speaks.
+/// The service whose protocol the stub speaks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Protocol {
     EventBridge,
@@ -22,10 +21,10 @@ impl Protocol {
     pub(crate) const ALL: [Self; 2] = [Self::EventBridge, Self::Sns];
 }
 
-/// An answer to a call.
+/// The response to a call.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
-    /// Entries of these places fail with these codes, the others are taken.
+    /// The entries with these indices fail with these codes; the others are accepted.
     Failing(Vec<(usize, &'static str)>),
     /// The call fails as a whole.
     Refused(u16, &'static str),
@@ -35,7 +34,7 @@ pub(crate) enum Reply {
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
     pub(crate) message: Value,
-    /// Its size, counted here once more.
+    /// Its size in bytes, counted independently of the publisher.
     pub(crate) bytes: usize,
 }
 
@@ -47,14 +46,14 @@ struct Server {
     calls: Mutex<Vec<Vec<Sent>>>,
 }
 
-/// A service under way.
+/// A running stub.
 pub(crate) struct Service {
     pub(crate) endpoint: String,
     server: Arc<Server>,
 }
 
 impl Service {
-    /// Starts one; `script` answers the call of that number, from 1, with those entries.
+    /// Starts a stub. `script` gets the number of the call, from 1, and its entries.
     pub(crate) async fn start(
         protocol: Protocol,
         script: impl Fn(usize, &[Sent]) -> Reply + Send + Sync + 'static,
@@ -67,12 +66,12 @@ impl Service {
         Self { endpoint, server }
     }
 
-    /// What was sent, call by call.
+    /// The entries that were sent, call by call.
     pub(crate) fn calls(&self) -> Vec<Vec<Sent>> {
         self.server.calls.lock().unwrap().clone()
     }
 
-    /// The lowest versions of what was sent, call by call: an announcement's number.
+    /// The numbers of the events that were sent, call by call: their lowest versions.
     pub(crate) fn numbers(&self) -> Vec<Vec<u64>> {
         let number = |sent: &Sent| sent.message["from_version"].as_u64().unwrap();
         self.calls().iter().map(|call| call.iter().map(number).collect()).collect()
@@ -149,7 +148,7 @@ fn sns_reply(reply: &Reply, count: usize) -> String {
         }
         Reply::Failing(failing) => failing,
     };
-    let (mut taken, mut failed) = (String::new(), String::new());
+    let (mut accepted, mut failed) = (String::new(), String::new());
     for number in 0..count {
         match failing.iter().find(|(failing, _)| *failing == number) {
             Some((_, code)) => {
@@ -157,9 +156,9 @@ fn sns_reply(reply: &Reply, count: usize) -> String {
                 let code = format!("<Code>{code}</Code><SenderFault>{sender_fault}</SenderFault>");
                 write!(failed, "<member><Id>{number}</Id>{code}</member>").unwrap();
             }
-            None => write!(taken, "<member><Id>{number}</Id><MessageId>m</MessageId></member>").unwrap(),
+            None => write!(accepted, "<member><Id>{number}</Id><MessageId>m</MessageId></member>").unwrap(),
         }
     }
-    let result = format!("<Successful>{taken}</Successful><Failed>{failed}</Failed>");
+    let result = format!("<Successful>{accepted}</Successful><Failed>{failed}</Failed>");
     format!("<PublishBatchResponse><PublishBatchResult>{result}</PublishBatchResult></PublishBatchResponse>")
 }

@@ -20,7 +20,7 @@ fn item(value: &Value) -> Item {
 async fn the_files_are_what_the_ingest_payloads_come_to() {
     for (file, expected) in stream_payloads::batches().await {
         let found: Value = parse(file, &text(file));
-        // After a change of the item's form: cargo run -p annals-template-tests --example stream_payloads
+        // After a change of the item's form: cargo run -p annals-aws-tests --example stream_payloads
         assert_eq!(found, expected, "{file}: is not as the event store writes it now");
     }
 }
