@@ -36,8 +36,9 @@ impl StreamProjection {
     }
 
     pub(crate) async fn project(&self, invocation: Invocation) -> Result<DynamoDbEventResponse, InvocationFailed> {
-        let batch: Batch = serde_json::from_str(invocation.payload.get())
-            .map_err(|error| InvocationFailed::unreadable("not a batch of a DynamoDB stream: invalid JSON", &error))?;
+        let batch: Batch = serde_json::from_str(invocation.payload.get()).map_err(|error| {
+            InvocationFailed::unreadable("not a batch of a DynamoDB stream: unexpected JSON", &error)
+        })?;
         // Failing the whole batch here is better than Lambda's timeout, which ends the process without a report.
         let response = tokio::time::timeout_at(invocation.deadline, self.project_records(batch)).await;
         response.map_err(|_| InvocationFailed("deadline reached; the whole batch is retried".to_owned()))

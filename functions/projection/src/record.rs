@@ -65,7 +65,7 @@ impl Record {
     pub(crate) fn read(raw: &RawValue) -> Self {
         let record: StreamRecord = match serde_json::from_str(raw.get()) {
             Ok(record) => record,
-            Err(error) => return Self::Foreign(at_source_location("not a stream record: invalid JSON", &error)),
+            Err(error) => return Self::Foreign(at_source_location("not a stream record: unexpected JSON", &error)),
         };
         let Change { sequence_number: sequence, keys, new_image, approximate_creation_date_time } = record.dynamodb;
         if record.name != "INSERT" {

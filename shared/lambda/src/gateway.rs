@@ -45,7 +45,7 @@ impl Gateway {
     /// Handles an invocation of a function that only API Gateway invokes.
     pub async fn handle_invocation(&self, invocation: Invocation) -> Result<Box<RawValue>, InvocationFailed> {
         let request = serde_json::from_str(invocation.payload.get())
-            .map_err(|error| InvocationFailed::unreadable("not a request of API Gateway: invalid JSON", &error))?;
+            .map_err(|error| InvocationFailed::unreadable("not a request of API Gateway: unexpected JSON", &error))?;
         self.handle(GatewayRequest(request), invocation.deadline).await
     }
 
