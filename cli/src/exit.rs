@@ -1,7 +1,5 @@
-//! How the command ends: exit codes and the one line that says why.
-//!
-//! Promises that every exit code comes from here: 0 all well, 1 something was quarantined or
-//! failed, 2 wrong use.
+//! How the command ends. Scripts can rely on the exit codes: 0 success, 1 something was quarantined or failed,
+//! 2 wrong usage.
 
 use std::error::Error;
 use std::io::Write;
@@ -14,29 +12,27 @@ use annals_application::projection::CatchUpError;
 use annals_application::queries::QueryError;
 use annals_sqlite::process::ProcessError;
 
-/// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All well.
-    Well,
+    Success,
     /// Something was quarantined or failed.
     Problems,
-    /// Wrong use: the words or paths given do not fit.
-    WrongUse,
+    /// The arguments or paths are wrong.
+    Usage,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
-            Exit::Well => Self::SUCCESS,
+            Exit::Success => Self::SUCCESS,
             Exit::Problems => Self::from(1),
-            Exit::WrongUse => Self::from(2),
+            Exit::Usage => Self::from(2),
         }
     }
 }
 
-/// Ends the process at once, as the second Ctrl-C asks for.
-pub(crate) fn at_once() -> ! {
+/// Ends the process immediately, for the second Ctrl-C.
+pub(crate) fn immediately() -> ! {
     std::process::exit(1)
 }
 
@@ -49,40 +45,38 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// The user's words or paths do not fit.
-    pub(crate) fn wrong_use(message: impl Into<String>) -> Self {
-        Self { exit: Exit::WrongUse, message: message.into(), hint: None }
+    /// The arguments or paths are wrong.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, message: message.into(), hint: None }
     }
 
-    /// Something failed.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { exit: Exit::Problems, message: message.into(), hint: None }
     }
 
-    /// Something failed, because of `error` and its causes.
+    /// With the message of the error and of its causes.
     pub(crate) fn because(error: &dyn Error) -> Self {
         Self::new(log_chain(error))
     }
 
-    /// With what may help.
+    /// Adds what may help.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    fn is(mut self, exit: Exit) -> Self {
+    fn with(mut self, exit: Exit) -> Self {
         self.exit = exit;
         self
     }
 
-    /// The one line that says why.
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
 
-    /// Tells on stderr, and gives the exit code. Where stderr is closed nobody is there to be told.
-    pub(crate) fn tell(&self) -> Exit {
+    /// Prints it to stderr and returns the exit code. A closed stderr is ignored: nobody reads it.
+    pub(crate) fn print(&self) -> Exit {
         let mut stderr = std::io::stderr().lock();
         let _ = writeln!(stderr, "error: {}", self.message);
         if let Some(hint) = &self.hint {
@@ -96,9 +90,9 @@ impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
         let failure = Self::because(&error);
         match error {
-            QueryError::UnknownType(_) | QueryError::InvalidParameters(_) => failure.is(Exit::WrongUse),
+            QueryError::UnknownType(_) | QueryError::InvalidParameters(_) => failure.with(Exit::Usage),
             QueryError::AwaitingBase { aggregate_type, id } => {
-                failure.hint(format!("`annals history {aggregate_type} {id}` shows what is known of it"))
+                failure.hint(format!("`annals history {aggregate_type} {id}` shows the events stored so far"))
             }
             QueryError::NotFound { .. } | QueryError::Unreadable(_) => failure,
             QueryError::Port(error) => error.into(),
@@ -111,7 +105,7 @@ impl From<PortError> for Failure {
         let failure = Self::because(&error);
         match error.kind {
             PortErrorKind::Unavailable | PortErrorKind::OutcomeUnknown => {
-                failure.hint("the same command may succeed later")
+                failure.hint("run the same command again later")
             }
             PortErrorKind::Misconfigured | PortErrorKind::Corrupt | PortErrorKind::Rejected => failure,
         }
@@ -126,7 +120,7 @@ impl From<CommandError> for Failure {
 
 impl From<CatchUpError> for Failure {
     fn from(error: CatchUpError) -> Self {
-        Self::because(&error).hint("what is stored is not lost: the next start goes on from there")
+        Self::because(&error).hint("stored events are not lost: the next start continues from there")
     }
 }
 
@@ -134,7 +128,7 @@ impl From<QuarantineError> for Failure {
     fn from(error: QuarantineError) -> Self {
         let failure = Self::because(&error);
         match error {
-            QuarantineError::NotFound(_) => failure.hint("`annals quarantine list --state all` names all there are"),
+            QuarantineError::NotFound(_) => failure.hint("`annals quarantine list --state all` lists them all"),
             QuarantineError::Port(_) | QuarantineError::Command(_) => failure,
         }
     }
@@ -143,6 +137,6 @@ impl From<QuarantineError> for Failure {
 impl From<ProcessError> for Failure {
     fn from(error: ProcessError) -> Self {
         let failure = Self::because(&error);
-        if error.is_usage() { failure.is(Exit::WrongUse) } else { failure }
+        if error.is_usage() { failure.with(Exit::Usage) } else { failure }
     }
 }

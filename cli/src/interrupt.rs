@@ -1,54 +1,52 @@
 //! Ctrl-C and SIGTERM.
 //!
-//! Promises that the first one only says so, and the work under way ends where it is whole; the
-//! second one ends the process at once.
+//! The first signal asks the command to stop at the next safe point. The second ends the process immediately.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::exit::{Failure, at_once};
+use crate::exit::{Failure, immediately};
 
-/// Whether someone asked to stop.
+/// Whether the command was asked to stop.
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupt {
-    asked: watch::Receiver<bool>,
+    requested: watch::Receiver<bool>,
 }
 
 impl Interrupt {
-    /// Watches for it from now on.
+    /// Listens from now on.
     pub(crate) fn watch() -> Result<Self, Failure> {
-        let refused = |error: io::Error| Failure::new(format!("signals cannot be watched: {error}"));
-        let interrupts = signal(SignalKind::interrupt()).map_err(refused)?;
-        let terminations = signal(SignalKind::terminate()).map_err(refused)?;
-        let (tell, asked) = watch::channel(false);
-        tokio::spawn(listen(interrupts, terminations, tell));
-        Ok(Self { asked })
+        let failure = |error: io::Error| Failure::new(format!("cannot listen for signals: {error}"));
+        let interrupts = signal(SignalKind::interrupt()).map_err(failure)?;
+        let terminations = signal(SignalKind::terminate()).map_err(failure)?;
+        let (sender, requested) = watch::channel(false);
+        tokio::spawn(listen(interrupts, terminations, sender));
+        Ok(Self { requested })
     }
 
-    /// Whether it was asked for.
-    pub(crate) fn is_asked(&self) -> bool {
-        *self.asked.borrow()
+    pub(crate) fn is_requested(&self) -> bool {
+        *self.requested.borrow()
     }
 
-    /// Waits until it is asked for.
-    pub(crate) async fn asked(&mut self) {
-        if self.asked.wait_for(|asked| *asked).await.is_err() {
-            // The listener lives as long as the process; without it nobody can ask any more.
+    /// Waits until a stop is requested.
+    pub(crate) async fn requested(&mut self) {
+        if self.requested.wait_for(|requested| *requested).await.is_err() {
+            // The listener lives as long as the process; without it no stop can be requested any more.
             std::future::pending::<()>().await;
         }
     }
 }
 
-async fn listen(mut interrupts: Signal, mut terminations: Signal, tell: watch::Sender<bool>) {
+async fn listen(mut interrupts: Signal, mut terminations: Signal, sender: watch::Sender<bool>) {
     loop {
         tokio::select! {
             _ = interrupts.recv() => {}
             _ = terminations.recv() => {}
         }
-        if tell.send_replace(true) {
-            at_once();
+        if sender.send_replace(true) {
+            immediately();
         }
     }
 }

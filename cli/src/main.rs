@@ -1,17 +1,20 @@
-//! `annals`: the whole pipeline as one command on one machine, and the command for an installation
-//! on AWS.
+//! `annals`: the whole pipeline as one command on one machine, and the command for an installation on AWS.
 //!
-//! Promises exit codes that scripts can rely on (`exit`), results on stdout, everything else on
-//! stderr. Holds no rule of its own: it reads words and files, and shows answers.
+//! Exit codes are those of `exit`. Results go to stdout, everything else to stderr. Business rules live in the other
+//! crates: this one reads arguments and files and prints results.
 
 mod arguments;
+#[cfg(feature = "aws")]
+mod aws;
+#[cfg(not(feature = "aws"))]
+#[path = "without_aws.rs"]
 mod aws;
 mod doctor;
 mod entities;
 mod exit;
 mod ingest;
 mod interrupt;
-mod opening;
+mod open;
 mod output;
 mod quarantine;
 mod rebuild;
@@ -23,29 +26,34 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
-use crate::arguments::{Arguments, Command, Shared};
+use crate::arguments::{Arguments, Command, Shared, Target};
 use crate::exit::{Exit, Failure};
 
-/// How long calls that cannot be stopped may take at the end.
-const LAST_CALLS: Duration = Duration::from_secs(5);
+/// How long blocking calls may take at the end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let started = Arguments::read(std::env::args_os()).and_then(|arguments| start(&arguments));
-    let exit = started.unwrap_or_else(|failure| failure.tell());
+    let exit = started.unwrap_or_else(|failure| failure.print());
     exit.into()
 }
 
 fn start(arguments: &Arguments) -> Result<Exit, Failure> {
-    log(&arguments.shared)?;
+    if arguments.shared.on_aws.target == Target::Aws {
+        aws::require_feature()?;
+    }
+    start_log(&arguments.shared)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(format!("the runtime cannot be started: {error}")))?;
+        .map_err(|error| Failure::new(format!("cannot start the async runtime: {error}")))?;
     let exit = runtime.block_on(run(arguments));
-    // What is still under way lets go of the database, unless it takes too long.
-    runtime.shutdown_timeout(LAST_CALLS);
+    // Running calls close the database first, unless they take too long.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     exit
 }
 
@@ -63,12 +71,12 @@ async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
 }
 
-fn log(shared: &Shared) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&shared.log).map_err(|error| {
-        Failure::wrong_use(format!("--log `{}`: {error}", shared.log))
-            .hint("error, warn, info, debug or trace would fit")
+fn start_log(shared: &Shared) -> Result<(), Failure> {
+    let filter: Targets = shared.log.parse().map_err(|error| {
+        Failure::usage(format!("--log `{}`: {error}", shared.log)).hint("use error, warn, info, debug or trace")
     })?;
     let has_colors = io::stderr().is_terminal() && !shared.no_color;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(has_colors).init();
+    let layer = fmt::layer().with_writer(io::stderr).with_ansi(has_colors).with_filter(filter);
+    tracing_subscriber::registry().with(layer).init();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `quarantine`: looks into what was refused, runs it again, or decides against it.
+//! `quarantine`: lists and shows quarantined inputs, ingests them again, or dismisses them.
 
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::ports::{PortError, QuarantineEntry};
@@ -8,23 +8,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::arguments::{Page, Publish, Quarantine, Shared, WhichState};
+use crate::arguments::{Page, Publish, Quarantine, Shared, StateFilter};
 use crate::exit::{Exit, Failure};
-use crate::opening::{Opened, open_to_read, open_to_write, there_is};
+use crate::open::{CommandSide, open_to_read, open_to_write, require_database};
 use crate::output::{Out, notice};
 use crate::style::{Paint, paint_of, plain, short};
 use crate::table::Table;
 
-/// How much of an id is shown in a table, and how much of one has to be given.
+/// Characters of an id: shown in a table, needed at least to name an entry, and all of it.
 const SHOWN_ID: usize = 16;
-const LEAST_ID: usize = 4;
-/// How long a whole id is.
-const WHOLE_ID: usize = 64;
-/// How much of a body is shown with its entry; `--body` gives it whole.
+const MIN_ID: usize = 4;
+const FULL_ID: usize = 64;
+/// Bytes of a body that are shown with its entry; `--body` prints all.
 const SHOWN_BODY: usize = 4 * 1024;
 const SHOWN_BODY_JSON: usize = 1024 * 1024;
 
-/// Runs the command.
 pub(crate) async fn run(shared: &Shared, command: &Quarantine) -> Result<Exit, Failure> {
     match command {
         Quarantine::List { state, page, json } => list(shared, *state, page, *json).await,
@@ -34,14 +32,16 @@ pub(crate) async fn run(shared: &Shared, command: &Quarantine) -> Result<Exit, F
     }
 }
 
-async fn list(shared: &Shared, state: WhichState, page: &Page, json: bool) -> Result<Exit, Failure> {
-    let opened = open_to_read(shared).await?;
+async fn list(shared: &Shared, state: StateFilter, page: &Page, json: bool) -> Result<Exit, Failure> {
+    let commands = open_to_read(shared).await?;
     let (number, size) = (page.page.unwrap_or(1), page.page_size.unwrap_or(DEFAULT_PAGE_SIZE));
     if number == 0 || !(1..=MAX_PAGE_SIZE).contains(&size) {
-        return Err(Failure::wrong_use(format!("pages are from 1, and have 1 to {MAX_PAGE_SIZE} entries")));
+        return Err(Failure::usage(format!(
+            "invalid page: expected a page from 1 and a page size of 1 to {MAX_PAGE_SIZE}"
+        )));
     }
     let offset = (number - 1).saturating_mul(size);
-    let (entries, count) = opened.handler.quarantine().list(state.state(), offset, size).await?;
+    let (entries, count) = commands.handler.quarantine().list(state.state(), offset, size).await?;
     let mut out = Out::stdout(shared.no_color);
     if json {
         let results: Vec<Value> = entries.iter().map(json_of).collect();
@@ -52,7 +52,7 @@ async fn list(shared: &Shared, state: WhichState, page: &Page, json: bool) -> Re
         out.line(out.paint(Paint::Dim, &format!("page {number}, {} of {count}", entries.len())));
     }
     out.finish()?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 fn table(entries: &[QuarantineEntry]) -> Table {
@@ -72,16 +72,16 @@ fn table(entries: &[QuarantineEntry]) -> Table {
 }
 
 async fn show(shared: &Shared, id: &str, only_body: bool, json: bool) -> Result<Exit, Failure> {
-    let opened = open_to_read(shared).await?;
-    let entry = find(&opened, id).await?;
-    let most = if only_body {
+    let commands = open_to_read(shared).await?;
+    let entry = find(&commands, id).await?;
+    let max = if only_body {
         usize::MAX
     } else if json {
         SHOWN_BODY_JSON
     } else {
         SHOWN_BODY
     };
-    let body = opened.handler.quarantine().body(&entry, most).await?;
+    let body = commands.handler.quarantine().body(&entry, max).await?;
     let mut out = Out::stdout(shared.no_color);
     if only_body {
         out.bytes(&body);
@@ -91,7 +91,7 @@ async fn show(shared: &Shared, id: &str, only_body: bool, json: bool) -> Result<
         write_entry(&mut out, &entry, &body);
     }
     out.finish()?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 fn write_entry(out: &mut Out, entry: &QuarantineEntry, body: &[u8]) {
@@ -111,26 +111,27 @@ fn write_entry(out: &mut Out, entry: &QuarantineEntry, body: &[u8]) {
     }
     if (body.len() as u64) < entry.size {
         let more = entry.size - body.len() as u64;
-        out.line(out.paint(Paint::Dim, &format!("… and {more} bytes more; --body gives all, byte for byte")));
+        out.line(out.paint(Paint::Dim, &format!("… and {more} more bytes; --body prints all, byte for byte")));
     }
 }
 
 async fn redrive(shared: &Shared, id: &str, json: bool, publish: &Publish) -> Result<Exit, Failure> {
-    if publish.takes_stdout() {
-        return Err(Failure::wrong_use("redrive answers on stdout itself").hint("publish to a file, or `none`"));
+    if publish.uses_stdout() {
+        return Err(Failure::usage("redrive prints its results to stdout, so nothing can be published there")
+            .hint("publish to a file, or use `--publish none`"));
     }
-    there_is(shared)?;
-    let opened = open_to_write(shared, publish, Projecting::BeforeAnswer).await?;
-    let entry = find(&opened, id).await?;
-    let reads = opened.handler.redrive(&entry.id).await?;
-    opened.catch_up().await?;
+    require_database(shared)?;
+    let commands = open_to_write(shared, publish, Projecting::BeforeAnswer).await?;
+    let entry = find(&commands, id).await?;
+    let reads = commands.handler.redrive(&entry.id).await?;
+    commands.catch_up().await?;
     let mut out = Out::stdout(shared.no_color);
     for read in &reads {
         if json { out.line(serde_json::to_value(read).unwrap_or_default()) } else { write_read(&mut out, read) }
     }
     out.finish()?;
-    let is_refused = reads.iter().any(|read| read.outcome == Outcome::Quarantined);
-    Ok(if is_refused { Exit::Problems } else { Exit::Well })
+    let is_quarantined = reads.iter().any(|read| read.outcome == Outcome::Quarantined);
+    Ok(if is_quarantined { Exit::Problems } else { Exit::Success })
 }
 
 fn write_read(out: &mut Out, read: &EventRead) {
@@ -144,9 +145,9 @@ fn write_read(out: &mut Out, read: &EventRead) {
 }
 
 async fn dismiss(shared: &Shared, id: &str, json: bool) -> Result<Exit, Failure> {
-    let opened = open_to_read(shared).await?;
-    let quarantine = opened.handler.quarantine();
-    let entry = find(&opened, id).await?;
+    let commands = open_to_read(shared).await?;
+    let quarantine = commands.handler.quarantine();
+    let entry = find(&commands, id).await?;
     quarantine.dismiss(&entry.id).await?;
     let entry = quarantine.get(&entry.id).await?;
     let mut out = Out::stdout(shared.no_color);
@@ -156,27 +157,27 @@ async fn dismiss(shared: &Shared, id: &str, json: bool) -> Result<Exit, Failure>
         out.line(format_args!("dismissed {}", entry.id));
     }
     out.finish()?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
-/// The entry of that id, or the only one whose id begins so.
-async fn find(opened: &Opened, id: &str) -> Result<QuarantineEntry, Failure> {
-    let quarantine = opened.handler.quarantine();
-    if id.len() >= WHOLE_ID || id.len() < LEAST_ID {
+/// The entry with this id, or the only one whose id begins with it.
+async fn find(commands: &CommandSide, id: &str) -> Result<QuarantineEntry, Failure> {
+    let quarantine = commands.handler.quarantine();
+    if id.len() >= FULL_ID || id.len() < MIN_ID {
         return Ok(quarantine.get(id).await?);
     }
-    let mut found = all_of(opened, id).await?;
+    let mut found = beginning_with(commands, id).await?;
     match (found.pop(), found.pop()) {
         (Some(only), None) => Ok(only),
-        (Some(_), Some(_)) => Err(Failure::wrong_use(format!("`{id}` begins the ids of several quarantined inputs"))),
+        (Some(_), Some(_)) => Err(Failure::usage(format!("the ids of several quarantined inputs begin with `{id}`"))),
         (None, _) => Ok(quarantine.get(id).await?),
     }
 }
 
-async fn all_of(opened: &Opened, beginning: &str) -> Result<Vec<QuarantineEntry>, PortError> {
+async fn beginning_with(commands: &CommandSide, beginning: &str) -> Result<Vec<QuarantineEntry>, PortError> {
     let (mut found, mut offset) = (Vec::new(), 0);
     loop {
-        let (entries, count) = opened.handler.quarantine().list(None, offset, MAX_PAGE_SIZE).await?;
+        let (entries, count) = commands.handler.quarantine().list(None, offset, MAX_PAGE_SIZE).await?;
         offset += entries.len() as u64;
         let is_last = entries.is_empty() || offset >= count;
         found.extend(entries.into_iter().filter(|entry| entry.id.starts_with(beginning)));
@@ -190,7 +191,7 @@ fn state_of(entry: &QuarantineEntry) -> String {
     json!(entry.state).as_str().unwrap_or_default().to_owned()
 }
 
-/// An entry as the HTTP API answers it.
+/// The entry as in responses of the HTTP API.
 fn json_of(entry: &QuarantineEntry) -> Value {
     json!({
         "id": entry.id,

@@ -1,39 +1,27 @@
-//! Colours, where there is a terminal to show them, and texts of records made fit for one.
-//!
-//! Promises that no byte of a record reaches a terminal as a control character.
+//! Colours on a terminal, and the escaping of record texts: no control character of a record reaches a terminal.
 
 use annals_application::commands::Outcome;
 
-/// Whether and how texts are painted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Style {
     is_on: bool,
 }
 
-/// A colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Paint {
-    /// As it is.
     Plain,
-    /// For headings.
     Bold,
-    /// For what matters less.
     Dim,
-    /// For what went well.
     Green,
-    /// For what is odd.
     Yellow,
-    /// For what failed.
     Red,
 }
 
 impl Style {
-    /// With colours or without.
     pub(crate) fn new(is_on: bool) -> Self {
         Self { is_on }
     }
 
-    /// The text in that colour.
     pub(crate) fn paint(self, paint: Paint, text: &str) -> String {
         let code = match paint {
             Paint::Plain => return text.to_owned(),
@@ -47,7 +35,6 @@ impl Style {
     }
 }
 
-/// The colour of an outcome.
 pub(crate) fn paint_of(outcome: Outcome) -> Paint {
     match outcome {
         Outcome::Stored => Paint::Green,
@@ -57,7 +44,7 @@ pub(crate) fn paint_of(outcome: Outcome) -> Paint {
     }
 }
 
-/// A text on one line, its control characters escaped.
+/// The text on one line, with its control characters escaped.
 pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -66,15 +53,15 @@ pub(crate) fn plain(text: &str) -> String {
     plain
 }
 
-/// A text of at most `most` characters, its control characters escaped.
-pub(crate) fn short(text: &str, most: usize) -> String {
-    // What is cut anyway need not be escaped first.
-    let start: String = text.chars().take(most + 1).collect();
+/// The text cut to at most `max` characters, with its control characters escaped.
+pub(crate) fn short(text: &str, max: usize) -> String {
+    // Cut first: the text may be long, and escaping costs more.
+    let start: String = text.chars().take(max + 1).collect();
     let plain = plain(&start);
-    if plain.chars().count() <= most {
+    if plain.chars().count() <= max {
         return plain;
     }
-    plain.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+    plain.chars().take(max.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -94,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_are_left_out_where_they_are_off() {
+    fn colours_are_left_out_if_they_are_off() {
         assert_eq!(Style::new(false).paint(Paint::Red, "x"), "x");
         assert_eq!(Style::new(true).paint(Paint::Red, "x"), "\u{1b}[31mx\u{1b}[0m");
         assert_eq!(Style::new(true).paint(Paint::Plain, "x"), "x");

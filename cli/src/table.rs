@@ -1,56 +1,39 @@
-//! Tables: columns as wide as their widest cell.
-//!
-//! Promises one line a row; what is in a cell is made fit for a terminal here. Does not know how
-//! wide the terminal is.
+//! Tables on the terminal: a line a row, columns as wide as their widest cell.
+
+use std::io::Write;
+
+use tabwriter::TabWriter;
 
 use crate::style::{Paint, Style, plain};
 
-/// The blank between two columns.
-const GAP: &str = "  ";
-
-/// A table.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     rows: Vec<Vec<(Paint, String)>>,
 }
 
 impl Table {
-    /// A table with these columns.
     pub(crate) fn new(columns: &[&str]) -> Self {
         Self { rows: vec![columns.iter().map(|name| (Paint::Bold, (*name).to_owned())).collect()] }
     }
 
-    /// With another row; an empty cell is shown as `-`.
+    /// Adds a row. An empty cell is shown as `-`; control characters are escaped.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = (Paint, String)>) {
         let cell =
             |(paint, text): (Paint, String)| (paint, if text.is_empty() { "-".to_owned() } else { plain(&text) });
         self.rows.push(cells.into_iter().map(cell).collect());
     }
 
-    /// Its lines.
     pub(crate) fn lines(&self, style: Style) -> Vec<String> {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|(_, text)| text.chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        self.rows.iter().map(|row| line(row, &widths, style)).collect()
-    }
-}
-
-fn line(row: &[(Paint, String)], widths: &[usize], style: Style) -> String {
-    let mut line = String::new();
-    for (index, (paint, text)) in row.iter().enumerate() {
-        line.push_str(&style.paint(*paint, text));
-        if index + 1 < row.len() {
-            // Padded behind the colour's end, since a colour's codes have no width.
-            let missing = widths[index].saturating_sub(text.chars().count());
-            line.push_str(&" ".repeat(missing));
-            line.push_str(GAP);
+        let mut aligned = TabWriter::new(Vec::new()).minwidth(0).padding(2).ansi(true);
+        for row in &self.rows {
+            let cells: Vec<String> = row.iter().map(|(paint, text)| style.paint(*paint, text)).collect();
+            // Writing to memory does not fail.
+            let _ = writeln!(aligned, "{}", cells.join("\t"));
         }
+        let _ = aligned.flush();
+        let aligned = aligned.into_inner().unwrap_or_default();
+        String::from_utf8_lossy(&aligned).lines().map(str::to_owned).collect()
     }
-    line
 }
 
 #[cfg(test)]
@@ -64,5 +47,29 @@ mod tests {
         table.row([(Paint::Plain, String::new()), (Paint::Plain, "b".to_owned())]);
         assert_eq!(table.lines(Style::new(false)), ["id    name", "1234  é\\n", "-     b"]);
         assert_eq!(table.lines(Style::new(true))[1], "1234  \u{1b}[31mé\\n\u{1b}[0m");
+    }
+
+    #[track_caller]
+    fn check(text: &str, width: usize) {
+        let mut table = Table::new(&["name", "x"]);
+        table.row([(Paint::Red, text.to_owned()), (Paint::Plain, "1".to_owned())]);
+        for is_on in [false, true] {
+            let lines = table.lines(Style::new(is_on));
+            let name = Style::new(is_on).paint(Paint::Bold, "name");
+            let heading =
+                format!("{name}{}{}", " ".repeat(width.max(4) - 4 + 2), Style::new(is_on).paint(Paint::Bold, "x"));
+            let cell = Style::new(is_on).paint(Paint::Red, text);
+            assert_eq!(lines, [heading, format!("{cell}{}1", " ".repeat(4_usize.saturating_sub(width) + 2))], "{text}");
+        }
+    }
+
+    #[test]
+    fn wide_and_combined_characters_keep_the_columns_aligned() {
+        check("株式会社", 8);
+        check("株", 2);
+        check("🚀🚀🚀", 6);
+        check("e\u{301}a\u{308}", 2);
+        check("👩\u{200d}💻 dev", 6);
+        check("ﬁrst ñandú", 10);
     }
 }

@@ -1,9 +1,9 @@
-//! The command line: its words, their defaults and the environment variables that stand for them.
+//! The command line: arguments, their defaults and their environment variables.
 //!
-//! Promises that what does not fit is refused before anything is opened, with exit code 2.
+//! Invalid arguments are refused before anything is opened, with exit code 2.
 
-mod contradictions;
-mod on_aws;
+mod aws;
+mod conflicts;
 mod quarantine;
 
 use std::convert::Infallible;
@@ -15,11 +15,11 @@ use annals_domain::identity::Provider;
 use annals_sqlite::process::{ProcessSettings, PublishTo};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub(crate) use self::on_aws::{OnAws, Target};
-pub(crate) use self::quarantine::{Quarantine, WhichState};
+pub(crate) use self::aws::{OnAws, Target};
+pub(crate) use self::quarantine::{Quarantine, StateFilter};
 use crate::exit::Failure;
 
-/// Takes in change events of CRMs, keeps them all, and answers what is and what was.
+/// Stores every change event of your CRMs and serves the current state and the history of each record
 #[derive(Debug, Parser)]
 #[command(
     name = "annals",
@@ -29,30 +29,28 @@ use crate::exit::Failure;
     arg_required_else_help = true
 )]
 pub(crate) struct Arguments {
-    /// What every command takes.
     #[command(flatten)]
     pub(crate) shared: Shared,
-    /// The command.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// What every command takes.
+/// Arguments of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Shared {
-    /// The database
+    /// The database file
     #[arg(long, global = true, env = "ANNALS_DB", value_name = "FILE", default_value = "annals.db")]
     pub(crate) db: PathBuf,
     /// A folder of entity definitions, in place of the built-in ones
     #[arg(long, global = true, env = "ANNALS_ENTITIES", value_name = "DIR")]
     pub(crate) entities: Option<PathBuf>,
-    /// The Salesforce org whose records these are
+    /// The id of the Salesforce org; events of other orgs are quarantined
     #[arg(long, global = true, env = "ANNALS_SALESFORCE_ORG", value_name = "ID")]
     pub(crate) salesforce_org: Option<String>,
-    /// What is logged to stderr: error, warn, info, debug, trace, or directives such as annals=debug
+    /// What to log to stderr: error, warn, info, debug, trace, or directives such as annals=debug
     #[arg(long, global = true, env = "ANNALS_LOG", value_name = "LEVEL", default_value = "warn")]
     pub(crate) log: String,
-    /// No colours, on a terminal neither
+    /// Print without colours, even on a terminal
     #[arg(long, global = true, env = "NO_COLOR", hide_env = true, value_parser = is_set)]
     pub(crate) no_color: bool,
     #[command(flatten)]
@@ -60,24 +58,24 @@ pub(crate) struct Shared {
 }
 
 impl Arguments {
-    /// Reads the words of a command line, the program's own name first. Where they do not parse, or
-    /// ask for help, the process says so and ends here.
+    /// Reads a command line, the program's name first. If it does not parse, or asks for help, this prints the
+    /// message and ends the process.
     pub(crate) fn read(words: impl IntoIterator<Item: Into<OsString> + Clone>) -> Result<Self, Failure> {
         let matches = Self::command().get_matches_from(words);
         let arguments = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        contradictions::refuse(&arguments, &matches)?;
+        conflicts::check(&arguments, &matches)?;
         Ok(arguments)
     }
 }
 
-/// By the convention of `NO_COLOR` anything but nothing sets it. `false` is what stands for a flag
-/// that is not given.
+/// By the convention of `NO_COLOR` any text but an empty one sets it. `false` is clap's value of a flag that is not
+/// given.
 fn is_set(text: &str) -> Result<bool, Infallible> {
     Ok(!matches!(text, "" | "false"))
 }
 
 impl Shared {
-    /// The settings of a process that publishes there.
+    /// The settings of a local process that publishes to `publish`.
     pub(crate) fn settings(&self, publish: PublishTo) -> ProcessSettings {
         ProcessSettings {
             db: self.db.clone(),
@@ -88,42 +86,40 @@ impl Shared {
     }
 }
 
-/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Take in files and folders of change events, then serve the HTTP API
+    /// Ingest files and folders of change events, then serve the HTTP API
     Serve(Serve),
-    /// Take in files and folders of change events, or stdin
+    /// Ingest files and folders of change events, or stdin
     Ingest(Ingest),
     /// Show an entity
     Get(Entity),
     /// List and search entities
     List(List),
-    /// Show what became of an entity, event by event
+    /// Show the history of an entity, event by event
     History(History),
-    /// Look into, run again or decide against inputs that were refused
+    /// Show, redrive or dismiss inputs that could not become events
     Quarantine {
-        /// What to do.
         #[command(subcommand)]
         command: Quarantine,
     },
-    /// Replay all events into a fresh read model, by the definitions of today
+    /// Replay all events into a new read model, with the current definitions
     Rebuild(Rebuild),
-    /// Check all that the installation depends on, and say what to do
+    /// Check everything that the installation depends on, and say what to do
     Doctor(Doctor),
 }
 
-/// Where to tell other systems what changed.
+/// Where to publish changes.
 #[derive(Debug, Args)]
 pub(crate) struct Publish {
-    /// Where changed entities are announced as JSON lines: a file, `-` for stdout, or `none`
-    /// [default: the database's name with .published.jsonl]
+    /// Where to publish changed entities as JSON lines: a file, `-` for stdout, or `none` [default:
+    /// the name of the database file with .published.jsonl]
     #[arg(long, env = "ANNALS_PUBLISH", value_name = "FILE|-|none")]
     publish: Option<PathBuf>,
 }
 
 impl Publish {
-    /// Where to, beside that database unless something else was asked for.
+    /// By default a file beside the database.
     pub(crate) fn to(&self, db: &Path) -> PublishTo {
         match &self.publish {
             None => PublishTo::File(db.with_extension("published.jsonl")),
@@ -133,143 +129,135 @@ impl Publish {
         }
     }
 
-    /// Whether stdout is for announcements.
-    pub(crate) fn takes_stdout(&self) -> bool {
+    /// Whether published events go to stdout.
+    pub(crate) fn uses_stdout(&self) -> bool {
         self.publish.as_deref() == Some(Path::new("-"))
     }
 }
 
-/// `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Files and folders to take in first
+    /// Files and folders to ingest first
     pub(crate) paths: Vec<PathBuf>,
-    /// Where to listen; any address but loopback needs --token-file
+    /// The address to listen on; any but a loopback address needs --token-file
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
-    /// A file of tokens, one of which every request then has to bring
+    /// A file of tokens, a line each; every request then needs one of them
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) publish: Publish,
 }
 
-/// `ingest`.
 #[derive(Debug, Args)]
 pub(crate) struct Ingest {
     /// Files, folders (their *.json, *.jsonl and *.ndjson files, at any depth), or - for stdin
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Whose events they are: salesforce, hubspot or pipedrive [default: told by their form]
+    /// The provider of the events: salesforce, hubspot or pipedrive [default: detected from the input]
     #[arg(long)]
     pub(crate) provider: Option<Provider>,
-    /// One JSON line a record on stdout, and a last one that sums up
+    /// Print a JSON line for each record to stdout, and a last one with the summary
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) publish: Publish,
 }
 
-/// An entity.
 #[derive(Debug, Args)]
 pub(crate) struct Entity {
     /// The entity's type: plural, singular, or the provider's object
     #[arg(value_name = "TYPE")]
     pub(crate) entity_type: String,
-    /// The record's id at its CRM, or the aggregate id
+    /// The record's id in its CRM, or the aggregate id
     pub(crate) id: String,
 }
 
-/// Which page.
 #[derive(Debug, Args)]
 pub(crate) struct Page {
-    /// The page, from 1
+    /// The page number, from 1
     #[arg(long, value_name = "N")]
     pub(crate) page: Option<u64>,
-    /// How many a page: 1 to 200, 20 if not given
+    /// Results per page, 1 to 200 [default: 20]
     #[arg(long, value_name = "N")]
     pub(crate) page_size: Option<u64>,
 }
 
-/// `list`.
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// The entities' type: plural, singular, or the provider's object
     #[arg(value_name = "TYPE")]
     pub(crate) entity_type: String,
-    /// Words that must all occur in the searchable fields
+    /// Words to search for; all must occur in the searchable fields
     #[arg(long, value_name = "TERM")]
     pub(crate) search: Option<String>,
-    /// What a field must be; repeatable, all must hold
+    /// Only entities whose field has this value; repeatable, all must match
     #[arg(long = "filter", value_name = "FIELD=VALUE", value_parser = filter)]
     pub(crate) filters: Vec<(String, String)>,
-    /// Fields by comma, - for descending [default: -created_at]
+    /// Fields to sort by, separated by commas, - for descending [default: -created_at]
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) sort: Option<String>,
     #[command(flatten)]
     pub(crate) page: Page,
-    /// Deleted entities too
+    /// Include deleted entities
     #[arg(long)]
     pub(crate) include_deleted: bool,
-    /// The page as JSON
+    /// Print the page as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 fn filter(text: &str) -> Result<(String, String), String> {
     let split = text.split_once('=').filter(|(field, _)| !field.is_empty());
-    let (field, value) = split.ok_or("FIELD=VALUE would fit, such as status=Active")?;
+    let (field, value) = split.ok_or("expected FIELD=VALUE, such as status=Active")?;
     Ok((field.to_owned(), value.to_owned()))
 }
 
-/// `history`.
 #[derive(Debug, Args)]
 pub(crate) struct History {
     #[command(flatten)]
     pub(crate) entity: Entity,
     #[command(flatten)]
     pub(crate) page: Page,
-    /// The stored inputs too, as they came
+    /// Include the stored inputs as they were received
     #[arg(long)]
     pub(crate) raw: bool,
-    /// The page as JSON
+    /// Print the page as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// `rebuild`.
 #[derive(Debug, Args)]
 pub(crate) struct Rebuild {
-    /// The entity type: plural, singular, or the provider's object; or all of them. A database of
-    /// this machine is rebuilt as a whole
+    /// The entity type: plural, singular, or the provider's object; or all. A database on this
+    /// machine is always rebuilt as a whole
     #[arg(value_name = "TYPE|all", default_value = "all")]
     pub(crate) entity_type: String,
-    /// Only begin it: the backfill function does the rest
+    /// Only start the rebuild; the backfill function continues it
     #[arg(long, help_heading = "On AWS")]
     pub(crate) detach: bool,
-    /// Give up the rebuild that was begun: what it filled is removed, the index that answers stays
+    /// Give up the unfinished rebuild: its new index is removed, the index in use stays
     #[arg(long, help_heading = "On AWS", conflicts_with_all = ["detach", "leave_out_failed"])]
     pub(crate) abandon: bool,
-    /// Let the new index answer although records that are found now could not be rebuilt, and are not in it
+    /// Switch to the new index even if it lacks records of the old one that could not be rebuilt
     #[arg(long, help_heading = "On AWS")]
     pub(crate) leave_out_failed: bool,
-    /// How long projection functions may take to notice that a rebuild began, before the table is
-    /// scanned [default: 80]; lower only where none runs
+    /// How long to wait before the table is scanned, until every projection function knows of the
+    /// rebuild [default: 80]; set a lower value only if none runs
     #[arg(long, value_name = "SECONDS", help_heading = "On AWS")]
     pub(crate) known_after: Option<u64>,
 }
 
 impl Rebuild {
-    /// The one type that is asked for, unless all are.
-    pub(crate) fn only(&self) -> Option<&str> {
+    /// The requested type; `None` for all.
+    pub(crate) fn one_type(&self) -> Option<&str> {
         Some(self.entity_type.as_str()).filter(|name| *name != "all")
     }
 }
 
-/// `doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// The checks as JSON
+    /// Print the checks as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -279,12 +267,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_contradicts_itself_nowhere() {
+    fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn no_color_is_set_by_whatever_is_not_empty() {
+    fn no_color_is_set_by_any_text_but_an_empty_one() {
         assert_eq!(["", "false", "0", "1", "x"].map(is_set), [Ok(false), Ok(false), Ok(true), Ok(true), Ok(true)]);
         let no_color = |words: &[&str]| Arguments::parse_from([&["annals"], words].concat()).shared.no_color;
         assert_eq!((no_color(&["rebuild"]), no_color(&["rebuild", "--no-color"])), (false, true));
@@ -297,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn announcements_go_beside_the_database_unless_another_place_is_named() {
+    fn changes_are_published_beside_the_database_unless_another_target_is_named() {
         published(None, &PublishTo::File("x/annals.published.jsonl".into()));
         published(Some("-"), &PublishTo::Stdout);
         published(Some("none"), &PublishTo::Nowhere);

@@ -1,70 +1,68 @@
-//! The words of `annals quarantine`.
+//! The arguments of `annals quarantine`.
 
 use annals_application::ports::QuarantineState;
 use clap::{Subcommand, ValueEnum};
 
 use super::{Page, Publish};
 
-/// `quarantine`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Quarantine {
-    /// List refused inputs, newest first
+    /// List quarantined inputs, newest first
     List {
-        /// Which ones
-        #[arg(long, value_enum, default_value_t = WhichState::Open)]
-        state: WhichState,
+        /// The state of the inputs to list
+        #[arg(long, value_enum, default_value_t = StateFilter::Open)]
+        state: StateFilter,
         #[command(flatten)]
         page: Page,
-        /// The page as JSON
+        /// Print the page as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Show a refused input
+    /// Show a quarantined input and why it was refused
     Show {
-        /// Its id, or the first characters of it
+        /// The id, or at least its first 4 characters
         id: String,
-        /// Only the input, byte for byte
+        /// Print only the input, byte for byte
         #[arg(long, conflicts_with = "json")]
         body: bool,
-        /// As JSON
+        /// Print the entry as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Run a refused input again
+    /// Ingest a quarantined input again
     Redrive {
-        /// Its id, or the first characters of it
+        /// The id, or at least its first 4 characters
         id: String,
-        /// One JSON line a record
+        /// Print a JSON line for each record
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         publish: Publish,
     },
-    /// Decide against a refused input; it stays to be looked at
+    /// Dismiss a quarantined input; it stays stored
     Dismiss {
-        /// Its id, or the first characters of it
+        /// The id, or at least its first 4 characters
         id: String,
-        /// The entry as JSON
+        /// Print the entry as JSON
         #[arg(long)]
         json: bool,
     },
 }
 
-/// Which quarantined inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum WhichState {
-    /// Those that wait for someone
+pub(crate) enum StateFilter {
+    /// Waiting for a decision
     Open,
-    /// Those that were run again and taken
+    /// Ingested again with success
     Redriven,
-    /// Those decided against
+    /// Dismissed
     Dismissed,
-    /// All
+    /// In any state
     All,
 }
 
-impl WhichState {
-    /// The one state, unless all are wanted.
+impl StateFilter {
+    /// `None` for any state.
     pub(crate) fn state(self) -> Option<QuarantineState> {
         match self {
             Self::Open => Some(QuarantineState::Open),

@@ -1,17 +1,16 @@
-//! One check, and what came of it.
+//! One check and its result.
 
 use serde_json::{Value, json};
 
 use crate::style::Paint;
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// All well.
+pub(crate) enum Verdict {
     Ok,
-    /// It could not be found out, or there is no such thing here.
+    /// It could not be found out, or does not apply here.
     Unknown,
-    /// It works, and something should be done about it.
+    /// It works, but something should be done about it.
     Warning,
     /// Something does not work.
     Wrong,
@@ -37,37 +36,35 @@ impl Verdict {
     }
 }
 
-/// A check.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Check {
-    /// What was looked at.
-    pub(super) on: String,
-    pub(super) verdict: Verdict,
-    /// What was found there.
-    pub(super) found: String,
+pub(crate) struct Check {
+    /// What was checked.
+    pub(crate) name: String,
+    pub(crate) verdict: Verdict,
+    pub(crate) found: String,
     /// What to do about it.
-    pub(super) remedy: Option<String>,
+    pub(crate) remedy: Option<String>,
 }
 
 impl Check {
-    pub(super) fn ok(on: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { on: on.into(), verdict: Verdict::Ok, found: found.into(), remedy: None }
+    pub(crate) fn ok(name: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { name: name.into(), verdict: Verdict::Ok, found: found.into(), remedy: None }
     }
 
-    pub(super) fn unknown(on: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Unknown, ..Self::ok(on, found) }
+    pub(crate) fn unknown(name: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Unknown, ..Self::ok(name, found) }
     }
 
-    pub(super) fn warning(on: impl Into<String>, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Warning, remedy: Some(remedy.into()), ..Self::ok(on, found) }
+    pub(crate) fn warning(name: impl Into<String>, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Warning, remedy: Some(remedy.into()), ..Self::ok(name, found) }
     }
 
-    pub(super) fn wrong(on: impl Into<String>, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Wrong, ..Self::warning(on, found, remedy) }
+    pub(crate) fn wrong(name: impl Into<String>, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Wrong, ..Self::warning(name, found, remedy) }
     }
 
     pub(super) fn to_json(&self) -> Value {
-        let Self { on, verdict, found, remedy } = self;
-        json!({ "check": on, "verdict": verdict.as_str(), "found": found, "remedy": remedy })
+        let Self { name, verdict, found, remedy } = self;
+        json!({ "check": name, "verdict": verdict.as_str(), "found": found, "remedy": remedy })
     }
 }

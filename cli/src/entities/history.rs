@@ -1,21 +1,19 @@
-//! `history`: what became of an entity, event by event.
+//! `history`: the events of an entity, each with what it changed.
 
 use annals_application::queries::{HistoryEvent, HistoryPage, HistoryRequest};
 use serde_json::{Value, json};
 
-use super::cell::{timestamp, value};
-use super::pretty;
+use super::{cell, pretty};
 use crate::arguments::{History, Shared};
 use crate::exit::{Exit, Failure};
-use crate::opening::open_queries;
+use crate::open::open_queries;
 use crate::output::Out;
 use crate::style::{Paint, plain};
 use crate::table::Table;
 
-/// How much of a value is shown.
-const VALUE: usize = 60;
+/// Values are cut to so many characters.
+const MAX_CELL: usize = 60;
 
-/// `history`.
 pub(crate) async fn history(shared: &Shared, history: &History) -> Result<Exit, Failure> {
     let queries = open_queries(shared).await?;
     let request = HistoryRequest {
@@ -32,12 +30,12 @@ pub(crate) async fn history(shared: &Shared, history: &History) -> Result<Exit, 
         write(&mut out, &page);
     }
     out.finish()?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 fn write_json(out: &mut Out, page: &HistoryPage) -> Result<(), Failure> {
-    let unreadable = |error: serde_json::Error| Failure::new(format!("a history cannot be written as JSON: {error}"));
-    let results = serde_json::to_value(&page.results).map_err(unreadable)?;
+    let failure = |error: serde_json::Error| Failure::new(format!("cannot write the history as JSON: {error}"));
+    let results = serde_json::to_value(&page.results).map_err(failure)?;
     let (count, number, size) = (page.count, page.page, page.page_size);
     out.line(pretty(&json!({ "count": count, "page": number, "page_size": size, "results": results })));
     Ok(())
@@ -73,8 +71,8 @@ fn cells(event: &HistoryEvent) -> [(Paint, String); 6] {
     [
         (Paint::Plain, event.version.to_string()),
         (Paint::Green, event.event_type.to_string()),
-        (Paint::Plain, timestamp(event.timestamp)),
-        (Paint::Dim, timestamp(event.recorded_at)),
+        (Paint::Plain, event.timestamp.to_string()),
+        (Paint::Dim, event.recorded_at.to_string()),
         (Paint::Plain, source.as_str().unwrap_or_default().to_owned()),
         (Paint::Yellow, notes.join(", ")),
     ]
@@ -82,7 +80,7 @@ fn cells(event: &HistoryEvent) -> [(Paint, String); 6] {
 
 fn write_details(out: &mut Out, event: &HistoryEvent) {
     for (field, change) in &event.changes {
-        let side = |name: &str| value(change.get(name).unwrap_or(&Value::Null), VALUE);
+        let side = |name: &str| cell(change.get(name).unwrap_or(&Value::Null), MAX_CELL);
         out.line(format_args!("    {}: {} → {}", plain(field), side("from"), side("to")));
     }
     for warning in &event.warnings {

@@ -4,19 +4,17 @@ use annals_application::queries::{EntityPage, ListRequest};
 use annals_domain::definition::EntitySchema;
 use serde_json::{Value, json};
 
-use super::cell::field;
-use super::{pretty, read};
+use super::{cell, parse, pretty};
 use crate::arguments::{List, Shared};
 use crate::exit::{Exit, Failure};
-use crate::opening::open_queries;
+use crate::open::open_queries;
 use crate::output::Out;
 use crate::style::Paint;
 use crate::table::Table;
 
-/// How much of a name is shown.
-const NAME: usize = 40;
+/// Values are cut to so many characters.
+const MAX_CELL: usize = 40;
 
-/// `list`.
 pub(crate) async fn list(shared: &Shared, list: &List) -> Result<Exit, Failure> {
     let queries = open_queries(shared).await?;
     let request = ListRequest {
@@ -28,7 +26,7 @@ pub(crate) async fn list(shared: &Shared, list: &List) -> Result<Exit, Failure> 
         page_size: list.page.page_size,
     };
     let found = queries.list(&list.entity_type, &request).await?;
-    let entities = found.documents.iter().map(|document| read(document.json.get())).collect::<Result<Vec<_>, _>>()?;
+    let entities = found.documents.iter().map(|document| parse(document.json.get())).collect::<Result<Vec<_>, _>>()?;
     let mut out = Out::stdout(shared.no_color);
     if list.json {
         let (page, page_size, count) = (found.page, found.page_size, found.count);
@@ -39,14 +37,14 @@ pub(crate) async fn list(shared: &Shared, list: &List) -> Result<Exit, Failure> 
         out.line(out.paint(Paint::Dim, &footer(&found)));
     }
     out.finish()?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 fn footer(found: &EntityPage) -> String {
     format!("page {}, {} of {}", found.page, found.documents.len(), found.count)
 }
 
-/// Which fields beside the id a schema's table has.
+/// The fields of the table between id and version.
 fn columns(schema: &EntitySchema) -> Vec<&str> {
     let Some(definition) = schema.definition() else { return Vec::new() };
     let name = definition.field("name").map(|field| &*field.name);
@@ -64,7 +62,12 @@ fn table(schema: &EntitySchema, entities: &[Value]) -> Table {
     for entity in entities {
         let is_deleted = entity.get("is_deleted").and_then(Value::as_bool).unwrap_or(false);
         let paint = if is_deleted { Paint::Dim } else { Paint::Plain };
-        table.row(names.iter().map(|name| (paint, field(entity, name, NAME))));
+        table.row(names.iter().map(|name| (paint, field(entity, name))));
     }
     table
+}
+
+/// The value of a field; empty if it is null or not there.
+fn field(entity: &Value, name: &str) -> String {
+    entity.get(name).filter(|value| !value.is_null()).map(|value| cell(value, MAX_CELL)).unwrap_or_default()
 }

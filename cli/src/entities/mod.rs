@@ -1,8 +1,5 @@
-//! `get`, `list` and `history`: what is and what was.
-//!
-//! Promises the same answers as the HTTP API, as JSON or as a table for people.
+//! `get`, `list` and `history`: the responses of the HTTP API as JSON, or as tables.
 
-mod cell;
 mod history;
 mod list;
 
@@ -13,10 +10,10 @@ pub(crate) use self::history::history;
 pub(crate) use self::list::list;
 use crate::arguments::{Entity, Shared};
 use crate::exit::{Exit, Failure};
-use crate::opening::open_queries;
+use crate::open::open_queries;
 use crate::output::Out;
+use crate::style::short;
 
-/// `get`.
 pub(crate) async fn get(shared: &Shared, entity: &Entity) -> Result<Exit, Failure> {
     let queries = open_queries(shared).await?;
     let document = match queries.get(&entity.entity_type, &entity.id).await {
@@ -24,29 +21,35 @@ pub(crate) async fn get(shared: &Shared, entity: &Entity) -> Result<Exit, Failur
         found => found?,
     };
     let mut out = Out::stdout(shared.no_color);
-    out.line(pretty(&read(document.json.get())?));
+    out.line(pretty(&parse(document.json.get())?));
     out.finish()?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
-/// Why there is no such entity: where its events are stored, the projection has not come to them.
+/// Why there is no such entity: its events may be stored but not projected yet.
 async fn not_found(queries: &EntityQueries, entity: &Entity, error: QueryError) -> Failure {
     let Entity { entity_type, id } = entity;
     let request = HistoryRequest { page_size: Some(1), ..HistoryRequest::default() };
     match queries.history(entity_type, id, &request).await {
-        Ok(page) if !page.results.is_empty() => {
-            Failure::new(format!("`{id}` is stored, and not found yet: the projection is behind"))
-                .hint(format!("`annals history {entity_type} {id}` shows it"))
-        }
+        Ok(page) if !page.results.is_empty() => Failure::new(format!("`{id}` is stored but not projected yet"))
+            .hint(format!("`annals history {entity_type} {id}` shows it")),
         _ => error.into(),
     }
 }
 
-/// A stored document's JSON.
-fn read(json: &str) -> Result<Value, Failure> {
-    serde_json::from_str(json).map_err(|error| Failure::new(format!("a stored document cannot be read: {error}")))
+fn parse(json: &str) -> Result<Value, Failure> {
+    serde_json::from_str(json).map_err(|error| Failure::new(format!("a stored document is not JSON: {error}")))
 }
 
 fn pretty(value: &Value) -> String {
     format!("{value:#}")
+}
+
+/// A value in a table, cut to `max` characters.
+fn cell(value: &Value, max: usize) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::String(text) => short(text, max),
+        other => short(&other.to_string(), max),
+    }
 }

@@ -1,7 +1,7 @@
-//! What is said while inputs are taken in.
+//! What is printed during an ingest.
 //!
-//! Promises that every record that is quarantined and every file that fails is named with its
-//! place, in every mode. Bodies of inputs are never printed.
+//! Every quarantined record and every file that fails is named with its location, in every mode. Bodies of inputs are
+//! never printed.
 
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::ports::QuarantineEntry;
@@ -9,26 +9,24 @@ use annals_domain::validation_issue::ValidationIssue;
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 
-use super::place::Place;
-use super::tally::Tally;
+use super::input::SourceLocation;
+use super::summary::Summary;
 use crate::output::{Out, notice};
 use crate::style::{Paint, paint_of, plain, short};
 
-/// How it is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Problems on stderr, a table at the end.
+    /// Problems on stderr, and a table at the end.
     Table,
-    /// A JSON line a record, problems on stderr as well.
+    /// A JSON line for each record, and problems on stderr.
     Json,
-    /// A line a record.
+    /// A line for each record.
     Lines,
 }
 
-/// The longest issue on a line.
-const LONGEST_FINDING: usize = 200;
+/// An issue is cut to so many characters on a line.
+const MAX_ISSUE_LENGTH: usize = 200;
 
-/// What says it.
 pub(crate) struct Report {
     mode: Mode,
     out: Out,
@@ -36,86 +34,85 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// In that mode.
     pub(crate) fn new(mode: Mode, out: Out, bar: ProgressBar) -> Self {
         Self { mode, out, bar }
     }
 
-    /// What became of a record.
-    pub(super) fn read(&mut self, place: &Place, read: &EventRead) {
+    /// The result of a record.
+    pub(super) fn read(&mut self, location: &SourceLocation, read: &EventRead) {
         match self.mode {
             Mode::Table => {}
-            Mode::Json => self.json(place, serde_json::to_value(read).unwrap_or_default()),
-            Mode::Lines => self.record(place, read),
+            Mode::Json => self.json(location, serde_json::to_value(read).unwrap_or_default()),
+            Mode::Lines => self.record(location, read),
         }
         if read.outcome == Outcome::Quarantined {
-            self.problem(place, &read.errors);
+            self.problem(location, &read.errors);
         }
     }
 
-    /// What was no input, and is kept.
-    pub(super) fn refused(&mut self, place: &Place, entry: &QuarantineEntry) {
+    /// Bytes that were no input.
+    pub(super) fn quarantined(&mut self, location: &SourceLocation, entry: &QuarantineEntry) {
         match self.mode {
             Mode::Table => {}
-            Mode::Json => self.json(place, json_of_refused(entry)),
+            Mode::Json => self.json(location, json_of_quarantined(entry)),
             Mode::Lines => {
                 let columns =
                     Columns { outcome: Outcome::Quarantined.as_str(), paint: Paint::Red, ..Columns::default() };
-                self.columns(columns, place, entry.errors.first());
+                self.columns(columns, location, entry.errors.first());
             }
         }
-        self.problem(place, &entry.errors);
+        self.problem(location, &entry.errors);
     }
 
-    /// What could not be read.
-    pub(super) fn failed(&mut self, place: &Place, reason: &str) {
+    /// A file that could not be read.
+    pub(super) fn failed(&mut self, location: &SourceLocation, reason: &str) {
         let issue = ValidationIssue::new("", reason);
         match self.mode {
             Mode::Table => {}
-            Mode::Json => self.json(place, json!({ "outcome": "failed", "errors": [issue] })),
+            Mode::Json => self.json(location, json!({ "outcome": "failed", "errors": [issue] })),
             Mode::Lines => {
                 let columns = Columns { outcome: "failed", paint: Paint::Red, ..Columns::default() };
-                self.columns(columns, place, Some(&issue));
+                self.columns(columns, location, Some(&issue));
             }
         }
-        self.problem(place, &[issue]);
+        self.problem(location, &[issue]);
     }
 
-    /// Makes visible what was said so far.
+    /// Writes out what was printed so far.
     pub(super) fn flush(&mut self) {
         self.bar.suspend(|| self.out.flush());
     }
 
-    /// Sums up, and gives back where to.
-    pub(crate) fn finish(mut self, tally: &Tally) -> Out {
+    /// Prints the summary, and returns the output for more.
+    pub(crate) fn finish(mut self, summary: &Summary) -> Out {
         self.bar.finish_and_clear();
         match self.mode {
-            Mode::Table => tally.write_table(&mut self.out),
-            Mode::Json => self.out.line(tally.to_json()),
-            Mode::Lines => tally.write_line(&mut self.out),
+            Mode::Table => summary.write_table(&mut self.out),
+            Mode::Json => self.out.line(summary.to_json()),
+            Mode::Lines => summary.write_line(&mut self.out),
         }
         self.out.flush();
         self.out
     }
 
-    fn json(&mut self, place: &Place, record: Value) {
+    fn json(&mut self, location: &SourceLocation, record: Value) {
         let mut line = Map::new();
-        line.insert("place".to_owned(), Value::String(place.to_string()));
+        line.insert("place".to_owned(), Value::String(location.to_string()));
         if let Value::Object(fields) = record {
             line.extend(fields);
         }
         self.out.line(Value::Object(line));
     }
 
-    fn problem(&self, place: &Place, errors: &[ValidationIssue]) {
+    fn problem(&self, location: &SourceLocation, errors: &[ValidationIssue]) {
         if self.mode == Mode::Lines {
             return;
         }
-        let reasons: Vec<String> = errors.iter().map(|error| plain(&place.told(&error.to_string()))).collect();
-        self.bar.suspend(|| notice(format_args!("{place}: {}", reasons.join("; "))));
+        let reasons: Vec<String> = errors.iter().map(|error| plain(&location.shorten(&error.to_string()))).collect();
+        self.bar.suspend(|| notice(format_args!("{location}: {}", reasons.join("; "))));
     }
 
-    fn record(&mut self, place: &Place, read: &EventRead) {
+    fn record(&mut self, location: &SourceLocation, read: &EventRead) {
         let name = |name: Option<&str>| name.unwrap_or("-").to_owned();
         let columns = Columns {
             outcome: read.outcome.as_str(),
@@ -125,21 +122,21 @@ impl Report {
             event: name(read.event_type.map(|event| event.as_str())),
             version: read.version.map_or("-".to_owned(), |version| format!("v{version}")),
         };
-        self.columns(columns, place, read.errors.first().or(read.warnings.first()));
+        self.columns(columns, location, read.errors.first().or(read.warnings.first()));
     }
 
-    /// A line whose columns stand below each other in nearly all runs, without waiting for the widest.
-    fn columns(&mut self, columns: Columns, place: &Place, issue: Option<&ValidationIssue>) {
+    /// A line with columns wide enough for nearly all records, so that no line waits for the widest.
+    fn columns(&mut self, columns: Columns, location: &SourceLocation, issue: Option<&ValidationIssue>) {
         let Columns { outcome, paint, entity, id, event, version } = columns;
         let outcome = self.out.paint(paint, &format!("{outcome:<18}"));
         let (entity, id) = (plain(&entity), plain(&id));
-        let issue = issue.map(|issue| short(&place.told(&issue.to_string()), LONGEST_FINDING));
+        let issue = issue.map(|issue| short(&location.shorten(&issue.to_string()), MAX_ISSUE_LENGTH));
         let issue = issue.map(|issue| format!("  {}", self.out.paint(Paint::Yellow, &issue))).unwrap_or_default();
-        self.out.line(format_args!("{outcome}  {entity:<12}  {id:<18}  {event:<8}  {version:<5}  {place}{issue}"));
+        self.out.line(format_args!("{outcome}  {entity:<12}  {id:<18}  {event:<8}  {version:<5}  {location}{issue}"));
     }
 }
 
-/// The columns of a line before its place.
+/// The columns of a line before its location.
 struct Columns {
     outcome: &'static str,
     paint: Paint,
@@ -156,8 +153,8 @@ impl Default for Columns {
     }
 }
 
-/// With the keys of every record's answer.
-fn json_of_refused(entry: &QuarantineEntry) -> Value {
+/// With the keys of every record's result.
+fn json_of_quarantined(entry: &QuarantineEntry) -> Value {
     json!({
         "event_id": null,
         "provider": entry.provider,

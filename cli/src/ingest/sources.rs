@@ -1,23 +1,23 @@
-//! From paths to what is read: files, the event files of folders, stdin.
+//! From paths to sources: files, the event files of folders, stdin.
 //!
-//! Promises one order on every machine, and that a path which is not there, or a folder without
-//! event files, is refused before anything is read. Links to folders are not followed below a
-//! path: they may lead in a circle.
+//! The order is the same on every machine. A path that does not exist, or a folder without event files, is refused
+//! before anything is read. Links to folders below a path are not followed: they may form a cycle.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
 use crate::exit::Failure;
 
-/// The endings of event files. Others in a folder are passed over.
+/// The endings of event files. Other files in a folder are ignored.
 const ENDINGS: [&str; 3] = ["json", "jsonl", "ndjson"];
 
-/// One thing to read.
 #[derive(Debug)]
 pub(super) struct Source {
-    /// Its name in places.
+    /// The name in locations.
     pub(super) name: Arc<str>,
     origin: Origin,
 }
@@ -26,7 +26,7 @@ pub(super) struct Source {
 enum Origin {
     Stdin,
     File(PathBuf),
-    /// A folder that cannot be read: named when its turn comes, and the others go on.
+    /// A folder that cannot be read. It is reported in its turn, and the others are read.
     Unreadable(io::Error),
 }
 
@@ -35,7 +35,6 @@ impl Source {
         Self { name: path.to_string_lossy().into(), origin: Origin::File(path) }
     }
 
-    /// Opens it.
     pub(super) fn open(self) -> io::Result<Box<dyn Read + Send>> {
         match self.origin {
             Origin::Stdin => Ok(Box::new(io::stdin())),
@@ -44,46 +43,62 @@ impl Source {
         }
     }
 
-    /// Whether its name says that every line is an input.
+    /// Whether the ending of its name means that every line is an input.
     pub(super) fn is_lines_by_name(&self) -> bool {
         matches!(&self.origin, Origin::File(path) if has_ending(path, &ENDINGS[1..]))
     }
 
-    /// Its size, where it has one.
+    /// In bytes; `None` if it is not a regular file.
     pub(super) fn size(&self) -> Option<u64> {
         let Origin::File(path) = &self.origin else { return None };
         fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len())
     }
 }
 
-/// What those paths name, in their order; a folder's files in the order of their names.
-pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Failure> {
-    let mut sources = Vec::new();
-    for path in paths {
-        if path == Path::new("-") {
-            sources.push(Source { name: "stdin".into(), origin: Origin::Stdin });
-            continue;
+/// What to read.
+pub(crate) struct Sources(pub(super) Vec<Source>);
+
+impl Sources {
+    /// The sources in the order of the paths; the files of a folder in the order of their names.
+    pub(crate) fn of(paths: &[PathBuf]) -> Result<Self, Failure> {
+        let mut sources = Vec::new();
+        for path in paths {
+            if path == Path::new("-") {
+                sources.push(Source { name: "stdin".into(), origin: Origin::Stdin });
+                continue;
+            }
+            let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+            if !metadata.is_dir() {
+                sources.push(Source::file(path.clone()));
+                continue;
+            }
+            let before = sources.len();
+            walk(path, &mut sources);
+            if sources.len() == before {
+                let message = format!("{}: no event files in this folder", path.display());
+                return Err(Failure::usage(message).hint("event files end in .json, .jsonl or .ndjson"));
+            }
         }
-        let about = fs::metadata(path).map_err(|error| not_there(path, &error))?;
-        if !about.is_dir() {
-            sources.push(Source::file(path.clone()));
-            continue;
-        }
-        let before = sources.len();
-        walk(path, &mut sources);
-        if sources.len() == before {
-            let message = format!("{}: there are no event files in this folder", path.display());
-            return Err(Failure::wrong_use(message).hint("files that end in .json, .jsonl or .ndjson are taken"));
-        }
+        Ok(Self(sources))
     }
-    Ok(sources)
+
+    /// A progress bar by bytes on stderr, if that is a terminal.
+    pub(super) fn bar(&self) -> ProgressBar {
+        let total: Option<u64> = self.0.iter().map(Source::size).sum();
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+        let template = match total {
+            Some(_) => "{bar:30} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
+            None => "{spinner} {bytes}, {bytes_per_sec}",
+        };
+        bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+    }
 }
 
-fn not_there(path: &Path, error: &io::Error) -> Failure {
-    let reason =
-        if error.kind() == io::ErrorKind::NotFound { "there is no such file or folder" } else { "cannot be read" };
-    let cause = if error.kind() == io::ErrorKind::NotFound { String::new() } else { format!(": {error}") };
-    Failure::wrong_use(format!("{}: {reason}{cause}", path.display()))
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(match error.kind() {
+        io::ErrorKind::NotFound => format!("{}: no such file or folder", path.display()),
+        _ => format!("{}: cannot be read: {error}", path.display()),
+    })
 }
 
 fn walk(folder: &Path, sources: &mut Vec<Source>) {

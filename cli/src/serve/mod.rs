@@ -1,7 +1,7 @@
-//! `serve`: takes in what it is given, then serves the HTTP API.
+//! `serve`: ingests the given files, then serves the HTTP API.
 //!
-//! Promises that the address is taken before anything else is done, that nothing but loopback is
-//! served without a login, and that requests under way are answered before it ends.
+//! The address is bound before anything else. Only a loopback address is served without login. Running requests are
+//! answered before the process ends.
 
 mod address;
 mod welcome;
@@ -22,49 +22,48 @@ use tokio::time::MissedTickBehavior;
 use self::address::{bind, login};
 use crate::arguments::{Serve, Shared};
 use crate::exit::{Exit, Failure};
-use crate::ingest::{Mode, ProviderChoice, Report, Sources, take_in};
+use crate::ingest::{Mode, ProviderChoice, Report, Sources, ingest};
 use crate::interrupt::Interrupt;
-use crate::opening::{Opened, local_to_write};
+use crate::open::{CommandSide, local_to_write};
 use crate::output::Out;
 
-/// How often it is looked for what other processes have appended.
+/// How often events that other processes stored are looked for.
 const CATCH_UP_EVERY: Duration = Duration::from_secs(1);
-/// How long requests under way may take once someone asked to stop.
-const LAST_REQUESTS: Duration = Duration::from_secs(10);
+/// How long running requests may take after a stop is requested.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Runs the command.
-pub(crate) async fn run(shared: &Shared, serve: &Serve) -> Result<Exit, Failure> {
-    let login = login(serve)?;
+pub(crate) async fn run(shared: &Shared, arguments: &Serve) -> Result<Exit, Failure> {
+    let login = login(arguments)?;
     let needs_token = matches!(login, Login::Tokens(_));
-    let sources = Sources::of(&serve.paths)?;
-    let listener = bind(serve.listen).await?;
-    let process = local_to_write(shared, &serve.publish, Projecting::BeforeAnswer).await?;
+    let sources = Sources::of(&arguments.paths)?;
+    let listener = bind(arguments.listen).await?;
+    let process = local_to_write(shared, &arguments.publish, Projecting::BeforeAnswer).await?;
     let interrupt = Interrupt::watch()?;
-    let mut out =
-        if serve.publish.takes_stdout() { Out::stderr(shared.no_color) } else { Out::stdout(shared.no_color) };
-    if !serve.paths.is_empty() {
+    let mut out = Out::beside(&arguments.publish, shared.no_color);
+    if !arguments.paths.is_empty() {
         let providers = ProviderChoice::new(None, &process.adapters)?;
-        let opened = Opened::locally(&process);
+        let commands = CommandSide::of(&process);
         let mut report = Report::new(Mode::Lines, out, ProgressBar::hidden());
-        let tally = take_in(&opened, sources, providers, interrupt.clone(), &mut report, ProgressBar::hidden()).await?;
-        out = report.finish(&tally);
-        if !tally.is_whole() {
+        let bar = ProgressBar::hidden();
+        let summary = ingest(&commands, sources, providers, interrupt.clone(), &mut report, bar).await?;
+        out = report.finish(&summary);
+        if !summary.is_complete() {
             out.finish()?;
-            return tally.exit();
+            return summary.exit();
         }
     }
     let address = listener.local_addr().map_err(|error| Failure::new(format!("no address: {error}")))?;
     welcome::write(&mut out, address, needs_token, &process).await;
     out.flush();
     let catching_up = tokio::spawn(catch_up(Arc::clone(&process.feed_projector)));
-    let served = serve_until_asked(listener, router(&process, login), interrupt).await;
+    let served = serve_until_interrupted(listener, router(&process, login), interrupt).await;
     catching_up.abort();
-    // Once it is gone the database can be closed, and its log goes into its one file.
+    // After it has ended the database can be closed, which merges its log into the one file.
     let _ = catching_up.await;
-    served.map_err(|error| Failure::new(format!("serving {address} failed: {error}")))?;
+    served.map_err(|error| Failure::new(format!("serving on {address} failed: {error}")))?;
     out.line("stopped");
     out.finish()?;
-    Ok(Exit::Well)
+    Ok(Exit::Success)
 }
 
 fn router(process: &LocalProcess, login: Login) -> Router {
@@ -76,27 +75,27 @@ fn router(process: &LocalProcess, login: Login) -> Router {
     local_router(Arc::clone(&process.handler), api, login)
 }
 
-async fn serve_until_asked(listener: TcpListener, router: Router, interrupt: Interrupt) -> io::Result<()> {
-    let (mut graceful, mut final_word) = (interrupt.clone(), interrupt);
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move { graceful.asked().await });
-    let out_of_patience = async move {
-        final_word.asked().await;
-        tokio::time::sleep(LAST_REQUESTS).await;
+async fn serve_until_interrupted(listener: TcpListener, router: Router, interrupt: Interrupt) -> io::Result<()> {
+    let (mut graceful, mut forced) = (interrupt.clone(), interrupt);
+    let serving = axum::serve(listener, router).with_graceful_shutdown(async move { graceful.requested().await });
+    let timeout = async move {
+        forced.requested().await;
+        tokio::time::sleep(SHUTDOWN_TIMEOUT).await;
     };
     tokio::select! {
         served = serving => served,
-        () = out_of_patience => Ok(()),
+        () = timeout => Ok(()),
     }
 }
 
-/// Projects what other processes append to the same database.
+/// Projects the events that other processes store in the same database.
 async fn catch_up(feed_projector: Arc<FeedProjector>) {
     let mut ticks = tokio::time::interval(CATCH_UP_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         if let Err(error) = feed_projector.catch_up().await {
-            tracing::error!(error = %log_chain(&error), "projection is behind");
+            tracing::error!(error = %log_chain(&error), "projection failed; trying again in a second");
         }
     }
 }

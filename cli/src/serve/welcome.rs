@@ -1,4 +1,4 @@
-//! What is said when the API is there: where, and what to try.
+//! What is printed when the API is ready: its address, and requests to try.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::output::Out;
 use crate::style::Paint;
 
-/// Says where the API is, with requests that have an answer.
+/// Prints the address, with requests that find something.
 pub(super) async fn write(out: &mut Out, address: SocketAddr, needs_token: bool, process: &LocalProcess) {
     let url = format!("http://{address}");
     let curl = if needs_token { "curl -H \"Authorization: Bearer $TOKEN\"" } else { "curl" };
@@ -25,7 +25,7 @@ pub(super) async fn write(out: &mut Out, address: SocketAddr, needs_token: bool,
     out.line(format_args!("  {curl} {url}/health"));
 }
 
-/// An entity there is: its type's plural and its id.
+/// The plural of a type and the id of one of its entities.
 async fn example(process: &LocalProcess) -> Option<(String, String)> {
     let request = ListRequest { page_size: Some(1), ..ListRequest::default() };
     for definition in process.catalog.definitions() {

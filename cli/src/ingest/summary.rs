@@ -1,19 +1,18 @@
-//! What became of a run: counts by outcome, and how it ended.
+//! The summary of a run: counts by outcome, and how it ended.
 
 use std::collections::BTreeMap;
 
 use annals_application::commands::Outcome;
 use serde_json::{Map, Value, json};
 
-use super::place::Place;
+use super::input::SourceLocation;
 use crate::exit::{Exit, Failure};
 use crate::output::Out;
 use crate::style::{Paint, paint_of};
 use crate::table::Table;
 
-/// The counts.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Summary {
     outcomes: BTreeMap<Outcome, u64>,
     failed: u64,
     ending: Ending,
@@ -22,19 +21,18 @@ pub(crate) struct Tally {
 /// How a run ended.
 #[derive(Debug, Default)]
 pub(crate) enum Ending {
-    /// All was read and handled.
+    /// Everything was read and handled.
     #[default]
-    Whole,
-    /// Someone asked to stop.
+    Complete,
+    /// A stop was requested.
     Interrupted,
-    /// The store failed for good at that place.
-    Stopped(Place, Failure),
-    /// Not all was read, or what was stored is not projected yet.
+    /// The store failed for good at this location.
+    Stopped(SourceLocation, Failure),
+    /// Not everything was read, or what is stored is not projected yet.
     Failed(Failure),
 }
 
-impl Tally {
-    /// Counts a record.
+impl Summary {
     pub(super) fn count(&mut self, outcome: Outcome) {
         *self.outcomes.entry(outcome).or_default() += 1;
     }
@@ -44,41 +42,40 @@ impl Tally {
         self.failed += 1;
     }
 
-    /// Sets how it ended; the first word stands.
+    /// Sets how the run ended. The first call wins.
     pub(super) fn end(&mut self, ending: Ending) {
-        if matches!(self.ending, Ending::Whole) {
+        if matches!(self.ending, Ending::Complete) {
             self.ending = ending;
         }
     }
 
-    /// Whether all was read and handled.
-    pub(crate) fn is_whole(&self) -> bool {
-        matches!(self.ending, Ending::Whole)
+    /// Whether everything was read and handled.
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(self.ending, Ending::Complete)
     }
 
     fn records(&self) -> u64 {
         self.outcomes.values().sum()
     }
 
-    fn of(&self, outcome: Outcome) -> u64 {
+    fn count_of(&self, outcome: Outcome) -> u64 {
         self.outcomes.get(&outcome).copied().unwrap_or(0)
     }
 
-    /// What is to be said of how it ended, where it did not end whole.
-    fn word(&self) -> Option<&'static str> {
+    /// How the run ended, if it ended early.
+    fn early_end(&self) -> Option<&'static str> {
         match self.ending {
-            Ending::Whole => None,
+            Ending::Complete => None,
             Ending::Interrupted => Some("interrupted"),
             Ending::Stopped(..) => Some("stopped"),
             Ending::Failed(_) => Some("failed"),
         }
     }
 
-    /// The summary as a table.
     pub(super) fn write_table(&self, out: &mut Out) {
         let mut table = Table::new(&["outcome", "records"]);
-        for outcome in Outcome::ALL.into_iter().filter(|outcome| self.of(*outcome) > 0) {
-            let count = (Paint::Plain, self.of(outcome).to_string());
+        for outcome in Outcome::ALL.into_iter().filter(|outcome| self.count_of(*outcome) > 0) {
+            let count = (Paint::Plain, self.count_of(outcome).to_string());
             table.row([(paint_of(outcome), outcome.as_str().to_owned()), count]);
         }
         if self.failed > 0 {
@@ -89,11 +86,10 @@ impl Tally {
         self.write_ending(out);
     }
 
-    /// The summary on one line.
     pub(super) fn write_line(&self, out: &mut Out) {
-        let counted = Outcome::ALL.into_iter().filter(|outcome| self.of(*outcome) > 0);
+        let counted = Outcome::ALL.into_iter().filter(|outcome| self.count_of(*outcome) > 0);
         let mut parts: Vec<String> =
-            counted.map(|outcome| format!("{} {}", self.of(outcome), outcome.as_str())).collect();
+            counted.map(|outcome| format!("{} {}", self.count_of(outcome), outcome.as_str())).collect();
         if self.failed > 0 {
             parts.push(format!("{} failed", self.failed));
         }
@@ -103,36 +99,34 @@ impl Tally {
     }
 
     fn write_ending(&self, out: &mut Out) {
-        if let Some(word) = self.word() {
-            let line = out.paint(Paint::Yellow, word);
-            out.line(format_args!("{line}: what is stored stays stored; the same command goes on from there"));
+        if let Some(end) = self.early_end() {
+            let end = out.paint(Paint::Yellow, end);
+            out.line(format_args!("{end}: stored events stay stored; run the same command again to continue"));
         }
-        if self.of(Outcome::Quarantined) > 0 {
-            out.line("quarantined inputs are kept: `annals quarantine list` names them");
+        if self.count_of(Outcome::Quarantined) > 0 {
+            out.line("quarantined inputs are kept: `annals quarantine list` lists them");
         }
     }
 
-    /// The summary as JSON.
     pub(super) fn to_json(&self) -> Value {
-        let count = |outcome: Outcome| (outcome.as_str().to_owned(), json!(self.of(outcome)));
+        let count = |outcome: Outcome| (outcome.as_str().to_owned(), json!(self.count_of(outcome)));
         let mut summary: Map<String, Value> = Outcome::ALL.into_iter().map(count).collect();
         summary.insert("failed".to_owned(), json!(self.failed));
-        summary.insert("ended".to_owned(), json!(self.word().unwrap_or("whole")));
+        summary.insert("ended".to_owned(), json!(self.early_end().unwrap_or("whole")));
         json!({ "summary": summary })
     }
 
     /// The exit code, or why the run was stopped.
     pub(crate) fn exit(self) -> Result<Exit, Failure> {
-        let has_problems = self.failed > 0 || self.of(Outcome::Quarantined) > 0;
+        let has_problems = self.failed > 0 || self.count_of(Outcome::Quarantined) > 0;
         match self.ending {
-            Ending::Stopped(place, failure) => {
-                let message = format!("stopped at {place}: {}", failure.message());
-                Err(Failure::new(message)
-                    .hint("the same command can safely be run again: what is stored is not stored twice"))
+            Ending::Stopped(location, failure) => {
+                let message = format!("stopped at {location}: {}", failure.message());
+                Err(Failure::new(message).hint("run the same command again: no event is stored twice"))
             }
             Ending::Failed(failure) => Err(failure),
             Ending::Interrupted => Ok(Exit::Problems),
-            Ending::Whole => Ok(if has_problems { Exit::Problems } else { Exit::Well }),
+            Ending::Complete => Ok(if has_problems { Exit::Problems } else { Exit::Success }),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! How far a rebuild on AWS is, on stderr: a bar on a terminal, else a line each half minute.
+//! Progress of a rebuild on AWS, on stderr: a bar on a terminal, otherwise a line each half minute.
 //!
-//! Promises a length only as an estimate: nobody knows how many events there are before all are
-//! read. DynamoDB's own count is some hours old.
+//! The length of the bar is an estimate: the number of events is DynamoDB's own count, which is some hours old.
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -15,26 +15,24 @@ use crate::output::notice;
 
 /// How often the spinner moves.
 const TICK: Duration = Duration::from_millis(200);
+/// How often a line is printed without a terminal.
+const LINE_EVERY_MS: i64 = 30_000;
 
-/// How often a line says so where there is no terminal.
-const LINE: i64 = 30_000;
-
-/// The bar, and what it shows.
 pub(super) struct Progress {
     bar: ProgressBar,
-    /// How many events there are by DynamoDB's estimate.
+    /// The number of events by DynamoDB's estimate.
     estimate: Option<u64>,
-    /// Whether events are read by now; until then there is no rate.
-    reads: AtomicBool,
+    /// Whether reading has begun; before that there is no rate.
+    is_reading: AtomicBool,
     /// When the next line is due, in milliseconds of the clock.
-    next_line: AtomicI64,
+    next_line_ms: AtomicI64,
 }
 
 impl Progress {
-    /// A bar for the events of that table.
+    /// For the events of this table.
     pub(super) async fn new(client: &Client, table: &str) -> Self {
         let described = client.describe_table().table_name(table).send().await.ok();
-        let count = described.and_then(|answer| answer.table?.item_count);
+        let count = described.and_then(|response| response.table?.item_count);
         let estimate = count.and_then(|count| u64::try_from(count).ok()).filter(|count| *count > 0);
         Self::on(ProgressDrawTarget::stderr(), estimate)
     }
@@ -42,27 +40,33 @@ impl Progress {
     fn on(target: ProgressDrawTarget, estimate: Option<u64>) -> Self {
         let bar = ProgressBar::with_draw_target(None, target).with_style(style("{spinner} {msg}"));
         bar.enable_steady_tick(TICK);
-        Self { bar, estimate, reads: AtomicBool::new(false), next_line: AtomicI64::new(i64::MIN) }
+        Self { bar, estimate, is_reading: AtomicBool::new(false), next_line_ms: AtomicI64::new(i64::MIN) }
     }
 
-    /// The bar itself.
-    pub(super) fn bar(&self) -> &ProgressBar {
-        &self.bar
+    /// Prints a line above the bar.
+    pub(super) fn notice(&self, text: impl Display) {
+        self.bar.suspend(|| notice(text));
     }
 
-    /// Shows how far it is.
+    /// Removes the bar.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
     pub(super) fn show(&self, plan: &RebuildPlan, clock: &dyn Clock) {
         if self.bar.is_hidden() {
-            self.say(plan, clock);
+            self.print_line(plan, clock);
         }
-        let wait = plan.scan_from.millis() - clock.now().millis();
-        if wait > 0 {
-            let seconds = wait / 1000 + 1;
-            self.bar.set_message(format!("until every projection writes to the new index too: {seconds} s"));
+        let wait_ms = plan.scan_from.millis() - clock.now().millis();
+        if wait_ms > 0 {
+            let seconds = wait_ms / 1000 + 1;
+            self.bar.set_message(format!(
+                "waiting {seconds} s until every projection function writes to the new index too"
+            ));
             return;
         }
         let events = plan.counts.events;
-        if !self.reads.swap(true, Ordering::Relaxed) {
+        if !self.is_reading.swap(true, Ordering::Relaxed) {
             self.begin(events);
         }
         if let Some(estimate) = self.estimate {
@@ -72,15 +76,15 @@ impl Progress {
         self.bar.set_message(format!("{} documents", plan.counts.indexed));
     }
 
-    fn say(&self, plan: &RebuildPlan, clock: &dyn Clock) {
+    fn print_line(&self, plan: &RebuildPlan, clock: &dyn Clock) {
         let now = clock.now().millis();
-        if now >= self.next_line.load(Ordering::Relaxed) && now >= plan.scan_from.millis() {
-            self.next_line.store(now + LINE, Ordering::Relaxed);
+        if now >= self.next_line_ms.load(Ordering::Relaxed) && now >= plan.scan_from.millis() {
+            self.next_line_ms.store(now + LINE_EVERY_MS, Ordering::Relaxed);
             notice(format_args!("{} events read, {} documents", plan.counts.events, plan.counts.indexed));
         }
     }
 
-    /// What an earlier run has read says nothing of this one's rate.
+    /// The rate counts only what this run reads.
     fn begin(&self, events: u64) {
         self.bar.set_style(style(match self.estimate {
             Some(_) => "{bar:30} {pos}/~{len} events, {per_sec}, {msg}",
@@ -121,18 +125,18 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_shows_the_wait_then_what_was_read_and_at_which_rate() {
+    fn a_terminal_shows_the_wait_then_the_events_read_and_the_rate() {
         let terminal = InMemoryTerm::new(4, 120);
         let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
         let progress = Progress::on(target, Some(1_000));
         let shown = |plan: &RebuildPlan, at: i64| {
             progress.show(plan, &At(at));
-            progress.bar().force_draw();
+            progress.bar.force_draw();
             terminal.contents()
         };
         let start = plan(0, 0).scan_from.millis();
         let waits = shown(&plan(0, 0), start - 20_000);
-        assert!(waits.contains("until every projection writes to the new index too: 21 s"), "{waits}");
+        assert!(waits.contains("waiting 21 s until every projection function writes to the new index too"), "{waits}");
         shown(&plan(0, 0), start);
         let reads = shown(&plan(500, 100), start + 1_000);
         assert!(reads.contains(" 500/~1000 events, ") && reads.contains("/s, 100 documents"), "{reads}");

@@ -1,7 +1,7 @@
-//! Words that do not go together.
+//! Arguments that do not go together.
 //!
-//! Promises that what is typed and would be passed over is refused. What the environment brings is
-//! no contradiction: it may be there for other commands.
+//! A typed argument that would have no effect is refused. An environment variable is not: it may be set for other
+//! commands.
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -9,14 +9,14 @@ use clap::parser::ValueSource;
 use super::{Arguments, Command, Target};
 use crate::exit::Failure;
 
-/// What is of no use on AWS, by the argument's name, and why.
+/// Arguments without effect on AWS, by name, and why.
 const LOCAL_ONLY: [(&str, &str); 3] = [
-    ("db", "`--db` names a database of this machine, and `--target aws` has none"),
-    ("entities", "`--entities`: on AWS the definitions are those that ship with the functions"),
-    ("publish", "`--publish`: on AWS the projection function announces what changed"),
+    ("db", "`--db` names a database on this machine, and `--target aws` uses none"),
+    ("entities", "`--entities`: on AWS the definitions are those built into the functions"),
+    ("publish", "`--publish`: on AWS the projection function publishes the changes"),
 ];
 
-/// What is of use on AWS only.
+/// Arguments with an effect on AWS only.
 const AWS_ONLY: [(&str, &str); 6] = [
     ("events_table", "--events-table"),
     ("state_table", "--state-table"),
@@ -26,30 +26,29 @@ const AWS_ONLY: [(&str, &str); 6] = [
     ("known_after", "--known-after"),
 ];
 
-/// Refuses words that do not go together.
-pub(super) fn refuse(arguments: &Arguments, matches: &ArgMatches) -> Result<(), Failure> {
+pub(super) fn check(arguments: &Arguments, matches: &ArgMatches) -> Result<(), Failure> {
     let typed = typed(matches);
     let is_typed = |name: &str| typed.iter().any(|typed| typed == name);
     match arguments.shared.on_aws.target {
         Target::Local => {
             let found = AWS_ONLY.into_iter().find(|(name, _)| is_typed(name));
             found.map_or(Ok(()), |(_, flag)| {
-                let failure = Failure::wrong_use(format!("`{flag}` is for an installation on AWS"));
-                Err(failure.hint("`--target aws` goes with it"))
+                let failure = Failure::usage(format!("`{flag}` is for an installation on AWS only"));
+                Err(failure.hint("use it with `--target aws`"))
             })
         }
         Target::Aws if matches!(arguments.command, Command::Serve(_)) => {
-            let message = "`serve` serves a database of this machine; on AWS the functions serve the HTTP API";
-            Err(Failure::wrong_use(message).hint("`--target local` serves; `annals get --target aws` asks there"))
+            let message = "`serve` serves a database on this machine; on AWS the functions serve the HTTP API";
+            Err(Failure::usage(message).hint("use `serve --target local`, or query AWS with `annals get --target aws`"))
         }
         Target::Aws => {
             let found = LOCAL_ONLY.into_iter().find(|(name, _)| is_typed(name));
-            found.map_or(Ok(()), |(_, message)| Err(Failure::wrong_use(message)))
+            found.map_or(Ok(()), |(_, message)| Err(Failure::usage(message)))
         }
     }
 }
 
-/// The names of the arguments that are typed, at whatever place: a subcommand's hold the global ones.
+/// The names of the typed arguments. Global ones are found in the innermost subcommand, wherever they were typed.
 fn typed(matches: &ArgMatches) -> Vec<String> {
     let mut innermost = matches;
     while let Some((_, inner)) = innermost.subcommand() {
@@ -71,13 +70,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_and_would_be_passed_over_is_refused() {
+    fn a_typed_argument_without_effect_is_refused() {
         check("--db x --target aws get client 1", Some(LOCAL_ONLY[0].1));
         check("get client 1 --target aws --db x", Some(LOCAL_ONLY[0].1));
         check("rebuild --target aws --entities x", Some(LOCAL_ONLY[1].1));
         check("quarantine redrive 1234 --target aws --publish none", Some(LOCAL_ONLY[2].1));
-        check("list clients --events-table x", Some("`--events-table` is for an installation on AWS"));
-        check("rebuild --detach", Some("`--detach` is for an installation on AWS"));
+        check("list clients --events-table x", Some("`--events-table` is for an installation on AWS only"));
+        check("rebuild --detach", Some("`--detach` is for an installation on AWS only"));
         check("rebuild --target aws --detach", None);
         check("ingest --target aws --events-table x in.json", None);
         check("ingest in.json --db x --publish none", None);
@@ -85,7 +84,7 @@ mod tests {
 
     #[test]
     fn serving_from_aws_is_refused() {
-        let message = "`serve` serves a database of this machine; on AWS the functions serve the HTTP API";
+        let message = "`serve` serves a database on this machine; on AWS the functions serve the HTTP API";
         check("serve --target aws", Some(message));
     }
 }
