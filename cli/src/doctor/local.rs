@@ -4,7 +4,7 @@ use std::path::Path;
 
 use annals_application::queries::{DependencyState, Health, HealthReport};
 use annals_sqlite::process::{LocalProcess, ProcessError, PublishTo};
-use nix::sys::statvfs::statvfs;
+use rustix::fs::statvfs;
 
 use super::check::Check;
 use crate::arguments::Shared;
@@ -90,10 +90,7 @@ fn disk_space(db: &Path) -> Check {
     let name = "disk space";
     let folder = db.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match (statvfs(folder), std::fs::metadata(db)) {
-        (Ok(disk), Ok(file)) => {
-            let free = disk.blocks_available().saturating_mul(disk.fragment_size());
-            judge_space(name, free, file.len())
-        }
+        (Ok(disk), Ok(file)) => judge_space(name, disk.f_bavail.saturating_mul(disk.f_frsize), file.len()),
         (Err(error), _) => Check::unknown(name, format!("the free space cannot be read: {error}")),
         (_, Err(error)) => Check::unknown(name, format!("the size of the file cannot be read: {error}")),
     }

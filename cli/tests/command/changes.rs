@@ -1,11 +1,11 @@
-//! Change events to feed in.
+//! Change events to ingest.
 
 use serde_json::{Map, Value, json};
 
 /// 2024-01-01T00:00:00Z.
 const START_MS: u64 = 1_704_067_200_000;
 
-/// A change of an account: its record, when (in seconds from the start), what, and its body.
+/// A change of an account: its record, its time in seconds from the start, its type and its body.
 pub(crate) fn change(record: u64, second: u64, change_type: &str, body: &Value) -> Value {
     let mut change: Map<String, Value> = body.as_object().unwrap().clone();
     let changed: Vec<&String> =

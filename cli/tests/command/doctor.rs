@@ -1,24 +1,24 @@
-//! `doctor` of a database of this machine.
+//! `doctor` of a database on this machine.
 
 use serde_json::{Value, json};
 
 use crate::changes::{created, updated};
 use crate::folder::Folder;
 
-/// What was said of each check.
+/// Name and verdict of each check.
 fn verdicts(report: &Value) -> Vec<(&str, &str)> {
     let checks = report["checks"].as_array().unwrap();
     checks.iter().map(|check| (check["check"].as_str().unwrap(), check["verdict"].as_str().unwrap())).collect()
 }
 
 #[test]
-fn a_database_that_is_well_says_so_of_each_part() {
+fn every_check_of_a_sound_database_is_ok() {
     let folder = Folder::new();
     folder.file("in.jsonl", format!("{}\n{}\n", created(1), updated(2, 5)));
     folder.annals(&["ingest", "in.jsonl"]).exits(0);
     let report = folder.json(&["doctor", "--json"]);
     assert_eq!(report["ok"], json!(true));
-    let parts = ["settings", "definitions", "database", "read model", "events", "what waits", "entities", "room"];
+    let parts = ["settings", "definitions", "database", "read model", "events", "state", "entities", "disk space"];
     assert_eq!(verdicts(&report), parts.map(|part| (part, "ok")));
     assert_eq!(
         report["checks"][5]["found"],
@@ -27,11 +27,11 @@ fn a_database_that_is_well_says_so_of_each_part() {
         )
     );
     let table = folder.annals(&["doctor"]).exits(0).stdout;
-    assert!(table.starts_with("verdict  check        found; what to do\nok       settings     fit\n"), "{table}");
+    assert!(table.starts_with("verdict  check        found; what to do\nok       settings     valid\n"), "{table}");
 }
 
 #[test]
-fn a_part_that_does_not_fit_is_named_with_what_to_do_and_the_next_are_not_known() {
+fn a_wrong_part_is_named_with_what_to_do_and_the_next_are_not_known() {
     let folder = Folder::new();
     folder.file("in.json", created(1).to_string());
     folder.annals(&["ingest", "in.json"]).exits(0);
@@ -47,6 +47,6 @@ fn a_part_that_does_not_fit_is_named_with_what_to_do_and_the_next_are_not_known(
     folder.file("annals.db", "this is no database, whatever its name says: it is a text");
     let run = folder.annals(&["doctor"]).exits(1);
     assert!(run.stdout.contains("wrong      database     "), "{}", run.stdout);
-    assert!(run.stdout.contains("; --db names another file"), "{}", run.stdout);
-    folder.annals(&["doctor", "--db", "none.db"]).exits(2).says(&["none.db: there is no such database"]);
+    assert!(run.stdout.contains("; name another file with --db"), "{}", run.stdout);
+    folder.annals(&["doctor", "--db", "none.db"]).exits(2).prints(&["none.db: no such database"]);
 }

@@ -1,11 +1,11 @@
-//! `get`, `list`, `history` and `rebuild`: what they show.
+//! `get`, `list`, `history` and `rebuild`: what they print.
 
 use serde_json::{Value, json};
 
 use crate::changes::{change, created, lines, updated};
 use crate::folder::Folder;
 
-/// Three clients: one with a history, one deleted, one with a name that is no good on a terminal.
+/// Three clients: one with a history, one deleted, one with control characters in its name.
 fn with_clients() -> Folder {
     let folder = Folder::new();
     let status = change(1, 20, "UPDATE", &json!({ "Account_Status__c": "Inactive" }));
@@ -18,11 +18,11 @@ fn with_clients() -> Folder {
     folder
 }
 
-/// What differs from run to run is replaced.
+/// Replaces what differs from run to run.
 fn stable(text: &str) -> String {
     let is_now = |column: &str| column.len() >= 20 && column.starts_with("20") && !column.starts_with("2024-01-01");
     let row = |line: &str| {
-        // How wide a column is depends on what is replaced: a timestamp has as many digits as it needs.
+        // The width of a column depends on what is replaced: a timestamp has as many digits as it needs.
         let columns = line.split("  ").map(str::trim).filter(|column| !column.is_empty());
         columns.map(|column| if is_now(column) { "<now>" } else { column }).collect::<Vec<_>>().join("  ")
     };
@@ -31,7 +31,7 @@ fn stable(text: &str) -> String {
 }
 
 #[test]
-fn a_list_is_a_table_fit_for_a_terminal() {
+fn a_list_is_a_table_without_control_characters() {
     let folder = with_clients();
     let sorted = ["list", "clients", "--sort", "name"];
     insta::assert_snapshot!(folder.annals(&sorted).exits(0).stdout, @r"
@@ -100,7 +100,7 @@ fn one_entity_is_pretty_json() {
 }
 
 #[test]
-fn a_history_says_what_changed_and_what_came_late() {
+fn a_history_shows_what_changed_and_what_came_late() {
     let folder = with_clients();
     let history = folder.annals(&["history", "client", "001000000000001"]).exits(0).stdout;
     insta::assert_snapshot!(stable(&history), @r"
@@ -125,7 +125,7 @@ fn a_history_says_what_changed_and_what_came_late() {
 }
 
 #[test]
-fn a_raw_history_has_the_inputs_as_they_came() {
+fn a_raw_history_has_the_inputs_as_they_were_received() {
     let folder = with_clients();
     let history = folder.annals(&["history", "client", "001000000000001", "--raw"]).exits(0).stdout;
     assert!(history.contains(&format!("\n    {}\n", updated(1, 30))), "{history}");
@@ -148,9 +148,9 @@ fn an_object_without_a_definition_is_listed_by_its_name() {
 }
 
 #[test]
-fn words_that_do_not_fit_are_told_with_what_would() {
+fn invalid_arguments_are_refused_with_the_expected_values() {
     let folder = with_clients();
-    let check = |arguments: &[&str], code, said: &str| folder.annals(arguments).exits(code).says(&[said]);
+    let check = |arguments: &[&str], code, printed: &str| folder.annals(arguments).exits(code).prints(&[printed]);
     check(&["list", "nonsense"], 2, "error: there is no entity type `nonsense`");
     check(&["list", "clients", "--filter", "colour=red"], 2, "error: colour: a client has no such field; it has ");
     check(&["list", "clients", "--sort", "colour"], 2, "error: sort: ");
@@ -161,7 +161,7 @@ fn words_that_do_not_fit_are_told_with_what_would() {
 }
 
 #[test]
-fn an_entity_that_waits_for_its_creation_has_a_history_only() {
+fn an_entity_that_waits_for_its_creation_has_only_a_history() {
     let folder = Folder::new();
     folder.file("in.json", updated(1, 5).to_string());
     let run = folder.annals(&["ingest", "in.json", "--json"]).exits(0);
@@ -170,7 +170,7 @@ fn an_entity_that_waits_for_its_creation_has_a_history_only() {
     assert_eq!(
         run.stderr,
         "error: the client `001000000000001` waits for its creation; its history is there\n\
-         hint: `annals history client 001000000000001` shows what is known of it\n"
+         hint: `annals history client 001000000000001` shows the events stored so far\n"
     );
     let page = folder.json(&["history", "client", "001000000000001", "--json"]);
     assert_eq!(page["results"][0]["event_type"], json!("Updated"));

@@ -7,19 +7,19 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// A folder that is gone when the test ends.
+/// Removed when the test ends.
 pub(crate) struct Folder {
     folder: TempDir,
 }
 
-/// Sends a process a signal, by a word of the shell's own: a small system has no program for it.
+/// Sends a signal with the shell's built-in `kill`: a small system has no program for it.
 #[track_caller]
 pub(crate) fn signal(child: &Child, name: &str) {
     let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", child.id())).status().unwrap();
     assert!(sent.success());
 }
 
-/// How a run ended, and what it said.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
@@ -45,7 +45,7 @@ impl Folder {
         path
     }
 
-    /// The command, in this folder and with no setting of the machine's.
+    /// The command, in this folder and without the settings of the machine.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_annals"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
@@ -55,7 +55,7 @@ impl Folder {
                 command.env_remove(&*name);
             }
         }
-        // The SDK's own files and the metadata service are the machine's, too.
+        // The files of the SDK and the metadata service are settings of the machine, too.
         command.envs([("AWS_CONFIG_FILE", "/dev/null"), ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")]);
         command.env("AWS_EC2_METADATA_DISABLED", "true");
         command
@@ -67,7 +67,7 @@ impl Folder {
         Run::of(self.command(arguments).output().unwrap())
     }
 
-    /// Runs it to its end, with that input.
+    /// Runs it to its end, with this input.
     #[track_caller]
     pub(crate) fn annals_with_input(&self, arguments: &[&str], input: &[u8]) -> Run {
         let mut child = self.spawn(self.command(arguments).stdin(Stdio::piped()));
@@ -81,7 +81,7 @@ impl Folder {
         Run::of(output)
     }
 
-    /// Starts it, its output piped.
+    /// Starts it with piped output.
     pub(crate) fn spawn(&self, command: &mut Command) -> Child {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
@@ -95,7 +95,7 @@ impl Folder {
 }
 
 impl Run {
-    /// From what a process left. No process may have panicked, whatever else it did.
+    /// From the output of a process. A panic fails the test, whatever else happened.
     #[track_caller]
     pub(crate) fn of(output: Output) -> Self {
         let stderr = String::from_utf8(output.stderr).unwrap();
@@ -111,23 +111,23 @@ impl Run {
         self
     }
 
-    /// Checks that stderr has all of those texts.
+    /// Checks that stderr has all of these texts.
     #[track_caller]
-    pub(crate) fn says(self, texts: &[&str]) -> Self {
+    pub(crate) fn prints(self, texts: &[&str]) -> Self {
         for text in texts {
-            assert!(self.stderr.contains(text), "`{text}` is not said:\n{}", self.stderr);
+            assert!(self.stderr.contains(text), "`{text}` is not printed:\n{}", self.stderr);
         }
         self
     }
 
-    /// The last line of stdout as JSON: what `ingest --json` sums up with.
+    /// The last line of stdout as JSON: the summary of `ingest --json`.
     #[track_caller]
     pub(crate) fn summary(&self) -> serde_json::Value {
         let last = self.stdout.lines().last().expect("a summary");
         serde_json::from_str::<serde_json::Value>(last).unwrap()["summary"].take()
     }
 
-    /// How many records had that outcome, by the summary.
+    /// How many records had this outcome, by the summary.
     #[track_caller]
     pub(crate) fn counted(&self, outcome: &str) -> u64 {
         self.summary()[outcome].as_u64().unwrap()

@@ -1,4 +1,4 @@
-//! `ingest` of what is well: files, folders, stdin, twice, and by two processes at once.
+//! `ingest` of valid inputs: files, folders, stdin, twice, and by two processes at once.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
@@ -9,7 +9,7 @@ use crate::changes::{change, created, lines, updated};
 use crate::folder::{Folder, Run, signal};
 
 #[test]
-fn a_folder_is_read_in_the_order_of_its_names_at_any_depth_and_others_are_passed_over() {
+fn the_event_files_of_a_folder_are_read_by_name_at_any_depth_and_others_are_ignored() {
     let folder = Folder::new();
     folder.file("in/b/2.jsonl", lines([updated(1, 5)]));
     folder.file("in/a/1.json", format!("{:#}", created(1)));
@@ -23,7 +23,7 @@ fn a_folder_is_read_in_the_order_of_its_names_at_any_depth_and_others_are_passed
 }
 
 #[test]
-fn the_summary_is_a_table_and_what_is_well_says_nothing_on_stderr() {
+fn the_summary_is_a_table_and_success_prints_nothing_to_stderr() {
     let folder = Folder::new();
     folder.file("in.json", format!("[{}, {}]", created(1), created(2)));
     let run = folder.annals(&["ingest", "in.json"]).exits(0);
@@ -48,11 +48,11 @@ fn ingesting_twice_gives_duplicates_only() {
 }
 
 #[test]
-fn every_form_of_a_file_gives_the_same_events_each_with_its_line() {
+fn every_format_of_a_file_gives_the_same_events_each_with_its_line() {
     let (first, second) = (created(1), updated(1, 5));
-    let behind_first = format!("pretty.json:{}", 2 + format!("{first:#}").lines().count());
+    let after_first = format!("pretty.json:{}", 2 + format!("{first:#}").lines().count());
     for (name, text, places) in [
-        ("pretty.json", format!("[\n{first:#},\n{second:#}\n]"), ["pretty.json:2", behind_first.as_str()]),
+        ("pretty.json", format!("[\n{first:#},\n{second:#}\n]"), ["pretty.json:2", after_first.as_str()]),
         ("compact.json", format!("[{first},{second}]"), ["compact.json:1", "compact.json:1"]),
         ("lines.json", lines([first.clone(), second.clone()]), ["lines.json:1", "lines.json:2"]),
         ("blank.jsonl", format!("\r\n{first}\r\n\n  {second}"), ["blank.jsonl:2", "blank.jsonl:4"]),
@@ -70,17 +70,17 @@ fn every_form_of_a_file_gives_the_same_events_each_with_its_line() {
 }
 
 #[test]
-fn json_lines_from_stdin_are_taken_as_they_come() {
+fn json_lines_from_stdin_are_ingested_as_they_arrive() {
     let folder = Folder::new();
     let mut child = folder.spawn(folder.command(&["ingest", "-", "--json"]).stdin(Stdio::piped()));
     let mut stdin = child.stdin.take().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-    // Each is answered before the next is sent: nothing waits for a batch to fill.
+    // Each has its result before the next is sent: nothing waits for a full batch.
     for (number, line) in [created(1), updated(1, 5), updated(1, 5)].into_iter().enumerate() {
         writeln!(stdin, "{line}").unwrap();
-        let answer: Value = serde_json::from_str(&stdout.next().unwrap().unwrap()).unwrap();
-        assert_eq!(answer["place"], json!(format!("stdin:{}", number + 1)));
-        assert_eq!(answer["outcome"], json!(if number == 2 { "duplicate" } else { "stored" }));
+        let result: Value = serde_json::from_str(&stdout.next().unwrap().unwrap()).unwrap();
+        assert_eq!(result["place"], json!(format!("stdin:{}", number + 1)));
+        assert_eq!(result["outcome"], json!(if number == 2 { "duplicate" } else { "stored" }));
     }
     drop(stdin);
     let summary: Value = serde_json::from_str(&stdout.next().unwrap().unwrap()).unwrap();
@@ -89,7 +89,7 @@ fn json_lines_from_stdin_are_taken_as_they_come() {
 }
 
 #[test]
-fn two_processes_may_ingest_into_one_database_at_once() {
+fn two_processes_can_ingest_into_one_database_at_once() {
     let folder = Folder::new();
     // The same records, and half of the events in both files.
     let events =
@@ -107,7 +107,7 @@ fn two_processes_may_ingest_into_one_database_at_once() {
 }
 
 #[test]
-fn a_reader_who_has_seen_enough_is_no_failure() {
+fn a_closed_pipe_is_no_failure() {
     let folder = Folder::new();
     folder.file("in.jsonl", lines((1..=3000).map(created)));
     let mut child = folder.spawn(&mut folder.command(&["ingest", "in.jsonl", "--json"]));
@@ -117,7 +117,7 @@ fn a_reader_who_has_seen_enough_is_no_failure() {
     assert_eq!(count, json!(3000));
 }
 
-/// An ingest of a standard input that stays open, its first record stored.
+/// An ingest from a stdin that stays open, with the first record stored.
 struct Live {
     child: Child,
     stdin: ChildStdin,
@@ -140,11 +140,11 @@ fn interrupt(child: &Child) {
 }
 
 #[test]
-fn ctrl_c_ends_behind_a_whole_batch_and_the_run_can_be_made_again() {
+fn ctrl_c_ends_after_a_complete_batch_and_the_run_can_be_started_again() {
     let folder = Folder::new();
     let Live { child, stdin, mut stdout } = Live::with_one_stored(&folder);
     interrupt(&child);
-    // Stdin is open still: the command must not wait for it.
+    // Stdin is still open: the command must not wait for it.
     let summary: Value = serde_json::from_str(&stdout.next().unwrap().unwrap()).unwrap();
     assert_eq!(summary["summary"]["ended"], json!("interrupted"));
     assert_eq!(summary["summary"]["stored"], json!(1));
@@ -155,10 +155,10 @@ fn ctrl_c_ends_behind_a_whole_batch_and_the_run_can_be_made_again() {
 }
 
 #[test]
-fn ctrl_c_is_heard_inside_a_line_that_never_ends() {
+fn ctrl_c_works_inside_a_line_that_never_ends() {
     let folder = Folder::new();
     let Live { child, mut stdin, mut stdout } = Live::with_one_stored(&folder);
-    // More than is held in memory: the line is on its way into quarantine, and its end never comes.
+    // More than fits in memory: the line is being quarantined, and its end never comes.
     for _ in 0..20 {
         stdin.write_all(&vec![b'x'; 1024 * 1024]).unwrap();
     }
@@ -169,22 +169,22 @@ fn ctrl_c_is_heard_inside_a_line_that_never_ends() {
     Run::of(child.wait_with_output().unwrap()).exits(1);
     drop(stdin);
     let quarantine = folder.json(&["quarantine", "list", "--json"]);
-    assert_eq!(quarantine["count"], json!(0), "what was broken off is not kept");
+    assert_eq!(quarantine["count"], json!(0), "an interrupted line is not quarantined");
 }
 
 #[test]
-fn announcements_go_where_they_are_wanted() {
+fn changes_are_published_to_the_named_target() {
     let folder = Folder::new();
     folder.file("1.json", change(1, 0, "CREATE", &json!({ "Name": "One" })).to_string());
     folder.file("2.json", change(2, 0, "CREATE", &json!({ "Name": "Two" })).to_string());
     folder.file("3.json", change(3, 0, "CREATE", &json!({ "Name": "Three" })).to_string());
     folder.annals(&["ingest", "1.json"]).exits(0);
-    let announced = std::fs::read_to_string(folder.path().join("annals.published.jsonl")).unwrap();
-    assert_eq!(announced.lines().count(), 1);
-    assert_eq!(serde_json::from_str::<Value>(&announced).unwrap()["data"]["name"], json!("One"));
-    let run = folder.annals(&["ingest", "2.json", "--publish", "-"]).exits(0).says(&["stored"]);
+    let published = std::fs::read_to_string(folder.path().join("annals.published.jsonl")).unwrap();
+    assert_eq!(published.lines().count(), 1);
+    assert_eq!(serde_json::from_str::<Value>(&published).unwrap()["data"]["name"], json!("One"));
+    let run = folder.annals(&["ingest", "2.json", "--publish", "-"]).exits(0).prints(&["stored"]);
     assert_eq!(serde_json::from_str::<Value>(&run.stdout).unwrap()["data"]["name"], json!("Two"));
     folder.annals(&["ingest", "3.json", "--publish", "none"]).exits(0);
-    assert_eq!(std::fs::read_to_string(folder.path().join("annals.published.jsonl")).unwrap(), announced);
-    folder.annals(&["ingest", "3.json", "--publish", "-", "--json"]).exits(2).says(&["both want stdout"]);
+    assert_eq!(std::fs::read_to_string(folder.path().join("annals.published.jsonl")).unwrap(), published);
+    folder.annals(&["ingest", "3.json", "--publish", "-", "--json"]).exits(2).prints(&["both write to stdout"]);
 }

@@ -1,4 +1,4 @@
-//! A process killed in the middle of an ingest, and run again.
+//! A process killed in the middle of an ingest, and started again.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,13 +10,13 @@ use crate::folder::{Folder, Run};
 
 const RECORDS: u64 = 1_000;
 const EVENTS: u64 = 10_000;
-/// When to kill: once so many quarters are written of what a clean run leaves. A log holds pages
-/// more than once, so more is written than is left.
+/// When to kill: once so many quarters of the size after a clean run are written. A log holds pages more than once, so
+/// more is written than remains.
 const MOMENTS: [u64; 3] = [1, 4, 7];
-/// More moments, for a machine on which none of those is in the middle.
+/// More moments, for a machine on which none of these is in the middle.
 const MORE_MOMENTS: [u64; 6] = [2, 3, 5, 6, 8, 9];
 
-/// The events in no good order: updates before creations among them.
+/// The events in a bad order, some updates before their creations.
 fn events() -> String {
     let number = |step: u64| step * 7_919 % EVENTS;
     let event = |number: u64| match number / RECORDS {
@@ -26,7 +26,7 @@ fn events() -> String {
     lines((0..EVENTS).map(number).map(event))
 }
 
-/// All pages of the clients, as they are answered.
+/// All pages of the clients.
 fn pages(folder: &Folder) -> Vec<Value> {
     let page = |number: u64| {
         let number = number.to_string();
@@ -36,24 +36,24 @@ fn pages(folder: &Folder) -> Vec<Value> {
     (1..=RECORDS / 200 + 1).map(page).collect()
 }
 
-/// How many bytes of the database are on the disk, its log among them.
+/// The bytes of the database on the disk, with its log.
 fn written(folder: &Folder) -> u64 {
     let size = |name: &str| std::fs::metadata(folder.path().join(name)).map_or(0, |file| file.len());
     size("annals.db") + size("annals.db-wal")
 }
 
-/// Starts an ingest and kills it once so much is written; how it ended.
+/// Starts an ingest and kills it once so much is written.
 fn killed_at(folder: &Folder, bytes: u64) -> Run {
     let mut child = folder.spawn(&mut folder.command(&["ingest", "in.jsonl", "--json"]));
-    let patience = Instant::now() + Duration::from_secs(120);
-    // Its answers fill the pipe, so someone has to read them.
+    let deadline = Instant::now() + Duration::from_secs(120);
+    // Its results fill the pipe, so they have to be read.
     let mut stdout = child.stdout.take().unwrap();
     let reader = std::thread::spawn(move || {
-        let mut said = String::new();
-        std::io::Read::read_to_string(&mut stdout, &mut said).map(|_| said)
+        let mut printed = String::new();
+        std::io::Read::read_to_string(&mut stdout, &mut printed).map(|_| printed)
     });
     while written(folder) < bytes && child.try_wait().unwrap().is_none() {
-        assert!(Instant::now() < patience, "nothing is written");
+        assert!(Instant::now() < deadline, "nothing is written");
         sleep(Duration::from_millis(1));
     }
     let _ = child.kill();
@@ -79,8 +79,8 @@ fn an_ingest_killed_in_the_middle_and_run_again_stores_every_event_once() {
     assert!(hits > 0, "no kill was in the middle");
 }
 
-/// Kills a run once so much is written, runs it again, and checks all of it; whether the kill was
-/// in the middle: before the end, some events stored and some not.
+/// Kills a run once so much is written, runs it again, and checks the result. Returns whether the kill was in the
+/// middle: before the end, with some events stored and some not.
 fn was_in_the_middle(bytes: u64, expected: &[Value]) -> bool {
     let folder = Folder::new();
     folder.file("in.jsonl", events());

@@ -1,13 +1,13 @@
 //! The built command, run as a user runs it: exit codes, stdout, stderr and what is stored.
 //!
-//! Promises a folder of its own for every test, and that nothing of the machine's environment
-//! changes an outcome.
+//! Every test has a folder of its own, and no environment variable of the machine reaches the command.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+#[cfg(feature = "aws")]
 mod aws;
+mod bad_arguments;
 mod bad_input;
-mod bad_places;
 mod changes;
 mod doctor;
 mod entities;

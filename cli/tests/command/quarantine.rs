@@ -1,11 +1,11 @@
-//! `quarantine`: looked into, run again, decided against.
+//! `quarantine`: inputs are shown, ingested again and dismissed.
 
 use serde_json::json;
 
 use crate::changes::created;
 use crate::folder::Folder;
 
-/// A folder whose database holds one refused input, and the input's id.
+/// A folder whose database has one quarantined input, and the id of the input.
 fn with_one() -> (Folder, String) {
     let folder = Folder::new();
     let mut change = created(1);
@@ -33,14 +33,14 @@ fn an_entry_is_shown_for_people_and_as_json() {
 }
 
 #[test]
-fn a_redrive_that_is_refused_again_says_so() {
+fn an_input_that_is_refused_again_stays_open() {
     let (folder, id) = with_one();
-    folder.annals(&["quarantine", "redrive", &id[..8]]).exits(1).says(&["ChangeEventHeader.commitNumber"]);
+    folder.annals(&["quarantine", "redrive", &id[..8]]).exits(1).prints(&["ChangeEventHeader.commitNumber"]);
     assert_eq!(folder.json(&["quarantine", "show", &id, "--json"])["state"], json!("open"));
 }
 
 #[test]
-fn a_redrive_that_is_taken_stores_the_event() {
+fn a_successful_redrive_stores_the_event() {
     let folder = Folder::new();
     let org = "00DQz0000004nNlMAI";
     let event = json!({
@@ -50,7 +50,7 @@ fn a_redrive_that_is_taken_stores_the_event() {
     });
     folder.file("in.json", event.to_string());
     let other = "00DQz0000004nNmMAI";
-    folder.annals(&["--salesforce-org", other, "ingest", "in.json"]).exits(1).says(&["in.json:1: source: "]);
+    folder.annals(&["--salesforce-org", other, "ingest", "in.json"]).exits(1).prints(&["in.json:1: source: "]);
     let id = folder.json(&["quarantine", "list", "--json"])["results"][0]["id"].as_str().unwrap().to_owned();
     let run = folder.annals(&["quarantine", "redrive", &id, "--salesforce-org", org]).exits(0);
     assert_eq!(run.stdout, "stored  client  001000000000001AAA\n");
@@ -59,7 +59,7 @@ fn a_redrive_that_is_taken_stores_the_event() {
 }
 
 #[test]
-fn a_dismissed_entry_leaves_the_list_and_stays_to_be_looked_at() {
+fn a_dismissed_entry_leaves_the_list_and_can_still_be_shown() {
     let (folder, id) = with_one();
     let run = folder.annals(&["quarantine", "dismiss", &id[..8]]).exits(0);
     assert_eq!(run.stdout, format!("dismissed {id}\n"));
@@ -69,9 +69,9 @@ fn a_dismissed_entry_leaves_the_list_and_stays_to_be_looked_at() {
 }
 
 #[test]
-fn an_id_that_is_none_is_said_so() {
+fn an_unknown_id_is_named() {
     let (folder, _) = with_one();
     for id in ["zzzzzz", "f", &"0".repeat(64)] {
-        folder.annals(&["quarantine", "show", id]).exits(1).says(&[&format!("there is no quarantined input `{id}`")]);
+        folder.annals(&["quarantine", "show", id]).exits(1).prints(&[&format!("there is no quarantined input `{id}`")]);
     }
 }

@@ -1,4 +1,4 @@
-//! `serve`: what it says, serves, and how it ends.
+//! `serve`: what it prints and serves, and how it ends.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use crate::changes::{created, lines, updated};
 use crate::folder::{Folder, Run, signal};
 
-/// A server under way, and the lines it has written up to its URL.
+/// A running server, and the lines that it has printed up to its URL.
 struct Server {
     child: Child,
     stdout: BufReader<ChildStdout>,
-    said: String,
+    printed: String,
     address: String,
 }
 
@@ -23,23 +23,23 @@ impl Server {
         let all = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
         let mut child = folder.spawn(&mut folder.command(&all));
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let (mut said, mut line) = (String::new(), String::new());
+        let (mut printed, mut line) = (String::new(), String::new());
         while !line.contains("/health") {
             line.clear();
-            assert!(stdout.read_line(&mut line).unwrap() > 0, "it ended:\n{said}");
-            said += &line;
+            assert!(stdout.read_line(&mut line).unwrap() > 0, "it ended:\n{printed}");
+            printed += &line;
         }
         let address = line.trim().rsplit_once("http://").unwrap().1.strip_suffix("/health").unwrap().to_owned();
-        Self { child, stdout, said, address }
+        Self { child, stdout, printed, address }
     }
 
-    /// The status and the body of an answer.
+    /// The status and the body of a response.
     fn get(&self, path: &str, header: &str) -> (u16, Value) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{header}\r\n", self.address).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
         let body = body.split("\r\n").find(|part| part.starts_with('{')).unwrap_or(body);
         (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
     }
@@ -49,13 +49,13 @@ impl Server {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         let mut run = Run::of(self.child.wait_with_output().unwrap());
-        run.stdout = self.said + &rest;
+        run.stdout = self.printed + &rest;
         run
     }
 }
 
 #[test]
-fn it_takes_in_says_what_happened_to_each_record_serves_and_stops_cleanly() {
+fn it_ingests_prints_the_result_of_each_record_serves_and_stops_cleanly() {
     let folder = Folder::new();
     let mut bad = created(2);
     bad["ChangeEventHeader"]["changeType"] = json!("SNAPSHOT");
@@ -73,9 +73,9 @@ fn it_takes_in_says_what_happened_to_each_record_serves_and_stops_cleanly() {
     stored              client        001000000000001AAA  Updated   v2     in/1.jsonl:2
     duplicate           client        001000000000001AAA  Updated   -      in/1.jsonl:3
     quarantined         -             -                   -         -      in/1.jsonl:4  ChangeEventHeader.changeType: `"SNAPSHOT"` does not fit; CREATE, UPDATE, DELETE, UNDELETE, GAP_CREATE, GAP_UPDATE, GAP_DELETE, GAP_UNDELETE or GAP_OVERFLOW would
-    failed              -             -                   -         -      in/2.json  there is nothing in it
+    failed              -             -                   -         -      in/2.json  the file is empty
     4 records: 2 stored, 1 duplicate, 1 quarantined, 1 failed
-    quarantined inputs are kept: `annals quarantine list` names them
+    quarantined inputs are kept: `annals quarantine list` lists them
 
     serving http://<address> until Ctrl-C; try
       curl http://<address>/clients
@@ -87,7 +87,7 @@ fn it_takes_in_says_what_happened_to_each_record_serves_and_stops_cleanly() {
 }
 
 #[test]
-fn it_stops_at_sigterm_too() {
+fn it_stops_on_sigterm_too() {
     let folder = Folder::new();
     let run = Server::start(&folder, &[]).stop("TERM").exits(0);
     assert!(run.stdout.ends_with("stopped\n"), "{}", run.stdout);
@@ -96,26 +96,26 @@ fn it_stops_at_sigterm_too() {
 }
 
 #[test]
-fn what_another_process_ingests_is_served() {
+fn events_that_another_process_ingests_are_served() {
     let folder = Folder::new();
     folder.file("in.json", created(1).to_string());
     let server = Server::start(&folder, &[]);
     assert_eq!(server.get("/clients", "").1["count"], json!(0));
     folder.annals(&["ingest", "in.json"]).exits(0);
-    let patience = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while server.get("/clients", "").1["count"] != json!(1) {
-        assert!(Instant::now() < patience, "it is not served");
+        assert!(Instant::now() < deadline, "it is not served");
         std::thread::sleep(Duration::from_millis(50));
     }
     server.stop("INT").exits(0);
 }
 
 #[test]
-fn with_a_token_file_only_its_tokens_are_answered() {
+fn with_a_token_file_every_request_needs_one_of_its_tokens() {
     let folder = Folder::new();
     folder.file("tokens", "0123456789abcdef0123\n");
     let server = Server::start(&folder, &["--token-file", "tokens"]);
-    assert!(server.said.contains("curl -H \"Authorization: Bearer $TOKEN\" http://"), "{}", server.said);
+    assert!(server.printed.contains("curl -H \"Authorization: Bearer $TOKEN\" http://"), "{}", server.printed);
     assert_eq!(server.get("/clients", "").0, 401);
     assert_eq!(server.get("/clients", "Authorization: Bearer 0123456789abcdef0123\r\n").0, 200);
     server.stop("INT").exits(0);

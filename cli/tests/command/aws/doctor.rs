@@ -1,4 +1,4 @@
-//! `doctor --target aws`: what is well, and each thing that is not, by name and with what to do.
+//! `doctor --target aws`: each check by name, with what to do about it.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::installation::Installation;
 use crate::changes::created;
 
-/// A doctor's report, with the exit code that belongs to it.
+/// The report; its exit code is checked.
 #[track_caller]
 fn report(aws: &Installation) -> Value {
     let run = aws.annals(&["doctor", "--json"]);
@@ -24,21 +24,21 @@ fn report(aws: &Installation) -> Value {
     report
 }
 
-/// The only check of that name.
+/// The only check of this name.
 #[track_caller]
-fn check<'a>(report: &'a Value, on: &str) -> &'a Value {
-    let mut found = report["checks"].as_array().unwrap().iter().filter(|check| check["check"] == json!(on));
-    let check = found.next().unwrap_or_else(|| panic!("there is no check `{on}`: {report:#}"));
-    assert_eq!(found.next(), None, "there are several checks `{on}`");
+fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let mut found = report["checks"].as_array().unwrap().iter().filter(|check| check["check"] == json!(name));
+    let check = found.next().unwrap_or_else(|| panic!("there is no check `{name}`: {report:#}"));
+    assert_eq!(found.next(), None, "there are several checks `{name}`");
     check
 }
 
 #[track_caller]
-fn told(report: &Value, on: &str, verdict: &str, words: &str) {
-    let check = check(report, on);
+fn reports(report: &Value, name: &str, verdict: &str, text: &str) {
+    let check = check(report, name);
     assert_eq!(check["verdict"], json!(verdict), "{check:#}");
-    let said = format!("{}; {}", check["found"].as_str().unwrap(), check["remedy"].as_str().unwrap_or_default());
-    assert!(said.contains(words), "`{words}` is not said: {said}");
+    let printed = format!("{}; {}", check["found"].as_str().unwrap(), check["remedy"].as_str().unwrap_or_default());
+    assert!(printed.contains(text), "`{text}` is not reported: {printed}");
 }
 
 /// The names of the checks with a verdict.
@@ -48,35 +48,35 @@ fn with<'a>(report: &'a Value, verdict: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn an_installation_that_is_well_says_so_of_each_part() {
+fn every_check_of_a_sound_installation_is_ok() {
     let aws = Installation::new();
     let report = report(&aws);
     assert_eq!((&report["ok"], with(&report, "wrong")), (&json!(true), Vec::new()), "{report:#}");
-    // What DynamoDB Local has not: backups, and rights.
+    // DynamoDB Local has no backups and no permissions.
     assert_eq!(with(&report, "not known"), ["events table: point-in-time recovery", "projection"]);
     assert_eq!(with(&report, "warning"), ["events table: deletion protection", "events table: append only"]);
-    told(&report, "credentials", "ok", "key local from the environment, that do not expire");
-    told(&report, "region", "ok", "us-east-1");
-    told(&report, "events table: keys", "ok", "`entity_key` and `version`");
-    told(&report, "events table: stream", "ok", "NEW_IMAGE");
-    told(&report, "events table: appending", "ok", "this role may append");
-    told(&report, "state table: keys", "ok", "`pk` and `sk`");
-    told(&report, "state table: by_list", "ok", "");
-    told(&report, "state table: expiry", "ok", "by `expires_at`");
-    told(&report, "OpenSearch: health", "ok", "green");
-    told(&report, "OpenSearch: writing", "ok", "this role may write");
-    told(&report, "index of client", "ok", "client_index` is not there yet");
-    told(&report, "rebuild", "ok", "none is under way");
-    told(&report, "projection", "not known", "nothing was projected in the last five minutes");
-    told(&report, "announcements: EventBridge bus `default`", "ok", "it is there, and this role may announce");
+    reports(&report, "credentials", "ok", "long-term key local from the environment");
+    reports(&report, "region", "ok", "us-east-1");
+    reports(&report, "events table: keys", "ok", "`entity_key` and `version`");
+    reports(&report, "events table: stream", "ok", "NEW_IMAGE");
+    reports(&report, "events table: appending", "ok", "this role may append");
+    reports(&report, "state table: keys", "ok", "`pk` and `sk`");
+    reports(&report, "state table: by_list", "ok", "");
+    reports(&report, "state table: expiry", "ok", "by `expires_at`");
+    reports(&report, "OpenSearch: health", "ok", "green");
+    reports(&report, "OpenSearch: writing", "ok", "this role may write");
+    reports(&report, "index of client", "ok", "client_index` is not there yet");
+    reports(&report, "rebuild", "ok", "none in progress");
+    reports(&report, "projection", "not known", "nothing was projected in the last five minutes");
+    reports(&report, "publisher: EventBridge bus `default`", "ok", "it exists, and this role may publish");
     let scanned = aws.on_tables(async |client| client.scan().table_name(&aws.events).send().await.unwrap().count);
-    assert_eq!(scanned, 0, "a doctor writes nothing");
+    assert_eq!(scanned, 0, "the doctor writes nothing");
     let table = aws.annals(&["doctor"]).exits(0).stdout;
     assert_eq!(table.lines().count(), 1 + report["checks"].as_array().unwrap().len(), "one line a check");
 }
 
 #[test]
-fn rights_are_told_without_a_write() {
+fn permissions_are_reported_without_a_write() {
     let proxy = Proxy::start(&dynamodb_endpoint());
     let mut aws = Installation::new();
     aws.set("AWS_ENDPOINT_URL_DYNAMODB", &proxy.endpoint());
@@ -84,33 +84,48 @@ fn rights_are_told_without_a_write() {
         proxy.rule(Rule::always(Match::Target(operation), Fault::access_denied()));
     }
     let first = report(&aws);
-    told(&first, "events table: append only", "ok", "this role cannot change stored events");
-    told(&first, "events table: scanning", "warning", "may not dynamodb:Scan; `annals rebuild` needs it");
-    told(&first, "state table: writing", "warning", "may not dynamodb:UpdateItem and dynamodb:DeleteItem");
-    told(&first, "state table: expiry", "not known", "this role may not dynamodb:DescribeTimeToLive");
+    reports(&first, "events table: append only", "ok", "this role cannot change stored events");
+    reports(
+        &first,
+        "events table: scanning",
+        "warning",
+        "lacks the permission dynamodb:Scan; `annals rebuild` needs it",
+    );
+    reports(
+        &first,
+        "state table: writing",
+        "warning",
+        "lacks the permissions dynamodb:UpdateItem and dynamodb:DeleteItem",
+    );
+    reports(&first, "state table: expiry", "not known", "this role lacks the permission dynamodb:DescribeTimeToLive");
     for operation in ["PutItem", "Query"] {
         proxy.rule(Rule::always(Match::Target(operation), Fault::access_denied()));
     }
     let second = report(&aws);
-    told(&second, "events table: appending", "warning", "this role may not dynamodb:PutItem");
-    told(&second, "events table: reading", "wrong", "this role may not dynamodb:Query; allow it dynamodb:Query");
+    reports(&second, "events table: appending", "warning", "this role lacks the permission dynamodb:PutItem");
+    reports(
+        &second,
+        "events table: reading",
+        "wrong",
+        "this role lacks the permission dynamodb:Query; grant dynamodb:Query to it",
+    );
 }
 
 #[test]
-fn a_table_that_is_missing_or_another_is_named() {
+fn a_missing_or_wrong_table_is_named() {
     let mut aws = Installation::new();
     let (events, state) = (aws.events.clone(), aws.state.clone());
     aws.set("ANNALS_EVENTS_TABLE", "cli-no-such-table");
     let first = report(&aws);
-    told(&first, "events table: cli-no-such-table", "wrong", "it is not there; --events-table names another table");
+    reports(&first, "events table: cli-no-such-table", "wrong", "not found; check --events-table and AWS_REGION");
     assert_eq!(with(&first, "wrong"), ["events table: cli-no-such-table"]);
     aws.set("ANNALS_EVENTS_TABLE", &state);
     aws.set("ANNALS_STATE_TABLE", &events);
     let second = report(&aws);
-    told(&second, "events table: keys", "wrong", "`pk` and `sk`; `entity_key` and `version` are expected");
-    told(&second, "events table: stream", "wrong", "there is none; turn the stream on with NEW_IMAGE");
-    told(&second, "state table: by_list", "wrong", "there is no such index");
-    told(&second, "state table: expiry", "warning", "off; turn time to live on, by `expires_at`");
+    reports(&second, "events table: keys", "wrong", "`pk` and `sk`; expected `entity_key` and `version`");
+    reports(&second, "events table: stream", "wrong", "off; turn the stream on with NEW_IMAGE");
+    reports(&second, "state table: by_list", "wrong", "no such index");
+    reports(&second, "state table: expiry", "warning", "off; turn time to live on for `expires_at`");
 }
 
 #[test]
@@ -120,15 +135,15 @@ fn a_stream_that_is_off_is_wrong() {
         let off = StreamSpecification::builder().stream_enabled(false).build().unwrap();
         client.update_table().table_name(&aws.events).stream_specification(off).send().await.unwrap();
     });
-    told(&report(&aws), "events table: stream", "wrong", "turn the stream on with NEW_IMAGE");
+    reports(&report(&aws), "events table: stream", "wrong", "turn the stream on with NEW_IMAGE");
 }
 
 #[test]
-fn recovery_and_protection_that_are_on_are_told_from_those_that_are_off() {
+fn recovery_and_deletion_protection_are_checked() {
     let aws = Installation::with_dynamodb(&moto_endpoint());
     let first = report(&aws);
-    told(&first, "events table: point-in-time recovery", "warning", "off; turn it on");
-    told(&first, "events table: deletion protection", "warning", "off; turn it on");
+    reports(&first, "events table: point-in-time recovery", "warning", "off; turn it on");
+    reports(&first, "events table: deletion protection", "warning", "off; turn it on");
     aws.on_tables(async |client| {
         let on = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build().unwrap();
         let update = client.update_continuous_backups().table_name(&aws.events);
@@ -136,25 +151,25 @@ fn recovery_and_protection_that_are_on_are_told_from_those_that_are_off() {
         client.update_table().table_name(&aws.events).deletion_protection_enabled(true).send().await.unwrap();
     });
     let second = report(&aws);
-    told(&second, "events table: point-in-time recovery", "ok", "on");
-    told(&second, "events table: deletion protection", "ok", "on");
+    reports(&second, "events table: point-in-time recovery", "ok", "on");
+    reports(&second, "events table: deletion protection", "ok", "on");
     aws.on_tables(async |client| {
         client.update_table().table_name(&aws.events).deletion_protection_enabled(false).send().await.unwrap();
     });
 }
 
 #[test]
-fn an_opensearch_that_is_not_reached_is_named_and_all_else_is_looked_at() {
+fn an_unreachable_opensearch_is_named_and_everything_else_is_checked() {
     let mut aws = Installation::new();
     aws.set("ANNALS_OPENSEARCH_ENDPOINT", "http://127.0.0.1:9");
     let report = report(&aws);
     assert_eq!(with(&report, "wrong"), ["OpenSearch: http://127.0.0.1:9/"]);
-    told(&report, "OpenSearch: http://127.0.0.1:9/", "wrong", "OpenSearch cannot be reached");
-    told(&report, "state table: reading", "ok", "");
+    reports(&report, "OpenSearch: http://127.0.0.1:9/", "wrong", "OpenSearch cannot be reached");
+    reports(&report, "state table: reading", "ok", "");
 }
 
 #[test]
-fn an_index_that_does_not_fit_is_named_with_what_makes_one_that_does() {
+fn a_mismatched_index_is_named_with_the_command_that_creates_a_matching_one() {
     let aws = Installation::new();
     assert_eq!(aws.raw("PUT", "client_index", "{}").0, 200);
     let meta = json!({ "mappings": {
@@ -169,13 +184,13 @@ fn an_index_that_does_not_fit_is_named_with_what_makes_one_that_does() {
     );
     let report = report(&aws);
     assert_eq!(with(&report, "wrong"), ["index of client", "index of deal"]);
-    told(&report, "index of client", "wrong", "client_index` was not made by Annals: it is an index");
-    told(&report, "index of deal", "wrong", "was made from another definition and has no place for");
-    told(&report, "index of deal", "wrong", "; `annals rebuild deal --target aws` makes one that fits");
+    reports(&report, "index of client", "wrong", "client_index` was not created by Annals: it is an index");
+    reports(&report, "index of deal", "wrong", "was created from another definition and lacks the fields");
+    reports(&report, "index of deal", "wrong", "; `annals rebuild deal --target aws` creates one that matches");
 }
 
 #[test]
-fn a_role_that_may_not_write_to_opensearch_is_told_without_a_write() {
+fn a_role_that_may_not_write_to_opensearch_is_reported_without_a_write() {
     let proxy = Proxy::start(&opensearch_endpoints().remove(0).1);
     proxy.rule(Rule::always(
         Match::Path("_bulk"),
@@ -184,11 +199,11 @@ fn a_role_that_may_not_write_to_opensearch_is_told_without_a_write() {
     let mut aws = Installation::new();
     aws.set("ANNALS_OPENSEARCH_ENDPOINT", &proxy.endpoint());
     let report = report(&aws);
-    told(&report, "OpenSearch: writing", "warning", "not allowed; the domain's access policy has to allow");
+    reports(&report, "OpenSearch: writing", "warning", "not allowed; the access policy of the domain has to allow");
 }
 
 #[test]
-fn records_without_an_index_and_a_rebuild_that_others_began_are_told() {
+fn records_without_an_index_and_an_unfinished_rebuild_are_reported() {
     let aws = Installation::new();
     aws.folder.file("in.json", created(1).to_string());
     aws.annals(&["ingest", "in.json"]).exits(0);
@@ -198,42 +213,47 @@ fn records_without_an_index_and_a_rebuild_that_others_began_are_told() {
         let state = DynamoStateStore::new(&config, aws.state.clone(), Arc::new(SystemClock));
         state.note_objects(&[object]).await.unwrap();
     });
-    told(&report(&aws), "index of client", "warning", "there are such records; `annals rebuild client --target aws`");
+    reports(
+        &report(&aws),
+        "index of client",
+        "warning",
+        "though there are records for it; `annals rebuild client --target aws`",
+    );
     aws.annals(&["rebuild", "client", "--detach"]).exits(0);
-    told(&report(&aws), "rebuild", "ok", "of client, 0 records so far");
+    reports(&report(&aws), "rebuild", "ok", "of client, 0 records so far");
     aws.on_tables(async |client| {
         let key = [("pk", "lease#rebuild"), ("sk", "lease")];
         let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
-        let answer = client.get_item().table_name(&aws.state).set_key(Some(key.into())).send().await.unwrap();
-        let mut item = answer.item.unwrap();
+        let response = client.get_item().table_name(&aws.state).set_key(Some(key.into())).send().await.unwrap();
+        let mut item = response.item.unwrap();
         let plan = item["checkpoint"].as_s().unwrap().replace(r#""digest":""#, r#""digest":"other"#);
         item.insert("checkpoint".to_owned(), AttributeValue::S(plan));
         client.put_item().table_name(&aws.state).set_item(Some(item)).send().await.unwrap();
     });
-    told(&report(&aws), "rebuild", "wrong", "begun by other definitions than these; ");
+    reports(&report(&aws), "rebuild", "wrong", "begun by other definitions than these; ");
 }
 
 #[test]
-fn announcements_that_have_no_place_are_named() {
+fn a_missing_bus_or_topic_is_named() {
     let mut aws = Installation::new();
     aws.set("ANNALS_EVENT_BUS", "cli-no-such-bus");
     let first = report(&aws);
-    told(&first, "announcements: EventBridge bus `cli-no-such-bus`", "wrong", "ANNALS_EVENT_BUS names another");
+    reports(&first, "publisher: EventBridge bus `cli-no-such-bus`", "wrong", "check ANNALS_EVENT_BUS");
     aws.set("ANNALS_PUBLISHER", "sns");
-    told(&report(&aws), "announcements", "wrong", "ANNALS_TOPIC_ARN is not set");
+    reports(&report(&aws), "publisher", "wrong", "ANNALS_TOPIC_ARN is not set");
     let arn = "arn:aws:sns:us-east-1:123456789012:cli-no-such-topic";
     aws.set("ANNALS_TOPIC_ARN", arn);
-    told(&report(&aws), &format!("announcements: SNS topic `{arn}`"), "wrong", "ANNALS_TOPIC_ARN names another");
+    reports(&report(&aws), &format!("publisher: SNS topic `{arn}`"), "wrong", "check ANNALS_TOPIC_ARN");
     aws.set("ANNALS_PUBLISHER", "none");
-    told(&report(&aws), "announcements", "ok", "nothing is announced");
+    reports(&report(&aws), "publisher", "ok", "nothing is published");
 }
 
 #[test]
-fn without_credentials_or_a_region_nothing_else_is_asked() {
+fn without_credentials_or_a_region_nothing_else_is_checked() {
     let mut aws = Installation::new();
     aws.set("AWS_ACCESS_KEY_ID", "");
     aws.set("AWS_REGION", "");
     let report = report(&aws);
     assert_eq!(with(&report, "wrong"), ["credentials", "region"]);
-    told(&report, "credentials", "wrong", "`aws sso login` renews one");
+    reports(&report, "credentials", "wrong", "`aws sso login` renews");
 }

@@ -1,4 +1,4 @@
-//! An installation of a test's own, and the command run against it.
+//! An installation for one test, and the command run against it.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 
 use crate::folder::{Folder, Run};
 
-/// Tables and indices under names that no other test has. They are gone when the test ends.
+/// Tables and indices under names that no other test has. Removed when the test ends.
 pub(crate) struct Installation {
     pub(crate) folder: Folder,
     pub(crate) events: String,
@@ -25,12 +25,12 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// With both tables and no index, in place of AWS what stands at the tests' endpoints.
+    /// With both tables and no index, at the endpoints of the tests.
     pub(crate) fn new() -> Self {
         Self::with_dynamodb(&dynamodb_endpoint())
     }
 
-    /// The same, where DynamoDB is at that endpoint.
+    /// The same, with DynamoDB at this endpoint.
     pub(crate) fn with_dynamodb(dynamodb: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let client = Client::new(&sdk_config(dynamodb));
@@ -56,12 +56,12 @@ impl Installation {
         Self { folder: Folder::new(), events, state, prefix, opensearch, runtime, client, environment }
     }
 
-    /// With another value of a variable; none where it is empty.
+    /// Sets a variable; an empty value unsets it.
     pub(crate) fn set(&mut self, name: &'static str, value: &str) {
         self.environment.insert(name, value.to_owned());
     }
 
-    /// The command, by the installation's environment alone.
+    /// The command, with only the environment of the installation.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.folder.command(arguments);
         command.envs(self.environment.iter().filter(|(_, value)| !value.is_empty()));
@@ -81,12 +81,12 @@ impl Installation {
         serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("no JSON: {}", run.stderr))
     }
 
-    /// A call on its tables past the command.
+    /// A call to its tables without the command.
     pub(crate) fn on_tables<T>(&self, call: impl AsyncFnOnce(&Client) -> T) -> T {
         self.runtime.block_on(call(&self.client))
     }
 
-    /// One request to OpenSearch past the command; `name` is what follows the prefix.
+    /// A request to OpenSearch without the command; `name` is what follows the prefix.
     #[track_caller]
     pub(crate) fn raw(&self, method: &str, name: &str, body: &str) -> (u16, Value) {
         let host = self.opensearch.trim_start_matches("http://").trim_end_matches('/');
@@ -94,17 +94,17 @@ impl Installation {
         let (path, length) = (format!("/{}{name}", self.prefix), body.len());
         let head = format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/json\r\n");
         write!(stream, "{head}Content-Length: {length}\r\n\r\n{body}").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let status = response.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap();
+        let (_, body) = response.split_once("\r\n\r\n").unwrap();
         (status, serde_json::from_str(body).unwrap_or_default())
     }
 }
 
 impl Drop for Installation {
     fn drop(&mut self) {
-        // Wildcards drop nothing unless an index fits, and nobody else has this prefix.
+        // The wildcard matches indices of this test only: no other has the prefix.
         self.raw("DELETE", "*", "");
         for table in [&self.events, &self.state] {
             drop(self.runtime.block_on(self.client.delete_table().table_name(table).send()));

@@ -1,4 +1,4 @@
-//! The command against an installation on AWS: DynamoDB Local, OpenSearch and moto in its place.
+//! The command for an installation on AWS. DynamoDB Local, OpenSearch and moto stand in for AWS.
 
 mod doctor;
 mod entities;
