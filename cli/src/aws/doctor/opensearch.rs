@@ -188,8 +188,8 @@ async fn rebuild(rebuilder: &Rebuilder) -> Check {
 
 #[cfg(test)]
 mod tests {
-    use super::crate::doctor::Verdict;
     use super::*;
+    use crate::doctor::Verdict;
 
     #[track_caller]
     fn check(distribution: &str, number: &str, verdict: Verdict) {
