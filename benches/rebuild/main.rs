@@ -5,7 +5,7 @@
 //! of the same documents from ready bytes. Must hold: no read finds a record missing or older; a
 //! killed rebuild goes on from where it was; 0.7 of the floor's rate or more; under 256 MB.
 //!
-//! `cargo bench -p annals-rebuild-bench` runs it (`-- watched` or `-- timed` one part); `-- --small`
+//! `cargo bench -p annals-benches --bench rebuild` runs it (`-- watched` or `-- timed` one part); `-- --small`
 //! with 2,000 records, as CI does, where no rate is judged.
 
 mod floor;
