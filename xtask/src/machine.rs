@@ -1,7 +1,7 @@
-//! What the machine itself must have: what is neither Rust's nor kept in `target`.
+//! Programs that the machine must have: those that are neither part of Rust nor kept in `target`.
 //!
-//! Promises that all that is missing is known before anything else is begun. For root, on a system
-//! with `apt-get`, it is installed; anyone else is told of everything at once, with the command for it.
+//! All missing programs are known before the first step. Root gets them installed if there is `apt-get`. For other
+//! users the error lists all of them, with the command that installs them.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -12,11 +12,11 @@ use crate::command::Cargo;
 use crate::runner::{Outcome, Step};
 use crate::services::{self, Jdk};
 
-/// Packages of a Java that suits every service; the first that the system has is taken.
+/// Debian packages of a Java that every service runs on. The first that the system offers is installed.
 const JAVAS: [&str; 2] = ["openjdk-17-jre-headless", "openjdk-21-jre-headless"];
 const SOME_JAVA: &str = "default-jre-headless";
 
-/// Something that must be there.
+/// A program that must be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Need {
     /// A Java of one of these versions.
@@ -27,7 +27,7 @@ pub(crate) enum Need {
     Python,
 }
 
-/// A step that ends with all of it in place.
+/// A step that installs what is missing, or fails with a list.
 pub(crate) fn step(root: &'static Path, needs: impl Fn() -> Result<Vec<Need>> + 'static) -> Step {
     Step::new("machine", move || provide(root, &needs()?))
 }
@@ -42,13 +42,13 @@ fn provide(root: &Path, needs: &[Need]) -> Result<Outcome> {
     if !services::is_root() || Cargo::program("apt-get", root, "--version").ask().is_none() {
         bail!(refusal(&missing, has));
     }
-    // The lists come first: a bare machine has none, and they say which Java there is.
+    // A bare machine has no package lists, and they show which Java there is.
     Cargo::program("apt-get", root, "update -qq").run().with_context(|| refusal(&missing, has))?;
     let install = format!("install -y -qq --no-install-recommends {}", packages(&missing, has));
     let install = Cargo::program("apt-get", root, &install).env("DEBIAN_FRONTEND", "noninteractive");
     install.run().with_context(|| refusal(&missing, has))?;
     let still = lacking();
-    ensure!(still.is_empty(), "{} still cannot be found", words(&still).join(", "));
+    ensure!(still.is_empty(), "{} still not found after the installation", words(&still).join(", "));
     Ok(Outcome::DoneWith(format!("{} installed", words(&missing).join(", "))))
 }
 
@@ -65,22 +65,22 @@ impl Need {
     }
 }
 
-/// Not asked for its version, which Maven cannot tell without a Java.
+/// Only looks for the file: `mvn --version` fails without a Java.
 fn is_in_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 fn refusal(missing: &[Need], has: impl Fn(&str) -> bool) -> String {
-    let list = words(missing).join(", no ");
-    let mut text = format!("there is no {list}; on Debian: `sudo apt-get install {}`", packages(missing, has));
+    let list = words(missing).join(", ");
+    let mut text = format!("missing: {list}; on Debian: `sudo apt-get install {}`", packages(missing, has));
     if missing.iter().any(|need| *need != Need::Python) {
-        text.push_str(" (a Docker engine that can pull the services' images stands for Java and Maven)");
+        text.push_str(" (with a Docker engine that can pull the services' images, Java and Maven are not needed)");
     }
     text
 }
 
-/// Each in a few words. One Java for all who need one.
+/// A name for each. One Java for all services.
 fn words(missing: &[Need]) -> Vec<String> {
     let mut words: Vec<String> = java(missing).map(|versions| format!("Java {versions}")).into_iter().collect();
     if missing.contains(&Need::Maven) {
@@ -92,7 +92,7 @@ fn words(missing: &[Need]) -> Vec<String> {
     words
 }
 
-/// The versions that suit everyone who misses a Java.
+/// The versions that suit all services that need a Java.
 fn java(missing: &[Need]) -> Option<String> {
     let versions = missing.iter().filter_map(|need| match need {
         Need::Java(versions) => Some(versions.clone()),
@@ -108,7 +108,7 @@ fn java(missing: &[Need]) -> Option<String> {
     })
 }
 
-/// Debian's packages of them, in one line.
+/// Their Debian packages, in one line.
 fn packages(missing: &[Need], has: impl Fn(&str) -> bool) -> String {
     let mut packages = Vec::new();
     if java(missing).is_some() {
@@ -136,24 +136,24 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_missing_is_named_at_once_with_one_command() {
+    fn all_missing_programs_are_listed_with_one_command() {
         check(
             &[LATER, Need::Maven, OLDER, Need::Maven, Need::Python, Need::Python],
             &JAVAS,
-            "there is no Java 17 to 23, no Maven (`mvn`), no python3 with venv; on Debian: `sudo apt-get install \
-             openjdk-17-jre-headless maven python3 python3-venv` (a Docker engine that can pull the services' images \
-             stands for Java and Maven)",
+            "missing: Java 17 to 23, Maven (`mvn`), python3 with venv; on Debian: `sudo apt-get install \
+             openjdk-17-jre-headless maven python3 python3-venv` (with a Docker engine that can pull the services' \
+             images, Java and Maven are not needed)",
         );
     }
 
     #[test]
-    fn what_is_there_is_not_named() {
-        let text = "there is no python3 with venv; on Debian: `sudo apt-get install python3 python3-venv`";
+    fn programs_that_are_there_are_not_listed() {
+        let text = "missing: python3 with venv; on Debian: `sudo apt-get install python3 python3-venv`";
         check(&[Need::Python], &JAVAS, text);
     }
 
     #[test]
-    fn the_java_that_the_system_has_is_taken() {
+    fn the_java_that_the_system_offers_is_chosen() {
         let java = |known: &[&str]| packages(std::slice::from_ref(&LATER), |package| known.contains(&package));
         assert_eq!(java(&JAVAS), "openjdk-17-jre-headless");
         assert_eq!(java(&["openjdk-21-jre-headless"]), "openjdk-21-jre-headless");
@@ -163,13 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_that_lacks_nothing_passes() {
+    fn a_machine_with_all_programs_passes() {
         let outcome = provide(Path::new("."), &[]).expect("nothing is needed");
         assert_eq!(outcome, Outcome::DoneWith("nothing is missing".to_owned()));
     }
 
     #[test]
-    fn a_need_is_met_by_what_the_machine_has() {
+    fn a_need_is_met_by_an_installed_program() {
         let root = Path::new(".");
         assert!(!Need::Java(4000..=4001).is_met(root), "there is no such Java");
         assert!(is_in_path("sh") && !is_in_path("no-such-program-here"));

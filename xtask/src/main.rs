@@ -1,8 +1,7 @@
-//! `cargo xtask`: the house's own commands.
+//! `cargo xtask`: set-up and checks of this workspace.
 //!
-//! Promises that `test` on a machine with only Rust and a C compiler installs what it needs and
-//! then checks everything, one step after the other, naming the step that fails. The services that
-//! tests run on are started, and go on running. It changes no source file.
+//! `test` needs only Rust and a C compiler. It installs the rest and then checks everything, step by step, and names
+//! the step that fails. It starts the services for the tests and leaves them running. It changes no source file.
 
 mod command;
 mod machine;
@@ -35,7 +34,7 @@ struct Arguments {
 enum Task {
     /// Install the tools that are missing, then check everything.
     Test {
-        /// Run the remaining steps after one has failed.
+        /// Run the remaining steps after a failure.
         #[arg(long)]
         keep_going: bool,
     },
@@ -45,20 +44,20 @@ enum Task {
     Sizes,
     /// Install the tools that are missing, and nothing else.
     Tools,
-    /// Build the functions for Lambda, and check that its runtime can start them.
+    /// Build the functions for Lambda, and check that Lambda can start them.
     Package {
-        /// The processor, by the name that the template has for it.
+        /// The processor, by its name in the template.
         #[arg(long, value_enum, default_value_t = Architecture::Arm64)]
         architecture: Architecture,
         /// Build with `sam build`, into `.aws-sam`, for `sam local` and `sam deploy`.
         #[arg(long)]
         sam: bool,
     },
-    /// The local services that tests run on: DynamoDB Local, OpenSearch and moto.
+    /// The local services for the tests: DynamoDB Local, OpenSearch and moto.
     Services {
         #[command(subcommand)]
         task: ServicesTask,
-        /// Added to each service's port, for a second set beside the first.
+        /// Is added to the port of each service, for a second set of services.
         #[arg(long, global = true, default_value_t = 0)]
         port_offset: u16,
     },
@@ -66,11 +65,11 @@ enum Task {
 
 #[derive(Subcommand, Clone, Copy)]
 enum ServicesTask {
-    /// Start what does not answer yet, and wait until all do.
+    /// Start the services that do not run yet, and wait until all are ready.
     Up,
     /// Stop what `up` started.
     Down,
-    /// Say what answers.
+    /// Show which services are ready.
     Status,
 }
 
@@ -105,7 +104,7 @@ fn services_step(task: ServicesTask, offset: u16) -> Step {
 fn run(steps: &[Step], on_failure: OnFailure) -> ExitCode {
     let report = runner::run(steps, on_failure);
     print!("\n{report}");
-    if report.all_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if report.passed_all() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The workspace's folder: this crate's parent.

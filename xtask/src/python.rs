@@ -1,7 +1,7 @@
-//! What comes from Python's package index: the template's checker, AWS's runtime interface emulator,
-//! and what builds the functions.
+//! Tools from Python's package index: the template's checker, AWS's runtime interface emulator, and the builders of
+//! the functions.
 //!
-//! Promises to fetch each once, whole, into `target/services`, and to touch nothing else.
+//! Each is fetched once into `target/services`, completely or not at all. Nothing else is changed.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use crate::command::Cargo;
 use crate::machine::Need;
 use crate::runner::Outcome;
-use crate::services::whole;
+use crate::services::create_folder;
 
 const NEEDED: &str = "python3 with venv is needed (Debian: apt-get install python3-venv)";
 
@@ -23,7 +23,7 @@ const SAM_CLI: &str = "1.170.0";
 const CARGO_LAMBDA: &str = "1.9.2";
 const ZIG: &str = "0.17.1";
 
-/// A tool in an environment of its own.
+/// A tool in its own virtual environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PythonTool {
     CfnLint,
@@ -32,7 +32,7 @@ pub(crate) enum PythonTool {
 }
 
 impl PythonTool {
-    /// The environment. Scripts know only the name that it was made under: modules and programs run.
+    /// The environment. Its scripts contain the path where it was created, so only modules and programs run from here.
     pub(crate) fn folder(self, root: &Path) -> PathBuf {
         home(root).join(match self {
             Self::CfnLint => format!("cfn-lint-{CFN_LINT}"),
@@ -49,9 +49,9 @@ impl PythonTool {
         }
     }
 
-    /// Fetches it, where it is not there.
+    /// Fetches it if it is missing.
     pub(crate) fn provide(self, root: &Path) -> Result<Outcome> {
-        whole(&self.folder(root), |part| install(part, &self.packages()))?;
+        create_folder(&self.folder(root), |part| install(part, &self.packages()))?;
         Ok(Outcome::DoneWith(self.packages().replace("==", " ")))
     }
 }
@@ -74,33 +74,32 @@ fn emulator(root: &Path) -> PathBuf {
     home(root).join("rie")
 }
 
-/// What has to be there to fetch a folder, unless it is fetched.
+/// What is needed to create the folder. None if it exists.
 pub(crate) fn needs(folder: &Path) -> Option<Need> {
     (!folder.exists()).then_some(Need::Python)
 }
 
-/// What has to be there for the checks.
+/// What the checks need.
 pub(crate) fn needs_of_checks(root: &Path) -> impl Iterator<Item = Need> {
     [PythonTool::CfnLint.folder(root), emulator(root)].into_iter().filter_map(|folder| needs(&folder))
 }
 
-/// Checks the template. Any region will do; without one it refuses.
+/// Checks the template. The region does not matter, but the checker needs one.
 pub(crate) fn check_template(root: &Path) -> Result<()> {
     PythonTool::CfnLint.provide(root)?;
     let folder = PythonTool::CfnLint.folder(root);
-    // The script's own first line names the folder that it was made in.
+    // The script's first line names the folder where it was created, so it is run by this Python.
     let [python, script] = ["python", "cfn-lint"].map(|name| folder.join("bin").join(name));
     let check = format!("{} template.yaml", script.display());
     Cargo::program(&python.to_string_lossy(), root, &check).env("AWS_DEFAULT_REGION", "us-east-1").run()
 }
 
-/// Fetches the emulator: one file of a wheel of which nothing else is needed. By the pip of an environment that
-/// is there: Debian's Python has none of its own.
+/// Fetches the emulator, which is one file of a wheel. With the pip of an environment, since Debian's Python has none.
 pub(crate) fn fetch_emulator(root: &Path) -> Result<()> {
     PythonTool::CfnLint.provide(root)?;
     let python = PythonTool::CfnLint.folder(root).join("bin/python");
     let python = python.to_string_lossy();
-    whole(&emulator(root), |part| {
+    create_folder(&emulator(root), |part| {
         let download = format!("-m pip download --quiet --disable-pip-version-check --no-deps aws-sam-cli=={SAM_CLI}");
         Cargo::program(&python, part, &download).run().context(NEEDED)?;
         let wheel = std::fs::read_dir(part)?.next().context("the index has the package")??;
@@ -113,13 +112,13 @@ pub(crate) fn fetch_emulator(root: &Path) -> Result<()> {
     })
 }
 
-/// The emulator's file for the processor that the tests run on.
+/// The emulator's file for the processor of this machine.
 fn of_this_machine() -> &'static str {
     if cfg!(target_arch = "aarch64") { "aws-lambda-rie-arm64" } else { "aws-lambda-rie-x86_64" }
 }
 
-/// Makes an environment in `folder` with a package in it. Its scripts know only this folder's name, so
-/// modules are run by its `bin/python`.
+/// Creates an environment in `folder` with a package. Its scripts contain this folder's path, so modules are run with
+/// its `bin/python`.
 pub(crate) fn install(folder: &Path, package: &str) -> Result<()> {
     Cargo::program("python3", folder, "-m venv .").run().context(NEEDED)?;
     let python = folder.join("bin/python");

@@ -1,40 +1,37 @@
 //! Runs steps one after the other and reports on them.
 //!
-//! Promises that nothing is passed over in silence: a step that failed, was not reached, or could
-//! not check what it is for is in the table by that word, and again below it.
+//! Nothing is skipped silently: the table shows each step that failed, was not reached or could not check, and the
+//! lines below it repeat failures and missing checks.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-/// Something to do that has a name and may fail.
+/// A named piece of work that may fail.
 pub(crate) struct Step {
     name: String,
     work: Box<dyn Fn() -> Result<Outcome>>,
 }
 
-/// How a step that did not fail ended.
+/// The outcome of a step without a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It did what its name says.
     Done,
-    /// It did, and there is something to know about it.
+    /// With a note for the report.
     DoneWith(String),
-    /// It could not check what it is for; the reason.
+    /// The step could not check what it is for. The text is the reason.
     NotChecked(String),
 }
 
-/// What becomes of the remaining steps when one fails.
+/// What happens to the remaining steps after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnFailure {
-    /// They are not run.
     Stop,
-    /// They are run all the same.
     Continue,
 }
 
-/// What came of all steps.
+/// The outcomes of all steps.
 pub(crate) struct Report {
     rows: Vec<Row>,
     total: Duration,
@@ -54,7 +51,6 @@ enum Ending {
 }
 
 impl Step {
-    /// A step that is done as `work` says.
     pub(crate) fn new(name: impl Into<String>, work: impl Fn() -> Result<Outcome> + 'static) -> Self {
         Self { name: name.into(), work: Box::new(work) }
     }
@@ -76,25 +72,25 @@ impl Step {
         row
     }
 
-    fn passed_by(&self) -> Row {
+    fn not_reached(&self) -> Row {
         Row { name: self.name.clone(), ending: Ending::NotReached, took: Duration::ZERO }
     }
 }
 
-/// Runs the steps in their order.
+/// Runs the steps in order.
 pub(crate) fn run(steps: &[Step], on_failure: OnFailure) -> Report {
     let started = Instant::now();
     let mut rows: Vec<Row> = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         let stopped = on_failure == OnFailure::Stop && rows.iter().any(|row| row.ending.is_failure());
-        rows.push(if stopped { step.passed_by() } else { step.run(index + 1, steps.len()) });
+        rows.push(if stopped { step.not_reached() } else { step.run(index + 1, steps.len()) });
     }
     Report { rows, total: started.elapsed() }
 }
 
 impl Report {
     /// Whether no step failed.
-    pub(crate) fn all_well(&self) -> bool {
+    pub(crate) fn passed_all(&self) -> bool {
         !self.rows.iter().any(|row| row.ending.is_failure())
     }
 
@@ -117,7 +113,7 @@ impl fmt::Display for Report {
         for row in self.failed() {
             writeln!(f, "\nfailed: {}", row.name)?;
         }
-        let verdict = if self.all_well() { "all steps passed" } else { "there are failures" };
+        let verdict = if self.passed_all() { "all steps passed" } else { "there are failures" };
         writeln!(f, "\n{verdict}, in {:.1} s", self.total.as_secs_f64())?;
         let count = |word: &str| self.rows.iter().filter(|row| row.ending.words().0 == word).count();
         let (passed, failed) = (count("passed"), self.failed().count());
@@ -156,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    /// Four steps, the second failing, and the count of those that were run.
+    /// Four steps, of which the second fails, and the number of steps that ran.
     fn steps() -> (Vec<Step>, Rc<Cell<usize>>) {
         let count = Rc::new(Cell::new(0));
         let step = |name: &str, end: fn() -> Result<Outcome>| {
@@ -175,7 +171,7 @@ mod tests {
         (steps, count)
     }
 
-    /// The report's words, without the durations.
+    /// The rows of the report without the durations.
     fn words(report: &Report) -> Vec<(&str, &str, &str)> {
         report.rows.iter().map(|row| (row.name.as_str(), row.ending.words().0, row.ending.words().1)).collect()
     }
@@ -185,7 +181,7 @@ mod tests {
         let (steps, count) = steps();
         let report = run(&steps, OnFailure::Stop);
         assert_eq!(count.get(), 2);
-        assert!(!report.all_well());
+        assert!(!report.passed_all());
         let expected = [
             ("first", "passed", "1.2.3"),
             ("second", "FAILED", "it broke"),
@@ -200,12 +196,12 @@ mod tests {
         let (steps, count) = steps();
         let report = run(&steps, OnFailure::Continue);
         assert_eq!(count.get(), 4);
-        assert!(!report.all_well());
+        assert!(!report.passed_all());
         assert_eq!(words(&report)[2], ("third", "NOT CHECKED", "no network"));
     }
 
     #[test]
-    fn what_failed_or_was_not_checked_is_said_again_below_the_table() {
+    fn failures_and_missing_checks_are_repeated_below_the_table() {
         let (steps, _) = steps();
         let text = run(&steps, OnFailure::Continue).to_string();
         let (_, below) = text.split_once("\n\n").expect("a blank line ends the table");
@@ -215,8 +211,8 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_could_not_check_is_no_failure() {
+    fn a_step_that_cannot_check_is_not_a_failure() {
         let steps = [Step::new("only", || Ok(Outcome::NotChecked("no network".to_owned())))];
-        assert!(run(&steps, OnFailure::Stop).all_well());
+        assert!(run(&steps, OnFailure::Stop).passed_all());
     }
 }

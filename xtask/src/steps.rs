@@ -1,7 +1,7 @@
-//! What `cargo xtask test` checks, in its order: what is quick and local first.
+//! What `cargo xtask test` checks, in order: quick and local checks first.
 //!
-//! Promises that every check names its command, and that the environment of the tests is the
-//! caller's (`ANNALS_SAMPLES` among it), but for what would let a check rewrite its expectations.
+//! Every check prints its command. Tests run in the caller's environment (with `ANNALS_SAMPLES`), except for the
+//! variables that would let a test rewrite its snapshots.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -14,9 +14,8 @@ use crate::command::Cargo;
 use crate::runner::{Outcome, Step};
 use crate::{machine, python, services, tidy, tools};
 
-/// The functions without the tests, which would lend them features that they have not when deployed, once for the
-/// tests and the benchmarks; with them what the benchmarks hold them against. Not released: with the tests they share what is
-/// compiled, and to optimise them takes longer than all they do here.
+/// Builds the functions apart from the tests, whose features they do not have when deployed, and `hello`, to which the
+/// benchmarks compare them. In the profile of the tests: an optimised build takes longer than all that they run here.
 const FUNCTIONS: &str = "build -p annals-lambda -p annals-ingest -p annals-projection -p annals-query -p annals-backfill --bins --example hello";
 
 /// Set-up, then all checks.
@@ -27,12 +26,12 @@ pub(crate) fn everything(root: &'static Path) -> Vec<Step> {
         needs.extend(python::needs_of_checks(root));
         Ok(needs)
     };
-    let mut steps = vec![machine::step(root, needs), services.begun(root)];
+    let mut steps = vec![machine::step(root, needs), services.start(root)];
     steps.extend(tools::steps(root));
     steps.push(tidy(root));
     steps.push(cargo(root, "format", "fmt --all --check"));
     steps.push(Step::new("template", move || done(python::check_template(root))));
-    steps.push(Step::new("services", move || services.are_there(root)));
+    steps.push(Step::new("services", move || services.wait(root)));
     steps.push(Step::new("runtime interface emulator", move || done(python::fetch_emulator(root))));
     steps.extend(code(root));
     steps.extend(dependencies(root));
@@ -40,29 +39,28 @@ pub(crate) fn everything(root: &'static Path) -> Vec<Step> {
     steps
 }
 
-/// The services that the tests run on, fetched and started while the tools are compiled: the one waits for
-/// networks, the other for processors. They go on running, so that the next run need not start them.
+/// The services for the tests. They are fetched and started while the tools compile: one waits for the network, the
+/// other for the processor. They keep running, so that the next run need not start them.
 #[derive(Default)]
 struct Services(Cell<Option<JoinHandle<Result<Outcome>>>>);
 
 impl Services {
-    fn begun(self: &Rc<Self>, root: &'static Path) -> Step {
+    fn start(self: &Rc<Self>, root: &'static Path) -> Step {
         let this = Rc::clone(self);
-        Step::new("services, begun", move || {
+        Step::new("services, start", move || {
             this.0.set(Some(thread::spawn(move || services::up(root, 0))));
             Ok(Outcome::Done)
         })
     }
 
-    fn are_there(&self, root: &Path) -> Result<Outcome> {
+    fn wait(&self, root: &Path) -> Result<Outcome> {
         match self.0.take() {
-            Some(begun) => begun.join().map_err(|_| anyhow!("what starts the services has panicked"))?,
+            Some(thread) => thread.join().map_err(|_| anyhow!("the thread that starts the services panicked"))?,
             None => services::up(root, 0),
         }
     }
 }
 
-/// The house rules.
 pub(crate) fn tidy(root: &'static Path) -> Step {
     Step::new("tidy", move || {
         let report = tidy::check(root)?;
@@ -75,7 +73,7 @@ pub(crate) fn tidy(root: &'static Path) -> Step {
 }
 
 fn code(root: &'static Path) -> Vec<Step> {
-    // All with the same features, so that each dependency is compiled once for checking and once for running.
+    // All with the same features, so that each dependency is compiled once for clippy and once for the tests.
     vec![
         cargo(root, "clippy", "clippy --workspace --all-targets --all-features -- -D warnings"),
         cargo(root, "functions", FUNCTIONS),
@@ -100,13 +98,13 @@ fn dependencies(root: &'static Path) -> Vec<Step> {
     ]
 }
 
-/// The benchmarks run, small and not optimised: their figures are not judged here, only that they are there.
+/// The benchmarks with small sizes and not optimised: this checks that they run, not their figures.
 fn benchmarks(root: &'static Path) -> Vec<Step> {
     vec![cargo(root, "benchmarks, small", "bench --profile dev --package annals-benches -- --small")]
 }
 
-/// Checks against the advisory database, which is fetched first: only a machine that cannot reach
-/// it is excused, an advisory never is.
+/// Checks against the advisory database, which is fetched first. Without network the check is reported as not done;
+/// an advisory is always a failure.
 fn advisories(root: &Path) -> Result<Outcome> {
     if let Err(error) = Cargo::new(root, "deny fetch db").run() {
         return Ok(Outcome::NotChecked(format!("the advisory database cannot be fetched ({error})")));

@@ -1,8 +1,7 @@
-//! The tools that the checks need, and how each gets onto a machine that lacks it.
+//! The tools that the checks need, and how to install each.
 //!
-//! Promises to install only what is missing: a tool that answers is used as it is, also in another
-//! version. Rust itself and the C compiler are expected to be there. What is compiled is compiled
-//! quickly, not to run quickly: checks wait for a tool's compilation far longer than for the tool.
+//! Only missing tools are installed: a tool that is there is used, also in another version. Rust and the C compiler
+//! must be there. Tools are compiled without optimisation: compiling them takes far longer than running them.
 
 use std::path::Path;
 
@@ -11,9 +10,9 @@ use anyhow::{Context, Result, bail};
 use crate::command::Cargo;
 use crate::runner::{Outcome, Step};
 
-/// The three tools take eleven minutes to compile on two processors when optimised, six so,
-/// beside the start of the services.
-const QUICKLY: [(&str, &str); 3] = [
+/// The three tools compile in six minutes on two processors with this, while the services start, and in eleven
+/// minutes optimised.
+const WITHOUT_OPTIMISATION: [(&str, &str); 3] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "256"),
@@ -41,7 +40,7 @@ const TOOLS: [Tool; 5] = [
     Tool { name: "machete", source: Source::Crate { version: "0.9.1", features: "" } },
 ];
 
-/// One step a tool, which ends with the tool in place.
+/// One step for each tool, which installs it if it is missing.
 pub(crate) fn steps(root: &'static Path) -> Vec<Step> {
     TOOLS.iter().map(|tool| Step::new(format!("tool: cargo {}", tool.name), move || tool.provide(root))).collect()
 }
@@ -49,7 +48,7 @@ pub(crate) fn steps(root: &'static Path) -> Vec<Step> {
 impl Tool {
     fn provide(&self, root: &Path) -> Result<Outcome> {
         if let Some(version) = self.version(root) {
-            return Ok(Outcome::DoneWith(format!("{version} is here{}", self.remark(&version))));
+            return Ok(Outcome::DoneWith(format!("{version} found{}", self.remark(&version))));
         }
         self.install_command(root).run().with_context(|| format!("`cargo {}` could not be installed", self.name))?;
         match self.version(root) {
@@ -59,8 +58,8 @@ impl Tool {
     }
 
     fn version(&self, root: &Path) -> Option<String> {
-        let answer = Cargo::new(root, &format!("{} --version", self.name)).ask()?;
-        Some(version_in(&answer).unwrap_or("an unnamed version").to_owned())
+        let output = Cargo::new(root, &format!("{} --version", self.name)).ask()?;
+        Some(version_in(&output).unwrap_or("an unnamed version").to_owned())
     }
 
     fn install_command(&self, root: &Path) -> Cargo {
@@ -68,23 +67,23 @@ impl Tool {
             Source::Component(component) => Cargo::program("rustup", root, &format!("component add {component}")),
             Source::Crate { version, features } => {
                 let install = Cargo::new(root, &format!("install --locked cargo-{}@{version} {features}", self.name));
-                QUICKLY.into_iter().fold(install, |install, (name, value)| install.env(name, value))
+                WITHOUT_OPTIMISATION.into_iter().fold(install, |install, (name, value)| install.env(name, value))
             }
         }
     }
 
-    /// What to say of a version that is not the one the checks were written with.
+    /// A note if the version is not the one that the checks were written with.
     fn remark(&self, version: &str) -> String {
         match &self.source {
-            Source::Crate { version: ours, .. } if *ours != version => format!(" ({ours} is what we check with)"),
+            Source::Crate { version: ours, .. } if *ours != version => format!(" ({ours} is the tested version)"),
             _ => String::new(),
         }
     }
 }
 
-/// The version in an answer to `--version`: its first word that begins with a digit.
-fn version_in(answer: &str) -> Option<&str> {
-    answer.split_whitespace().find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
+/// The version in the output of `--version`: its first word that begins with a digit.
+fn version_in(output: &str) -> Option<&str> {
+    output.split_whitespace().find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -94,7 +93,7 @@ mod tests {
     const NEXTEST: Tool = Tool { name: "nextest", source: Source::Crate { version: "0.9.151", features: "--minimal" } };
 
     #[test]
-    fn the_version_is_read_from_each_tools_way_of_saying_it() {
+    fn the_version_is_read_from_the_output_of_each_tool() {
         let check = |answer, version| assert_eq!(version_in(answer), version, "{answer}");
         check("0.9.1\n", Some("0.9.1"));
         check("cargo-deny 0.20.2\n", Some("0.20.2"));
@@ -104,13 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn another_version_than_ours_is_remarked_on() {
+    fn another_version_is_noted() {
         assert_eq!(NEXTEST.remark("0.9.151"), "");
-        assert_eq!(NEXTEST.remark("0.9.98"), " (0.9.151 is what we check with)");
+        assert_eq!(NEXTEST.remark("0.9.98"), " (0.9.151 is the tested version)");
     }
 
     #[test]
-    fn what_is_installed_is_pinned_locked_and_as_small_as_the_checks_need() {
+    fn an_installed_tool_has_a_fixed_version_and_only_needed_features() {
         let check = |tool: &Tool, line: &str| assert_eq!(tool.install_command(Path::new(".")).line(), line);
         check(&NEXTEST, "cargo install --locked cargo-nextest@0.9.151 --minimal");
         check(&TOOLS[0], "rustup component add rustfmt");

@@ -1,7 +1,7 @@
-//! What a built function asks of the system that runs it.
+//! What a built function needs from the system that runs it.
 //!
-//! Promises to refuse one that Lambda's runtime could not start: for another processor, or linked
-//! against a newer glibc than Amazon Linux 2023 has. Nothing is run; the file alone is read.
+//! A function that Lambda could not start is refused: one for another processor, or one linked against a newer glibc
+//! than Amazon Linux 2023 has. The file is only read, not run.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,23 +16,23 @@ use super::Architecture;
 /// The glibc of `provided.al2023`.
 const GLIBC: [u32; 2] = [2, 34];
 
-/// A function's file, as far as it matters here.
+/// The properties of a function's file that are checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bootstrap {
     machine: elf::Machine,
-    /// The versions of glibc that it wants something of, by their names.
+    /// The names of the glibc versions that it needs.
     glibc: BTreeSet<String>,
     has_symbols: bool,
     bytes: usize,
 }
 
 impl Bootstrap {
-    /// Reads it, and refuses what would not run on that processor.
+    /// Reads the file and checks that it runs on that processor.
     pub(super) fn checked(path: &Path, architecture: Architecture) -> Result<Self> {
         let file = path.display();
         let bytes = std::fs::read(path).with_context(|| format!("`{file}` cannot be read"))?;
         let bootstrap = Self::read(&bytes).with_context(|| format!("`{file}` is no 64-bit ELF program"))?;
-        bootstrap.fits(architecture).with_context(|| format!("`{file}` would not start on Lambda"))?;
+        bootstrap.check_runs_on(architecture).with_context(|| format!("`{file}` would not start on Lambda"))?;
         Ok(bootstrap)
     }
 
@@ -54,31 +54,31 @@ impl Bootstrap {
         Ok(Self { machine: header.e_machine(endian), glibc, has_symbols, bytes: bytes.len() })
     }
 
-    fn fits(&self, architecture: Architecture) -> Result<()> {
+    fn check_runs_on(&self, architecture: Architecture) -> Result<()> {
         let (ours, theirs) = (architecture.machine(), self.machine);
         ensure!(
             ours == theirs,
-            "it is for {}, and {architecture} is wanted: `cargo xtask package --architecture {architecture}` builds that",
+            "built for {}, expected {architecture}: run `cargo xtask package --architecture {architecture}`",
             Architecture::of(theirs).map_or_else(|| format!("machine {}", theirs.0), |it| it.to_string())
         );
         let newer: Vec<&str> = self.glibc.iter().map(String::as_str).filter(|name| is_newer(name)).collect();
         let [major, minor] = GLIBC;
         ensure!(
             newer.is_empty(),
-            "it wants {} and Amazon Linux 2023 has glibc {major}.{minor}: `cargo lambda build` links for that, by zig",
+            "needs {}, but Amazon Linux 2023 has glibc {major}.{minor}: build it with `cargo lambda build`, which links with zig",
             newer.join(", ")
         );
         Ok(())
     }
 
-    /// The newest glibc that it wants, if any.
+    /// The newest glibc version that it needs, if any.
     fn newest(&self) -> Option<String> {
         let newest = self.glibc.iter().filter_map(|name| version_in(name)).max()?;
         Some(newest.iter().map(u32::to_string).collect::<Vec<_>>().join("."))
     }
 }
 
-/// What has a name and no number belongs to glibc's newer ways, or to its insides.
+/// A name without a number is a newer feature of glibc or internal to it.
 fn is_newer(name: &str) -> bool {
     version_in(name).is_none_or(|version| version[..] > GLIBC[..])
 }

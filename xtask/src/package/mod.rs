@@ -1,8 +1,8 @@
-//! `cargo xtask package`: the functions as Lambda takes them.
+//! `cargo xtask package`: builds the functions for Lambda.
 //!
-//! Promises four bootstraps for one processor, by `cargo lambda build` or by `sam build`, that Lambda's
-//! runtime can start; by `sam build` from a template that `sam validate --lint` finds nothing in. What builds
-//! them is fetched, in fixed versions. Nothing is run or deployed.
+//! The result is four bootstraps for one processor that Lambda can start, from `cargo lambda build` or `sam build`. Before
+//! `sam build`, `sam validate --lint` must find nothing in the template. The builders are downloaded in fixed versions.
+//! Nothing is run or deployed.
 
 mod bootstrap;
 
@@ -20,7 +20,7 @@ use crate::runner::{Outcome, Step};
 
 const FUNCTIONS: [&str; 4] = ["ingest", "projection", "query", "backfill"];
 
-/// A processor that Lambda has, by the name that the template has for it.
+/// A processor of Lambda, by its name in the template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Architecture {
     Arm64,
@@ -28,7 +28,6 @@ pub(crate) enum Architecture {
     X86_64,
 }
 
-/// What builds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum By {
     CargoLambda,
@@ -36,7 +35,7 @@ pub(crate) enum By {
     Sam,
 }
 
-/// What is missing, the build, and a look at what came of it.
+/// Downloads what is missing, builds, and checks the result.
 pub(crate) fn steps(root: &'static Path, architecture: Architecture, by: By) -> Vec<Step> {
     let tools = match by {
         By::CargoLambda => vec![PythonTool::CargoLambda],
@@ -55,27 +54,27 @@ pub(crate) fn steps(root: &'static Path, architecture: Architecture, by: By) -> 
     steps
 }
 
-/// The template as SAM itself reads it. Any region will do: nothing of an account is looked at.
+/// Checks the template as SAM reads it. The region does not matter: no account is used.
 fn sam_validate(root: &Path) -> Cargo {
     sam(root, "validate --lint").env("AWS_DEFAULT_REGION", "us-east-1")
 }
 
-/// As a module: its script knows only the name under which its folder was made.
+/// As a module: its script contains the path where its folder was created.
 fn sam(root: &Path, arguments: &str) -> Cargo {
     let python = PythonTool::Sam.folder(root).join("bin").join("python");
     Cargo::program(&python.to_string_lossy(), root, &format!("-m samcli {arguments}")).env("SAM_CLI_TELEMETRY", "0")
 }
 
-/// The standard library for that processor, where rustup keeps it; else whoever installed Rust does.
+/// Installs the standard library for that processor if there is rustup.
 fn rust_target(root: &Path, architecture: Architecture) -> Result<Outcome> {
     if Cargo::program("rustup", root, "--version").ask().is_none() {
-        return Ok(Outcome::DoneWith("rustup is not here: left to whoever installed Rust".to_owned()));
+        return Ok(Outcome::DoneWith("no rustup: install the target yourself".to_owned()));
     }
     Cargo::program("rustup", root, &format!("target add {}", architecture.target())).run()?;
     Ok(Outcome::Done)
 }
 
-/// All four are looked at, and each is told of.
+/// Checks all four and prints a line for each.
 fn bootstraps(output: &Path, architecture: Architecture, by: By) -> Result<Outcome> {
     let mut refused = Vec::new();
     for function in FUNCTIONS {
@@ -103,7 +102,7 @@ impl By {
             }
             Self::Sam => sam(root, &format!("build --parameter-overrides Architecture={architecture}")),
         };
-        // First in the path: zig is looked for as a module of the first Python in it.
+        // First in the path: zig is found as a module of the first Python there.
         let path = std::env::var_os("PATH").unwrap_or_default();
         let path = std::env::join_paths([tools].into_iter().chain(std::env::split_paths(&path)))?;
         command.env("PATH", &path.to_string_lossy()).run()
@@ -117,7 +116,7 @@ impl By {
         }
     }
 
-    /// The folder of one, in that of all four.
+    /// The folder of one function inside the folder of all four.
     fn folder(self, function: &str) -> String {
         match self {
             Self::CargoLambda => function.to_owned(),
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn every_function_of_the_template_is_looked_at() {
+    fn every_function_of_the_template_is_checked() {
         for function in FUNCTIONS {
             assert!(TEMPLATE.contains(&format!("\n  {}:\n    Type: AWS::Serverless::Function", logical_id(function))));
             assert!(TEMPLATE.contains(&format!("CodeUri: functions/{function}\n")), "{function}");
@@ -192,14 +191,14 @@ mod tests {
     fn sam_reads_the_template_before_it_builds_from_it() {
         let root = Path::new("/annals");
         let steps = steps(root, Architecture::Arm64, By::Sam);
-        let place = |name: &str| steps.iter().position(|step| step.name() == name).expect("a step of that name");
-        assert!(place("tool: sam") < place("sam validate") && place("sam validate") < place("build"));
+        let position = |name: &str| steps.iter().position(|step| step.name() == name).expect("a step of that name");
+        assert!(position("tool: sam") < position("sam validate") && position("sam validate") < position("build"));
         let python = PythonTool::Sam.folder(root).join("bin/python");
         assert_eq!(sam_validate(root).line(), format!("{} -m samcli validate --lint", python.display()));
     }
 
     #[test]
-    fn each_bootstrap_that_does_not_fit_or_is_not_there_is_named() {
+    fn every_invalid_or_missing_bootstrap_is_named() {
         let output = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(output.path().join("QueryFunction")).expect("a folder");
         std::fs::write(output.path().join("QueryFunction/bootstrap"), "#!/bin/sh").expect("a file");

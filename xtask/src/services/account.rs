@@ -1,7 +1,6 @@
-//! The account that services run under which refuse to run as root.
+//! The account for services that refuse to run as root.
 //!
-//! Promises that for everyone but root it is one's own; for root it is nobody's, and what such a
-//! service reads and writes lies where nobody can reach it.
+//! It is the user's own account, or `nobody` if the user is root. Its files are in a folder that `nobody` can reach.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -11,21 +10,20 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result, ensure};
 
-/// Nobody's id, of user and group, on every Linux that we know.
+/// The id of `nobody` and of its group on Debian, where root runs the services.
 const NOBODY: &str = "65534";
 
-/// See [`is_root`].
 static ROOT: LazyLock<bool> = LazyLock::new(|| {
     let id = Command::new("id").arg("-u").output();
     id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 });
 
-/// Whether we are root, on a system that lets root become another without asking.
+/// Whether this process runs as root.
 pub(crate) fn is_root() -> bool {
     *ROOT
 }
 
-/// A command of a program under that account.
+/// A command that runs the program under that account.
 pub(super) fn unprivileged(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
@@ -35,7 +33,7 @@ pub(super) fn unprivileged(program: &Path) -> Command {
     command
 }
 
-/// `home`, or where it cannot be reached under that account, a folder that can.
+/// `home`, or another folder if that account cannot reach it.
 pub(super) fn reachable(home: &Path) -> Result<PathBuf> {
     fs::create_dir_all(home).with_context(|| format!("`{}` cannot be made", home.display()))?;
     if can_reach(home) {
@@ -43,7 +41,7 @@ pub(super) fn reachable(home: &Path) -> Result<PathBuf> {
     }
     let open = std::env::temp_dir().join("annals-services");
     fs::create_dir_all(&open).with_context(|| format!("`{}` cannot be made", open.display()))?;
-    // It is a folder for all: another's, found under this name, would have us run what they put there.
+    // Anybody can create this folder: one of another user could contain programs that we would run.
     let owner = fs::symlink_metadata(&open)?.uid();
     ensure!(owner == 0, "`{}` belongs to user {owner}, not to root", open.display());
     ensure!(
@@ -55,13 +53,17 @@ pub(super) fn reachable(home: &Path) -> Result<PathBuf> {
     Ok(open)
 }
 
-/// Hands a folder over to that account.
-pub(super) fn hand_over(folder: &Path) -> Result<()> {
+/// Makes that account the owner of a folder.
+pub(super) fn give_folder_to_account(folder: &Path) -> Result<()> {
     if !is_root() {
         return Ok(());
     }
     let status = Command::new("chown").args(["-R", &format!("{NOBODY}:{NOBODY}")]).arg(folder).status();
-    ensure!(status.context("`chown` did not start")?.success(), "`{}` cannot be handed over", folder.display());
+    ensure!(
+        status.context("`chown` did not start")?.success(),
+        "`{}` cannot be given to another owner",
+        folder.display()
+    );
     Ok(())
 }
 
@@ -85,13 +87,13 @@ mod tests {
     }
 
     #[test]
-    fn a_home_that_is_open_is_kept() {
+    fn an_open_home_is_used() {
         let folder = folder(0o755);
         assert_eq!(reachable(folder.path()).expect("it is there"), folder.path());
     }
 
     #[test]
-    fn a_home_that_only_root_may_enter_is_exchanged_by_root_alone() {
+    fn root_replaces_a_home_that_only_root_can_enter() {
         let folder = folder(0o700);
         let home = folder.path().join("services");
         let reached = reachable(&home).expect("there is one");
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn root_is_put_down_and_others_are_left_as_they_are() {
+    fn a_service_never_runs_as_root() {
         let output = unprivileged(Path::new("id")).arg("-u").output().expect("`id` is everywhere");
         assert_ne!(output.stdout.trim_ascii(), b"0");
     }

@@ -1,7 +1,7 @@
-//! Docker, where an engine runs.
+//! Docker, if an engine runs.
 //!
-//! Promises that a missing engine or image is no error: the service then comes from elsewhere.
-//! Ports are bound to this machine alone.
+//! A missing engine or image is not an error: the service then comes from another source. Ports are bound to this
+//! machine only.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-use super::Place;
+use super::Instance;
 use crate::command::Cargo;
 
-/// Whether an engine answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Engine {
     Runs,
@@ -29,14 +28,13 @@ pub(super) struct Image {
     pub(super) arguments: Vec<String>,
 }
 
-/// A container of ours.
+/// A container that this command started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Container {
     name: String,
     root: PathBuf,
 }
 
-/// Asks for the engine once.
 pub(super) fn engine(root: &Path) -> Engine {
     match ask(root, "info --format {{.ServerVersion}}") {
         Some(_) => Engine::Runs,
@@ -44,20 +42,20 @@ pub(super) fn engine(root: &Path) -> Engine {
     }
 }
 
-/// Starts the container of a place, and puts away what an earlier one left.
-pub(super) fn run(image: &Image, place: &Place) -> Result<Container> {
-    let container = Container::new(&format!("annals-{}", place.key), &place.root);
-    ask(&place.root, &format!("rm --force {}", container.name));
+/// Starts the container of an instance, after removing an earlier one.
+pub(super) fn run(image: &Image, instance: &Instance) -> Result<Container> {
+    let container = Container::new(&format!("annals-{}", instance.key), &instance.root);
+    ask(&instance.root, &format!("rm --force {}", container.name));
     println!("$ docker run {}", image.name);
-    let output = Command::new("docker").args(image.run_arguments(&container.name, place.port)).output();
+    let output = Command::new("docker").args(image.run_arguments(&container.name, instance.port)).output();
     let output = output.context("`docker` did not start")?;
     ensure!(output.status.success(), "`docker run`: {}", String::from_utf8_lossy(&output.stderr).trim());
     Ok(container)
 }
 
 impl Image {
-    /// Whether the engine has it, or gets it.
-    pub(super) fn is_to_be_had(&self, root: &Path) -> bool {
+    /// Whether the engine has the image or can pull it.
+    pub(super) fn is_available(&self, root: &Path) -> bool {
         if ask(root, &format!("image inspect {}", self.name)).is_some() {
             return true;
         }
@@ -92,10 +90,10 @@ impl Container {
 
     pub(super) fn stop(&self) -> Result<()> {
         let removed = ask(&self.root, &format!("rm --force --volumes {}", self.name));
-        removed.map(drop).with_context(|| format!("container `{}` cannot be stopped", self.name))
+        removed.map(drop).with_context(|| format!("container `{}` could not be stopped", self.name))
     }
 
-    /// Both its outputs, one after the other.
+    /// Its standard output and its standard error, one after the other.
     pub(super) fn log(&self) -> String {
         let output = Command::new("docker").args(["logs", "--tail", "30", &self.name]).stdin(Stdio::null()).output();
         output.map_or_else(
@@ -123,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_container_is_named_bound_to_this_machine_and_told_its_settings() {
+    fn a_container_has_a_name_a_local_port_and_its_settings() {
         let image = Image {
             name: "a/b:1".to_owned(),
             port: 9200,

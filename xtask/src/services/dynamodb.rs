@@ -1,6 +1,6 @@
 //! DynamoDB Local, with streams, from AWS's own distribution.
 //!
-//! Everything is in memory: a start begins with no tables.
+//! Everything is in memory: after a start there are no tables.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -8,16 +8,15 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::answer::Answer;
 use super::docker::Image;
 use super::jdk::Jdk;
-use super::{Place, Prepared, Service, maven};
+use super::probe::ProbeResult;
+use super::{Instance, Prepared, Service, maven};
 use crate::machine::Need;
 
 const VERSION: &str = "2.6.1";
 const JAVA: RangeInclusive<u32> = 17..=u32::MAX;
 
-/// The service.
 pub(super) struct DynamoDbLocal;
 
 impl Service for DynamoDbLocal {
@@ -41,9 +40,11 @@ impl Service for DynamoDbLocal {
         "ANNALS_TEST_DYNAMODB"
     }
 
-    /// A request without credentials is refused, in DynamoDB's own words.
-    fn ask(&self, port: u16) -> Answer {
-        Answer::to(port, "/", |reply| reply.body.contains("com.amazonaws.dynamodb").then_some(Answer::Ready(None)))
+    /// A request without credentials is refused with an error of DynamoDB.
+    fn probe(&self, port: u16) -> ProbeResult {
+        ProbeResult::of(port, "/", |reply| {
+            reply.body.contains("com.amazonaws.dynamodb").then_some(ProbeResult::Ready(None))
+        })
     }
 
     fn image(&self) -> Image {
@@ -60,23 +61,23 @@ impl Service for DynamoDbLocal {
         "Maven"
     }
 
-    fn needs(&self, place: &Place) -> Result<Vec<Need>> {
-        Ok([Need::Java(JAVA)].into_iter().chain(maven::needs(&libraries(place))).collect())
+    fn needs(&self, instance: &Instance) -> Result<Vec<Need>> {
+        Ok([Need::Java(JAVA)].into_iter().chain(maven::needs(&libraries(instance))).collect())
     }
 
-    fn prepare(&self, place: &Place) -> Result<Prepared> {
+    fn prepare(&self, instance: &Instance) -> Result<Prepared> {
         let jdk = Jdk::find(&JAVA);
         let jdk = jdk.context("DynamoDB Local needs Java 17 or later (Debian: apt-get install openjdk-17-jre-headless), or a Docker engine")?;
-        let libraries = libraries(place);
+        let libraries = libraries(instance);
         maven::libraries(&format!("com.amazonaws:DynamoDBLocal:{VERSION}"), &libraries, &jdk)?;
         let mut command = Command::new(jdk.java());
         command.current_dir(&libraries).args(["-Xms128m", "-Xmx2g", "-Djava.library.path=.", "-cp", "*"]);
         command.args(["com.amazonaws.services.dynamodbv2.local.main.ServerRunner", "-inMemory", "-sharedDb"]);
-        command.args(["-disableTelemetry", "-port", &place.port.to_string()]);
+        command.args(["-disableTelemetry", "-port", &instance.port.to_string()]);
         Ok(Prepared::Ready(command))
     }
 }
 
-fn libraries(place: &Place) -> PathBuf {
-    place.home.join(format!("dynamodb-local-{VERSION}"))
+fn libraries(instance: &Instance) -> PathBuf {
+    instance.home.join(format!("dynamodb-local-{VERSION}"))
 }

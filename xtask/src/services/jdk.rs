@@ -1,7 +1,6 @@
 //! The Java that a service runs on.
 //!
-//! Promises one whose `java -version` says that it fits, and that the account that services run
-//! under can start it.
+//! Its `java -version` shows one of the wanted versions, and the account of the services can start it.
 
 use std::ffi::OsString;
 use std::fs;
@@ -10,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::account;
 
-/// Where systems keep theirs, and what leads from there to its home.
+/// Folders of installed Javas, and the path from there to a Java's home.
 const KEPT: [(&str, &str); 2] = [("/usr/lib/jvm", ""), ("/Library/Java/JavaVirtualMachines", "Contents/Home")];
 
 /// An installed Java.
@@ -20,7 +19,7 @@ pub(crate) struct Jdk {
 }
 
 impl Jdk {
-    /// The first that fits: as the environment names it, then as the system has it.
+    /// The first with a wanted version: those named by the environment, then those installed.
     pub(crate) fn find(versions: &RangeInclusive<u32>) -> Option<Self> {
         let fits = |home: &PathBuf| version_of(home).is_some_and(|version| versions.contains(&version));
         homes().into_iter().find(fits).map(|home| Self { home })
@@ -41,16 +40,16 @@ fn homes() -> Vec<PathBuf> {
     named.chain(in_path(std::env::var_os("PATH"))).chain(kept).collect()
 }
 
-/// Sorted, so that each run takes the same.
+/// Sorted, so that each run finds the same one.
 fn kept_in(folder: &Path, inner: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    // By way of the components: to join nothing would leave a `/` at the end.
+    // From the components, since joining an empty path would leave a `/` at the end.
     let mut homes: Vec<PathBuf> = entries.map(|entry| entry.path().join(inner).components().collect()).collect();
     homes.sort();
     homes
 }
 
-/// The homes of the `java`s in the path, past the links that lead to them.
+/// The homes of the `java`s in the path, with links resolved.
 fn in_path(path: Option<OsString>) -> Vec<PathBuf> {
     let folders = path.as_deref().map(std::env::split_paths).into_iter().flatten();
     let javas = folders.filter_map(|folder| fs::canonicalize(folder.join("java")).ok());
@@ -66,7 +65,7 @@ fn version_of(home: &Path) -> Option<u32> {
     version_in(&String::from_utf8_lossy(&output.stderr))
 }
 
-/// The feature version in what `java -version` says.
+/// The feature version in the output of `java -version`.
 fn version_in(text: &str) -> Option<u32> {
     let (_, rest) = text.split_once("version \"")?;
     let mut numbers = rest.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().ok());
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_is_read_from_each_javas_way_of_saying_it() {
+    fn the_version_is_read_from_the_output_of_each_java() {
         let check = |text, version| assert_eq!(version_in(text), version, "{text}");
         check("openjdk version \"17.0.15\" 2025-04-15\nOpenJDK Runtime", Some(17));
         check("openjdk version \"25.0.3\" 2026-04-21 LTS", Some(25));
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_java_in_the_path_is_found_past_its_links() {
+    fn a_java_in_the_path_is_found_through_links() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = fs::canonicalize(folder.path()).expect("a path");
         let home = root.join("jvm");

@@ -1,6 +1,6 @@
-//! What comes from Maven's repository.
+//! Downloads from Maven's repository.
 //!
-//! Promises that a folder is there whole or not at all: what was broken off is fetched again.
+//! A folder is complete or does not exist: an interrupted download starts again.
 
 use std::fs;
 use std::path::Path;
@@ -12,14 +12,14 @@ use super::start;
 use crate::command::Cargo;
 use crate::machine::Need;
 
-/// What has to be there to fetch a folder, unless it is fetched.
+/// What is needed to create the folder. None if it exists.
 pub(super) fn needs(folder: &Path) -> Option<Need> {
     (!folder.exists()).then_some(Need::Maven)
 }
 
 /// Fetches an artifact with all that it needs at run time, as `folder/*.jar`.
 pub(super) fn libraries(artifact: &str, folder: &Path, jdk: &Jdk) -> Result<()> {
-    whole(folder, |part| {
+    create_folder(folder, |part| {
         fs::write(part.join("pom.xml"), project(artifact))?;
         let goal = "dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=.";
         maven(goal, part, jdk)
@@ -28,9 +28,9 @@ pub(super) fn libraries(artifact: &str, folder: &Path, jdk: &Jdk) -> Result<()> 
 
 /// Fetches an archive and unpacks it; `inner` is the one folder in it.
 pub(super) fn archive(artifact: &str, inner: &str, folder: &Path, jdk: &Jdk) -> Result<()> {
-    whole(folder, |part| {
+    create_folder(folder, |part| {
         maven(&format!("dependency:unpack -Dartifact={artifact} -DoutputDirectory=."), part, jdk)?;
-        // Unpacked one folder deeper: brought up by way of a name that nothing in the archive has.
+        // The archive has one folder in it: move that up, by a name that nothing in the archive has.
         let (from, to) = (part.join(inner), part.with_extension("inner"));
         fs::rename(&from, &to).with_context(|| format!("`{inner}` is not in the archive"))?;
         fs::remove_dir_all(part)?;
@@ -38,8 +38,8 @@ pub(super) fn archive(artifact: &str, inner: &str, folder: &Path, jdk: &Jdk) -> 
     })
 }
 
-/// Makes `folder` by way of another name, unless it is there.
-pub(crate) fn whole(folder: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+/// Creates `folder` under a temporary name, then renames it. Does nothing if it exists.
+pub(crate) fn create_folder(folder: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     if folder.exists() {
         return Ok(());
     }
@@ -48,17 +48,17 @@ pub(crate) fn whole(folder: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Re
     let part = Path::new(&part);
     start::renew(part)?;
     make(part)?;
-    fs::rename(part, folder).with_context(|| format!("`{}` cannot be put in its place", folder.display()))
+    fs::rename(part, folder).with_context(|| format!("`{}` cannot be renamed", folder.display()))
 }
 
 fn maven(goal: &str, folder: &Path, jdk: &Jdk) -> Result<()> {
     let mut command = Cargo::program("mvn", folder, &format!("-q -B -Dstyle.color=never {goal}"));
-    // Maven looks for Java where the environment and the path say, and ours need not be there.
+    // Maven looks for Java in the environment and the path, and ours may be elsewhere.
     let finds_java = || Cargo::program("java", folder, "-version").ask().is_some();
     if std::env::var_os("JAVA_HOME").is_none() && !finds_java() {
         command = command.env("JAVA_HOME", &jdk.home.to_string_lossy());
     }
-    command.run().context("Maven does not bring it, and no Docker engine does")
+    command.run().context("neither Maven nor a Docker engine could fetch it")
 }
 
 fn project(artifact: &str) -> String {
@@ -77,20 +77,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_that_was_broken_off_is_made_again_from_nothing() {
+    fn an_interrupted_folder_is_created_again() {
         let home = tempfile::tempdir().expect("a folder");
         let folder = home.path().join("a-1.2");
-        let broken = whole(&folder, |part| {
+        let broken = create_folder(&folder, |part| {
             fs::write(part.join("half"), "")?;
             anyhow::bail!("the network is gone")
         });
         assert_eq!(broken.expect_err("it broke").to_string(), "the network is gone");
         assert!(!folder.exists());
-        whole(&folder, |part| Ok(fs::write(part.join("whole"), "")?)).expect("it is made");
+        create_folder(&folder, |part| Ok(fs::write(part.join("whole"), "")?)).expect("it is made");
         let names: Vec<_> =
             fs::read_dir(&folder).expect("it is there").map(|entry| entry.expect("an entry").file_name()).collect();
         assert_eq!(names, ["whole"]);
-        whole(&folder, |_| panic!("it is there already")).expect("nothing to do");
+        create_folder(&folder, |_| panic!("it is there already")).expect("nothing to do");
     }
 
     #[test]

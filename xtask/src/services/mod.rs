@@ -1,18 +1,17 @@
-//! The services that tests run on: `cargo xtask services up`, `down` and `status`.
+//! The services for the tests: `cargo xtask services up`, `down` and `status`.
 //!
-//! Promises that after `up` each service answers, from Docker where an engine runs and has or gets
-//! the image, else from Maven or Python's package index, and that what answers already is left as
-//! it is. Services outlive the command. One alone may be absent: OpenSearch 3.x, on a machine with
-//! neither Docker nor a JDK for it, which is said loudly and kept in a file that the tests look at.
+//! After `up` each service is ready: from Docker if an engine runs and can get the image, otherwise from Maven or
+//! Python's package index. A service that runs already is not touched. Services outlive the command. Only OpenSearch
+//! 3.x may be missing, on a machine with neither Docker nor a JDK for it. The output says so, and a file tells the tests.
 
 mod account;
-mod answer;
 mod docker;
 mod dynamodb;
 mod jdk;
 mod maven;
 mod moto;
 mod opensearch;
+mod probe;
 mod process;
 mod start;
 mod started;
@@ -24,11 +23,11 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 pub(crate) use self::account::is_root;
-use self::answer::Answer;
 use self::docker::{Engine, Image};
 pub(crate) use self::jdk::Jdk;
-pub(crate) use self::maven::whole;
-use self::start::Standing;
+pub(crate) use self::maven::create_folder;
+use self::probe::ProbeResult;
+use self::start::ServiceState;
 use self::started::Started;
 use crate::machine::Need;
 use crate::runner::Outcome;
@@ -36,50 +35,49 @@ use crate::runner::Outcome;
 /// How to stop what `up` started.
 const STOP: &str = "`cargo xtask services down` stops them";
 
-/// A service: what it is, how it is known, and how it starts. Each is a file of its own.
+/// A service, with its identity and how it starts. Each is a file of its own.
 trait Service: Sync {
-    /// Its name and line, for those who read.
+    /// Its name with the supported line, for output.
     fn name(&self) -> String;
 
     /// Its name for folders and containers.
     fn id(&self) -> String;
 
-    /// The version that is started.
+    /// The version that `up` starts.
     fn version(&self) -> &'static str;
 
     /// Its port without an offset.
     fn port(&self) -> u16;
 
-    /// The variable that tells tests where it is, when it is not on that port.
+    /// The environment variable with its address for tests, if it is not on that port.
     fn variable(&self) -> &'static str;
 
-    /// Asks the port whether it is there.
-    fn ask(&self, port: u16) -> Answer;
+    /// Finds out whether it runs at the port.
+    fn probe(&self, port: u16) -> ProbeResult;
 
-    /// What Docker runs.
     fn image(&self) -> Image;
 
-    /// Where it comes from when not from Docker.
+    /// Where it comes from without Docker.
     fn source(&self) -> &'static str;
 
-    /// What the machine must have for it to be prepared.
-    fn needs(&self, place: &Place) -> Result<Vec<Need>>;
+    /// What the machine must have before it can be prepared.
+    fn needs(&self, instance: &Instance) -> Result<Vec<Need>>;
 
-    /// Brings what it needs onto the machine, and makes the command that starts it there.
-    fn prepare(&self, place: &Place) -> Result<Prepared>;
+    /// Downloads it, and returns the command that starts it.
+    fn prepare(&self, instance: &Instance) -> Result<Prepared>;
 
-    /// The file that tells tests that it may be absent.
+    /// The file that tells tests that it may be missing.
     fn absence(&self, _home: &Path) -> Option<PathBuf> {
         None
     }
 }
 
-/// Where a service is started.
-struct Place {
+/// A service at a port of this machine.
+struct Instance {
     root: PathBuf,
     /// The folder of all services, where they are installed.
     home: PathBuf,
-    /// Its name and port: one of a kind on this machine.
+    /// Its id and port, unique on this machine.
     key: String,
     port: u16,
 }
@@ -87,7 +85,7 @@ struct Place {
 /// Whether a service can run without Docker.
 enum Prepared {
     Ready(Command),
-    /// It cannot, and may be absent; the reason.
+    /// It cannot, and may be missing. The text is the reason.
     Absent(String),
 }
 
@@ -100,16 +98,16 @@ fn all() -> [Box<dyn Service>; 4] {
     ]
 }
 
-/// Starts what does not answer yet, and waits until all do.
+/// Starts the services that do not run yet, and waits until all are ready.
 pub(crate) fn up(root: &Path, offset: u16) -> Result<Outcome> {
     let _lock = lock(root)?;
     let services = all();
-    let places =
-        services.iter().map(|service| Place::of(service.as_ref(), root, offset)).collect::<Result<Vec<_>>>()?;
+    let instances =
+        services.iter().map(|service| Instance::of(service.as_ref(), root, offset)).collect::<Result<Vec<_>>>()?;
     let (mut absent, mut failed) = (Vec::new(), 0);
-    for (service, settled) in services.iter().zip(settle_all(&services, &places)) {
+    for (service, settled) in services.iter().zip(start_all(&services, &instances)) {
         match settled {
-            Ok(Standing::Absent(reason)) => absent.push(format!("{}: {reason}", service.name())),
+            Ok(ServiceState::Absent(reason)) => absent.push(format!("{}: {reason}", service.name())),
             Ok(_) => {}
             Err(_) => failed += 1,
         }
@@ -121,39 +119,39 @@ pub(crate) fn up(root: &Path, offset: u16) -> Result<Outcome> {
     Ok(outcome(services.len(), &absent))
 }
 
-/// What the machine must have for those that do not answer and do not come from Docker.
+/// What the machine must have for the services that do not run yet and do not come from Docker.
 pub(crate) fn needs(root: &Path, offset: u16) -> Result<Vec<Need>> {
     let mut needs = Vec::new();
     let mut engine = None;
     for service in all() {
-        let place = Place::of(service.as_ref(), root, offset)?;
-        let begun = Started::load(&place)?.is_some_and(|started| started.is_alive());
-        if begun || service.ask(place.port) != Answer::Silent {
+        let instance = Instance::of(service.as_ref(), root, offset)?;
+        let begun = Started::load(&instance)?.is_some_and(|started| started.is_alive());
+        if begun || service.probe(instance.port) != ProbeResult::Silent {
             continue;
         }
         let engine = *engine.get_or_insert_with(|| docker::engine(root));
-        // Asked to the end: an engine whose registry is out of reach is of no use.
-        if engine == Engine::None || !service.image().is_to_be_had(root) {
-            needs.extend(service.needs(&place)?);
+        // Pulls the image: an engine that cannot reach its registry does not help.
+        if engine == Engine::None || !service.image().is_available(root) {
+            needs.extend(service.needs(&instance)?);
         }
     }
     Ok(needs)
 }
 
-/// Begins one after the other, as each may have to be fetched, and waits for all at once. Each has its line printed.
-fn settle_all(services: &[Box<dyn Service>], places: &[Place]) -> Vec<Result<Standing>> {
-    let engine = docker::engine(&places[0].root);
+/// Starts one after the other, since each may have to be downloaded, and waits for all at once. Prints a line for each.
+fn start_all(services: &[Box<dyn Service>], instances: &[Instance]) -> Vec<Result<ServiceState>> {
+    let engine = docker::engine(&instances[0].root);
     std::thread::scope(|scope| {
-        let waiting = services.iter().zip(places).map(|(service, place)| {
+        let waiting = services.iter().zip(instances).map(|(service, instance)| {
             let service = service.as_ref();
-            let begun = start::begin(service, place, engine);
+            let begun = start::begin(service, instance, engine);
             scope.spawn(move || {
-                let settled = begun.and_then(|standing| standing.settled(service, place));
-                println!("{}", start::line(&settled, service, place));
+                let settled = begun.and_then(|state| state.ready(service, instance));
+                println!("{}", start::line(&settled, service, instance));
                 settled
             })
         });
-        // Collected before any is joined: else each would be waited for before the next begins.
+        // Collected before any is joined: otherwise each would be waited for before the next one starts.
         let waiting: Vec<_> = waiting.collect();
         waiting.into_iter().map(|thread| thread.join().expect("waiting does not panic")).collect()
     })
@@ -164,40 +162,40 @@ pub(crate) fn down(root: &Path, offset: u16) -> Result<Outcome> {
     let _lock = lock(root)?;
     let mut stopped = 0;
     for service in all() {
-        let place = Place::of(service.as_ref(), root, offset)?;
-        let word = match Started::load(&place)? {
-            Some(started) if started.stop(&place)? => {
+        let instance = Instance::of(service.as_ref(), root, offset)?;
+        let word = match Started::load(&instance)? {
+            Some(started) if started.stop(&instance)? => {
                 stopped += 1;
                 "stopped"
             }
-            Some(_) => "had ended already",
-            None if matches!(service.ask(place.port), Answer::Silent) => "not running",
-            None => "not started here, left as it is",
+            Some(_) => "had already ended",
+            None if matches!(service.probe(instance.port), ProbeResult::Silent) => "not running",
+            None => "not started by this command: left running",
         };
-        println!("{:16}  {}  {word}", service.name(), place.address());
+        println!("{:16}  {}  {word}", service.name(), instance.address());
     }
     Ok(Outcome::DoneWith(format!("{stopped} stopped")))
 }
 
-/// Says of each service whether it answers.
+/// Prints for each service whether it is ready.
 pub(crate) fn status(root: &Path, offset: u16) -> Result<Outcome> {
     let mut ready = 0;
     for service in all() {
-        let place = Place::of(service.as_ref(), root, offset)?;
-        let answer = service.ask(place.port);
-        ready += usize::from(matches!(answer, Answer::Ready(_)));
-        let by = match Started::load(&place)? {
+        let instance = Instance::of(service.as_ref(), root, offset)?;
+        let answer = service.probe(instance.port);
+        ready += usize::from(matches!(answer, ProbeResult::Ready(_)));
+        let by = match Started::load(&instance)? {
             Some(started) => format!("  {started}"),
             None => String::new(),
         };
-        println!("{:16}  {}  {answer}{by}", service.name(), place.address());
+        println!("{:16}  {}  {answer}{by}", service.name(), instance.address());
     }
-    Ok(Outcome::DoneWith(format!("{ready} of {} answer", all().len())))
+    Ok(Outcome::DoneWith(format!("{ready} of {} ready", all().len())))
 }
 
 fn outcome(all: usize, absent: &[String]) -> Outcome {
     match absent {
-        [] => Outcome::DoneWith(format!("{all} answer; {STOP}")),
+        [] => Outcome::DoneWith(format!("{all} ready; {STOP}")),
         absent => Outcome::NotChecked(format!("{}; {STOP}", absent.join("; "))),
     }
 }
@@ -209,11 +207,11 @@ fn exports(services: &[Box<dyn Service>], offset: u16) -> String {
     services.iter().map(|service| line(service.as_ref())).collect::<Vec<_>>().join("\n")
 }
 
-/// Keeps a second `up` or `down` waiting until this one is done.
+/// Makes a second `up` or `down` wait until this one is finished.
 fn lock(root: &Path) -> Result<File> {
     let home = home(root);
-    fs::create_dir_all(&home).with_context(|| format!("`{}` cannot be made", home.display()))?;
-    let file = File::create(home.join("lock")).context("the lock file cannot be made")?;
+    fs::create_dir_all(&home).with_context(|| format!("`{}` cannot be created", home.display()))?;
+    let file = File::create(home.join("lock")).context("the lock file cannot be created")?;
     file.lock().context("the lock file cannot be locked")?;
     Ok(file)
 }
@@ -222,7 +220,7 @@ fn home(root: &Path) -> PathBuf {
     root.join("target").join("services")
 }
 
-impl Place {
+impl Instance {
     fn of(service: &dyn Service, root: &Path, offset: u16) -> Result<Self> {
         let port = service.port().checked_add(offset).context("the offset is past the last port")?;
         Ok(Self { root: root.to_owned(), home: home(root), key: format!("{}-{port}", service.id()), port })
@@ -232,7 +230,7 @@ impl Place {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What is known of the running service: its process or container, and its output.
+    /// The folder with the record of the running service and its log.
     fn records(&self) -> PathBuf {
         self.home.join("run").join(&self.key)
     }

@@ -1,21 +1,20 @@
 //! moto: EventBridge, SNS and SQS on this machine, from Python's package index.
 //!
-//! Everything is in memory: a start begins with nothing.
+//! Everything is in memory: after a start it is empty.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
 
-use super::answer::Answer;
 use super::docker::Image;
-use super::{Place, Prepared, Service, maven};
+use super::probe::ProbeResult;
+use super::{Instance, Prepared, Service, maven};
 use crate::machine::Need;
 use crate::python;
 
 const VERSION: &str = "5.2.5";
 
-/// The service.
 pub(super) struct Moto;
 
 impl Service for Moto {
@@ -39,9 +38,9 @@ impl Service for Moto {
         "ANNALS_TEST_MOTO"
     }
 
-    /// Its own interface, which nothing else has.
-    fn ask(&self, port: u16) -> Answer {
-        Answer::to(port, "/moto-api/data.json", |reply| (reply.status == 200).then_some(Answer::Ready(None)))
+    /// moto's own API, which no other program has.
+    fn probe(&self, port: u16) -> ProbeResult {
+        ProbeResult::of(port, "/moto-api/data.json", |reply| (reply.status == 200).then_some(ProbeResult::Ready(None)))
     }
 
     fn image(&self) -> Image {
@@ -53,23 +52,22 @@ impl Service for Moto {
         "Python's package index"
     }
 
-    fn needs(&self, place: &Place) -> Result<Vec<Need>> {
-        Ok(python::needs(&folder(place)).into_iter().collect())
+    fn needs(&self, instance: &Instance) -> Result<Vec<Need>> {
+        Ok(python::needs(&folder(instance)).into_iter().collect())
     }
 
-    fn prepare(&self, place: &Place) -> Result<Prepared> {
-        let folder = folder(place);
-        maven::whole(&folder, |part| {
-            // A Docker engine would do as well.
+    fn prepare(&self, instance: &Instance) -> Result<Prepared> {
+        let folder = folder(instance);
+        maven::create_folder(&folder, |part| {
             python::install(part, &format!("moto[server,events,sns,sqs,secretsmanager]=={VERSION}"))
         })?;
-        // As a module: the scripts of an environment know only the name under which it was made.
+        // As a module: the scripts of an environment contain the path where it was created.
         let mut command = Command::new(folder.join("bin").join("python"));
-        command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &place.port.to_string()]);
+        command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &instance.port.to_string()]);
         Ok(Prepared::Ready(command))
     }
 }
 
-fn folder(place: &Place) -> PathBuf {
-    place.home.join(format!("moto-{VERSION}"))
+fn folder(instance: &Instance) -> PathBuf {
+    instance.home.join(format!("moto-{VERSION}"))
 }

@@ -1,7 +1,7 @@
-//! OpenSearch, one node of each line that is supported.
+//! OpenSearch, one node of each supported line.
 //!
-//! From Maven it is the minimal distribution, from Docker the full one without its security. A
-//! start begins with no indices. The older line must be there; the newer needs a newer Java.
+//! Maven has the minimal distribution, Docker the full one, whose security is switched off. A new node has no indices.
+//! The older line is required, the newer is optional: it needs a newer Java.
 
 use std::fs;
 use std::ops::RangeInclusive;
@@ -9,22 +9,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use super::answer::{Answer, Reply};
 use super::docker::Image;
 use super::jdk::Jdk;
-use super::{Place, Prepared, Service, account, maven, start};
+use super::probe::{HttpResponse, ProbeResult};
+use super::{Instance, Prepared, Service, account, maven, start};
 use crate::machine::Need;
 
 const HEAP: &str = "-Xms512m -Xmx512m";
 
-/// One node, for tests that make many small indices and must not depend on how full a disk is.
+/// One node, for tests that create many small indices and must not depend on free disk space.
 const SETTINGS: [&str; 3] = [
     "discovery.type=single-node",
     "cluster.max_shards_per_node=20000",
     "cluster.routing.allocation.disk.threshold_enabled=false",
 ];
 
-/// A line of OpenSearch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OpenSearch {
     V2,
@@ -32,7 +31,7 @@ pub(super) enum OpenSearch {
 }
 
 impl OpenSearch {
-    /// What the versions of the line begin with.
+    /// The beginning of the line's version numbers.
     fn line(self) -> &'static str {
         match self {
             Self::V2 => "2.19.",
@@ -40,7 +39,7 @@ impl OpenSearch {
         }
     }
 
-    /// The older line stands on what Java 24 took away.
+    /// The older line uses what Java 24 removed.
     fn java(self) -> RangeInclusive<u32> {
         match self {
             Self::V2 => 11..=23,
@@ -48,16 +47,16 @@ impl OpenSearch {
         }
     }
 
-    fn judge(self, reply: &Reply) -> Option<Answer> {
+    fn judge(self, reply: &HttpResponse) -> Option<ProbeResult> {
         let body: serde_json::Value = serde_json::from_str(&reply.body).ok()?;
         let number = body["version"]["number"].as_str()?;
         if number.starts_with(self.line()) {
-            return Some(Answer::Ready(Some(number.to_owned())));
+            return Some(ProbeResult::Ready(Some(number.to_owned())));
         }
-        Some(Answer::Other(format!("it is OpenSearch {number}")))
+        Some(ProbeResult::Other(format!("it is OpenSearch {number}")))
     }
 
-    /// Where it is unpacked.
+    /// The folder of the unpacked distribution.
     fn folder(self, home: &Path) -> PathBuf {
         home.join(self.id())
     }
@@ -107,12 +106,14 @@ impl Service for OpenSearch {
         }
     }
 
-    fn ask(&self, port: u16) -> Answer {
-        match Answer::to(port, "/", |reply| self.judge(reply)) {
-            // It tells its version before it can hold an index.
-            Answer::Ready(version) => Answer::to(port, "/_cluster/health?timeout=2s&wait_for_status=yellow", |reply| {
-                (reply.status == 200).then_some(Answer::Ready(version))
-            }),
+    fn probe(&self, port: u16) -> ProbeResult {
+        match ProbeResult::of(port, "/", |reply| self.judge(reply)) {
+            // It responds with its version before it can create an index.
+            ProbeResult::Ready(version) => {
+                ProbeResult::of(port, "/_cluster/health?timeout=2s&wait_for_status=yellow", |reply| {
+                    (reply.status == 200).then_some(ProbeResult::Ready(version))
+                })
+            }
             other => other,
         }
     }
@@ -129,29 +130,29 @@ impl Service for OpenSearch {
         "Maven"
     }
 
-    /// Where there is no Java for it, the newer line does without Maven too.
-    fn needs(&self, place: &Place) -> Result<Vec<Need>> {
+    /// Without a Java for the newer line, Maven is not needed for it either.
+    fn needs(&self, instance: &Instance) -> Result<Vec<Need>> {
         if *self == Self::V3 && Jdk::find(&self.java()).is_none() {
             return Ok(Vec::new());
         }
-        let folder = self.folder(&account::reachable(&place.home)?);
+        let folder = self.folder(&account::reachable(&instance.home)?);
         Ok([Need::Java(self.java())].into_iter().chain(maven::needs(&folder)).collect())
     }
 
-    fn prepare(&self, place: &Place) -> Result<Prepared> {
+    fn prepare(&self, instance: &Instance) -> Result<Prepared> {
         let Some(jdk) = Jdk::find(&self.java()) else { return self.without_java() };
-        let (version, home) = (self.version(), account::reachable(&place.home)?);
+        let (version, home) = (self.version(), account::reachable(&instance.home)?);
         let folder = self.folder(&home);
         let artifact = format!("org.opensearch.distribution.integ-test-zip:opensearch:{version}:zip");
         maven::archive(&artifact, &format!("opensearch-{version}"), &folder, &jdk)?;
-        account::hand_over(&folder)?;
-        let own = own_folder(&home, place)?;
+        account::give_folder_to_account(&folder)?;
+        let own = own_folder(&home, instance)?;
         let mut command = account::unprivileged(&folder.join("bin").join("opensearch"));
         command.current_dir(&folder).env("HOME", &own).env("OPENSEARCH_TMPDIR", own.join("tmp"));
         command.env("OPENSEARCH_JAVA_HOME", &jdk.home).env("OPENSEARCH_JAVA_OPTS", HEAP);
         command.args(SETTINGS.map(|setting| format!("-E{setting}")));
-        command.args([format!("-Ehttp.port={}", place.port), "-Enetwork.host=127.0.0.1".to_owned()]);
-        // Nobody asks for the transport's port: any that is free.
+        command.args([format!("-Ehttp.port={}", instance.port), "-Enetwork.host=127.0.0.1".to_owned()]);
+        // Nobody uses the transport's port, so any free one is fine.
         command.arg("-Etransport.port=0");
         for name in ["data", "logs"] {
             command.arg(format!("-Epath.{name}={}", own.join(name).display()));
@@ -164,13 +165,13 @@ impl Service for OpenSearch {
     }
 }
 
-/// What this node alone writes to, empty.
-fn own_folder(home: &Path, place: &Place) -> Result<PathBuf> {
-    let own = home.join("run").join(&place.key).join("node");
+/// The folder for this node's own files, empty.
+fn own_folder(home: &Path, instance: &Instance) -> Result<PathBuf> {
+    let own = home.join("run").join(&instance.key).join("node");
     start::renew(&own)?;
     for name in ["data", "logs", "tmp"] {
         fs::create_dir(own.join(name))?;
     }
-    account::hand_over(&own)?;
+    account::give_folder_to_account(&own)?;
     Ok(own)
 }

@@ -1,7 +1,7 @@
 //! A process that outlives this one.
 //!
-//! Promises that it is in a group of its own, with no terminal and none of our pipes, and that an
-//! id that the system has given to another process since is never taken for it.
+//! It has its own process group, no terminal and none of our pipes. If the system has given its id to another process,
+//! that process is not mistaken for it.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-/// How long it may take to end when asked to.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it may take to end after a signal.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A process by its id, and by when it began.
+/// A process by its id and its start time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Process {
     id: u32,
@@ -30,7 +30,7 @@ impl Process {
         command.stdin(Stdio::null()).stdout(log).stderr(both).process_group(0);
         let program = command.get_program().to_string_lossy().into_owned();
         let id = command.spawn().with_context(|| format!("`{program}` did not start"))?.id();
-        // One that ended at once has no birth any more: it counts as dead, and its log says why.
+        // A process that ended at once has no start time: it counts as ended, and its log says why.
         Ok(Self { id, born: born(id).unwrap_or_default() })
     }
 
@@ -47,22 +47,22 @@ impl Process {
         born(self.id).is_some_and(|born| born == self.born)
     }
 
-    /// Asks its group to end, and ends it where it does not in time.
+    /// Sends TERM to its group, and KILL if it does not end in time.
     pub(super) fn stop(&self) -> Result<()> {
         for signal in ["TERM", "KILL"] {
             self.signal(signal)?;
             let asked = Instant::now();
-            while self.is_alive() && asked.elapsed() < PATIENCE {
+            while self.is_alive() && asked.elapsed() < STOP_TIMEOUT {
                 std::thread::sleep(PAUSE);
             }
             if !self.is_alive() {
                 return Ok(());
             }
         }
-        anyhow::bail!("process {} does not end", self.id)
+        anyhow::bail!("process {} did not end after SIGKILL", self.id)
     }
 
-    /// By the shell's own `kill`: a bare machine has no other.
+    /// With the shell's own `kill`: a bare machine has no other.
     fn signal(&self, signal: &str) -> Result<()> {
         let script = format!("kill -s {signal} -- -{}", self.id);
         let status =
@@ -78,8 +78,8 @@ impl fmt::Display for Process {
     }
 }
 
-/// When a process began, in the words of the system. None where there is none, or only what its
-/// parent has not yet taken note of.
+/// The start time of a process, as the system writes it. None if there is no such process, or only its exit status
+/// that its parent has not read yet.
 fn born(id: u32) -> Option<String> {
     if Path::new("/proc/self/stat").exists() {
         let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn another_process_with_the_same_id_is_not_taken_for_it() {
+    fn another_process_with_the_same_id_is_not_mistaken_for_it() {
         let process = sleeping();
         let earlier = Process { id: process.id, born: "long ago".to_owned() };
         assert!(!earlier.is_alive());
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_birth_is_read_past_any_name() {
+    fn the_start_time_is_read_after_any_name() {
         let fields = |state: &str| format!("12 (a ) b) {state} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20");
         assert_eq!(born_in(&fields("S")), Some("4711".to_owned()));
         assert_eq!(born_in(&fields("Z")), None);

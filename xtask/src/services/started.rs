@@ -1,7 +1,7 @@
-//! What `up` started, as it is known to a later `up`, `down` or `status`.
+//! A record of what `up` started, for a later `up`, `down` or `status`.
 //!
-//! Promises that only what was started here is ever stopped: a process is known by its id and the
-//! time of its birth, a container by a name of ours.
+//! Only services that were started here are ever stopped. A process is identified by its id and start time, a container
+//! by its name.
 
 use std::fmt;
 use std::fs;
@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 
 use anyhow::{Context, Result};
 
-use super::Place;
+use super::Instance;
 use super::docker::Container;
 use super::process::Process;
 
@@ -24,9 +24,9 @@ pub(super) enum Started {
 }
 
 impl Started {
-    /// Keeps it for later.
-    pub(super) fn saved(self, place: &Place) -> Result<Self> {
-        let (file, part) = (place.records().join(FILE), place.records().join("started.part"));
+    /// Writes the record.
+    pub(super) fn saved(self, instance: &Instance) -> Result<Self> {
+        let (file, part) = (instance.records().join(FILE), instance.records().join("started.part"));
         let line = match &self {
             Self::Process(process) => format!("process {process}"),
             Self::Container(container) => format!("container {container}"),
@@ -37,20 +37,20 @@ impl Started {
         Ok(self)
     }
 
-    /// What was kept for this place, if anything.
-    pub(super) fn load(place: &Place) -> Result<Option<Self>> {
-        let file = place.records().join(FILE);
+    /// Reads the record of this instance, if there is one.
+    pub(super) fn load(instance: &Instance) -> Result<Option<Self>> {
+        let file = instance.records().join(FILE);
         match fs::read_to_string(&file) {
-            Ok(line) => Ok(Self::parse(&line, place)),
+            Ok(line) => Ok(Self::parse(&line, instance)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("`{}` cannot be read", file.display())),
         }
     }
 
-    fn parse(line: &str, place: &Place) -> Option<Self> {
+    fn parse(line: &str, instance: &Instance) -> Option<Self> {
         match line.split_once(' ')? {
             ("process", rest) => Process::parse(rest).map(Self::Process),
-            ("container", name) => Some(Self::Container(Container::new(name, &place.root))),
+            ("container", name) => Some(Self::Container(Container::new(name, &instance.root))),
             _ => None,
         }
     }
@@ -62,8 +62,8 @@ impl Started {
         }
     }
 
-    /// Stops it, if it still runs, and forgets it. Whether it ran.
-    pub(super) fn stop(&self, place: &Place) -> Result<bool> {
+    /// Stops it if it still runs, and removes the record. Returns whether it ran.
+    pub(super) fn stop(&self, instance: &Instance) -> Result<bool> {
         let ran = self.is_alive();
         if ran {
             match self {
@@ -71,15 +71,15 @@ impl Started {
                 Self::Container(container) => container.stop()?,
             }
         }
-        fs::remove_file(place.records().join(FILE)).context("what was started cannot be forgotten")?;
+        fs::remove_file(instance.records().join(FILE)).context("the record of the service cannot be removed")?;
         Ok(ran)
     }
 
-    /// The last lines that it wrote.
-    pub(super) fn log_tail(&self, place: &Place) -> String {
+    /// The last lines of its log.
+    pub(super) fn log_tail(&self, instance: &Instance) -> String {
         match self {
             Self::Process(_) => {
-                let text = fs::read(place.log()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                let text = fs::read(instance.log()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
                 tail(&text.unwrap_or_default())
             }
             Self::Container(container) => tail(&container.log()),

@@ -70,7 +70,7 @@ fn walked(root: &Path) -> Result<Vec<String>> {
     Ok(paths)
 }
 
-/// The file, unless it is no text or, though git knows it, no longer there.
+/// The file, unless it is not text or was deleted since git listed it.
 fn read(root: &Path, path: String) -> Result<Option<SourceFile>> {
     let whole = root.join(&path);
     if !whole.is_file() {
@@ -84,7 +84,7 @@ fn read(root: &Path, path: String) -> Result<Option<SourceFile>> {
 mod tests {
     use super::*;
 
-    /// A folder with text, bytes and build output in it.
+    /// A folder with text, binary data and build output.
     fn folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let write = |path: &str, bytes: &[u8]| {
@@ -106,13 +106,13 @@ mod tests {
     }
 
     #[test]
-    fn without_git_all_text_but_build_output_is_looked_at() {
+    fn without_git_all_text_files_outside_of_build_output_are_read() {
         let folder = folder();
         assert_eq!(paths(folder.path()), [".gitignore", "a.toml", "b/kept.rs", "ignored.db"]);
     }
 
     #[test]
-    fn with_git_what_is_not_added_yet_is_looked_at_and_what_is_ignored_is_not() {
+    fn with_git_files_that_are_not_added_yet_are_read_and_ignored_files_are_not() {
         let folder = folder();
         if Cargo::program("git", folder.path(), "init --quiet").ask().is_none() {
             return; // A machine without git walks, which the other test covers.

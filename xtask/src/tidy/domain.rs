@@ -1,14 +1,14 @@
-//! The domain crate is a function of its arguments.
+//! The domain crate has no I/O and no async.
 //!
-//! Promises that its manifest names no crate that does I/O or async, and that its code names no
-//! module of std that does. Clippy's bans (clock, environment, random ids) come on top.
+//! Its manifest names no crate with I/O or async, and its code no such module of std. Clippy refuses the clock, the
+//! environment and random ids as well.
 
 use toml::{Table, Value};
 
 use super::finding::Finding;
 use crate::source::SourceFile;
 
-/// The manifest that every tree of ours has.
+/// The domain's manifest.
 pub(super) const MANIFEST: &str = "shared/domain/Cargo.toml";
 
 const CODE: &str = "shared/domain/src/";
@@ -31,7 +31,7 @@ const IO_CRATES: [&str; 14] = [
     "tracing-subscriber",
 ];
 
-/// Modules of std that reach outside.
+/// Modules of std with I/O or process state.
 const IO_MODULES: [&str; 6] = ["env", "fs", "io", "net", "process", "thread"];
 
 /// The domain's manifest depends on no crate that does I/O.
@@ -46,22 +46,22 @@ pub(super) fn has_no_means_for_io(file: &SourceFile) -> Vec<Finding> {
     dependencies(&manifest)
         .into_iter()
         .filter(|name| IO_CRATES.iter().any(|begin| name.starts_with(begin)))
-        .map(|name| Finding::new(file, 0, format!("the domain does no I/O: `{name}` belongs outside of it")))
+        .map(|name| Finding::new(file, 0, format!("the domain has no I/O: use `{name}` outside of it")))
         .collect()
 }
 
-/// The domain's code names nothing of std that reaches outside, and is not async.
+/// The domain's code uses no such module of std and is not async.
 pub(super) fn does_no_io(file: &SourceFile) -> Vec<Finding> {
     if !file.is_rust() || !file.path.starts_with(CODE) {
         return Vec::new();
     }
     let code = file.text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
     code.filter_map(|(index, line)| Some((index + 1, io_in(line)?)))
-        .map(|(line, what)| Finding::new(file, line, format!("the domain does no I/O: `{what}` belongs outside of it")))
+        .map(|(line, what)| Finding::new(file, line, format!("the domain has no I/O: use `{what}` outside of it")))
         .collect()
 }
 
-/// The crates that a manifest depends on, in whatever table, by their real names.
+/// The crates in all dependency tables of a manifest, by their real names.
 fn dependencies(manifest: &Table) -> Vec<String> {
     let mut names = Vec::new();
     for (key, value) in manifest {
@@ -90,7 +90,7 @@ fn io_in(line: &str) -> Option<String> {
     })
 }
 
-/// The names that a path goes on with: one, or those of a group in braces.
+/// The names that follow in a path: one, or those of a group in braces.
 fn first_names(rest: &str) -> Vec<&str> {
     match rest.strip_prefix('{') {
         Some(inner) => inner.split('}').next().unwrap_or(inner).split(',').map(first_name).collect(),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_manifest_names_no_crate_that_does_io() {
+    fn the_manifest_names_no_crate_with_io() {
         check_manifest("[dependencies]\nserde = \"1\"\ntoml = \"1\"", &[]);
         check_manifest("[dependencies]\ntokio.workspace = true", &["`tokio`"]);
         check_manifest(
@@ -136,21 +136,21 @@ mod tests {
     }
 
     #[test]
-    fn other_manifests_may() {
+    fn other_manifests_may_name_such_crates() {
         let other = file("shared/sqlite/Cargo.toml", "[dependencies]\ntokio = \"1\"");
         assert_eq!(has_no_means_for_io(&other), []);
     }
 
     #[track_caller]
     fn check_line(line: &str, found: Option<&str>) {
-        let found = found.map(|what| format!("the domain does no I/O: `{what}` belongs outside of it"));
+        let found = found.map(|what| format!("the domain has no I/O: use `{what}` outside of it"));
         let reasons: Vec<String> =
             does_no_io(&file("shared/domain/src/event.rs", line)).into_iter().map(|finding| finding.reason).collect();
         assert_eq!(reasons, Vec::from_iter(found), "{line}");
     }
 
     #[test]
-    fn the_code_names_nothing_that_reaches_outside() {
+    fn the_code_uses_no_io() {
         check_line("use std::fmt;", None);
         check_line("use std::iter;", None);
         check_line("use std::{collections::BTreeMap, fmt};", None);
@@ -161,11 +161,11 @@ mod tests {
         check_line("std::fmt::write(a, b); std::io::stdout();", Some("std::io"));
         check_line("pub async fn fold() {}", Some("async"));
         check_line("store.append(event).await?;", Some("async"));
-        check_line("// std::fs is not for here", None);
+        check_line("// std::fs is not allowed here", None);
     }
 
     #[test]
-    fn other_code_may() {
+    fn other_code_may_use_io() {
         assert_eq!(does_no_io(&file("shared/sqlite/src/lib.rs", "use std::fs;")), []);
     }
 }

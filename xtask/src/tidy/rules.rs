@@ -5,22 +5,22 @@
 use super::finding::Finding;
 use crate::source::SourceFile;
 
-/// More lines than this and a file is about more than one thing.
+/// A longer file contains more than one object. CONTRIBUTING asks for 400 at most, with room for a rare exception.
 const LONGEST_FILE: usize = 500;
 
-/// Names under which anything can be put.
+/// Names that fit any content.
 const NAMES_WITHOUT_IDEA: [&str; 6] = ["util", "utils", "helper", "helpers", "manager", "common"];
 
-/// Where somebody's files lie on somebody's machine. Written in two halves, as this file is checked too.
+/// Folders of a user on one machine. Written in two halves, since this file is checked too.
 const MACHINE_PATHS: [&str; 4] =
     [concat!("/", "home/"), concat!("/", "root/"), concat!("/", "work/"), concat!("/", "Users/")];
 
-/// A file or folder is named for what is in it.
+/// A file or folder has a name that says what is in it.
 pub(super) fn name_says_an_idea(file: &SourceFile) -> Vec<Finding> {
     let stems = file.path.split('/').map(|part| part.split('.').next().unwrap_or(part));
     stems
         .filter(|stem| NAMES_WITHOUT_IDEA.contains(&stem.to_lowercase().as_str()))
-        .map(|stem| Finding::new(file, 0, format!("`{stem}` says nothing of what is in it: name the idea")))
+        .map(|stem| Finding::new(file, 0, format!("`{stem}` does not say what is in it: name the concept")))
         .collect()
 }
 
@@ -33,7 +33,7 @@ pub(super) fn module_begins_with_its_doc(file: &SourceFile) -> Vec<Finding> {
     vec![Finding::new(file, 1, "begin the module with `//!`: what it does, and what its callers can rely on")]
 }
 
-/// Nothing in the tree knows whose machine it was written on.
+/// No file contains a path of one machine.
 pub(super) fn no_machine_paths(file: &SourceFile) -> Vec<Finding> {
     let lines = file.text.lines().enumerate();
     lines
@@ -42,16 +42,16 @@ pub(super) fn no_machine_paths(file: &SourceFile) -> Vec<Finding> {
         .collect()
 }
 
-/// A file is about one thing.
+/// A file contains one object.
 pub(super) fn not_too_long(file: &SourceFile) -> Vec<Finding> {
     let lines = file.text.lines().count();
     if !file.is_rust() || file.is_test() || lines <= LONGEST_FILE {
         return Vec::new();
     }
-    vec![Finding::new(file, 0, format!("{lines} lines, {LONGEST_FILE} is the most: split it by idea"))]
+    vec![Finding::new(file, 0, format!("{lines} lines, at most {LONGEST_FILE} are allowed: one object, one file"))]
 }
 
-/// The machine path that stands in a line at the beginning of a path, not within one.
+/// The machine path in a line, if a path begins with it.
 fn machine_path_in(line: &str) -> Option<&'static str> {
     let begins_a_path = |(at, _): (usize, &str)| {
         !line[..at].ends_with(|c: char| c.is_alphanumeric() || ['_', '-', '.', '~', '}', ')', '*', '>'].contains(&c))

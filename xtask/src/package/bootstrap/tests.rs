@@ -1,11 +1,10 @@
-//! Files are told apart by what stands in them. They are written here byte by byte, but for one
-//! that a real linker made: this test itself.
+//! The files are written here byte by byte, except for one that a real linker wrote: this test itself.
 
 use super::*;
 
 const NEW: &str = "GLIBC_2.38";
 
-/// A 64-bit program with that machine, wanting these versions of one library.
+/// A 64-bit program for that machine that needs these versions of one library.
 fn program(machine: elf::Machine, versions: &[&str], symbols: bool) -> Vec<u8> {
     let (strings, wants) = wanted(versions);
     let wants_at = 64 + strings.len().next_multiple_of(8);
@@ -86,7 +85,7 @@ fn check_refused(bytes: &[u8], architecture: Architecture, parts: &[&str]) {
 }
 
 #[test]
-fn what_fits_is_told_with_its_size_and_the_newest_glibc_it_wants() {
+fn a_valid_program_is_shown_with_its_size_and_newest_glibc() {
     let bytes = program(elf::EM_AARCH64, &["GLIBC_2.9", "GLIBC_2.34", "GCC_4.2.0", "GLIBC_2.2.5"], false);
     let (_, result) = checked(&bytes, Architecture::Arm64);
     assert_eq!(result.expect("it fits").to_string(), "  0.0 MB, stripped, glibc 2.34 or later");
@@ -97,34 +96,34 @@ fn what_fits_is_told_with_its_size_and_the_newest_glibc_it_wants() {
 #[test]
 fn a_newer_glibc_is_refused() {
     let bytes = program(elf::EM_X86_64, &["GLIBC_2.34", NEW], false);
-    check_refused(&bytes, Architecture::X86_64, &["wants GLIBC_2.38 and", "has glibc 2.34", "by zig"]);
+    check_refused(&bytes, Architecture::X86_64, &["needs GLIBC_2.38,", "has glibc 2.34", "with zig"]);
 }
 
 #[test]
-fn a_way_of_glibc_that_has_a_name_and_no_number_is_refused() {
+fn a_glibc_feature_without_a_number_is_refused() {
     let bytes = program(elf::EM_X86_64, &["GLIBC_2.2.5", "GLIBC_ABI_DT_RELR"], false);
-    check_refused(&bytes, Architecture::X86_64, &["wants GLIBC_ABI_DT_RELR and"]);
+    check_refused(&bytes, Architecture::X86_64, &["needs GLIBC_ABI_DT_RELR,"]);
 }
 
 #[test]
 fn another_processor_is_refused() {
     let bytes = program(elf::EM_X86_64, &["GLIBC_2.17"], false);
-    check_refused(&bytes, Architecture::Arm64, &["is for x86_64, and arm64 is wanted", "package --architecture arm64"]);
-    check_refused(&program(elf::EM_AARCH64, &[], false), Architecture::X86_64, &["is for arm64, and x86_64 is wanted"]);
-    check_refused(&program(elf::EM_RISCV, &[], false), Architecture::X86_64, &["is for machine 243"]);
+    check_refused(&bytes, Architecture::Arm64, &["built for x86_64, expected arm64", "package --architecture arm64"]);
+    check_refused(&program(elf::EM_AARCH64, &[], false), Architecture::X86_64, &["built for arm64, expected x86_64"]);
+    check_refused(&program(elf::EM_RISCV, &[], false), Architecture::X86_64, &["built for machine 243"]);
 }
 
 #[test]
-fn what_is_no_program_is_refused() {
+fn a_file_that_is_no_program_is_refused() {
     check_refused(b"#!/bin/sh\n", Architecture::X86_64, &["is no 64-bit ELF program"]);
-    let error = Bootstrap::checked(Path::new("no/such/bootstrap"), Architecture::Arm64).expect_err("it is not there");
+    let error = Bootstrap::checked(Path::new("no/such/bootstrap"), Architecture::Arm64).expect_err("it does not exist");
     assert!(error.to_string().contains("`no/such/bootstrap` cannot be read"), "{error}");
 }
 
 #[test]
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
-fn a_linkers_own_output_is_read() {
-    let own = std::fs::read(std::env::current_exe().expect("a path")).expect("it is there");
+fn a_program_of_a_real_linker_is_read() {
+    let own = std::fs::read(std::env::current_exe().expect("a path")).expect("it exists");
     let read = Bootstrap::read(&own).expect("an ELF program");
     assert_eq!((read.machine, read.bytes), (elf::EM_X86_64, own.len()));
     assert!(read.glibc.iter().any(|name| version_in(name).is_some()), "{read:?}");

@@ -1,7 +1,6 @@
-//! What a port answers when it is asked for a service.
+//! A request to a port to find out whether a service runs there.
 //!
-//! Promises to wait some seconds at most, and to tell a service that is not there from another
-//! program on its port.
+//! Takes a few seconds at most. A missing service and another program on the port are different results.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -9,62 +8,62 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 const CONNECT: Duration = Duration::from_secs(2);
-const ANSWER: Duration = Duration::from_secs(5);
+const READ: Duration = Duration::from_secs(5);
 
-/// What is at a port.
+/// What runs at a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum ProbeResult {
     /// Nothing accepts a connection.
     Silent,
-    /// The service; its version, where it tells it.
+    /// The service, with its version if the response has it.
     Ready(Option<String>),
-    /// Something else, or the service before it is ready; what it said.
+    /// Something else, or the service before it is ready, with a description.
     Other(String),
 }
 
-/// The answer to a GET.
+/// The response to a GET.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reply {
+pub(super) struct HttpResponse {
     pub(super) status: u16,
     pub(super) body: String,
 }
 
-impl Answer {
-    /// Asks for `path`; what the reply means is for `judge` to say.
-    pub(super) fn to(port: u16, path: &str, judge: impl FnOnce(&Reply) -> Option<Answer>) -> Self {
+impl ProbeResult {
+    /// Requests `path`. `judge` decides what the response means.
+    pub(super) fn of(port: u16, path: &str, judge: impl FnOnce(&HttpResponse) -> Option<ProbeResult>) -> Self {
         let Ok(stream) = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), CONNECT) else {
             return Self::Silent;
         };
         match reply(stream, path) {
             Some(reply) => {
-                judge(&reply).unwrap_or_else(|| Self::Other(format!("it answers with status {}", reply.status)))
+                judge(&reply).unwrap_or_else(|| Self::Other(format!("it responds with status {}", reply.status)))
             }
-            None => Self::Other("it does not answer as a web server does".to_owned()),
+            None => Self::Other("it does not respond like a web server".to_owned()),
         }
     }
 }
 
-/// HTTP/1.0, so that the reply is neither chunked nor followed by another.
-fn reply(mut stream: TcpStream, path: &str) -> Option<Reply> {
-    stream.set_read_timeout(Some(ANSWER)).ok()?;
+/// HTTP/1.0, so that the response is not chunked and ends with the connection.
+fn reply(mut stream: TcpStream, path: &str) -> Option<HttpResponse> {
+    stream.set_read_timeout(Some(READ)).ok()?;
     stream.write_all(format!("GET {path} HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n").as_bytes()).ok()?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).ok()?;
     parse(&String::from_utf8_lossy(&bytes))
 }
 
-fn parse(text: &str) -> Option<Reply> {
+fn parse(text: &str) -> Option<HttpResponse> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.trim().parse().ok()?;
-    Some(Reply { status, body: body.to_owned() })
+    Some(HttpResponse { status, body: body.to_owned() })
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for ProbeResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Silent => f.write_str("not running"),
-            Self::Ready(Some(version)) => write!(f, "answers, version {version}"),
-            Self::Ready(None) => f.write_str("answers"),
+            Self::Ready(Some(version)) => write!(f, "ready, version {version}"),
+            Self::Ready(None) => f.write_str("ready"),
             Self::Other(what) => f.write_str(what),
         }
     }
@@ -76,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    /// A port that answers one request with these bytes, then ends the connection.
+    /// A port that responds to one request with these bytes, then closes the connection.
     fn port_with(bytes: &'static str) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
@@ -89,26 +88,26 @@ mod tests {
         port
     }
 
-    fn judged(port: u16) -> Answer {
-        Answer::to(port, "/", |reply| (reply.status == 200).then(|| Answer::Ready(Some(reply.body.clone()))))
+    fn judged(port: u16) -> ProbeResult {
+        ProbeResult::of(port, "/", |reply| (reply.status == 200).then(|| ProbeResult::Ready(Some(reply.body.clone()))))
     }
 
     #[test]
-    fn what_accepts_no_connection_is_silent() {
+    fn a_port_without_a_listener_is_silent() {
         let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port();
-        assert_eq!(judged(port), Answer::Silent);
+        assert_eq!(judged(port), ProbeResult::Silent);
     }
 
     #[test]
-    fn the_reply_is_judged_by_status_and_body() {
-        assert_eq!(judged(port_with("HTTP/1.1 200 OK\r\na: b\r\n\r\n2.1")), Answer::Ready(Some("2.1".to_owned())));
-        let other = Answer::Other("it answers with status 404".to_owned());
+    fn the_result_depends_on_status_and_body() {
+        assert_eq!(judged(port_with("HTTP/1.1 200 OK\r\na: b\r\n\r\n2.1")), ProbeResult::Ready(Some("2.1".to_owned())));
+        let other = ProbeResult::Other("it responds with status 404".to_owned());
         assert_eq!(judged(port_with("HTTP/1.0 404 Not Found\r\n\r\n")), other);
     }
 
     #[test]
-    fn another_protocol_is_neither_the_service_nor_silence() {
-        let other = Answer::Other("it does not answer as a web server does".to_owned());
+    fn another_protocol_is_another_program() {
+        let other = ProbeResult::Other("it does not respond like a web server".to_owned());
         assert_eq!(judged(port_with("220 mail ready\r\n\r\n")), other);
         assert_eq!(judged(port_with("")), other);
     }
