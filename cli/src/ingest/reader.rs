@@ -216,7 +216,7 @@ impl Reader {
 }
 
 fn not_json(fault: &JsonFault) -> ValidationIssue {
-    ValidationIssue::new("", format!("invalid JSON: {fault}"))
+    ValidationIssue::new("", format!("cannot be read as JSON: {fault}"))
 }
 
 /// The line of the first byte that is not UTF-8, and the issue.

@@ -59,39 +59,39 @@ fn an_empty_file_is_named_and_the_others_are_ingested() {
 
 #[test]
 fn truncated_json_is_quarantined_with_line_and_column() {
-    bad_file("in.json", b"{\n  \"a\": [1,\n", "in.json:3: invalid JSON: line 3, column 0: ends too early");
-    bad_file("in.json", b"[{},\n{\"a\":", "in.json:2: invalid JSON: line 2, column 5: ends too early");
-    bad_line(b"{\"a\":", "invalid JSON: column 5: ends too early");
-    bad_line(b"[{},", "invalid JSON: column 4: ends too early");
+    bad_file("in.json", b"{\n  \"a\": [1,\n", "in.json:3: cannot be read as JSON: line 3, column 0: ends too early");
+    bad_file("in.json", b"[{},\n{\"a\":", "in.json:2: cannot be read as JSON: line 2, column 5: ends too early");
+    bad_line(b"{\"a\":", "cannot be read as JSON: column 5: ends too early");
+    bad_line(b"[{},", "cannot be read as JSON: column 4: ends too early");
 }
 
 #[test]
 fn text_that_is_no_json_is_quarantined_with_line_and_column() {
-    bad_line(b"hello", "invalid JSON: column 1: expected value");
-    bad_line(b"{} {}", "invalid JSON: column 4: trailing characters");
-    bad_file("in.json", b"<xml>\n</xml>\n", "in.json:1: invalid JSON: line 1, column 1: expected value");
+    bad_line(b"hello", "cannot be read as JSON: column 1: expected value");
+    bad_line(b"{} {}", "cannot be read as JSON: column 4: trailing characters");
+    bad_file("in.json", b"<xml>\n</xml>\n", "in.json:1: cannot be read as JSON: line 1, column 1: expected value");
 }
 
 #[test]
 fn invalid_numbers_are_quarantined_with_line_and_column() {
     for number in ["NaN", "Infinity", "-Infinity", "01", "1.", ".5", "+1", "0x10"] {
-        bad_line(format!("{{\"a\":{number}}}").as_bytes(), "invalid JSON: column ");
+        bad_line(format!("{{\"a\":{number}}}").as_bytes(), "cannot be read as JSON: column ");
     }
 }
 
 #[test]
 fn a_duplicate_key_is_quarantined_with_line_and_column() {
     let twice = created(3).to_string().replacen('{', "{\"Name\":\"x\",", 1);
-    bad_line(twice.as_bytes(), "invalid JSON: column ");
-    bad_line(b"{\"a\":1,\"a\":2}", "invalid JSON: column 10: the key `a` comes twice in one object");
+    bad_line(twice.as_bytes(), "cannot be read as JSON: column ");
+    bad_line(b"{\"a\":1,\"a\":2}", "cannot be read as JSON: column 10: the key `a` comes twice in one object");
 }
 
 #[test]
 fn nesting_too_deep_is_quarantined_with_line_and_column() {
     let deep = |open: &str, close: &str| format!("{{\"a\":{}{}}}", open.repeat(100_000), close.repeat(100_000));
-    bad_line(deep("[", "]").as_bytes(), "invalid JSON: column 132: recursion limit");
-    bad_line(deep("{\"a\":", "}").replace(":}", ":1}").as_bytes(), "invalid JSON: column ");
-    bad_line("[".repeat(1_000_000).as_bytes(), "invalid JSON: column ");
+    bad_line(deep("[", "]").as_bytes(), "cannot be read as JSON: column 132: recursion limit");
+    bad_line(deep("{\"a\":", "}").replace(":}", ":1}").as_bytes(), "cannot be read as JSON: column ");
+    bad_line("[".repeat(1_000_000).as_bytes(), "cannot be read as JSON: column ");
     bad_file("in.json", "[\n".repeat(100_000).as_bytes(), "in.json:");
 }
 
@@ -140,7 +140,7 @@ fn a_document_larger_than_the_limit_is_read_as_lines() {
     folder.file("in.json", text);
     let run = folder.annals(&["ingest", "in.json", "--json"]).exits(1);
     assert_eq!((run.counted("stored"), run.counted("duplicate")), (1, 63));
-    run.prints(&["in.json:1: invalid JSON: column 1: ends too early", "in.json:67: invalid JSON: column 1"]);
+    run.prints(&["in.json:1: cannot be read as JSON: column 1: ends too early", "in.json:67: cannot be read as JSON: column 1"]);
 }
 
 /// Every invalid value of a header field refuses the change, or is ignored with a warning.

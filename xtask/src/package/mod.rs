@@ -178,6 +178,20 @@ mod tests {
         }
     }
 
+    /// cargo-lambda adds `lto` to `--release` only if the profile does not set it.
+    #[test]
+    fn functions_are_built_as_the_profile_lambda_says() {
+        let manifest = include_str!("../../../Cargo.toml");
+        let profile = |name: &str| {
+            let (_, rest) = manifest.split_once(&format!("\n[profile.{name}]\n")).expect("a profile of that name");
+            rest.split("\n[").next().unwrap_or_default().to_owned()
+        };
+        let release = profile("release");
+        assert!(!release.contains("lto =") && !release.contains("strip ="), "{release}");
+        let lambda = profile("lambda");
+        assert!(lambda.contains("lto = \"thin\"") && lambda.contains("strip = \"symbols\""), "{lambda}");
+    }
+
     #[test]
     fn every_function_of_the_template_is_checked() {
         for function in FUNCTIONS {
