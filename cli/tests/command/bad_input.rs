@@ -140,7 +140,10 @@ fn a_document_larger_than_the_limit_is_read_as_lines() {
     folder.file("in.json", text);
     let run = folder.annals(&["ingest", "in.json", "--json"]).exits(1);
     assert_eq!((run.counted("stored"), run.counted("duplicate")), (1, 63));
-    run.prints(&["in.json:1: cannot be read as JSON: column 1: ends too early", "in.json:67: cannot be read as JSON: column 1"]);
+    run.prints(&[
+        "in.json:1: cannot be read as JSON: column 1: ends too early",
+        "in.json:67: cannot be read as JSON: column 1",
+    ]);
 }
 
 /// Every invalid value of a header field refuses the change, or is ignored with a warning.
