@@ -9,6 +9,7 @@ mod aws;
 #[cfg(not(feature = "aws"))]
 #[path = "without_aws.rs"]
 mod aws;
+mod command_side;
 mod doctor;
 mod entities;
 mod exit;

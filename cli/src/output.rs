@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 
 use crate::arguments::Publish;
 use crate::exit::Failure;
-use crate::style::{Paint, Style};
+use crate::style::{Paint, Style, plain};
 use crate::table::Table;
 
 pub(crate) struct Out {
@@ -90,6 +90,18 @@ impl Out {
 /// Writes a line to stderr. A closed stderr is ignored: nobody reads it.
 pub(crate) fn notice(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// The line of a rebuild about records that have no document.
+pub(crate) fn awaiting_base(count: u64) -> String {
+    format!("{count} records wait for their creation event")
+}
+
+/// Names on stderr the records that could not be rebuilt, each with the reason.
+pub(crate) fn name_failed<'a>(failed: impl IntoIterator<Item = (String, &'a str)>) {
+    for (key, reason) in failed {
+        notice(format_args!("{}: {}", plain(&key), plain(reason)));
+    }
 }
 
 #[cfg(test)]

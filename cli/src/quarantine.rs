@@ -9,8 +9,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::arguments::{Page, Publish, Quarantine, Shared, StateFilter};
+use crate::command_side::CommandSide;
 use crate::exit::{Exit, Failure};
-use crate::open::{CommandSide, open_to_read, open_to_write, require_database};
+use crate::open::{open_to_read, open_to_write, require_database};
 use crate::output::{Out, notice};
 use crate::style::{Paint, paint_of, plain, short};
 use crate::table::Table;

@@ -10,8 +10,7 @@ use crate::arguments::{Rebuild, Shared, Target};
 use crate::aws;
 use crate::exit::{Exit, Failure};
 use crate::open::require_database;
-use crate::output::{Out, notice};
-use crate::style::plain;
+use crate::output::{Out, awaiting_base, name_failed};
 
 pub(crate) async fn run(shared: &Shared, arguments: &Rebuild) -> Result<Exit, Failure> {
     match shared.on_aws.target {
@@ -52,16 +51,4 @@ fn bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} records, {eta} left");
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-/// The line about records that have no document.
-pub(crate) fn awaiting_base(count: u64) -> String {
-    format!("{count} records wait for their creation event")
-}
-
-/// Names on stderr the records that could not be rebuilt, each with the reason.
-pub(crate) fn name_failed<'a>(failed: impl IntoIterator<Item = (String, &'a str)>) {
-    for (key, reason) in failed {
-        notice(format_args!("{}: {}", plain(&key), plain(reason)));
-    }
 }

@@ -3,9 +3,9 @@
 use annals_application::queries::EntityQueries;
 
 use crate::arguments::{Rebuild, Shared};
+use crate::command_side::CommandSide;
 use crate::doctor::Check;
 use crate::exit::{Exit, Failure};
-use crate::open::CommandSide;
 
 pub(crate) fn require_feature() -> Result<(), Failure> {
     Err(not_built_in())

@@ -15,8 +15,8 @@ use aws_config::SdkConfig;
 pub(crate) use self::doctor::checks as doctor_checks;
 pub(crate) use self::rebuild::run as rebuild;
 use crate::arguments::Shared;
+use crate::command_side::CommandSide;
 use crate::exit::Failure;
-use crate::open::CommandSide;
 
 /// A connected installation.
 struct Aws {

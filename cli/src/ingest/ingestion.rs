@@ -17,9 +17,9 @@ use super::input::{FromReader, Input, SourceLocation};
 use super::lines::MAX_INPUT_BYTES;
 use super::report::Report;
 use super::summary::{Ending, Summary};
+use crate::command_side::CommandSide;
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
-use crate::open::CommandSide;
 
 /// A call that fails temporarily is made again so often, after these waits. One process ingests, so that no jitter is
 /// needed.

@@ -26,9 +26,10 @@ pub(crate) use self::report::{Mode, Report};
 pub(crate) use self::sources::Sources;
 use self::summary::{Ending, Summary};
 use crate::arguments::{Ingest, Shared};
+use crate::command_side::CommandSide;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::open::{CommandSide, open_to_write};
+use crate::open::open_to_write;
 use crate::output::Out;
 
 /// How many messages the reader is ahead of the ingestion.

@@ -21,10 +21,11 @@ use tokio::time::MissedTickBehavior;
 
 use self::address::{bind, login};
 use crate::arguments::{Serve, Shared};
+use crate::command_side::CommandSide;
 use crate::exit::{Exit, Failure};
 use crate::ingest::{Mode, ProviderChoice, Report, Sources, ingest};
 use crate::interrupt::Interrupt;
-use crate::open::{CommandSide, local_to_write};
+use crate::open::local_to_write;
 use crate::output::Out;
 
 /// How often events that other processes stored are looked for.

@@ -17,8 +17,7 @@ use super::Aws;
 use crate::arguments::{Rebuild, Shared};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::output::{Out, notice};
-use crate::rebuild::{awaiting_base, name_failed};
+use crate::output::{Out, awaiting_base, name_failed, notice};
 use crate::style::Paint;
 use crate::table::Table;
 

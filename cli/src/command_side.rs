@@ -1,0 +1,38 @@
+//! The command side: stores change events and manages the quarantine.
+
+use std::sync::Arc;
+
+use annals_application::commands::CommandHandler;
+use annals_application::projection::{CatchUpError, FeedProjector};
+use annals_domain::provider_adapter::ProviderAdapters;
+use annals_sqlite::process::LocalProcess;
+
+pub(crate) struct CommandSide {
+    pub(crate) handler: Arc<CommandHandler>,
+    pub(crate) adapters: ProviderAdapters,
+    /// Projects what is stored. On AWS the projection function does it.
+    feed_projector: Option<Arc<FeedProjector>>,
+}
+
+impl CommandSide {
+    pub(crate) fn new(
+        handler: Arc<CommandHandler>,
+        adapters: ProviderAdapters,
+        feed_projector: Option<Arc<FeedProjector>>,
+    ) -> Self {
+        Self { handler, adapters, feed_projector }
+    }
+
+    pub(crate) fn of(process: &LocalProcess) -> Self {
+        let feed_projector = Some(Arc::clone(&process.feed_projector));
+        Self::new(Arc::clone(&process.handler), process.adapters.clone(), feed_projector)
+    }
+
+    /// Projects stored events that are not projected yet, if that is the job of this process.
+    pub(crate) async fn catch_up(&self) -> Result<(), CatchUpError> {
+        match &self.feed_projector {
+            Some(feed_projector) => feed_projector.catch_up().await.map(drop),
+            None => Ok(()),
+        }
+    }
+}
