@@ -137,7 +137,7 @@ async fn appended(store: &DynamoEventStore) -> (&'static str, Option<PortError>)
 #[tokio::test(flavor = "multi_thread")]
 async fn each_failure_of_an_append_says_whether_it_may_have_been_written() {
     use PortErrorKind::{Misconfigured, OutcomeUnknown, Rejected, Unavailable};
-    let table: [(Told, &str, PortErrorKind); 17] = [
+    let table: [(Behaviour, &str, PortErrorKind); 17] = [
         (coded(400, "ProvisionedThroughputExceededException"), "not applied", Unavailable),
         (coded(400, "ThrottlingException"), "not applied", Unavailable),
         (coded(400, "RequestLimitExceeded"), "not applied", Unavailable),
@@ -237,7 +237,7 @@ async fn an_append_whose_response_was_lost_conflicts_with_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_is_retried_and_then_fails_with_what_the_caller_may_do() {
     use PortErrorKind::{Misconfigured, OutcomeUnknown, Unavailable};
-    let table: [(Told, PortErrorKind, usize); 4] = [
+    let table: [(Behaviour, PortErrorKind, usize); 4] = [
         (coded(400, "ThrottlingException"), Unavailable, 4),
         (coded(500, "InternalServerError"), OutcomeUnknown, 4),
         (Behaviour::Close, OutcomeUnknown, 4),
