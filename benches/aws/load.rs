@@ -87,7 +87,7 @@ async fn whole(installation: &Installation, key: &EntityKey, fresh: Aggregate) -
 async fn often_from_snapshot(installation: &Installation, fresh: &Aggregate) -> Result<()> {
     let loader = StateLoader {
         store: &*installation.store,
-        state: &*installation.state,
+        snapshots: &*installation.state.snapshots,
         adapters: &installation.adapters,
         snapshot_interval: SNAPSHOT_INTERVAL,
     };
@@ -101,7 +101,7 @@ async fn often_from_snapshot(installation: &Installation, fresh: &Aggregate) -> 
 async fn keep_snapshot(installation: &Installation, fresh: &Aggregate) -> Result<()> {
     let up_to = Some(Version::new(SNAPSHOT_AT));
     let snapshot = folded(installation, fresh.key(), fresh.clone(), up_to).await?;
-    Ok(installation.state.put_snapshots(vec![snapshot]).await?)
+    Ok(installation.state.snapshots.put(vec![snapshot]).await?)
 }
 
 /// The aggregate with what is stored behind it.

@@ -43,8 +43,8 @@ impl Live {
     /// Over the first `records` records.
     pub(crate) fn new(world: Arc<World>, records: usize) -> Self {
         let projector = || {
-            let (state, clock) = (Arc::clone(&world.installation.state), Arc::clone(&world.installation.clock));
-            let live = LiveTargets::cached_for(state, clock, PLAN_STANDS);
+            let (leases, clock) = (Arc::clone(&world.installation.state.leases), Arc::clone(&world.installation.clock));
+            let live = LiveTargets::cached_for(leases, clock, PLAN_STANDS);
             let read_model: OpenSearchReadModel = world.search.read_model().with_dual_write(Arc::new(live));
             let read_model: Arc<dyn ReadModel> = Arc::new(read_model);
             world.installation.projector(&read_model, None, projector_settings())

@@ -68,7 +68,7 @@ impl Rebuilding {
     pub(crate) async fn goes_on(&self, world: &World, behind: u64, by: u64) -> Result<u64> {
         let deadline = Instant::now() + LONGEST;
         while Instant::now() < deadline {
-            if let Some(text) = world.installation.state.checkpoint("rebuild").await? {
+            if let Some(text) = world.installation.state.leases.checkpoint("rebuild").await? {
                 let streams = serde_json::from_str::<RebuildPlan>(&text)?.counts.streams;
                 ensure!(streams >= behind, "it began anew: {streams} records, {behind} were done");
                 if streams >= behind + by {

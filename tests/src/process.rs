@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use annals_application::commands::{Action, Command, CommandHandler, CommandMetadata, EventRead};
-use annals_application::ports::{EventStore, ReadOptions, StateStore};
+use annals_application::ports::{EventStore, ReadOptions, SnapshotStore};
 use annals_domain::aggregate::Aggregate;
 use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::position::Version;
@@ -95,11 +95,11 @@ pub fn key_of(read: &EventRead) -> EntityKey {
 /// A record's state from its newest snapshot and the tail.
 pub async fn load(
     store: &dyn EventStore,
-    state: &dyn StateStore,
+    snapshots: &dyn SnapshotStore,
     adapters: &ProviderAdapters,
     key: &EntityKey,
 ) -> Aggregate {
-    let snapshot = state.snapshot(key, Version::new(u64::MAX >> 1)).await.expect("it answers");
+    let snapshot = snapshots.newest(key, Version::new(u64::MAX >> 1)).await.expect("it answers");
     let from = snapshot.as_ref().map_or(Version::new(0), Aggregate::version);
     let tail = store.read(key, &ReadOptions::from(from.next(), usize::MAX)).await.expect("it answers");
     let mut aggregate = snapshot.unwrap_or_else(|| {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use annals_application::commands::{CommandMetadata, EventRead};
-use annals_application::ports::{BackfillJob, QuarantineEntry, RefetchTask, StateStore};
+use annals_application::ports::{BackfillJob, QuarantineEntry, RefetchTask, StatePorts};
 use annals_application::queries::QueryError;
 use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::position::EventId;
@@ -156,19 +156,19 @@ impl Run {
     }
 
     /// What is kept beside the events.
-    pub fn state_store(&self) -> SqliteStateStore {
-        SqliteStateStore::new(Database::open(&self.test.settings.db).expect("its own file opens"))
+    pub fn state(&self) -> StatePorts {
+        StatePorts::of(SqliteStateStore::new(Database::open(&self.test.settings.db).expect("its own file opens")))
     }
 
     /// The refetch tasks, by record.
     pub async fn refetch(&self) -> BTreeMap<EntityKey, RefetchTask> {
-        let tasks = self.state_store().refetch_tasks(usize::MAX >> 1).await.expect("the store answers");
+        let tasks = self.state().refetch.earliest(usize::MAX >> 1).await.expect("the store answers");
         tasks.into_iter().map(|task| (task.key.clone(), task)).collect()
     }
 
     /// The backfill jobs.
     pub async fn jobs(&self) -> Vec<BackfillJob> {
-        self.state_store().jobs().await.expect("the store answers")
+        self.state().jobs.all().await.expect("the store answers")
     }
 
     /// What is in quarantine, in whatever state.

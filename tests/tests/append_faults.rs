@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use annals_application::commands::{
     CommandError, CommandHandler, CommandMetadata, EventRead, HandlerSettings, Outcome,
 };
-use annals_application::ports::{AppendError, EventStore, PortError, PortErrorKind, ReadOptions, StoredEvent};
+use annals_application::ports::{
+    AppendError, EventStore, PortError, PortErrorKind, ReadOptions, StatePorts, StoredEvent,
+};
 use annals_application::system::{RandomIds, SystemClock};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::definition::Catalog;
@@ -110,7 +112,7 @@ fn handler(store: Arc<dyn EventStore>, database: &Database, deadline: Duration) 
     let adapters = ProviderAdapters::new([Arc::new(Salesforce::new(None)) as Arc<dyn ProviderAdapter>]);
     CommandHandler::new(
         store,
-        Arc::new(SqliteStateStore::new(database.clone())),
+        StatePorts::of(SqliteStateStore::new(database.clone())),
         Arc::new(Catalog::built_in(&adapters).unwrap()),
         adapters,
         Arc::new(SystemClock),

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use annals_application::ports::{EventStore, ReadOptions, StateStore};
+use annals_application::ports::{EventStore, ReadOptions, SnapshotStore};
 use annals_application::projection::StateLoader;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::position::Version;
@@ -42,12 +42,12 @@ async fn a_state_is_the_same_whichever_snapshots_there_are() {
     let key = states[0].key().clone();
     for (number, snapshots) in [&[][..], &[50, 100], &[51, 103, 129], &[7], &[120]].into_iter().enumerate() {
         let database = Database::open(&test.folder().join(format!("snapshots-{number}.db"))).unwrap();
-        let state: Arc<dyn StateStore> = Arc::new(SqliteStateStore::new(database));
-        state.put_snapshots(snapshots.iter().map(|version| states[*version].clone()).collect()).await.unwrap();
+        let kept: Arc<dyn SnapshotStore> = Arc::new(SqliteStateStore::new(database));
+        kept.put(snapshots.iter().map(|version| states[*version].clone()).collect()).await.unwrap();
         for interval in [1, 50, 1_000] {
             let snapshot_interval = NonZeroU64::new(interval).unwrap();
             let adapters = &test.process.adapters;
-            let loader = StateLoader { store: &store, state: &*state, adapters, snapshot_interval };
+            let loader = StateLoader { store: &store, snapshots: &*kept, adapters, snapshot_interval };
             for version in [1, 2, 49, 50, 51, 100, 101, 129, EVENTS] {
                 let loaded = loader.load(&key, Version::new(version as u64), states[0].clone()).await.unwrap();
                 assert!(loaded == states[version], "version {version}, snapshots {snapshots:?} each {interval}");
@@ -61,9 +61,9 @@ async fn a_version_that_is_not_in_the_store_is_told() {
     let test = TestProcess::new().await;
     let store = SqliteEventStore::new(Database::open(&test.settings.db).unwrap());
     let states = states(&test, &store).await;
-    let state = SqliteStateStore::new(Database::open(&test.folder().join("none.db")).unwrap());
+    let none = SqliteStateStore::new(Database::open(&test.folder().join("none.db")).unwrap());
     let (adapters, snapshot_interval) = (&test.process.adapters, NonZeroU64::new(50).unwrap());
-    let loader = StateLoader { store: &store, state: &state, adapters, snapshot_interval };
+    let loader = StateLoader { store: &store, snapshots: &none, adapters, snapshot_interval };
     for version in [EVENTS + 1, 2 * EVENTS] {
         let loaded = loader.load(states[0].key(), Version::new(version as u64), states[0].clone()).await;
         assert!(format!("{loaded:?}").contains("is not in the store"), "{version}: {loaded:?}");

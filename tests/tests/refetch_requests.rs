@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use annals_application::commands::Outcome;
-use annals_application::ports::StateStore;
+use annals_application::ports::RefetchQueue;
 use annals_domain::change::RefetchReason;
 use annals_sqlite::{Database, SqliteStateStore};
 use annals_tests::crm::Delivery;
@@ -20,7 +20,7 @@ fn change(change_type: &str, second: i64) -> Delivery {
 
 async fn reasons(test: &TestProcess) -> BTreeSet<RefetchReason> {
     let state = SqliteStateStore::new(Database::open(&test.settings.db).expect("it opens"));
-    let tasks = state.refetch_tasks(10).await.expect("it answers");
+    let tasks = state.earliest(10).await.expect("it answers");
     tasks.into_iter().flat_map(|task| task.reasons).collect()
 }
 

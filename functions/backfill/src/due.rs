@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use annals_application::log_chain;
-use annals_application::ports::{PortError, StateStore};
+use annals_application::ports::{JobStore, PortError, RefetchQueue};
 use annals_application::projection::Projector;
 use annals_aws::rebuild::{RebuildError, RebuildOutcome, RebuildPlan, Rebuilder};
 use annals_lambda::telemetry::Count;
@@ -22,7 +22,8 @@ const REDRIVE_TIME: Duration = Duration::from_secs(60);
 pub(crate) struct DueWork {
     projector: Projector,
     rebuilder: Rebuilder,
-    state: Arc<dyn StateStore>,
+    refetch: Arc<dyn RefetchQueue>,
+    jobs: Arc<dyn JobStore>,
 }
 
 /// The response to the schedule.
@@ -39,8 +40,13 @@ pub(crate) struct DueWorkReport {
 }
 
 impl DueWork {
-    pub(crate) fn new(projector: Projector, rebuilder: Rebuilder, state: Arc<dyn StateStore>) -> Self {
-        Self { projector, rebuilder, state }
+    pub(crate) fn new(
+        projector: Projector,
+        rebuilder: Rebuilder,
+        refetch: Arc<dyn RefetchQueue>,
+        jobs: Arc<dyn JobStore>,
+    ) -> Self {
+        Self { projector, rebuilder, refetch, jobs }
     }
 
     pub(crate) async fn run(&self, invocation: Invocation) -> Result<DueWorkReport, InvocationFailed> {
@@ -88,8 +94,8 @@ impl DueWork {
 
     async fn count(&self, report: &mut DueWorkReport) -> Result<(), String> {
         let failure = |error: PortError| format!("counting waiting tasks: {}", log_chain(&error));
-        let tasks = self.state.count_refetch(MAX_COUNTED_TASKS).await.map_err(failure)?;
-        let jobs = self.state.count_waiting_jobs().await.map_err(failure)?;
+        let tasks = self.refetch.count(MAX_COUNTED_TASKS).await.map_err(failure)?;
+        let jobs = self.jobs.count_waiting().await.map_err(failure)?;
         report.waiting_for_crm = tasks + jobs;
         if report.waiting_for_crm > 0 {
             tracing::warn!(tasks, jobs, "no CRM is connected: records wait to be read from it");

@@ -33,9 +33,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let read_model = search.projecting(&installation);
     let projector = installation.projector(&read_model, publisher(&config, publish), projector_settings());
     let rebuilder = search.rebuilder(&installation, RebuildSettings::default());
-    let due = DueWork::new(projector, rebuilder, Arc::clone(&installation.state));
     let Installation { state, catalog, adapters, clock, .. } = installation;
-    let backfill = Backfill::new(state, catalog, adapters, clock);
+    let due = DueWork::new(projector, rebuilder, state.refetch, Arc::clone(&state.jobs));
+    let backfill = Backfill::new(state.jobs, state.objects, catalog, adapters, clock);
     let gateway = Gateway::new(backfill_router(backfill, Login::Gateway), admin_arns);
     let inputs = Inputs::new(due, gateway);
     serve(meter, &SystemClock, |invocation| inputs.handle(invocation)).await

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use annals_application::contract::samples::{key, timestamp};
-use annals_application::ports::{Clock, ParkedProjection, RefetchTask, StateStore};
+use annals_application::ports::{Clock, ParkedProjection, RefetchTask, StatePorts};
 use annals_application::queries::{Health, HealthCheck, LagSource, PortsHealth, QueryPorts};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::change::RefetchReason;
@@ -35,7 +35,7 @@ impl Clock for SetClock {
 
 struct Bench {
     health: PortsHealth,
-    state: SqliteStateStore,
+    state: StatePorts,
     clock: Arc<SetClock>,
     _folder: TempDir,
 }
@@ -45,15 +45,17 @@ async fn bench() -> Bench {
     let database = Database::open(&folder.path().join("annals.db")).unwrap();
     let adapters = ProviderAdapters::new([Arc::new(Salesforce::new(None)) as Arc<dyn ProviderAdapter>]);
     let catalog = Catalog::built_in(&adapters).unwrap();
-    let state = SqliteStateStore::new(database.clone());
+    let state = StatePorts::of(SqliteStateStore::new(database.clone()));
     let events = Arc::new(SqliteEventStore::new(database.clone()));
     let ports = QueryPorts {
         store: Arc::clone(&events) as _,
-        state: Arc::new(state.clone()),
+        snapshots: Arc::clone(&state.snapshots),
+        objects: Arc::clone(&state.objects),
         read_model: Arc::new(SqliteReadModel::open(database, &catalog).await.unwrap()),
     };
     let clock = Arc::new(SetClock(AtomicI64::new(100_000)));
-    let health = PortsHealth::new(&ports, LagSource::Feed(events), Arc::clone(&clock) as _, &catalog).kept_for(10_000);
+    let health = PortsHealth::new(&ports, state.clone(), LagSource::Feed(events), Arc::clone(&clock) as _, &catalog)
+        .kept_for(10_000);
     Bench { health, state, clock, _folder: folder }
 }
 
@@ -67,7 +69,7 @@ impl Bench {
             reason,
             parked_at: timestamp(0),
         };
-        self.state.park(parked).await.unwrap();
+        self.state.parked.park(parked).await.unwrap();
     }
 
     async fn ask(&self, names: impl Iterator<Item = String>) {
@@ -79,7 +81,7 @@ impl Bench {
             due_at: timestamp(0),
             attempts: 0,
         };
-        self.state.ask_refetch(names.map(task).collect()).await.unwrap();
+        self.state.refetch.enqueue(names.map(task).collect()).await.unwrap();
     }
 
     /// What is said of the state store.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use annals_application::commands::{CHUNK_BYTES, Quarantine};
-use annals_application::ports::{PortErrorKind, StateStore};
+use annals_application::ports::{PortErrorKind, QuarantineStore};
 use annals_application::system::{RandomIds, SystemClock};
 use annals_domain::identity::Provider;
 use annals_sqlite::{Database, SqliteStateStore};
@@ -18,7 +18,7 @@ async fn a_body_that_lost_a_chunk_is_not_given_as_if_it_were_whole() {
     let entry = quarantine.keep(Provider::Salesforce, &body, Vec::new()).await.unwrap();
     assert!(quarantine.body(&entry, usize::MAX).await.unwrap() == body);
 
-    state.drop_chunks(entry.body_id).await.unwrap();
+    state.delete_chunks(entry.body_id).await.unwrap();
     for (number, chunk) in (0..).zip(body.chunks(CHUNK_BYTES)).filter(|(number, _)| *number != 1) {
         state.put_chunk(entry.body_id, number, chunk.to_vec()).await.unwrap();
     }

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use annals_application::commands::{CommandHandler, OutcomeObserver, Quarantine};
-use annals_application::ports::{Clock, EventPublisher, EventStore, Ids, LagNotes, ReadModel, StateStore};
+use annals_application::ports::{Clock, EventPublisher, EventStore, Ids, LagNotes, ReadModel, StatePorts};
 use annals_application::projection::{ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings};
 use annals_application::queries::{EntityQueries, LagSource, PortsHealth, QueryPorts};
 use annals_application::system::{RandomIds, SystemClock};
@@ -29,7 +29,7 @@ pub struct Installation {
     pub events: DynamoEventStore,
     /// The events table behind its port, with conflicts counted as a metric.
     pub store: Arc<dyn EventStore>,
-    pub state: Arc<dyn StateStore>,
+    pub state: StatePorts,
     /// The lag of projection, in the state table.
     pub lags: Arc<dyn LagNotes>,
     pub catalog: Arc<Catalog>,
@@ -61,7 +61,7 @@ impl Installation {
             store: Arc::new(MeteredEventStore(events.clone())),
             events,
             lags: Arc::new(state.clone()),
-            state: Arc::new(state),
+            state: StatePorts::of(state),
             catalog: Arc::new(Catalog::built_in(&settings.adapters)?),
             adapters: settings.adapters.clone(),
             clock,
@@ -82,7 +82,7 @@ impl Installation {
     fn plain_handler(&self) -> CommandHandler {
         CommandHandler::new(
             Arc::clone(&self.store),
-            Arc::clone(&self.state),
+            self.state.clone(),
             Arc::clone(&self.catalog),
             self.adapters.clone(),
             Arc::clone(&self.clock),
@@ -99,10 +99,12 @@ impl Installation {
         settings: ProjectorSettings,
     ) -> Projector {
         let publisher = publisher.map(|publisher| Arc::new(MeteredPublisher(publisher)) as Arc<dyn EventPublisher>);
-        let registry = ProjectionRegistry::shipped(read_model, publisher, &self.state, &self.clock);
+        let registry = ProjectionRegistry::shipped(read_model, publisher, &self.state.refetch, &self.clock);
         let ports = ProjectorPorts {
             store: Arc::clone(&self.store),
-            state: Arc::clone(&self.state),
+            snapshots: Arc::clone(&self.state.snapshots),
+            parked: Arc::clone(&self.state.parked),
+            objects: Arc::clone(&self.state.objects),
             jobs: Arc::new(LoggedJobs),
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
@@ -114,14 +116,20 @@ impl Installation {
     pub fn query_api(&self, read_model: &Arc<dyn ReadModel>) -> QueryApi {
         let ports = QueryPorts {
             store: Arc::clone(&self.store),
-            state: Arc::clone(&self.state),
+            snapshots: Arc::clone(&self.state.snapshots),
+            objects: Arc::clone(&self.state.objects),
             read_model: Arc::clone(read_model),
         };
         let lag = LagSource::Notes(Arc::clone(&self.lags));
-        let health = PortsHealth::new(&ports, lag, Arc::clone(&self.clock), &self.catalog).kept_for(HEALTH_CACHED_MS);
+        let health = PortsHealth::new(&ports, self.state.clone(), lag, Arc::clone(&self.clock), &self.catalog)
+            .kept_for(HEALTH_CACHED_MS);
         QueryApi {
             queries: EntityQueries::new(ports, Arc::clone(&self.catalog), self.adapters.clone()),
-            quarantine: Quarantine::new(Arc::clone(&self.state), Arc::clone(&self.clock), Arc::clone(&self.ids)),
+            quarantine: Quarantine::new(
+                Arc::clone(&self.state.quarantine),
+                Arc::clone(&self.clock),
+                Arc::clone(&self.ids),
+            ),
             health: Arc::new(health),
         }
     }

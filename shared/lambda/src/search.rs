@@ -49,7 +49,7 @@ impl Search {
 
     /// The read model for projection: while a rebuild fills an index, documents are written there too.
     pub fn projecting(&self, installation: &Installation) -> Arc<dyn ReadModel> {
-        let live = LiveTargets::new(Arc::clone(&installation.state), Arc::clone(&installation.clock));
+        let live = LiveTargets::new(Arc::clone(&installation.state.leases), Arc::clone(&installation.clock));
         Arc::new(self.read_model().with_dual_write(Arc::new(live)))
     }
 
@@ -61,7 +61,8 @@ impl Search {
     pub fn rebuilder(&self, installation: &Installation, settings: RebuildSettings) -> Rebuilder {
         let ports = RebuildPorts {
             events: installation.events.clone(),
-            state: Arc::clone(&installation.state),
+            leases: Arc::clone(&installation.state.leases),
+            objects: Arc::clone(&installation.state.objects),
             indices: IndexAdmin::new(self.connection.clone()),
             catalog: Arc::clone(&installation.catalog),
             adapters: installation.adapters.clone(),

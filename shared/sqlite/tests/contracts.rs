@@ -32,7 +32,7 @@ mod event_feed {
     annals_application::event_feed_contract!(make);
 }
 
-mod state_store {
+mod state {
     use super::*;
 
     async fn make() -> (SqliteStateStore, TempDir) {
@@ -40,7 +40,7 @@ mod state_store {
         (SqliteStateStore::new(database), folder)
     }
 
-    annals_application::state_store_contract!(make);
+    annals_application::state_contract!(make);
 }
 
 mod read_model {

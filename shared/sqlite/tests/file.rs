@@ -6,7 +6,7 @@ use std::path::Path;
 use annals_application::contract::samples::{catalog, key, next_event, position, stream, thing};
 use annals_application::ports::{
     AppendError, BackfillJob, BackfillMode, CommitPosition, EventFeed, EventStore, JobCounts, JobState, PortErrorKind,
-    ReadModel, ReadOptions, RefetchTask, StateStore, StoredEvent,
+    ReadModel, ReadOptions, RefetchTask, StatePorts, StoredEvent,
 };
 use annals_domain::aggregate::Aggregate;
 use annals_domain::identity::{EntityName, ExternalId, Provider};
@@ -137,8 +137,8 @@ async fn everything_is_there_after_a_restart() {
         let events = SqliteEventStore::new(database.clone());
         append_all(&events, &stream(&key, 3)).await;
         events.advance(CommitPosition(2)).await.unwrap();
-        let state = SqliteStateStore::new(database.clone());
-        state.ask_refetch(vec![task.clone()]).await.unwrap();
+        let state = StatePorts::of(SqliteStateStore::new(database.clone()));
+        state.refetch.enqueue(vec![task.clone()]).await.unwrap();
         let model = SqliteReadModel::open(database, &catalog()).await.unwrap();
         model.index(vec![document.clone()]).await.unwrap();
     }
@@ -146,7 +146,7 @@ async fn everything_is_there_after_a_restart() {
     let events = SqliteEventStore::new(database.clone());
     assert_eq!(events.read(&key, &ReadOptions::from(Version::FIRST, 9)).await.unwrap(), stream(&key, 3));
     assert_eq!(events.checkpoint().await.unwrap(), CommitPosition(2));
-    assert_eq!(SqliteStateStore::new(database.clone()).refetch_tasks(9).await.unwrap(), [task]);
+    assert_eq!(StatePorts::of(SqliteStateStore::new(database.clone())).refetch.earliest(9).await.unwrap(), [task]);
     let model = SqliteReadModel::open(database, &catalog()).await.unwrap();
     assert!(model.get(&document.schema, document.entity.aggregate_id).await.unwrap().is_some());
 }
@@ -163,7 +163,7 @@ async fn a_job_of_the_first_release_reads_all_records_and_has_read_none() {
     connection.pragma_update(None, "application_id", 0x414e_4e4c).unwrap();
     connection.pragma_update(None, "user_version", 1).unwrap();
     drop(connection);
-    let state = SqliteStateStore::new(Database::open(&path).unwrap());
+    let state = StatePorts::of(SqliteStateStore::new(Database::open(&path).unwrap()));
     let read = BackfillJob {
         id: Uuid::from_u128(7),
         provider: Provider::Salesforce,
@@ -178,10 +178,10 @@ async fn a_job_of_the_first_release_reads_all_records_and_has_read_none() {
         started_at: None,
         updated_at: None,
     };
-    assert_eq!(state.jobs().await.unwrap(), std::slice::from_ref(&read));
+    assert_eq!(state.jobs.all().await.unwrap(), std::slice::from_ref(&read));
     let cancelled = BackfillJob { state: JobState::Cancelled, ..read.clone() };
-    assert!(state.update_job(&cancelled, &read).await.unwrap());
-    assert_eq!(state.jobs().await.unwrap(), [cancelled]);
+    assert!(state.jobs.update(&cancelled, &read).await.unwrap());
+    assert_eq!(state.jobs.all().await.unwrap(), [cancelled]);
 }
 
 #[tokio::test]
@@ -226,11 +226,11 @@ async fn a_version_behind_a_hole_is_refused_and_others_of_the_call_are_stored() 
 async fn a_snapshot_of_another_fold_is_not_given() {
     let folder = folder();
     let path = folder.path().join("annals.db");
-    let state = SqliteStateStore::new(Database::open(&path).unwrap());
+    let state = StatePorts::of(SqliteStateStore::new(Database::open(&path).unwrap()));
     let mut aggregate = Aggregate::new(key("a"), Provider::Salesforce, ExternalId::new("a"));
     aggregate.apply(Version::new(5), &annals_application::contract::samples::change(position(1, "x")));
-    state.put_snapshots(vec![aggregate]).await.unwrap();
-    let found = |state: SqliteStateStore| async move { state.snapshot(&key("a"), Version::new(9)).await.unwrap() };
+    state.snapshots.put(vec![aggregate]).await.unwrap();
+    let found = |state: StatePorts| async move { state.snapshots.newest(&key("a"), Version::new(9)).await.unwrap() };
     assert!(found(state.clone()).await.is_some());
     Connection::open(&path).unwrap().execute("UPDATE snapshot SET fold_version = fold_version + 1", []).unwrap();
     assert!(found(state).await.is_none());

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use annals_application::ports::{
     AppendError, Clock, CommitPosition, Document, EntityQuery, EventFeed, EventPublisher, EventStore, IndexOutcome,
-    NormalizedEntityEvent, PortError, PortErrorKind, ReadDocument, ReadModel, ReadOptions, StateStore, StoredEvent,
+    NormalizedEntityEvent, PortError, PortErrorKind, ReadDocument, ReadModel, ReadOptions, StatePorts, StoredEvent,
 };
 use annals_application::projection::{
     BroadcastProjection, EventPattern, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
@@ -116,7 +116,7 @@ pub(crate) struct Bench {
     pub(crate) events: Vec<Arc<DomainEvent>>,
     pub(crate) feed: Arc<SqliteEventStore>,
     pub(crate) store: Arc<Counted>,
-    pub(crate) state: Arc<dyn StateStore>,
+    pub(crate) state: StatePorts,
     pub(crate) read_model: Arc<Scripted>,
     pub(crate) announced: Arc<Announced>,
 }
@@ -159,7 +159,7 @@ pub(crate) async fn bench_of(records: Vec<Vec<Delivery>>) -> Bench {
         events,
         store: Arc::new(Counted { inner: Arc::clone(&feed), reads: AtomicUsize::new(0) }),
         feed,
-        state: Arc::new(SqliteStateStore::new(database)),
+        state: StatePorts::of(SqliteStateStore::new(database)),
         read_model: Arc::new(read_model),
         announced: Arc::default(),
     }
@@ -180,13 +180,15 @@ impl Bench {
         let read_model = Arc::clone(&self.read_model) as Arc<dyn ReadModel>;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let publisher = Arc::clone(&self.announced) as Arc<dyn EventPublisher>;
-        self.projector_of(ProjectionRegistry::shipped(&read_model, Some(publisher), &self.state, &clock), 0)
+        self.projector_of(ProjectionRegistry::shipped(&read_model, Some(publisher), &self.state.refetch, &clock), 0)
     }
 
     fn projector_of(&self, registry: ProjectionRegistry, cached_bytes: usize) -> Projector {
         let ports = ProjectorPorts {
             store: Arc::clone(&self.store) as Arc<dyn EventStore>,
-            state: Arc::clone(&self.state),
+            snapshots: Arc::clone(&self.state.snapshots),
+            parked: Arc::clone(&self.state.parked),
+            objects: Arc::clone(&self.state.objects),
             jobs: Arc::new(TracedJobs),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),

@@ -79,10 +79,10 @@ async fn what_cannot_be_asked_for_is_announced_once_it_was_and_holds_up_no_other
     assert_eq!(announced(), [bench.ids[1]]);
 
     by_hand.execute_batch("ALTER TABLE away RENAME TO refetch_task").unwrap();
-    let parked = bench.state.parked(9).await.unwrap();
+    let parked = bench.state.parked.oldest(9).await.unwrap();
     assert_eq!(projector.redrive(&parked[0]).await.unwrap().projected, 1);
     assert_eq!(announced(), [bench.ids[1], bench.ids[0]]);
-    assert_eq!(bench.state.refetch_tasks(9).await.unwrap().len(), 1);
+    assert_eq!(bench.state.refetch.earliest(9).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

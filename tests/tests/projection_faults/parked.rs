@@ -22,7 +22,7 @@ async fn one_poison_record_is_parked_and_the_others_are_projected() {
     assert_eq!((report.projected, report.parked, report.failed.len()), (4, 1, 0));
     assert!(bench.document(bench.ids[2]).await.is_none() && bench.document(bench.ids[3]).await.is_some());
 
-    let parked = bench.state.parked(10).await.unwrap();
+    let parked = bench.state.parked.oldest(10).await.unwrap();
     let [parked] = parked.as_slice() else { panic!("{parked:?}") };
     assert_eq!((parked.from_version, parked.to_version), (Version::FIRST, Version::new(3)));
     assert_eq!(parked.reason, "scripted");
@@ -30,7 +30,7 @@ async fn one_poison_record_is_parked_and_the_others_are_projected() {
     bench.read_model.refused.lock().unwrap().clear();
     let report = projector.redrive(parked).await.unwrap();
     assert_eq!((report.projected, report.parked), (1, 0));
-    assert!(bench.state.parked(10).await.unwrap().is_empty());
+    assert!(bench.state.parked.oldest(10).await.unwrap().is_empty());
     bench.assert_all_projected().await;
 }
 
@@ -41,11 +41,11 @@ async fn what_is_parked_is_made_good_by_the_pipeline_once_its_cause_is_gone() {
     let feed_projector = FeedProjector::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(1 << 20));
     assert_eq!(feed_projector.catch_up().await.unwrap(), 9);
     assert_eq!(feed_projector.redrive_parked().await.unwrap(), 1, "its cause is still there");
-    assert_eq!(bench.state.parked(10).await.unwrap().len(), 1);
+    assert_eq!(bench.state.parked.oldest(10).await.unwrap().len(), 1);
 
     bench.read_model.refused.lock().unwrap().clear();
     assert_eq!(feed_projector.redrive_parked().await.unwrap(), 0);
-    assert!(bench.state.parked(10).await.unwrap().is_empty());
+    assert!(bench.state.parked.oldest(10).await.unwrap().is_empty());
     bench.assert_all_projected().await;
 }
 
@@ -64,7 +64,7 @@ impl Bench {
     }
 
     async fn parked(&self) -> Vec<ParkedProjection> {
-        self.state.parked(1_000).await.unwrap()
+        self.state.parked.oldest(1_000).await.unwrap()
     }
 
     async fn parked_ids(&self) -> Vec<AggregateId> {
@@ -124,7 +124,7 @@ async fn a_parked_version_that_is_not_stored_stays_parked_and_the_others_are_ann
     let (key, parked_at) = (bench.events[0].key(), bench.events[0].recorded_at);
     let (from_version, to_version) = (Version::FIRST, Version::new(9));
     let parked = ParkedProjection { key, from_version, to_version, reason: "by hand".to_owned(), parked_at };
-    bench.state.park(parked).await.unwrap();
+    bench.state.parked.park(parked).await.unwrap();
     for _ in 0..2 {
         let run = bench.redriven().await;
         assert_eq!((run.redriven, run.still_parked), (0, 1));

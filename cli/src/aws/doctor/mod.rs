@@ -26,7 +26,7 @@ pub(crate) async fn checks(shared: &Shared) -> Result<Vec<Check>, Failure> {
     let client = Client::new(&aws.config);
     let (events, state, indices, publisher) = tokio::join!(
         events_table::checks(&client, &tables.events_table),
-        state_table::checks(&client, &tables.state_table, &*aws.installation.state),
+        state_table::checks(&client, &tables.state_table, &*aws.installation.state.parked),
         opensearch::checks(&aws, &search),
         publisher::checks(&aws.config),
     );

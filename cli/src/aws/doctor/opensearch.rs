@@ -38,7 +38,7 @@ pub(super) async fn checks(aws: &Aws, settings: &SearchSettings) -> Vec<Check> {
     };
     let mut checks = vec![version(name, &cluster), health(cluster.status), writing(&search).await];
     // If they cannot be read, the checks of the state table say so.
-    let noted = aws.installation.state.noted_objects().await.unwrap_or_default();
+    let noted = aws.installation.state.objects.registered().await.unwrap_or_default();
     let with_records: Vec<EntitySchema> =
         noted.into_iter().map(|(provider, object)| aws.installation.catalog.schema(provider, &object)).collect();
     for schema in schemas(aws, &with_records) {

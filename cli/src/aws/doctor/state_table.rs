@@ -1,7 +1,7 @@
 //! The state table: its schema, its expiry, whether this role may read and write it, and its parked projections.
 
 use annals_application::log_chain;
-use annals_application::ports::StateStore;
+use annals_application::ports::ParkedProjections;
 use annals_aws::state_store::{EXPIRES_AT, LIST_INDEX};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, TableDescription, TimeToLiveStatus};
@@ -13,7 +13,7 @@ use crate::doctor::Check;
 /// Counting stops at so many parked projections.
 const MAX_PARKED: usize = 1_000;
 
-pub(super) async fn checks(client: &Client, name: &str, state: &dyn StateStore) -> Vec<Check> {
+pub(super) async fn checks(client: &Client, name: &str, parked: &dyn ParkedProjections) -> Vec<Check> {
     // The keys that the store creates its table with; a test compares them.
     let (title, flag, keys) = ("state table", "--state-table", ["pk", "sk"]);
     let table = Table { client, title, name, flag, keys, sort_key: AttributeValue::S("probe".to_owned()) };
@@ -33,7 +33,7 @@ pub(super) async fn checks(client: &Client, name: &str, state: &dyn StateStore) 
     checks.push(table.query(None).await);
     checks.push(writing(&table).await);
     if has_index {
-        checks.push(parked(&table, state).await);
+        checks.push(parked_projections(&table, parked).await);
     }
     checks
 }
@@ -82,9 +82,9 @@ async fn writing(table: &Table<'_>) -> Check {
     Check::warning(name, found, "`annals ingest`, `rebuild` and `quarantine` need them")
 }
 
-async fn parked(table: &Table<'_>, state: &dyn StateStore) -> Check {
+async fn parked_projections(table: &Table<'_>, parked: &dyn ParkedProjections) -> Check {
     let name = table.check_name("parked projections");
-    match state.parked(MAX_PARKED).await {
+    match parked.oldest(MAX_PARKED).await {
         Ok(parked) => match parked.first() {
             None => Check::ok(name, "none"),
             Some(first) => {

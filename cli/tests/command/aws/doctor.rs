@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use annals_application::ports::StateStore;
+use annals_application::ports::ObjectRegistry;
 use annals_application::system::SystemClock;
 use annals_aws::state_store::DynamoStateStore;
 use annals_domain::identity::{EntityName, Provider};
@@ -211,7 +211,7 @@ fn records_without_an_index_and_an_unfinished_rebuild_are_reported() {
     aws.on_tables(async |_| {
         let config = sdk_config(&dynamodb_endpoint());
         let state = DynamoStateStore::new(&config, aws.state.clone(), Arc::new(SystemClock));
-        state.note_objects(&[object]).await.unwrap();
+        state.register(&[object]).await.unwrap();
     });
     reports(
         &report(&aws),

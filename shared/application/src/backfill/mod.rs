@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub use self::request::{BackfillRequest, LARGEST_BACKFILL_PAGE};
 pub use self::status::BackfillStatus;
 use self::wish::Wish;
-use crate::ports::{BackfillJob, Clock, JobCounts, JobState, PortError, StateStore};
+use crate::ports::{BackfillJob, Clock, JobCounts, JobState, JobStore, ObjectRegistry, PortError};
 
 /// How often a call begins anew because others changed the same jobs meanwhile.
 const ROUNDS: usize = 16;
@@ -73,21 +73,23 @@ type Object = (Provider, EntityName);
 /// The backfill jobs of an installation.
 #[derive(Clone)]
 pub struct Backfill {
-    state: Arc<dyn StateStore>,
+    jobs: Arc<dyn JobStore>,
+    objects: Arc<dyn ObjectRegistry>,
     catalog: Arc<Catalog>,
     adapters: ProviderAdapters,
     clock: Arc<dyn Clock>,
 }
 
 impl Backfill {
-    /// The jobs kept in `state`.
+    /// The jobs of that store. Types without a definition are known by the registry.
     pub fn new(
-        state: Arc<dyn StateStore>,
+        jobs: Arc<dyn JobStore>,
+        objects: Arc<dyn ObjectRegistry>,
         catalog: Arc<Catalog>,
         adapters: ProviderAdapters,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { state, catalog, adapters, clock }
+        Self { jobs, objects, catalog, adapters, clock }
     }
 
     /// Asks for a backfill of the type of that name (plural, singular, or a provider's object).
@@ -118,7 +120,7 @@ impl Backfill {
                 updated_at: None,
             };
             let status = self.told(&job);
-            if self.state.add_job(job).await? {
+            if self.jobs.add(job).await? {
                 return Ok(status);
             }
         }
@@ -159,7 +161,7 @@ impl Backfill {
             let mut is_overtaken = false;
             for job in &mut jobs {
                 let Some(changed) = wish.of(job, self.clock.now()) else { continue };
-                is_overtaken |= !self.state.update_job(&changed, job).await?;
+                is_overtaken |= !self.jobs.update(&changed, job).await?;
                 *job = changed;
             }
             if !is_overtaken {
@@ -176,7 +178,7 @@ impl Backfill {
 
     /// The jobs of those objects, newest first.
     async fn jobs_of(&self, objects: &[Object]) -> Result<Vec<BackfillJob>, PortError> {
-        let mut jobs = self.state.jobs().await?;
+        let mut jobs = self.jobs.all().await?;
         jobs.retain(|job| objects.iter().any(|(provider, name)| (job.provider, &job.entity_name) == (*provider, name)));
         Ok(jobs)
     }
@@ -191,8 +193,8 @@ impl Backfill {
                 objects.map(|(provider, object)| (*provider, object.clone())).collect()
             }
             None => {
-                let asked = self.state.jobs().await?.into_iter().map(|job| (job.provider, job.entity_name));
-                let noted = self.state.noted_objects().await?;
+                let asked = self.jobs.all().await?.into_iter().map(|job| (job.provider, job.entity_name));
+                let noted = self.objects.registered().await?;
                 let is_named = |object: &EntityName| object.as_str() == name || object.as_str().to_lowercase() == name;
                 asked.chain(noted).filter(|(_, object)| is_named(object)).collect()
             }

@@ -22,7 +22,7 @@ use super::append::Rounds;
 use super::deadline::{Deadline, in_time};
 use super::{Action, Command, CommandMetadata, EventRead, Outcome, Quarantine};
 use crate::backfill::Backfill;
-use crate::ports::{Clock, EventStore, Ids, PortError, PortErrorKind, StateStore, StoredEvent};
+use crate::ports::{Clock, EventStore, Ids, PortError, PortErrorKind, StatePorts, StoredEvent};
 
 /// The largest quarantined input that is run again, in bytes: it is held in memory whole.
 const MOST_REDRIVEN: u64 = 16 * 1024 * 1024;
@@ -119,7 +119,7 @@ pub type RecentChanges = Mutex<LruCache<EventId, Arc<Change>>>;
 /// The command handler.
 pub struct CommandHandler {
     pub(super) store: Arc<dyn EventStore>,
-    pub(super) state: Arc<dyn StateStore>,
+    pub(super) state: StatePorts,
     pub(super) catalog: Arc<Catalog>,
     pub(super) adapters: ProviderAdapters,
     pub(super) clock: Arc<dyn Clock>,
@@ -136,14 +136,14 @@ impl CommandHandler {
     /// A handler over these ports.
     pub fn new(
         store: Arc<dyn EventStore>,
-        state: Arc<dyn StateStore>,
+        state: StatePorts,
         catalog: Arc<Catalog>,
         adapters: ProviderAdapters,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn Ids>,
         settings: HandlerSettings,
     ) -> Self {
-        let quarantine = Quarantine::new(Arc::clone(&state), Arc::clone(&clock), Arc::clone(&ids));
+        let quarantine = Quarantine::new(Arc::clone(&state.quarantine), Arc::clone(&clock), Arc::clone(&ids));
         let warm = Mutex::new(LruCache::new(settings.warm_heads));
         let recent = Arc::new(Mutex::new(LruCache::new(settings.recent_changes)));
         let (listener, observer) = (None, None);
@@ -181,8 +181,8 @@ impl CommandHandler {
 
     /// The backfill jobs, those that changes ask for among them.
     pub fn backfill(&self) -> Backfill {
-        let (state, catalog) = (Arc::clone(&self.state), Arc::clone(&self.catalog));
-        Backfill::new(state, catalog, self.adapters.clone(), Arc::clone(&self.clock))
+        let (jobs, objects) = (Arc::clone(&self.state.jobs), Arc::clone(&self.state.objects));
+        Backfill::new(jobs, objects, Arc::clone(&self.catalog), self.adapters.clone(), Arc::clone(&self.clock))
     }
 
     /// Takes one body: a change in any of the provider's forms, or an array of them.
@@ -246,7 +246,7 @@ impl CommandHandler {
         deadline: Deadline,
         work: impl Future<Output = Result<T, CommandError>>,
     ) -> Result<T, CommandError> {
-        in_time(deadline.starting_now(), PortErrorKind::OutcomeUnknown, self.state.name(), work).await
+        in_time(deadline.starting_now(), PortErrorKind::OutcomeUnknown, self.state.quarantine.name(), work).await
     }
 
     /// Runs a quarantined input again. It is answered as if it came now; where nothing of it is

@@ -111,7 +111,7 @@ impl CommandHandler {
             updated_at: None,
         };
         let (job_id, schema) = (job.id, self.catalog.schema(provider, &change.entity_name));
-        self.state.add_job(job).await.map_err(CommandError::Port)?;
+        self.state.jobs.add(job).await.map_err(CommandError::Port)?;
         let mut read = EventRead::of_input(provider, Outcome::BackfillRequested, now);
         (read.event_id, read.job_id) = (Some(change.identity), Some(job_id));
         (read.entity_name, read.aggregate_type) = (Some(change.entity_name.clone()), Some(schema.aggregate_type()));

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::deadline::in_time;
-use crate::ports::{Clock, Ids, PortError, PortErrorKind, QuarantineEntry, QuarantineState, StateStore};
+use crate::ports::{Clock, Ids, PortError, PortErrorKind, QuarantineEntry, QuarantineState, QuarantineStore};
 
 /// The size of a chunk: what a state table's item holds, with room for its key (DynamoDB: 400 KB).
 pub const CHUNK_BYTES: usize = 350_000;
@@ -20,7 +20,7 @@ pub const CHUNK_BYTES: usize = 350_000;
 /// The quarantine.
 #[derive(Clone)]
 pub struct Quarantine {
-    state: Arc<dyn StateStore>,
+    store: Arc<dyn QuarantineStore>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
 }
@@ -51,9 +51,9 @@ pub struct Quarantining<'a> {
 }
 
 impl Quarantine {
-    /// A quarantine kept in `state`.
-    pub fn new(state: Arc<dyn StateStore>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
-        Self { state, clock, ids }
+    /// A quarantine kept in `store`.
+    pub fn new(store: Arc<dyn QuarantineStore>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
+        Self { store, clock, ids }
     }
 
     /// Keeps a whole input.
@@ -77,7 +77,7 @@ impl Quarantine {
         errors: Vec<ValidationIssue>,
     ) -> Result<QuarantineEntry, PortError> {
         let keeping = self.keep(provider, body, errors);
-        in_time(deadline, PortErrorKind::OutcomeUnknown, self.state.name(), keeping).await
+        in_time(deadline, PortErrorKind::OutcomeUnknown, self.store.name(), keeping).await
     }
 
     /// Starts to keep an input that comes in parts.
@@ -91,7 +91,7 @@ impl Quarantine {
 
     /// One entry.
     pub async fn get(&self, id: &str) -> Result<QuarantineEntry, QuarantineError> {
-        self.state.quarantined(id).await?.ok_or_else(|| QuarantineError::NotFound(id.to_owned()))
+        self.store.get(id).await?.ok_or_else(|| QuarantineError::NotFound(id.to_owned()))
     }
 
     /// Entries of one state or all, newest first, and how many there are.
@@ -101,7 +101,7 @@ impl Quarantine {
         offset: u64,
         limit: u64,
     ) -> Result<(Vec<QuarantineEntry>, u64), PortError> {
-        self.state.list_quarantine(state, offset, limit).await
+        self.store.list(state, offset, limit).await
     }
 
     /// An entry's input as it came, or its first `most` bytes.
@@ -111,7 +111,7 @@ impl Quarantine {
             if body.len() >= most {
                 break;
             }
-            let chunk = self.state.chunk(entry.body_id, number).await?;
+            let chunk = self.store.chunk(entry.body_id, number).await?;
             body.extend(chunk.ok_or_else(|| self.damaged(entry, format!("chunk {number} is not there")))?);
         }
         body.truncate(most);
@@ -129,19 +129,19 @@ impl Quarantine {
 
     fn damaged(&self, entry: &QuarantineEntry, what: String) -> PortError {
         let message = format!("the quarantined input `{}` is damaged: {what}", entry.id);
-        PortError::new(PortErrorKind::Corrupt, self.state.name(), message)
+        PortError::new(PortErrorKind::Corrupt, self.store.name(), message)
     }
 
     /// Marks an entry as decided against. Its input stays until it expires.
     pub async fn dismiss(&self, id: &str) -> Result<(), QuarantineError> {
         self.get(id).await?;
-        Ok(self.state.set_quarantine(id, QuarantineState::Dismissed, None).await?)
+        Ok(self.store.set_state(id, QuarantineState::Dismissed, None).await?)
     }
 
     /// Marks an entry after it was run again: as redriven, or open still, with its new errors.
     pub(crate) async fn settle(&self, id: &str, still: Option<Vec<ValidationIssue>>) -> Result<(), PortError> {
         let state = if still.is_some() { QuarantineState::Open } else { QuarantineState::Redriven };
-        self.state.set_quarantine(id, state, still).await
+        self.store.set_state(id, state, still).await
     }
 }
 
@@ -176,21 +176,21 @@ impl Quarantining<'_> {
             body_id: self.body_id,
             chunks: self.chunks,
         };
-        let kept = self.quarantine.state.add_quarantine(entry).await?;
+        let kept = self.quarantine.store.add(entry).await?;
         if kept.body_id != self.body_id {
-            self.quarantine.state.drop_chunks(self.body_id).await?;
+            self.quarantine.store.delete_chunks(self.body_id).await?;
         }
         Ok(kept)
     }
 
     /// Forgets what was taken of the input.
     pub async fn abandon(self) -> Result<(), PortError> {
-        self.quarantine.state.drop_chunks(self.body_id).await
+        self.quarantine.store.delete_chunks(self.body_id).await
     }
 
     async fn flush(&mut self) -> Result<(), PortError> {
         let chunk = std::mem::take(&mut self.pending);
-        self.quarantine.state.put_chunk(self.body_id, self.chunks, chunk).await?;
+        self.quarantine.store.put_chunk(self.body_id, self.chunks, chunk).await?;
         self.chunks += 1;
         Ok(())
     }

@@ -16,10 +16,30 @@
 pub mod event_feed;
 pub mod event_publisher;
 pub mod event_store;
+pub mod job_store;
 pub mod lag_notes;
+pub mod lease_store;
+pub mod object_registry;
+pub mod parked_projections;
+pub mod quarantine_store;
 pub mod read_model;
+pub mod refetch_queue;
 pub mod samples;
-pub mod state_store;
+pub mod snapshot_store;
+
+/// Makes a test of each rule for an adapter of all state ports.
+#[macro_export]
+macro_rules! state_contract {
+    ($make:path) => {
+        $crate::snapshot_store_contract!($make);
+        $crate::refetch_queue_contract!($make);
+        $crate::object_registry_contract!($make);
+        $crate::job_store_contract!($make);
+        $crate::parked_projections_contract!($make);
+        $crate::quarantine_store_contract!($make);
+        $crate::lease_store_contract!($make);
+    };
+}
 
 /// An adapter as a test module makes it, with what has to outlive it.
 #[doc(hidden)]

@@ -3,24 +3,36 @@
 //! Promises that an error says what the caller may do next. Each port has one contract suite
 //! (`crate::contract`), which every adapter of it passes.
 
-mod backfill_job;
 mod clock;
 mod error;
 mod event_publisher;
 mod event_store;
+mod job_store;
 mod lag_notes;
+mod lease_store;
+mod object_registry;
+mod parked_projections;
 mod projection_jobs;
+mod quarantine_store;
 mod read_model;
-mod state_store;
+mod refetch_queue;
+mod snapshot_store;
+mod state;
 
-pub use self::backfill_job::{BACKFILL_PAGE_SIZE, BackfillJob, BackfillMode, JobCounts, JobState};
 pub use self::clock::{Clock, Ids};
 pub use self::error::{PortError, PortErrorKind};
 pub use self::event_publisher::{EventPublisher, NormalizedEntityEvent};
 pub use self::event_store::{AppendError, CommitPosition, Direction, EventFeed, EventStore, ReadOptions, StoredEvent};
+pub use self::job_store::{BACKFILL_PAGE_SIZE, BackfillJob, BackfillMode, JobCounts, JobState, JobStore};
 pub use self::lag_notes::{LagNote, LagNotes};
+pub use self::lease_store::{Lease, LeaseStore};
+pub use self::object_registry::ObjectRegistry;
+pub use self::parked_projections::{ParkedProjection, ParkedProjections};
 pub use self::projection_jobs::{JobOutcome, JobReport, ProjectionJob, ProjectionJobs};
+pub use self::quarantine_store::{QuarantineEntry, QuarantineState, QuarantineStore};
 pub use self::read_model::{
     Condition, Document, EntityQuery, Filter, IndexOutcome, QueryValue, ReadDocument, ReadModel, SortKey,
 };
-pub use self::state_store::{Lease, ParkedProjection, QuarantineEntry, QuarantineState, RefetchTask, StateStore};
+pub use self::refetch_queue::{RefetchQueue, RefetchTask};
+pub use self::snapshot_store::SnapshotStore;
+pub use self::state::StatePorts;

@@ -12,7 +12,7 @@ use annals_domain::position::Version;
 use annals_domain::provider_adapter::ProviderAdapters;
 
 use super::ProjectionFailure;
-use crate::ports::{EventStore, PortError, PortErrorKind, ReadOptions, StateStore, StoredEvent};
+use crate::ports::{EventStore, PortError, PortErrorKind, ReadOptions, SnapshotStore, StoredEvent};
 
 /// How many events of a stream are read at once.
 pub(super) const PAGE: usize = 500;
@@ -30,7 +30,7 @@ pub struct StateLoader<'a> {
     /// Where events are.
     pub store: &'a dyn EventStore,
     /// Where snapshots are.
-    pub state: &'a dyn StateStore,
+    pub snapshots: &'a dyn SnapshotStore,
     /// What events say.
     pub adapters: &'a ProviderAdapters,
     /// How many versions lie between two snapshots of a record.
@@ -57,7 +57,7 @@ impl StateLoader<'_> {
     ) -> Result<LoadedState, ProjectionFailure> {
         let earliest = self.earliest_snapshot(version);
         let tail = self.read(key, earliest.next(), version);
-        let (snapshot, tail) = futures::try_join!(async { Ok(self.state.snapshot(key, version).await?) }, tail)?;
+        let (snapshot, tail) = futures::try_join!(async { Ok(self.snapshots.newest(key, version).await?) }, tail)?;
         let mut aggregate = snapshot.unwrap_or(fresh);
         let start = aggregate.version().get();
         self.catch_up(&mut aggregate, key, earliest).await?;

@@ -51,7 +51,7 @@ impl Projector {
         let now = self.ports.clock.now();
         let parked =
             ParkedProjection { key: key.clone(), from_version, to_version, reason: reason.clone(), parked_at: now };
-        self.ports.state.park(parked).await?;
+        self.ports.parked.park(parked).await?;
         tracing::error!(aggregate = %key, version = from_version.get(), correlation_id, reason, "projection parked");
         let job = ProjectionJob {
             job_id: self.ports.ids.fresh(),
@@ -68,7 +68,7 @@ impl Projector {
 
     /// What is parked, up to `limit`: first what was parked, or tried again, longest ago.
     pub async fn parked(&self, limit: usize) -> Result<Vec<ParkedProjection>, PortError> {
-        self.ports.state.parked(limit).await
+        self.ports.parked.oldest(limit).await
     }
 
     /// Tries each parked record once, until all had their turn, the time is over, or only outages
@@ -111,7 +111,7 @@ impl Projector {
             if !report.failed.is_empty() || report.parked > 0 {
                 return Ok(report);
             }
-            self.ports.state.unpark(&parked.key, last).await?;
+            self.ports.parked.unpark(&parked.key, last).await?;
             if last >= parked.to_version {
                 return Ok(report);
             }

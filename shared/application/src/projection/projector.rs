@@ -23,7 +23,10 @@ use super::parked::ParkRequest;
 use super::read_model::repeated;
 use super::{ProjectionFailure, ProjectionInput, ProjectionRegistry, StateTransition};
 use crate::commands::{RecentChanges, lock};
-use crate::ports::{Clock, EventStore, Ids, JobReport, PortError, ProjectionJob, ProjectionJobs, StateStore};
+use crate::ports::{
+    Clock, EventStore, Ids, JobReport, ObjectRegistry, ParkedProjections, PortError, ProjectionJob, ProjectionJobs,
+    SnapshotStore,
+};
 
 /// A snapshot is kept each time a record passes a multiple of this version, and where more events than
 /// that had to be folded.
@@ -37,8 +40,9 @@ const BROUGHT_UP_AT_ONCE: usize = 16;
 pub struct ProjectorPorts {
     /// Where events are.
     pub store: Arc<dyn EventStore>,
-    /// Where snapshots and parked projections are.
-    pub state: Arc<dyn StateStore>,
+    pub snapshots: Arc<dyn SnapshotStore>,
+    pub parked: Arc<dyn ParkedProjections>,
+    pub objects: Arc<dyn ObjectRegistry>,
     /// Where jobs' outcomes are recorded.
     pub jobs: Arc<dyn ProjectionJobs>,
     /// The present.
@@ -194,7 +198,7 @@ impl Projector {
     pub(super) fn loader(&self) -> StateLoader<'_> {
         StateLoader {
             store: &*self.ports.store,
-            state: &*self.ports.state,
+            snapshots: &*self.ports.snapshots,
             adapters: &self.adapters,
             snapshot_interval: self.snapshot_interval,
         }
@@ -227,7 +231,7 @@ impl Projector {
         if new.is_empty() {
             return;
         }
-        match self.ports.state.note_objects(&new).await {
+        match self.ports.objects.register(&new).await {
             Ok(()) => lock(&self.noted).extend(new),
             Err(error) => {
                 for lane in lanes.iter_mut().filter(|lane| object(lane).is_some_and(|object| new.contains(&object))) {
@@ -272,7 +276,7 @@ impl Projector {
         let snapshots: Vec<Aggregate> =
             done.iter().filter(|p| self.needs_snapshot(p)).map(|p| p.after.clone()).collect();
         if !snapshots.is_empty()
-            && let Err(error) = self.ports.state.put_snapshots(snapshots).await
+            && let Err(error) = self.ports.snapshots.put(snapshots).await
         {
             // A snapshot only saves reads: the next interval has another.
             tracing::warn!(%error, "snapshots were not kept");

@@ -14,21 +14,21 @@ use async_trait::async_trait;
 
 use super::read_model::repeated;
 use super::{Projection, ProjectionFailure, ProjectionInput};
-use crate::ports::{Clock, JobOutcome, PortError, RefetchTask, StateStore};
+use crate::ports::{Clock, JobOutcome, PortError, RefetchQueue, RefetchTask};
 
 /// How long a task waits before it is due, so that a creation that is only late needs no call.
 pub const REFETCH_DELAY_MS: i64 = 30_000;
 
 /// Asks for refetch.
 pub struct RefetchProjection {
-    state: Arc<dyn StateStore>,
+    queue: Arc<dyn RefetchQueue>,
     clock: Arc<dyn Clock>,
 }
 
 impl RefetchProjection {
-    /// With tasks kept in `state`.
-    pub fn new(state: Arc<dyn StateStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { state, clock }
+    /// With tasks put into `queue`.
+    pub fn new(queue: Arc<dyn RefetchQueue>, clock: Arc<dyn Clock>) -> Self {
+        Self { queue, clock }
     }
 
     fn task(&self, input: &ProjectionInput<'_>) -> Option<RefetchTask> {
@@ -51,13 +51,13 @@ impl RefetchProjection {
         based: &[EntityKey],
     ) -> Result<(), PortError> {
         if !tasks.is_empty() {
-            self.state.ask_refetch(tasks).await?;
+            self.queue.enqueue(tasks).await?;
         }
         if !finished.is_empty() {
-            self.state.finish_refetch(finished).await?;
+            self.queue.remove(finished).await?;
         }
         if !based.is_empty() {
-            self.state.drop_refetch_reason(based, RefetchReason::MissingBase).await?;
+            self.queue.remove_reason(based, RefetchReason::MissingBase).await?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use annals_domain::event::EventType;
 use annals_domain::identity::AggregateType;
 
 use super::{BroadcastProjection, Projection, ReadModelProjection, RefetchProjection};
-use crate::ports::{Clock, EventPublisher, ReadModel, StateStore};
+use crate::ports::{Clock, EventPublisher, ReadModel, RefetchQueue};
 
 /// A pattern such as `client.Deleted`, `client.*` or `*.*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,10 +73,10 @@ impl ProjectionRegistry {
     pub fn shipped(
         read_model: &Arc<dyn ReadModel>,
         publisher: Option<Arc<dyn EventPublisher>>,
-        state: &Arc<dyn StateStore>,
+        refetch: &Arc<dyn RefetchQueue>,
         clock: &Arc<dyn Clock>,
     ) -> Self {
-        let refetch = RefetchProjection::new(Arc::clone(state), Arc::clone(clock));
+        let refetch = RefetchProjection::new(Arc::clone(refetch), Arc::clone(clock));
         let quiet = Self::default()
             .register(EventPattern::ALL, Arc::new(ReadModelProjection::new(Arc::clone(read_model))))
             .register(EventPattern::ALL, Arc::new(refetch));

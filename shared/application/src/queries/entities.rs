@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::filter::{InvalidParameter, filter_by, sort_by};
 use super::paging::{MAX_PAGE_OFFSET, PageNumbers};
-use crate::ports::{EntityQuery, EventStore, PortError, ReadDocument, ReadModel, StateStore};
+use crate::ports::{EntityQuery, EventStore, ObjectRegistry, PortError, ReadDocument, ReadModel, SnapshotStore};
 
 /// The sort where none is asked for.
 const DEFAULT_SORT: &str = "-created_at";
@@ -23,8 +23,8 @@ const DEFAULT_SORT: &str = "-created_at";
 pub struct QueryPorts {
     /// Where events are.
     pub store: Arc<dyn EventStore>,
-    /// Where snapshots are.
-    pub state: Arc<dyn StateStore>,
+    pub snapshots: Arc<dyn SnapshotStore>,
+    pub objects: Arc<dyn ObjectRegistry>,
     /// Where entities are.
     pub read_model: Arc<dyn ReadModel>,
 }
@@ -155,7 +155,7 @@ impl EntityQueries {
         if let Some(definition) = self.catalog.named(name) {
             return Ok(EntitySchema::Defined(Arc::clone(definition)));
         }
-        let objects = self.ports.state.noted_objects().await?;
+        let objects = self.ports.objects.registered().await?;
         let is_named = |object: &EntityName| object.as_str() == name || object.as_str().to_lowercase() == name;
         let found = objects.into_iter().find(|(_, object)| is_named(object));
         found.map(|(_, object)| EntitySchema::Open(object)).ok_or_else(|| QueryError::UnknownType(name.to_owned()))

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use super::QueryPorts;
 use super::lag::{Lag, LagSource};
-use crate::ports::{Clock, EventStore, PortError, QuarantineState, ReadModel, StateStore};
+use crate::ports::{Clock, EventStore, PortError, QuarantineState, ReadModel, StatePorts};
 
 /// Whether a dependency answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -65,7 +65,7 @@ const COUNTED: usize = 1_000;
 pub struct PortsHealth {
     store: Arc<dyn EventStore>,
     lag: LagSource,
-    state: Arc<dyn StateStore>,
+    state: StatePorts,
     read_model: Arc<dyn ReadModel>,
     clock: Arc<dyn Clock>,
     /// A schema to ask the read model for.
@@ -78,10 +78,16 @@ pub struct PortsHealth {
 
 impl PortsHealth {
     /// Over these ports.
-    pub fn new(ports: &QueryPorts, lag: LagSource, clock: Arc<dyn Clock>, catalog: &Catalog) -> Self {
+    pub fn new(
+        ports: &QueryPorts,
+        state: StatePorts,
+        lag: LagSource,
+        clock: Arc<dyn Clock>,
+        catalog: &Catalog,
+    ) -> Self {
         let schema = catalog.definitions().first().map(|definition| EntitySchema::Defined(Arc::clone(definition)));
         let schema = schema.unwrap_or_else(|| EntitySchema::Open(EntityName::new("none")));
-        let QueryPorts { store, state, read_model } = ports.clone();
+        let QueryPorts { store, read_model, .. } = ports.clone();
         Self { store, lag, state, read_model, clock, schema, kept_ms: 0, last: Mutex::default() }
     }
 
@@ -108,10 +114,10 @@ impl PortsHealth {
 
     /// What waits: refetch tasks, jobs, parked projections, quarantined inputs.
     async fn waiting(&self) -> Result<(String, Health), PortError> {
-        let tasks = self.state.count_refetch(COUNTED).await?;
-        let jobs = self.state.count_waiting_jobs().await?;
-        let parked = self.state.count_parked(COUNTED).await?;
-        let (_, quarantined) = self.state.list_quarantine(Some(QuarantineState::Open), 0, 0).await?;
+        let tasks = self.state.refetch.count(COUNTED).await?;
+        let jobs = self.state.jobs.count_waiting().await?;
+        let parked = self.state.parked.count(COUNTED).await?;
+        let (_, quarantined) = self.state.quarantine.list(Some(QuarantineState::Open), 0, 0).await?;
         let detail = format!(
             "{} records to read from their CRM, {jobs} backfill jobs waiting, {} projections parked, \
              {quarantined} inputs in quarantine",

@@ -170,7 +170,7 @@ impl EntityQueries {
         if chosen.by_date() || chosen.skip == 0 {
             return Ok(None);
         }
-        Ok(self.ports.state.snapshot(key, Version::new(chosen.skip)).await?)
+        Ok(self.ports.snapshots.newest(key, Version::new(chosen.skip)).await?)
     }
 
     /// Folds one event in; on the page, also tells what it changed.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use annals_application::backfill::Backfill;
-use annals_application::ports::{BackfillJob, BackfillMode, Clock, JobCounts, JobState, StateStore};
+use annals_application::ports::{BackfillJob, BackfillMode, Clock, JobCounts, JobState, StatePorts};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::definition::Catalog;
 use annals_domain::identity::{EntityName, Provider};
@@ -31,7 +31,7 @@ impl Clock for SetClock {
 
 pub(crate) struct Bench {
     pub(crate) backfill: Backfill,
-    pub(crate) state: SqliteStateStore,
+    pub(crate) state: StatePorts,
     pub(crate) clock: Arc<SetClock>,
     _folder: TempDir,
 }
@@ -39,16 +39,22 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn new() -> Self {
         let folder = TempDir::new().unwrap();
-        let state = SqliteStateStore::new(Database::open(&folder.path().join("annals.db")).unwrap());
+        let state = StatePorts::of(SqliteStateStore::new(Database::open(&folder.path().join("annals.db")).unwrap()));
         let adapters = ProviderAdapters::new([Arc::new(Salesforce::new(None)) as Arc<dyn ProviderAdapter>]);
         let catalog = Arc::new(Catalog::built_in(&adapters).unwrap());
         let clock = Arc::new(SetClock(AtomicI64::new(1)));
-        let backfill = Backfill::new(Arc::new(state.clone()), catalog, adapters, Arc::clone(&clock) as _);
+        let backfill = Backfill::new(
+            Arc::clone(&state.jobs),
+            Arc::clone(&state.objects),
+            catalog,
+            adapters,
+            Arc::clone(&clock) as _,
+        );
         Self { backfill, state, clock, _folder: folder }
     }
 
     pub(crate) async fn jobs(&self) -> Vec<BackfillJob> {
-        self.state.jobs().await.unwrap()
+        self.state.jobs.all().await.unwrap()
     }
 
     /// Ends all jobs of an object as whoever reads would.
@@ -65,7 +71,7 @@ impl Bench {
     }
 
     async fn bring_to(&self, job: &BackfillJob, state: JobState) {
-        assert!(self.state.update_job(&BackfillJob { state, ..job.clone() }, job).await.unwrap());
+        assert!(self.state.jobs.update(&BackfillJob { state, ..job.clone() }, job).await.unwrap());
     }
 }
 

@@ -5,7 +5,7 @@
 mod bench;
 
 use annals_application::backfill::{BackfillError, BackfillRequest};
-use annals_application::ports::{BackfillMode, JobState, StateStore as _};
+use annals_application::ports::{BackfillMode, JobState};
 use annals_domain::identity::{EntityName, ExternalId, Provider};
 use futures::future::join_all;
 
@@ -166,9 +166,9 @@ async fn the_same_asked_again_changes_nothing_and_an_ended_job_takes_nothing() {
 async fn what_is_asked_holds_for_each_job_that_has_not_ended() {
     let bench = Bench::new();
     for (number, at) in [(1, 10), (2, 30), (3, 20)] {
-        bench.state.add_job(bench::by_wildcard(number, "Account", at)).await.unwrap();
+        bench.state.jobs.add(bench::by_wildcard(number, "Account", at)).await.unwrap();
     }
-    bench.state.add_job(bench::by_wildcard(4, "Contract", 99)).await.unwrap();
+    bench.state.jobs.add(bench::by_wildcard(4, "Contract", 99)).await.unwrap();
     let states = || async { bench.jobs().await.into_iter().map(|job| job.state).collect::<Vec<_>>() };
     use JobState::{Cancelled, Done, Paused, Waiting};
     bench.end_one(2, Done).await;
@@ -216,14 +216,14 @@ async fn a_type_is_named_as_everywhere_and_an_unknown_one_is_refused() {
         let refused = bench.backfill.request(name, &everything()).await;
         assert!(matches!(refused, Err(BackfillError::UnknownType(_))), "{name}: {refused:?}");
     }
-    bench.state.note_objects(&[(Provider::Salesforce, EntityName::new("Invoice__c"))]).await.unwrap();
+    bench.state.objects.register(&[(Provider::Salesforce, EntityName::new("Invoice__c"))]).await.unwrap();
     let asked = bench.backfill.request("Invoice__c", &everything()).await.unwrap();
     assert_eq!(asked.r#type.as_str(), "invoice__c");
     assert_eq!(bench.backfill.status("invoice__c").await.unwrap(), asked);
     // One whose only word is a wildcard has a job, though no record.
-    bench.state.add_job(bench::by_wildcard(9, "Royalty__c", 10)).await.unwrap();
+    bench.state.jobs.add(bench::by_wildcard(9, "Royalty__c", 10)).await.unwrap();
     assert_eq!(bench.backfill.status("Royalty__c").await.unwrap().id.as_u128(), 9);
     // Whom this installation has no adapter of is not read.
-    bench.state.note_objects(&[(Provider::Hubspot, EntityName::new("tickets"))]).await.unwrap();
+    bench.state.objects.register(&[(Provider::Hubspot, EntityName::new("tickets"))]).await.unwrap();
     assert!(matches!(bench.backfill.status("tickets").await, Err(BackfillError::UnknownType(_))));
 }

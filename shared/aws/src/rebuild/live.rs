@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::read_model::DualWriteTargets;
-use annals_application::ports::{Clock, PortError, StateStore};
+use annals_application::ports::{Clock, LeaseStore, PortError};
 use annals_domain::definition::EntitySchema;
 use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
@@ -21,7 +21,7 @@ pub(crate) const STANDS_FOR: Duration = Duration::from_secs(10);
 
 /// The indices that are being filled.
 pub struct LiveTargets {
-    state: Arc<dyn StateStore>,
+    leases: Arc<dyn LeaseStore>,
     clock: Arc<dyn Clock>,
     stands_for: Duration,
     known: Mutex<Option<Known>>,
@@ -35,13 +35,13 @@ struct Known {
 
 impl LiveTargets {
     /// As the plan in that state store has them.
-    pub fn new(state: Arc<dyn StateStore>, clock: Arc<dyn Clock>) -> Self {
-        Self::cached_for(state, clock, STANDS_FOR)
+    pub fn new(leases: Arc<dyn LeaseStore>, clock: Arc<dyn Clock>) -> Self {
+        Self::cached_for(leases, clock, STANDS_FOR)
     }
 
     /// The same, read again after another time.
-    pub fn cached_for(state: Arc<dyn StateStore>, clock: Arc<dyn Clock>, stands_for: Duration) -> Self {
-        Self { state, clock, stands_for, known: Mutex::default() }
+    pub fn cached_for(leases: Arc<dyn LeaseStore>, clock: Arc<dyn Clock>, stands_for: Duration) -> Self {
+        Self { leases, clock, stands_for, known: Mutex::default() }
     }
 
     /// A clock that was set back says nothing of how old an answer is.
@@ -51,7 +51,7 @@ impl LiveTargets {
     }
 
     async fn read(&self) -> Result<Vec<RebuildTarget>, PortError> {
-        let Some(text) = self.state.checkpoint(WORK).await? else { return Ok(Vec::new()) };
+        let Some(text) = self.leases.checkpoint(WORK).await? else { return Ok(Vec::new()) };
         RebuildPlan::targets_of(&text)
     }
 }

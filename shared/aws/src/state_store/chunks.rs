@@ -1,10 +1,9 @@
 //! The chunks of quarantined bodies, and their expiry.
 //!
-//! Promises that a chunk is given an expiry only while its entry has that one, and is freed of it
-//! only while its entry has none: each is one transaction with a check of the entry, so that two
-//! who settle and open an entry at once cannot leave an open one without its body. An entry keeps
-//! in mind ([`BOUND`]) that its chunks may have an expiry until all are freed of it, so that who is
-//! cut short may simply be called again.
+//! A chunk's expiry is set only while its entry has the same one, and removed only while its entry
+//! has none: each is one transaction with a check of the entry. So two callers who decide on and open
+//! an entry at the same time cannot leave an open one without its body. An entry is marked
+//! ([`EXPIRY_MARK`]) while its chunks may have an expiry: a call that stopped half way is repeated.
 
 use annals_application::ports::{PortError, PortErrorKind, QuarantineEntry};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -12,85 +11,90 @@ use aws_sdk_dynamodb::types::{CancellationReason, ConditionCheck, TransactWriteI
 use tokio::time::{Duration, sleep};
 use uuid::Uuid;
 
-use crate::state_store::items::{Item, Place, Table, number};
-use crate::state_store::packed::{binary, pack, unpack};
-use crate::state_store::table::EXPIRES_AT;
+use super::items::{Item, ItemKey, StateTable, number};
+use super::packed::{binary, pack, unpack};
+use super::table::EXPIRES_AT;
 
-/// On an entry: until when its chunks are kept, as far as it ever bound them.
-pub(crate) const BOUND: &str = "chunks_bound";
+/// On an entry: the expiry that its chunks may have.
+pub(super) const EXPIRY_MARK: &str = "chunks_bound";
 
-/// How much longer chunks are kept than their entry, so that an entry that is there has its body.
+/// How much longer chunks stay than their entry, so that an entry always has its body.
 const LONGER_SECONDS: i64 = 24 * 60 * 60;
 
-/// How often a transaction is tried that meets another one.
-const ROUNDS: u32 = 8;
+/// How often a transaction that conflicts with another one is tried, and the pause that is added each time.
+const ATTEMPTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(20);
 
 const BYTES: &str = "bytes";
 
-pub(crate) async fn put(table: &Table, body: Uuid, number: u32, bytes: &[u8]) -> Result<(), PortError> {
+pub(super) async fn put(table: &StateTable, body: Uuid, number: u32, bytes: &[u8]) -> Result<(), PortError> {
     let packed = pack(bytes).map_err(|error| table.rejected(error))?;
-    table.put(Item(place(body, number).key()).with(BYTES, binary(packed))).await
+    table.put(Item::at(&key_of(body, number)).with(BYTES, binary(packed))).await
 }
 
-pub(crate) async fn chunk(table: &Table, body: Uuid, number: u32) -> Result<Option<Vec<u8>>, PortError> {
-    let place = place(body, number);
-    let Some(item) = table.get(&place).await? else { return Ok(None) };
-    let packed = item.bytes(BYTES).ok_or_else(|| table.corrupt(&place, "it has no bytes"))?;
-    unpack(packed).map(Some).map_err(|error| table.corrupt(&place, error))
+pub(super) async fn get(table: &StateTable, body: Uuid, number: u32) -> Result<Option<Vec<u8>>, PortError> {
+    let key = key_of(body, number);
+    let Some(item) = table.get(&key).await? else { return Ok(None) };
+    let packed = item.bytes(BYTES).ok_or_else(|| table.corrupt(&key, "the chunk has no bytes"))?;
+    unpack(packed).map(Some).map_err(|error| table.corrupt(&key, error))
 }
 
-pub(crate) async fn drop_all(table: &Table, body: Uuid) -> Result<(), PortError> {
+pub(super) async fn delete_all(table: &StateTable, body: Uuid) -> Result<(), PortError> {
     let keys = table.found(table.query(partition(body)).projection_expression("pk, sk")).await?;
-    let places: Vec<Place> = keys.iter().map(Item::place).collect();
-    table.remove_all(&places).await
+    let keys: Vec<ItemKey> = keys.iter().map(Item::key).collect();
+    table.remove_all(&keys).await
 }
 
-/// Until when an entry's chunks are kept, where it ever bound them.
-pub(crate) fn bound(entry: &Item) -> Option<i64> {
-    entry.number(BOUND)
+/// The expiry that an entry's chunks may have.
+pub(super) fn expiry_mark(entry: &Item) -> Option<i64> {
+    entry.number(EXPIRY_MARK)
 }
 
-/// Lets the chunks of a settled entry go after it.
-pub(crate) async fn let_go(table: &Table, item: &Item, entry: &QuarantineEntry) -> Result<(), PortError> {
+/// Sets the expiry of a decided entry's chunks: later than that of the entry.
+pub(super) async fn set_expiry(table: &StateTable, item: &Item, entry: &QuarantineEntry) -> Result<(), PortError> {
     let Some(at) = item.number(EXPIRES_AT) else { return Ok(()) };
     for number in 0..entry.chunks {
-        if !set_expiry(table, &item.place(), &place(entry.body_id, number), Some(at)).await? {
+        if !change_expiry(table, &item.key(), &key_of(entry.body_id, number), Some(at)).await? {
             return Ok(());
         }
     }
     Ok(())
 }
 
-/// Keeps the chunks of an open entry for good, where they were to go.
-pub(crate) async fn free(table: &Table, item: &Item, entry: &QuarantineEntry) -> Result<(), PortError> {
-    let Some(at) = bound(item) else { return Ok(()) };
+/// Removes the expiry of an open entry's chunks, if they may have one.
+pub(super) async fn remove_expiry(table: &StateTable, item: &Item, entry: &QuarantineEntry) -> Result<(), PortError> {
+    let Some(at) = expiry_mark(item) else { return Ok(()) };
     for number in 0..entry.chunks {
-        if !set_expiry(table, &item.place(), &place(entry.body_id, number), None).await? {
+        if !change_expiry(table, &item.key(), &key_of(entry.body_id, number), None).await? {
             return Ok(());
         }
     }
-    forget_bound(table, &item.place(), at).await
+    remove_mark(table, &item.key(), at).await
 }
 
-/// The entry need not keep its chunks' expiry in mind any longer, unless they were bound anew.
-async fn forget_bound(table: &Table, entry: &Place, at: i64) -> Result<(), PortError> {
+/// Removes the mark, unless the entry was decided on again.
+async fn remove_mark(table: &StateTable, entry: &ItemKey, at: i64) -> Result<(), PortError> {
     let request = table
         .client
         .update_item()
         .table_name(&table.name)
-        .set_key(Some(entry.key()))
+        .set_key(Some(entry.attributes()))
         .update_expression("REMOVE chunks_bound")
         .condition_expression("chunks_bound = :at AND attribute_not_exists(expires_at)")
         .expression_attribute_values(":at", number(at));
-    table.held(request.send().await).map(drop)
+    table.unless_refused(request.send().await).map(drop)
 }
 
-/// Sets a chunk's expiry after its entry's, or takes it away; `false` where the entry has another
-/// by now, and someone else sees to its chunks. A chunk that is not there stays so.
-async fn set_expiry(table: &Table, entry: &Place, chunk: &Place, at: Option<i64>) -> Result<bool, PortError> {
-    for round in 0..ROUNDS {
-        sleep(PAUSE * round).await;
+/// Sets a chunk's expiry by that of its entry, or removes it. `false`: the entry has another expiry by
+/// now, and the caller who changed it changes the chunks too. A missing chunk stays missing.
+async fn change_expiry(
+    table: &StateTable,
+    entry: &ItemKey,
+    chunk: &ItemKey,
+    at: Option<i64>,
+) -> Result<bool, PortError> {
+    for attempt in 0..ATTEMPTS {
+        sleep(PAUSE * attempt).await;
         let request = table.client.transact_write_items();
         let request = request.transact_items(check(table, entry, at)).transact_items(update(table, chunk, at));
         let Err(error) = request.send().await else { return Ok(true) };
@@ -104,15 +108,19 @@ async fn set_expiry(table: &Table, entry: &Place, chunk: &Place, at: Option<i64>
             reasons if reasons.iter().any(|reason| reason.code() == Some("ValidationError")) => {
                 return Err(table.failed(error));
             }
-            // It met another transaction, or was throttled.
+            // It conflicted with another transaction, or was throttled.
             _ => {}
         }
     }
-    Err(PortError::new(PortErrorKind::Unavailable, &table.name, "a transaction meets others again and again"))
+    Err(PortError::new(
+        PortErrorKind::Unavailable,
+        &table.name,
+        "too many concurrent transactions on one quarantine entry",
+    ))
 }
 
-fn check(table: &Table, entry: &Place, at: Option<i64>) -> TransactWriteItem {
-    let check = ConditionCheck::builder().table_name(&table.name).set_key(Some(entry.key()));
+fn check(table: &StateTable, entry: &ItemKey, at: Option<i64>) -> TransactWriteItem {
+    let check = ConditionCheck::builder().table_name(&table.name).set_key(Some(entry.attributes()));
     let check = match at {
         None => check.condition_expression("attribute_exists(pk) AND attribute_not_exists(expires_at)"),
         Some(at) => check.condition_expression("expires_at = :at").expression_attribute_values(":at", number(at)),
@@ -120,10 +128,10 @@ fn check(table: &Table, entry: &Place, at: Option<i64>) -> TransactWriteItem {
     TransactWriteItem::builder().condition_check(check.build().expect("table, key and condition are given")).build()
 }
 
-fn update(table: &Table, chunk: &Place, at: Option<i64>) -> TransactWriteItem {
+fn update(table: &StateTable, chunk: &ItemKey, at: Option<i64>) -> TransactWriteItem {
     let update = Update::builder()
         .table_name(&table.name)
-        .set_key(Some(chunk.key()))
+        .set_key(Some(chunk.attributes()))
         .condition_expression("attribute_exists(pk)");
     let update = match at {
         None => update.update_expression("REMOVE expires_at"),
@@ -134,8 +142,8 @@ fn update(table: &Table, chunk: &Place, at: Option<i64>) -> TransactWriteItem {
     TransactWriteItem::builder().update(update.build().expect("table, key and update are given")).build()
 }
 
-fn place(body: Uuid, number: u32) -> Place {
-    Place::new(partition(body), format!("{number:010}"))
+fn key_of(body: Uuid, number: u32) -> ItemKey {
+    ItemKey::new(partition(body), format!("{number:010}"))
 }
 
 fn partition(body: Uuid) -> String {

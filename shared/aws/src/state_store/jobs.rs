@@ -1,83 +1,85 @@
-//! Backfill jobs.
+//! Backfill jobs: one listed item each.
 //!
-//! Promises that a job's entry stays small however long its input and its ids are: those are its
-//! body, which is written once and never again, and which nobody is sent who only counts.
+//! Input and ids can be long, so they are the item's body: it is written once, and neither updates
+//! nor counts transfer it.
 
-use annals_application::ports::{BackfillJob, BackfillMode, PortError};
+use annals_application::ports::{BackfillJob, BackfillMode, JobStore, PortError};
 use annals_domain::identity::ExternalId;
+use async_trait::async_trait;
 
-use crate::state_store::items::{ENTRY, Item, Place, Table, Verdict, number};
-use crate::state_store::lists::{List, newest_first};
+use super::DynamoStateStore;
+use super::items::{ENTRY, Item, Revision, StateTable, number};
+use super::lists::{List, newest_first};
 
-/// One a wildcard, overflow or request: few.
+/// One partition: jobs are few, one a wildcard event, overflow or request.
 const JOBS: List = List { name: "job", partitions: 1 };
 
-/// Where in the body the input ends and the ids begin; without it all of it is the input.
+/// The length of the input in the body; the ids follow. Without it, all of the body is the input.
 const INPUT_LENGTH: &str = "input_length";
 
-/// A first try whose answer was lost is told by its job being there as it was sent.
-pub(crate) async fn add(table: &Table, mut job: BackfillJob) -> Result<bool, PortError> {
-    let id = job.id.to_string();
-    let place = JOBS.place(&id);
-    let mut body = std::mem::take(&mut job.input).into_bytes();
-    let length = body.len();
-    if let Some(ids) = ids_of(&mut job) {
-        serde_json::to_writer(&mut body, ids).map_err(|error| table.rejected(error))?;
-        ids.clear();
-    }
-    let item = Item::of(&place, &job).map_err(|error| table.rejected(error))?;
-    let item = item.listed_at(newest_first(job.created_at, &id)).with(INPUT_LENGTH, number(length));
-    let item = table.with_body(item, &format!("part#job#{id}"), &body).await?;
-    let ours = item.entry().to_owned();
-    let add = |found: Option<&Item>| Ok(found.map_or_else(|| Verdict::Put(item.clone()), |_| Verdict::Leave));
-    let there = table.revise(&place, None, add).await?;
-    Ok(there.is_some_and(|there| there.entry() == ours))
-}
-
-/// A first try whose answer was lost is told by the job standing as it was brought to.
-pub(crate) async fn update(table: &Table, job: &BackfillJob, expected: &BackfillJob) -> Result<bool, PortError> {
-    let place = place_of(job);
-    let bring_on = |found: Option<&Item>| {
-        let Some(item) = found else { return Ok(Verdict::Leave) };
-        let there: BackfillJob = table.read(item)?;
-        if !there.stands_as(expected) || there.stands_as(job) {
-            return Ok(Verdict::Leave);
+#[async_trait]
+impl JobStore for DynamoStateStore {
+    async fn add(&self, mut job: BackfillJob) -> Result<bool, PortError> {
+        let (table, id) = (&*self.table, job.id.to_string());
+        let mut body = std::mem::take(&mut job.input).into_bytes();
+        let length = body.len();
+        if let Some(ids) = ids_of(&mut job) {
+            serde_json::to_writer(&mut body, ids).map_err(|error| table.rejected(error))?;
+            ids.clear();
         }
-        let brought = item.clone().saying(&there.standing_as(job));
-        Ok(Verdict::Put(brought.map_err(|error| table.rejected(error))?))
-    };
-    let found = table.get(&place).await?;
-    let there = table.revise(&place, found, bring_on).await?;
-    let there: Option<BackfillJob> = there.map(|item| table.read(&item)).transpose()?;
-    Ok(there.is_some_and(|there| there.stands_as(job)))
-}
-
-pub(crate) async fn all(table: &Table) -> Result<Vec<BackfillJob>, PortError> {
-    let items = table.first(&JOBS, usize::MAX).await?;
-    let mut jobs = Vec::with_capacity(items.len());
-    for item in items {
-        jobs.push(whole(table, &item).await?);
+        let item = Item::of(&JOBS.key(&id), &job).map_err(|error| table.rejected(error))?;
+        let item = item.listed_as(newest_first(job.created_at, &id)).with(INPUT_LENGTH, number(length));
+        let item = table.with_body(item, &format!("part#job#{id}"), &body).await?;
+        let ours = item.entry().to_owned();
+        let add = |found: Option<&Item>| Ok(found.map_or_else(|| Revision::Put(item.clone()), |_| Revision::Keep));
+        let stored = table.revise(&JOBS.key(&id), None, add).await?;
+        // Equal also if an earlier attempt of this call wrote it and its response was lost.
+        Ok(stored.is_some_and(|stored| stored.entry() == ours))
     }
-    Ok(jobs)
+
+    async fn update(&self, job: &BackfillJob, expected: &BackfillJob) -> Result<bool, PortError> {
+        let (table, key) = (&*self.table, JOBS.key(&job.id.to_string()));
+        let update = |found: Option<&Item>| {
+            let Some(item) = found else { return Ok(Revision::Keep) };
+            let stored: BackfillJob = table.read(item)?;
+            if !stored.has_progress_of(expected) || stored.has_progress_of(job) {
+                return Ok(Revision::Keep);
+            }
+            let updated = item.clone().with_entry(&stored.with_progress_of(job));
+            Ok(Revision::Put(updated.map_err(|error| table.rejected(error))?))
+        };
+        let found = table.get(&key).await?;
+        let Some(item) = table.revise(&key, found, update).await? else { return Ok(false) };
+        Ok(table.read::<BackfillJob>(&item)?.has_progress_of(job))
+    }
+
+    async fn all(&self) -> Result<Vec<BackfillJob>, PortError> {
+        let items = self.table.first(&JOBS, usize::MAX).await?;
+        let mut jobs = Vec::with_capacity(items.len());
+        for item in items {
+            jobs.push(with_body(&self.table, &item).await?);
+        }
+        Ok(jobs)
+    }
+
+    async fn count_waiting(&self) -> Result<usize, PortError> {
+        let entries = self.table.query(JOBS.partition(0)).projection_expression("pk, sk, #entry");
+        let entries = self.table.found(entries.expression_attribute_names("#entry", ENTRY)).await?;
+        let waits = |item: &Item| Ok(self.table.read::<BackfillJob>(item)?.state.waits());
+        let waiting: Result<Vec<bool>, PortError> = entries.iter().map(waits).collect();
+        Ok(waiting?.into_iter().filter(|waits| *waits).count())
+    }
 }
 
-pub(crate) async fn count_waiting(table: &Table) -> Result<usize, PortError> {
-    let entries = table.query(JOBS.partition(0)).projection_expression("pk, sk, #entry");
-    let entries = table.found(entries.expression_attribute_names("#entry", ENTRY)).await?;
-    let waits = |item: &Item| Ok(table.read::<BackfillJob>(item)?.state.waits());
-    let waiting: Result<Vec<bool>, PortError> = entries.iter().map(waits).collect();
-    Ok(waiting?.into_iter().filter(|waits| *waits).count())
-}
-
-async fn whole(table: &Table, item: &Item) -> Result<BackfillJob, PortError> {
+async fn with_body(table: &StateTable, item: &Item) -> Result<BackfillJob, PortError> {
     let mut job: BackfillJob = table.read(item)?;
     let mut body = table.body(item).await?;
     let length = item.number(INPUT_LENGTH).and_then(|length| usize::try_from(length).ok());
     let rest = body.split_off(length.unwrap_or(body.len()).min(body.len()));
     if let Some(ids) = ids_of(&mut job) {
-        *ids = serde_json::from_slice(&rest).map_err(|error| table.corrupt(&item.place(), error))?;
+        *ids = serde_json::from_slice(&rest).map_err(|error| table.corrupt(&item.key(), error))?;
     }
-    job.input = String::from_utf8(body).map_err(|error| table.corrupt(&item.place(), error.utf8_error()))?;
+    job.input = String::from_utf8(body).map_err(|error| table.corrupt(&item.key(), error.utf8_error()))?;
     Ok(job)
 }
 
@@ -86,8 +88,4 @@ fn ids_of(job: &mut BackfillJob) -> Option<&mut Vec<ExternalId>> {
         BackfillMode::Ids(ids) => Some(ids),
         BackfillMode::Full | BackfillMode::Since(_) => None,
     }
-}
-
-fn place_of(job: &BackfillJob) -> Place {
-    JOBS.place(&job.id.to_string())
 }

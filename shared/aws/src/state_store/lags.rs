@@ -1,21 +1,27 @@
-//! How far those who project are behind.
+//! Lag notes: one item a worker, which expires.
 
-use annals_application::ports::{LagNote, PortError};
+use annals_application::ports::{LagNote, LagNotes, PortError};
+use async_trait::async_trait;
 
-use crate::state_store::items::{Item, Place, Table, number};
-use crate::state_store::table::EXPIRES_AT;
+use super::DynamoStateStore;
+use super::items::{Item, ItemKey, number};
+use super::table::EXPIRES_AT;
 
 const LAGS: &str = "lag";
 
-/// How long a note may stay, in seconds.
-const STAYS: i64 = 3_600;
+/// How long a note stays, in seconds: the port asks for an hour at least.
+const NOTE_STAYS_SECONDS: i64 = 3_600;
 
-pub(crate) async fn note(table: &Table, note: &LagNote) -> Result<(), PortError> {
-    let place = Place::new(LAGS, note.worker.to_string());
-    let item = Item::of(&place, note).map_err(|error| table.rejected(error))?;
-    table.put(item.with(EXPIRES_AT, number(table.now_seconds() + STAYS))).await
-}
+#[async_trait]
+impl LagNotes for DynamoStateStore {
+    async fn note_lag(&self, note: LagNote) -> Result<(), PortError> {
+        let key = ItemKey::new(LAGS, note.worker.to_string());
+        let item = Item::of(&key, &note).map_err(|error| self.table.rejected(error))?;
+        self.table.put(item.with(EXPIRES_AT, number(self.table.now_seconds() + NOTE_STAYS_SECONDS))).await
+    }
 
-pub(crate) async fn noted(table: &Table) -> Result<Vec<LagNote>, PortError> {
-    table.found(table.query(LAGS)).await?.iter().map(|item| table.read(item)).collect()
+    async fn lag_notes(&self) -> Result<Vec<LagNote>, PortError> {
+        let items = self.table.found(self.table.query(LAGS)).await?;
+        items.iter().map(|item| self.table.read(item)).collect()
+    }
 }

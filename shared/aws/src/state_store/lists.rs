@@ -1,8 +1,7 @@
-//! Lists: which partition an entry is in, how it sorts, and reading them in order.
+//! Lists: in which partition an entry is, how it sorts, and reading entries in order.
 //!
-//! Promises consistent reads in the list's order, over all pages. Reads at most the wanted number
-//! from each partition, and all of them, in as few requests as there are megabytes, where those that
-//! match a filter are to be counted.
+//! Reads are consistent and in the list's order, over all pages. At most the wanted number of entries
+//! is read from each partition; if matching entries are counted, all of them, with one request a megabyte.
 
 use annals_application::ports::PortError;
 use annals_domain::timestamp::Timestamp;
@@ -10,57 +9,56 @@ use aws_sdk_dynamodb::types::Select;
 use futures::future::try_join_all;
 use uuid::Uuid;
 
-use crate::state_store::items::{Attributes, Item, Place, Table};
-use crate::state_store::table::{LIST_INDEX, LISTED};
+use super::items::{Attributes, Item, ItemKey, StateTable};
+use super::table::{LIST_INDEX, LISTED};
 
-/// Moves the earliest timestamp there is above zero, and the latest stays within the digits.
+/// Added to a timestamp: the earliest becomes positive, and the latest stays within 15 digits.
 const EARLIEST: i64 = 400_000_000_000_000;
 const LATEST: i64 = 999_999_999_999_999;
 
-/// A page's length where DynamoDB's own limit of 1 MB does not end it earlier.
+/// The largest page; DynamoDB ends one at 1 MB.
 const PAGE: usize = 1000;
 
-/// A list.
-pub(crate) struct List {
-    /// What its partitions' keys begin with.
-    pub(crate) name: &'static str,
-    /// Over how many partitions it is spread. May never change: what is stored would not be found.
-    pub(crate) partitions: u8,
+pub(super) struct List {
+    /// The prefix of its partitions' keys.
+    pub(super) name: &'static str,
+    /// The number of partitions. It must never change: stored entries would not be found.
+    pub(super) partitions: u8,
 }
 
 impl List {
-    /// Where the entry of that id is.
-    pub(crate) fn place(&self, id: &str) -> Place {
+    /// The key of the entry with this id.
+    pub(super) fn key(&self, id: &str) -> ItemKey {
         let hash = Uuid::new_v5(&Uuid::nil(), id.as_bytes()).as_bytes()[0];
-        Place::new(self.partition(hash % self.partitions), id)
+        ItemKey::new(self.partition(hash % self.partitions), id)
     }
 
     /// The key of a partition.
-    pub(crate) fn partition(&self, number: u8) -> String {
+    pub(super) fn partition(&self, number: u8) -> String {
         format!("{}#{number}", self.name)
     }
 }
 
 /// Sorts the oldest first, then by id.
-pub(crate) fn oldest_first(at: Timestamp, id: &str) -> String {
+pub(super) fn oldest_first(at: Timestamp, id: &str) -> String {
     format!("{:015}#{id}", at.millis() + EARLIEST)
 }
 
 /// Sorts the newest first, then by id.
-pub(crate) fn newest_first(at: Timestamp, id: &str) -> String {
+pub(super) fn newest_first(at: Timestamp, id: &str) -> String {
     format!("{:015}#{id}", LATEST - (at.millis() + EARLIEST))
 }
 
-/// Which entries of a list are meant.
+/// Selects entries of a list.
 #[derive(Clone, Default)]
-pub(crate) struct Filter {
-    pub(crate) expression: Option<String>,
-    pub(crate) values: Attributes,
+pub(super) struct Filter {
+    pub(super) expression: Option<String>,
+    pub(super) values: Attributes,
 }
 
-impl Table {
+impl StateTable {
     /// The first entries of a list.
-    pub(crate) async fn first(&self, list: &List, most: usize) -> Result<Vec<Item>, PortError> {
+    pub(super) async fn first(&self, list: &List, most: usize) -> Result<Vec<Item>, PortError> {
         if most == 0 {
             return Ok(Vec::new());
         }
@@ -68,7 +66,7 @@ impl Table {
     }
 
     /// The first entries that match, and how many match.
-    pub(crate) async fn first_and_count(
+    pub(super) async fn first_and_count(
         &self,
         list: &List,
         filter: &Filter,
@@ -77,18 +75,18 @@ impl Table {
         self.merged(list, filter, most, true).await
     }
 
-    /// How many entries a list has, counted up to `at_most`: one partition after the other, so that
-    /// no more are looked at than are counted.
-    pub(crate) async fn count(&self, list: &List, at_most: usize) -> Result<usize, PortError> {
+    /// The number of entries, counted up to `at_most`: one partition after the other, so that no more
+    /// are read than are counted.
+    pub(super) async fn count(&self, list: &List, at_most: usize) -> Result<usize, PortError> {
         let mut count = 0;
         for number in 0..list.partitions {
             let mut start = None;
             while count < at_most {
                 let request = self.query(list.partition(number)).index_name(LIST_INDEX).select(Select::Count);
                 let request = request.limit(page_of(at_most - count)).set_exclusive_start_key(start);
-                let answer = request.send().await.map_err(|error| self.failed(error))?;
-                count += usize::try_from(answer.count).unwrap_or(0);
-                start = answer.last_evaluated_key;
+                let response = request.send().await.map_err(|error| self.failed(error))?;
+                count += usize::try_from(response.count).unwrap_or(0);
+                start = response.last_evaluated_key;
                 if start.is_none() {
                     break;
                 }
@@ -113,7 +111,7 @@ impl Table {
         Ok((items, count))
     }
 
-    /// One partition's first entries. Those that come after are counted only, or not looked at.
+    /// One partition's first entries. Later ones are only counted, or not read.
     async fn part(
         &self,
         partition: String,
@@ -134,15 +132,14 @@ impl Table {
             }
             request = match wanted {
                 0 => request.select(Select::Count),
-                // A limit is of entries looked at, not of those that match: it would make a request
-                // of each entry before the first that does.
+                // A limit applies before the filter: with few matches it would take many requests.
                 _ if counts => request,
                 _ => request.limit(page_of(wanted)),
             };
-            let answer = request.send().await.map_err(|error| self.failed(error))?;
-            count += u64::try_from(answer.count).unwrap_or(0);
-            items.extend(answer.items.unwrap_or_default().into_iter().take(wanted).map(Item));
-            start = answer.last_evaluated_key;
+            let response = request.send().await.map_err(|error| self.failed(error))?;
+            count += u64::try_from(response.count).unwrap_or(0);
+            items.extend(response.items.unwrap_or_default().into_iter().take(wanted).map(Item));
+            start = response.last_evaluated_key;
             if start.is_none() || (items.len() >= most && !counts) {
                 return Ok((items, count));
             }
@@ -150,7 +147,7 @@ impl Table {
     }
 }
 
-/// The limit of a query that looks for that many.
+/// The limit of a query for that many entries.
 fn page_of(wanted: usize) -> i32 {
     i32::try_from(wanted.min(PAGE)).unwrap_or(i32::MAX)
 }
@@ -160,11 +157,11 @@ mod tests {
     use super::*;
 
     fn timestamp(millis: i64) -> Timestamp {
-        Timestamp::from_millis(millis).expect("it can be written")
+        Timestamp::from_millis(millis).expect("a valid timestamp")
     }
 
     #[test]
-    fn texts_sort_as_their_timestamps_from_the_first_to_the_last() {
+    fn order_keys_sort_as_their_timestamps_do() {
         let timestamps = [-377_705_000_000_000, -1, 0, 1, 1_712_693_965_123, 253_402_200_000_000].map(timestamp);
         assert!(timestamps.is_sorted_by(|a, b| oldest_first(*a, "z") < oldest_first(*b, "a")));
         assert!(timestamps.is_sorted_by(|a, b| newest_first(*a, "a") > newest_first(*b, "z")));
@@ -174,9 +171,9 @@ mod tests {
     #[test]
     fn entries_spread_over_all_partitions_of_a_list() {
         let list = List { name: "list", partitions: 8 };
-        let places = (0..1000).map(|id| list.place(&id.to_string()).pk);
+        let partitions = (0..1000).map(|id| list.key(&id.to_string()).pk);
         let mut sizes = std::collections::BTreeMap::<String, u32>::new();
-        for pk in places {
+        for pk in partitions {
             *sizes.entry(pk).or_default() += 1;
         }
         assert_eq!(sizes.len(), 8);

@@ -1,46 +1,51 @@
-//! The objects of which there are records.
+//! The objects of which records are known: one item each, in one partition.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use annals_application::ports::PortError;
+use annals_application::ports::{ObjectRegistry, PortError};
 use annals_domain::identity::{EntityName, Provider};
+use async_trait::async_trait;
 
-use crate::state_store::items::{Item, Place, Table};
+use super::DynamoStateStore;
+use super::items::{Item, ItemKey};
 
 const OBJECTS: &str = "object";
 
 type Object = (Provider, EntityName);
 
-/// What this instance has noted, or read as noted: there are some dozens at most.
+/// The objects that this process knows to be registered: it need not write them again.
 #[derive(Default)]
-pub(crate) struct Noted(Mutex<HashSet<Object>>);
+pub(super) struct RegisteredObjects(Mutex<HashSet<Object>>);
 
-impl Noted {
+impl RegisteredObjects {
     fn lock(&self) -> MutexGuard<'_, HashSet<Object>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-pub(crate) async fn note(table: &Table, noted: &Noted, objects: &[Object]) -> Result<(), PortError> {
-    for object in objects {
-        if noted.lock().contains(object) {
-            continue;
+#[async_trait]
+impl ObjectRegistry for DynamoStateStore {
+    async fn register(&self, objects: &[Object]) -> Result<(), PortError> {
+        for object in objects {
+            if self.registered.lock().contains(object) {
+                continue;
+            }
+            let item = Item::of(&key_of(object), object).map_err(|error| self.table.rejected(error))?;
+            self.table.put(item).await?;
+            self.registered.lock().insert(object.clone());
         }
-        let (provider, name) = object;
-        table.put(Item::of(&place(*provider, name), object).map_err(|error| table.rejected(error))?).await?;
-        noted.lock().insert(object.clone());
+        Ok(())
     }
-    Ok(())
+
+    async fn registered(&self) -> Result<Vec<Object>, PortError> {
+        let items = self.table.found(self.table.query(OBJECTS)).await?;
+        let objects = items.iter().map(|item| self.table.read(item)).collect::<Result<Vec<Object>, _>>()?;
+        self.registered.lock().extend(objects.iter().cloned());
+        Ok(objects)
+    }
 }
 
-pub(crate) async fn noted(table: &Table, noted: &Noted) -> Result<Vec<Object>, PortError> {
-    let items = table.found(table.query(OBJECTS)).await?;
-    let objects = items.iter().map(|item| table.read(item)).collect::<Result<Vec<Object>, _>>()?;
-    noted.lock().extend(objects.iter().cloned());
-    Ok(objects)
-}
-
-fn place(provider: Provider, name: &EntityName) -> Place {
-    Place::new(OBJECTS, format!("{}#{name}", provider.as_str()))
+fn key_of((provider, name): &Object) -> ItemKey {
+    ItemKey::new(OBJECTS, format!("{}#{name}", provider.as_str()))
 }

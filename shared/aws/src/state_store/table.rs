@@ -1,10 +1,9 @@
-//! The table's schema, and its making for local development and tests.
+//! The table's schema, and its creation for local development and tests.
 //!
-//! Promises the schema that the deployment's template gives the real one. Changes no table that is there.
+//! The schema is that of template.yaml; a test compares the two.
 
 use std::time::Duration;
 
-use crate::client::port_error;
 use annals_application::ports::{PortError, PortErrorKind};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters;
@@ -14,20 +13,22 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType, TimeToLiveSpecification,
 };
 
+use crate::client::port_error;
+
 /// The local secondary index on (`pk`, `listed`) by which lists are read in order.
 pub const LIST_INDEX: &str = "by_list";
 
-/// The attribute that tells DynamoDB when an item may go: seconds since 1970.
+/// The attribute that says when an item expires, in seconds since 1970: DynamoDB deletes it some time later.
 pub const EXPIRES_AT: &str = "expires_at";
 
-pub(crate) const PK: &str = "pk";
-pub(crate) const SK: &str = "sk";
-pub(crate) const LISTED: &str = "listed";
+pub(super) const PK: &str = "pk";
+pub(super) const SK: &str = "sk";
+pub(super) const LISTED: &str = "listed";
 
-/// How long a new table may take to come up: a local one is at once.
+/// How long to wait for a new table; a local one is ready at once.
 const READY: Duration = Duration::from_secs(60);
 
-/// Makes the table, on demand and with its expiry turned on. One that is there stays as it is.
+/// Creates the table, with on-demand capacity and expiry turned on. A table that exists stays as it is.
 pub async fn create_table(client: &Client, name: &str) -> Result<(), PortError> {
     let projection = Projection::builder().projection_type(ProjectionType::All).build();
     let index = LocalSecondaryIndex::builder()
@@ -44,11 +45,11 @@ pub async fn create_table(client: &Client, name: &str) -> Result<(), PortError> 
     request = request.key_schema(key(PK, KeyType::Hash)).key_schema(key(SK, KeyType::Range));
     match request.local_secondary_indexes(index).send().await {
         Ok(_) => {}
-        Err(SdkError::ServiceError(answer)) if answer.err().is_resource_in_use_exception() => return Ok(()),
+        Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => return Ok(()),
         Err(error) => return Err(port_error(name, error)),
     }
     client.wait_until_table_exists().table_name(name).wait(READY).await.map_err(|error| {
-        PortError::new(PortErrorKind::Unavailable, name, "the table does not become active").caused_by(error)
+        PortError::new(PortErrorKind::Unavailable, name, "the new table did not become active in time").caused_by(error)
     })?;
     let expiry = TimeToLiveSpecification::builder().enabled(true).attribute_name(EXPIRES_AT);
     let expiry = expiry.build().expect("both settings are given");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use annals_application::contract::samples::{key, timestamp};
-use annals_application::ports::{Clock, QuarantineEntry, QuarantineState, RefetchTask};
+use annals_application::ports::{Clock, QuarantineEntry, QuarantineState, RefetchTask, StatePorts};
 use annals_aws::state_store::{DynamoStateStore, create_table};
 use annals_domain::change::RefetchReason;
 use annals_domain::identity::{ExternalId, Provider};
@@ -52,8 +52,12 @@ impl Bench {
         Self { table, client, clock, proxy: Proxy::start(&endpoint) }
     }
 
-    /// A store as another process would have it.
-    pub(crate) fn store(&self) -> DynamoStateStore {
+    /// The ports as another process has them.
+    pub(crate) fn store(&self) -> StatePorts {
+        StatePorts::of(self.adapter())
+    }
+
+    pub(crate) fn adapter(&self) -> DynamoStateStore {
         let config = sdk_config(&self.proxy.endpoint());
         DynamoStateStore::new(&config, self.table.clone(), Arc::clone(&self.clock) as Arc<dyn Clock>)
     }

@@ -1,6 +1,6 @@
 //! What may go, when, and that what is needed again stays.
 
-use annals_application::ports::{QuarantineEntry, QuarantineState, StateStore};
+use annals_application::ports::{QuarantineEntry, QuarantineState};
 use uuid::Uuid;
 
 use crate::bench::{Bench, entry};
@@ -12,18 +12,18 @@ const BODY: u128 = 5;
 async fn with_entry(bench: &Bench) -> String {
     let store = bench.store();
     for number in 0..2 {
-        store.put_chunk(Uuid::from_u128(BODY), number, b"chunk".to_vec()).await.expect("the store writes");
+        store.quarantine.put_chunk(Uuid::from_u128(BODY), number, b"chunk".to_vec()).await.expect("the store writes");
     }
-    store.add_quarantine(entry("x", BODY, 2)).await.expect("the store writes");
+    store.quarantine.add(entry("x", BODY, 2)).await.expect("the store writes");
     format!("chunk#{}", Uuid::from_u128(BODY))
 }
 
 async fn set(bench: &Bench, state: QuarantineState) {
-    bench.store().set_quarantine("x", state, None).await.expect("the store writes");
+    bench.store().quarantine.set_state("x", state, None).await.expect("the store writes");
 }
 
 async fn found(bench: &Bench) -> Option<QuarantineEntry> {
-    bench.store().quarantined("x").await.expect("the store reads")
+    bench.store().quarantine.get("x").await.expect("the store reads")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,7 +47,7 @@ async fn an_entry_that_is_opened_again_stays_with_its_chunks() {
         let chunks = with_entry(&bench).await;
         set(&bench, QuarantineState::Dismissed).await;
         if by_input {
-            bench.store().add_quarantine(entry("x", 9, 1)).await.expect("the store writes");
+            bench.store().quarantine.add(entry("x", 9, 1)).await.expect("the store writes");
         } else {
             set(&bench, QuarantineState::Open).await;
         }
@@ -66,10 +66,10 @@ async fn an_opening_that_was_cut_short_is_finished_by_the_next_call() {
     let chunks = with_entry(&bench).await;
     set(&bench, QuarantineState::Dismissed).await;
     bench.proxy.rule(Rule::always(Match::Target("TransactWriteItems"), Fault::DropBefore));
-    bench.store().add_quarantine(entry("x", 9, 1)).await.expect_err("its chunks cannot be freed");
+    bench.store().quarantine.add(entry("x", 9, 1)).await.expect_err("its chunks cannot be freed");
     assert!(bench.expiries(&chunks).await.iter().all(Option::is_some), "they were to go");
     bench.proxy.heal();
-    bench.store().add_quarantine(entry("x", 9, 1)).await.expect("the store writes");
+    bench.store().quarantine.add(entry("x", 9, 1)).await.expect("the store writes");
     assert_eq!(bench.expiries(&chunks).await, [None, None]);
 }
 
@@ -82,11 +82,11 @@ async fn an_entry_past_its_end_counts_as_gone_and_gives_way_to_a_new_one() {
     assert!(found(&bench).await.is_some());
     bench.clock.pass(1);
     assert_eq!(found(&bench).await, None);
-    assert_eq!(bench.store().list_quarantine(None, 0, 9).await.expect("the store reads"), (Vec::new(), 0));
+    assert_eq!(bench.store().quarantine.list(None, 0, 9).await.expect("the store reads"), (Vec::new(), 0));
     set(&bench, QuarantineState::Open).await;
     assert_eq!(found(&bench).await, None, "it cannot be opened any more: its chunks are about to go");
     let new = entry("x", 9, 1);
-    assert_eq!(bench.store().add_quarantine(new.clone()).await.expect("the store writes"), new);
+    assert_eq!(bench.store().quarantine.add(new.clone()).await.expect("the store writes"), new);
     assert_eq!(found(&bench).await, Some(new));
     assert_eq!(bench.expiries("quarantine").await, [None]);
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use annals_application::contract::samples::timestamp;
-use annals_application::ports::{BackfillJob, BackfillMode, Clock, JobCounts, JobState, PortErrorKind, StateStore};
+use annals_application::ports::{BackfillJob, BackfillMode, Clock, JobCounts, JobState, PortErrorKind, StatePorts};
 use annals_aws::state_store::DynamoStateStore;
 use annals_domain::change::RefetchReason;
 use annals_domain::identity::{EntityKey, EntityName, Provider};
@@ -20,10 +20,11 @@ async fn a_missing_table_is_named() {
     let bench = Bench::new().await;
     let config = sdk_config(&bench.proxy.endpoint());
     let clock = Arc::clone(&bench.clock) as Arc<dyn Clock>;
-    let store = DynamoStateStore::new(&config, "no-such-table".to_owned(), clock);
-    let read = store.refetch_tasks(9).await.expect_err("there is no table");
-    let written = store.ask_refetch(vec![task("a", 1, &[])]).await.expect_err("there is no table");
-    let taken = store.take_lease("work", Uuid::nil(), timestamp(0), timestamp(1)).await.expect_err("there is no table");
+    let store = StatePorts::of(DynamoStateStore::new(&config, "no-such-table".to_owned(), clock));
+    let read = store.refetch.earliest(9).await.expect_err("there is no table");
+    let written = store.refetch.enqueue(vec![task("a", 1, &[])]).await.expect_err("there is no table");
+    let taken =
+        store.leases.acquire("work", Uuid::nil(), timestamp(0), timestamp(1)).await.expect_err("there is no table");
     for error in [read, written, taken] {
         assert_eq!((error.kind, error.resource.as_str()), (PortErrorKind::Misconfigured, "no-such-table"));
         assert!(error.to_string().contains("ResourceNotFoundException"), "{error}");
@@ -34,7 +35,7 @@ async fn a_missing_table_is_named() {
 async fn without_an_answer_the_outcome_is_unknown() {
     let bench = Bench::new().await;
     bench.proxy.rule(Rule::always(Match::Any, Fault::DropAfter));
-    let error = bench.store().ask_refetch(vec![task("a", 1, &[])]).await.expect_err("no answer comes");
+    let error = bench.store().refetch.enqueue(vec![task("a", 1, &[])]).await.expect_err("no answer comes");
     assert_eq!((error.kind, &error.resource), (PortErrorKind::OutcomeUnknown, &bench.table));
 }
 
@@ -57,29 +58,29 @@ async fn a_write_whose_answer_was_lost_is_made_once() {
         updated_at: None,
     };
     bench.proxy.rule(lost());
-    assert!(bench.store().add_job(job.clone()).await.expect("the store writes"), "it was kept by the first try");
+    assert!(bench.store().jobs.add(job.clone()).await.expect("the store writes"), "it was kept by the first try");
     assert_eq!(bench.proxy.count("PutItem"), 2);
-    assert_eq!(bench.store().jobs().await.expect("the store reads"), std::slice::from_ref(&job));
+    assert_eq!(bench.store().jobs.all().await.expect("the store reads"), std::slice::from_ref(&job));
 
     bench.proxy.clear();
     bench.proxy.rule(lost());
     let paused = BackfillJob { state: JobState::Paused, ..job.clone() };
-    assert!(bench.store().update_job(&paused, &job).await.expect("the store writes"), "the first try brought it on");
+    assert!(bench.store().jobs.update(&paused, &job).await.expect("the store writes"), "the first try brought it on");
     assert_eq!(bench.proxy.count("PutItem"), 2);
-    assert_eq!(bench.store().jobs().await.expect("the store reads"), [paused]);
+    assert_eq!(bench.store().jobs.all().await.expect("the store reads"), [paused]);
 
     bench.proxy.clear();
     bench.proxy.rule(lost());
     let asked = task("a", 1, &[RefetchReason::Gap]);
-    bench.store().ask_refetch(vec![asked.clone()]).await.expect("the store writes");
+    bench.store().refetch.enqueue(vec![asked.clone()]).await.expect("the store writes");
     assert_eq!(bench.proxy.count("PutItem"), 2);
-    assert_eq!(bench.store().refetch_tasks(9).await.expect("the store reads"), [asked]);
+    assert_eq!(bench.store().refetch.earliest(9).await.expect("the store reads"), [asked]);
 }
 
 /// Three tasks, and the names of their records.
 async fn three_tasks(bench: &Bench) -> [EntityKey; 3] {
     let tasks = ["a", "b", "c"].map(|name| task(name, 1, &[RefetchReason::Gap]));
-    bench.store().ask_refetch(tasks.to_vec()).await.expect("the store writes");
+    bench.store().refetch.enqueue(tasks.to_vec()).await.expect("the store writes");
     bench.proxy.clear();
     tasks.map(|task| task.key)
 }
@@ -106,7 +107,7 @@ async fn what_a_batch_leaves_is_asked_for_again_alone() {
     bench.proxy.rule(Rule::first(1, Match::Target("BatchWriteItem"), kept));
 
     // The proxy's answer stands for DynamoDB's, which was asked for nothing: the other two are there still.
-    bench.store().finish_refetch(&records).await.expect("the store writes");
+    bench.store().refetch.remove(&records).await.expect("the store writes");
     let requests = bench.proxy.requests();
     let found: Vec<_> = requests.iter().filter_map(|request| request.operation()).collect();
     assert_eq!(found, ["BatchGetItem", "BatchWriteItem", "BatchWriteItem"]);
@@ -115,7 +116,7 @@ async fn what_a_batch_leaves_is_asked_for_again_alone() {
     assert_eq!(keys_of_tasks(&bench).await, keys[1..], "the one that was left is gone now");
 
     bench.proxy.clear();
-    bench.store().finish_refetch(&records).await.expect("the store writes");
+    bench.store().refetch.remove(&records).await.expect("the store writes");
     let requests = bench.proxy.requests();
     let found: Vec<_> = requests.iter().filter_map(|request| request.operation()).collect();
     assert_eq!(found, ["BatchGetItem", "BatchGetItem", "BatchWriteItem"]);
@@ -131,7 +132,7 @@ async fn a_batch_that_is_never_finished_is_unavailable() {
     let keys = keys_of_tasks(&bench).await;
     let unread = Fault::left_of_batch("UnprocessedKeys", &bench.table, &json!({"Keys": keys, "ConsistentRead": true}));
     bench.proxy.rule(Rule::always(Match::Target("BatchGetItem"), unread));
-    let error = bench.store().finish_refetch(&records).await.expect_err("it is never read");
+    let error = bench.store().refetch.remove(&records).await.expect_err("it is never read");
     assert_eq!((error.kind, &error.resource), (PortErrorKind::Unavailable, &bench.table));
     assert!(bench.proxy.count("BatchGetItem") < 10, "it is not asked for ever");
 }

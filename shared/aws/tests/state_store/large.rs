@@ -2,7 +2,7 @@
 
 use annals_application::contract::samples::{change, key, position, timestamp};
 use annals_application::ports::{
-    BackfillJob, BackfillMode, JobCounts, JobState, PortErrorKind, QuarantineEntry, QuarantineState, StateStore,
+    BackfillJob, BackfillMode, JobCounts, JobState, PortErrorKind, QuarantineEntry, QuarantineState,
 };
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::Write;
@@ -31,11 +31,11 @@ async fn a_snapshot_larger_than_an_item_comes_back_whole_by_one_request_more() {
     // About 3 MB once it is compressed: nine parts.
     let large = snapshot(100, &noise_text(6 << 20));
     let small = snapshot(50, "small");
-    store.put_snapshots(vec![large.clone(), small.clone()]).await.expect("the store writes");
+    store.snapshots.put(vec![large.clone(), small.clone()]).await.expect("the store writes");
     assert!(bench.items("part#snapshot").await.len() > 8, "it is in parts");
     for (at_most, expected, requests) in [(99, &small, 1), (100, &large, 2), (999, &large, 2)] {
         bench.proxy.clear();
-        let found = store.snapshot(&key("a"), Version::new(at_most)).await.expect("the store reads");
+        let found = store.snapshots.newest(&key("a"), Version::new(at_most)).await.expect("the store reads");
         assert!(found.as_ref() == Some(expected), "at most {at_most}");
         assert_eq!(bench.proxy.requests().len(), requests, "at most {at_most}");
     }
@@ -45,21 +45,21 @@ async fn a_snapshot_larger_than_an_item_comes_back_whole_by_one_request_more() {
 async fn a_snapshot_that_compresses_well_needs_no_parts() {
     let bench = Bench::new().await;
     let large = snapshot(100, &"long ".repeat(1 << 20));
-    bench.store().put_snapshots(vec![large.clone()]).await.expect("the store writes");
+    bench.store().snapshots.put(vec![large.clone()]).await.expect("the store writes");
     assert_eq!(bench.items("").await.len(), 1);
-    let found = bench.store().snapshot(&key("a"), Version::new(100)).await.expect("the store reads");
+    let found = bench.store().snapshots.newest(&key("a"), Version::new(100)).await.expect("the store reads");
     assert!(found == Some(large));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_of_which_a_part_is_missing_is_none() {
     let bench = Bench::new().await;
-    bench.store().put_snapshots(vec![snapshot(100, &noise_text(2 << 20))]).await.expect("the store writes");
+    bench.store().snapshots.put(vec![snapshot(100, &noise_text(2 << 20))]).await.expect("the store writes");
     let parts = bench.items("part#").await;
     let key_of = |name: &str| parts[1][name].clone();
     let gone = bench.client.delete_item().table_name(&bench.table);
     gone.key("pk", key_of("pk")).key("sk", key_of("sk")).send().await.expect("it is there");
-    let found = bench.store().snapshot(&key("a"), Version::new(100)).await.expect("the store reads");
+    let found = bench.store().snapshots.newest(&key("a"), Version::new(100)).await.expect("the store reads");
     assert!(found.is_none());
 }
 
@@ -87,22 +87,22 @@ async fn jobs_of_more_than_a_page_and_an_input_of_more_than_an_item_are_listed_w
     let mut jobs: Vec<_> = (1..=24).map(|number| job(number, noise_text(110_000))).collect();
     jobs.push(job(25, noise_text(900_000)));
     for job in &jobs {
-        assert!(store.add_job(job.clone()).await.expect("the store writes"));
+        assert!(store.jobs.add(job.clone()).await.expect("the store writes"));
     }
     bench.proxy.clear();
-    assert!(store.jobs().await.expect("the store reads") == jobs);
+    assert!(store.jobs.all().await.expect("the store reads") == jobs);
     assert!(bench.proxy.count("Query") > 1, "the inputs together pass a page's megabyte");
 
     bench.proxy.clear();
-    assert_eq!(store.count_waiting_jobs().await.expect("the store reads"), 25);
+    assert_eq!(store.jobs.count_waiting().await.expect("the store reads"), 25);
     assert_eq!(bench.proxy.count("BatchGetItem"), 0, "no part of a body is read to count");
 
     bench.proxy.clear();
     let ended = BackfillJob { state: JobState::Done, ..jobs[24].clone() };
-    assert!(store.update_job(&ended, &jobs[24]).await.expect("the store writes"));
+    assert!(store.jobs.update(&ended, &jobs[24]).await.expect("the store writes"));
     assert_eq!(bench.proxy.requests().len(), 2, "an update reads and writes the entry, and no part of the body");
     jobs[24] = ended;
-    assert!(store.jobs().await.expect("the store reads") == jobs);
+    assert!(store.jobs.all().await.expect("the store reads") == jobs);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,8 +111,8 @@ async fn a_job_of_more_ids_than_an_item_holds_comes_back_whole() {
     let noise = noise_text(900_000);
     let ids: Vec<_> = (0..50_000).map(|at| ExternalId::new(noise.get(at * 18..(at + 1) * 18).unwrap_or("x"))).collect();
     let asked = BackfillJob { mode: BackfillMode::Ids(ids), ..job(1, noise_text(900_000)) };
-    assert!(bench.store().add_job(asked.clone()).await.expect("the store writes"));
-    assert!(bench.store().jobs().await.expect("the store reads") == [asked]);
+    assert!(bench.store().jobs.add(asked.clone()).await.expect("the store writes"));
+    assert!(bench.store().jobs.all().await.expect("the store reads") == [asked]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,15 +128,15 @@ async fn entries_of_more_than_a_page_are_counted_and_listed_over_all_pages() {
             entry
         })
         .collect();
-    let added = join_all(entries.iter().map(|entry| store.add_quarantine(entry.clone()))).await;
+    let added = join_all(entries.iter().map(|entry| store.quarantine.add(entry.clone()))).await;
     assert!(added.iter().all(Result::is_ok));
-    store.set_quarantine("239", QuarantineState::Redriven, None).await.expect("the store writes");
+    store.quarantine.set_state("239", QuarantineState::Redriven, None).await.expect("the store writes");
     bench.proxy.clear();
-    let (page, count) = store.list_quarantine(Some(QuarantineState::Open), 236, 9).await.expect("the store reads");
+    let (page, count) = store.quarantine.list(Some(QuarantineState::Open), 236, 9).await.expect("the store reads");
     assert!(page == entries[236..239], "{} entries", page.len());
     assert_eq!(count, 239);
     assert!(bench.proxy.count("Query") > 8, "some partition passes a page's megabyte");
-    let (page, count) = store.list_quarantine(None, 2, 1).await.expect("the store reads");
+    let (page, count) = store.quarantine.list(None, 2, 1).await.expect("the store reads");
     assert!(page == entries[2..3]);
     assert_eq!(count, 240);
 }
@@ -147,17 +147,17 @@ async fn entries_that_do_not_match_cost_no_request_each() {
     let store = bench.store();
     let ids: Vec<String> = (0..300).map(|number| format!("{number:03}")).collect();
     let settled = ids.iter().map(|id| async {
-        store.add_quarantine(entry(id, 1, 0)).await.expect("the store writes");
-        store.set_quarantine(id, QuarantineState::Dismissed, None).await.expect("the store writes");
+        store.quarantine.add(entry(id, 1, 0)).await.expect("the store writes");
+        store.quarantine.set_state(id, QuarantineState::Dismissed, None).await.expect("the store writes");
     });
     join_all(settled).await;
     for limit in [0, 1] {
         bench.proxy.clear();
-        let found = store.list_quarantine(Some(QuarantineState::Open), 0, limit).await.expect("the store reads");
+        let found = store.quarantine.list(Some(QuarantineState::Open), 0, limit).await.expect("the store reads");
         assert_eq!(found, (Vec::new(), 0));
         assert_eq!(bench.proxy.count("Query"), 8, "one a partition, where {limit} are wanted");
     }
-    let (page, count) = store.list_quarantine(None, 0, 1).await.expect("the store reads");
+    let (page, count) = store.quarantine.list(None, 0, 1).await.expect("the store reads");
     assert_eq!((page.len(), count), (1, 300));
 }
 
@@ -166,15 +166,15 @@ async fn of_more_errors_than_there_is_room_for_the_first_are_kept() {
     let bench = Bench::new().await;
     let mut refused = entry("x", 1, 0);
     refused.errors = (0..500).map(|_| ValidationIssue::new("payload", "e".repeat(1000))).collect();
-    let kept = bench.store().add_quarantine(refused.clone()).await.expect("the store writes");
-    assert_eq!(bench.store().quarantined("x").await.expect("the store reads").as_ref(), Some(&kept));
+    let kept = bench.store().quarantine.add(refused.clone()).await.expect("the store writes");
+    assert_eq!(bench.store().quarantine.get("x").await.expect("the store reads").as_ref(), Some(&kept));
     let (last, first) = kept.errors.split_last().expect("there are errors");
     assert_eq!(first, &refused.errors[..first.len()]);
-    assert_eq!(last.message, format!("{} more errors are not kept", 500 - first.len()));
+    assert_eq!(last.message, format!("{} more errors are not stored", 500 - first.len()));
     assert!((50..80).contains(&first.len()), "{}", first.len());
     // The same again is the same: nothing is written.
     bench.proxy.clear();
-    assert_eq!(bench.store().add_quarantine(refused).await.expect("the store writes"), kept);
+    assert_eq!(bench.store().quarantine.add(refused).await.expect("the store writes"), kept);
     assert_eq!(bench.proxy.count("PutItem"), 1);
 }
 
@@ -182,16 +182,22 @@ async fn of_more_errors_than_there_is_room_for_the_first_are_kept() {
 async fn what_cannot_be_written_is_rejected_and_what_cannot_be_read_is_corrupt() {
     let bench = Bench::new().await;
     let checkpoint = noise_text(500_000);
-    bench.store().take_lease("work", Uuid::nil(), timestamp(0), timestamp(9)).await.expect("it is free").expect("so");
-    let kept = bench.store().keep_lease("work", Uuid::nil(), timestamp(9), Some(&checkpoint)).await;
+    bench
+        .store()
+        .leases
+        .acquire("work", Uuid::nil(), timestamp(0), timestamp(9))
+        .await
+        .expect("it is free")
+        .expect("so");
+    let kept = bench.store().leases.renew("work", Uuid::nil(), timestamp(9), Some(&checkpoint)).await;
     let error = kept.expect_err("it does not fit");
     assert_eq!((error.kind, &error.resource), (PortErrorKind::Rejected, &bench.table));
 
-    bench.store().add_quarantine(entry("y", 1, 0)).await.expect("the store writes");
+    bench.store().quarantine.add(entry("y", 1, 0)).await.expect("the store writes");
     let stored = bench.items("quarantine").await.remove(0);
     let damaged = bench.client.put_item().table_name(&bench.table).set_item(Some(stored));
     let entry = aws_sdk_dynamodb::types::AttributeValue::S("{".to_owned());
     damaged.item("entry", entry).send().await.expect("the table takes it");
-    let error = bench.store().quarantined("y").await.expect_err("it is no JSON");
+    let error = bench.store().quarantine.get("y").await.expect_err("it is no JSON");
     assert_eq!((error.kind, &error.resource), (PortErrorKind::Corrupt, &bench.table));
 }

@@ -1,6 +1,5 @@
 //! The table as the deployment makes it.
 
-use annals_application::ports::StateStore;
 use annals_aws::state_store::{EXPIRES_AT, LIST_INDEX, create_table};
 use annals_domain::change::RefetchReason;
 use aws_sdk_dynamodb::types::{BillingMode, ProjectionType, TimeToLiveStatus};
@@ -33,7 +32,7 @@ async fn the_table_is_on_demand_with_one_local_index_and_an_expiry() {
 async fn a_table_that_is_there_stays_as_it_is() {
     let bench = Bench::new().await;
     let asked = vec![task("a", 1, &[RefetchReason::Gap])];
-    bench.store().ask_refetch(asked.clone()).await.expect("the store writes");
+    bench.store().refetch.enqueue(asked.clone()).await.expect("the store writes");
     create_table(&bench.client, &bench.table).await.expect("it is there already");
-    assert_eq!(bench.store().refetch_tasks(9).await.expect("the store reads"), asked);
+    assert_eq!(bench.store().refetch.earliest(9).await.expect("the store reads"), asked);
 }

@@ -14,8 +14,8 @@ use crate::bench::Bench;
 
 async fn make() -> (DynamoStateStore, Bench) {
     let bench = Bench::new().await;
-    (bench.store(), bench)
+    (bench.adapter(), bench)
 }
 
-annals_application::state_store_contract!(make);
+annals_application::state_contract!(make);
 annals_application::lag_notes_contract!(make);

@@ -1,7 +1,6 @@
 //! What calls cost, counted at the wire.
 
 use annals_application::contract::samples::{change, key, position};
-use annals_application::ports::StateStore;
 use annals_domain::aggregate::{Aggregate, FOLD_VERSION};
 use annals_domain::change::RefetchReason;
 use annals_domain::identity::{EntityKey, EntityName, ExternalId, Provider};
@@ -30,10 +29,10 @@ fn check(bench: &Bench, expected: &[&str]) {
 async fn a_snapshot_is_one_request_to_write_and_one_to_read() {
     let bench = Bench::new().await;
     let store = bench.store();
-    store.put_snapshots(vec![snapshot(50)]).await.expect("the store writes");
+    store.snapshots.put(vec![snapshot(50)]).await.expect("the store writes");
     check(&bench, &["PutItem"]);
     for (at_most, expected) in [(49, None), (50, Some(50)), (99, Some(50))] {
-        let found = store.snapshot(&key("a"), Version::new(at_most)).await.expect("the store reads");
+        let found = store.snapshots.newest(&key("a"), Version::new(at_most)).await.expect("the store reads");
         assert_eq!(found.map(|found| found.version().get()), expected);
         check(&bench, &["Query"]);
     }
@@ -42,14 +41,14 @@ async fn a_snapshot_is_one_request_to_write_and_one_to_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn snapshots_of_another_fold_version_are_not_seen() {
     let bench = Bench::new().await;
-    bench.store().put_snapshots(vec![snapshot(50)]).await.expect("the store writes");
+    bench.store().snapshots.put(vec![snapshot(50)]).await.expect("the store writes");
     for (fold, version) in [(FOLD_VERSION + 1, 60_u64), (FOLD_VERSION * 10, 70)] {
         let mut item = bench.items(&format!("snapshot#{FOLD_VERSION}#")).await.remove(0);
         item.insert("pk".to_owned(), AttributeValue::S(format!("snapshot#{fold}#{}", key("a"))));
         item.insert("sk".to_owned(), AttributeValue::S(format!("{version:020}")));
         bench.client.put_item().table_name(&bench.table).set_item(Some(item)).send().await.expect("it is written");
     }
-    let found = bench.store().snapshot(&key("a"), Version::new(99)).await.expect("the store reads");
+    let found = bench.store().snapshots.newest(&key("a"), Version::new(99)).await.expect("the store reads");
     assert_eq!(found.map(|found| found.version().get()), Some(50));
 }
 
@@ -58,11 +57,11 @@ async fn a_task_is_one_write_and_none_where_it_adds_nothing() {
     let bench = Bench::new().await;
     let store = bench.store();
     let asked = || vec![task("a", 5, &[RefetchReason::Gap])];
-    store.ask_refetch(asked()).await.expect("the store writes");
+    store.refetch.enqueue(asked()).await.expect("the store writes");
     check(&bench, &["PutItem"]);
-    store.ask_refetch(asked()).await.expect("the store writes");
+    store.refetch.enqueue(asked()).await.expect("the store writes");
     check(&bench, &["PutItem"]);
-    store.ask_refetch(vec![task("a", 5, &[RefetchReason::BrokenText])]).await.expect("the store writes");
+    store.refetch.enqueue(vec![task("a", 5, &[RefetchReason::BrokenText])]).await.expect("the store writes");
     check(&bench, &["PutItem", "PutItem"]);
 }
 
@@ -71,11 +70,11 @@ async fn counting_tasks_sends_none_of_them_and_ends_where_it_is_asked_to() {
     let bench = Bench::new().await;
     let store = bench.store();
     let tasks = (0..40).map(|number| task(&number.to_string(), number, &[RefetchReason::Gap]));
-    store.ask_refetch(tasks.collect()).await.expect("the store writes");
+    store.refetch.enqueue(tasks.collect()).await.expect("the store writes");
     bench.proxy.clear();
-    assert_eq!(store.count_refetch(99).await.expect("the store reads"), 40);
+    assert_eq!(store.refetch.count(99).await.expect("the store reads"), 40);
     check(&bench, &["Query"; 8]);
-    assert_eq!(store.count_refetch(2).await.expect("the store reads"), 2);
+    assert_eq!(store.refetch.count(2).await.expect("the store reads"), 2);
     let requests = bench.proxy.requests();
     assert!(requests.len() < 4, "some partition has two: {}", requests.len());
     let counts = |request: &RecordedRequest| {
@@ -90,12 +89,12 @@ async fn finishing_many_records_without_a_task_is_one_read_a_hundred() {
     let bench = Bench::new().await;
     let store = bench.store();
     let keys: Vec<EntityKey> = (0..150).map(|number| key(&number.to_string())).collect();
-    store.finish_refetch(&keys).await.expect("the store writes");
+    store.refetch.remove(&keys).await.expect("the store writes");
     check(&bench, &["BatchGetItem", "BatchGetItem"]);
-    store.drop_refetch_reason(&keys, RefetchReason::MissingBase).await.expect("the store writes");
+    store.refetch.remove_reason(&keys, RefetchReason::MissingBase).await.expect("the store writes");
     check(&bench, &["BatchGetItem", "BatchGetItem"]);
-    store.finish_refetch(&[]).await.expect("the store writes");
-    store.drop_refetch_reason(&[], RefetchReason::MissingBase).await.expect("the store writes");
+    store.refetch.remove(&[]).await.expect("the store writes");
+    store.refetch.remove_reason(&[], RefetchReason::MissingBase).await.expect("the store writes");
     check(&bench, &[]);
 }
 
@@ -104,13 +103,13 @@ async fn sixty_tasks_are_finished_whatever_their_partition() {
     let bench = Bench::new().await;
     let store = bench.store();
     let tasks: Vec<_> = (0..60).map(|number| task(&number.to_string(), number, &[RefetchReason::Gap])).collect();
-    store.ask_refetch(tasks.clone()).await.expect("the store writes");
+    store.refetch.enqueue(tasks.clone()).await.expect("the store writes");
     let keys: Vec<EntityKey> = tasks.iter().map(|task| task.key.clone()).collect();
-    assert_eq!(store.refetch_tasks(99).await.expect("the store reads"), tasks);
+    assert_eq!(store.refetch.earliest(99).await.expect("the store reads"), tasks);
     bench.proxy.clear();
-    store.finish_refetch(&[&keys[..59], &keys[..9]].concat()).await.expect("the store writes");
+    store.refetch.remove(&[&keys[..59], &keys[..9]].concat()).await.expect("the store writes");
     check(&bench, &["BatchGetItem", "BatchWriteItem", "BatchWriteItem", "BatchWriteItem"]);
-    assert_eq!(store.refetch_tasks(99).await.expect("the store reads"), tasks[59..]);
+    assert_eq!(store.refetch.earliest(99).await.expect("the store reads"), tasks[59..]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,12 +117,12 @@ async fn an_object_that_is_known_costs_nothing() {
     let bench = Bench::new().await;
     let objects = [(Provider::Salesforce, EntityName::new("Account"))];
     let store = bench.store();
-    store.note_objects(&objects).await.expect("the store writes");
+    store.objects.register(&objects).await.expect("the store writes");
     check(&bench, &["PutItem"]);
-    store.clone().note_objects(&objects).await.expect("the store writes");
+    store.clone().objects.register(&objects).await.expect("the store writes");
     check(&bench, &[]);
     let other = bench.store();
-    assert_eq!(other.noted_objects().await.expect("the store reads"), objects);
-    other.note_objects(&objects).await.expect("the store writes");
+    assert_eq!(other.objects.registered().await.expect("the store reads"), objects);
+    other.objects.register(&objects).await.expect("the store writes");
     check(&bench, &["Query"]);
 }

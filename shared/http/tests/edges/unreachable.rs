@@ -6,9 +6,10 @@ use std::sync::Arc;
 use annals_application::backfill::Backfill;
 use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
 use annals_application::ports::{
-    AppendError, BackfillJob, Clock, Document, EntityQuery, EventStore, Ids, IndexOutcome, Lease, ParkedProjection,
-    PortError, PortErrorKind, QuarantineEntry, QuarantineState, ReadDocument, ReadModel, ReadOptions, RefetchTask,
-    StateStore, StoredEvent,
+    AppendError, BackfillJob, Clock, Document, EntityQuery, EventStore, Ids, IndexOutcome, JobStore, Lease, LeaseStore,
+    ObjectRegistry, ParkedProjection, ParkedProjections, PortError, PortErrorKind, QuarantineEntry, QuarantineState,
+    QuarantineStore, ReadDocument, ReadModel, ReadOptions, RefetchQueue, RefetchTask, SnapshotStore, StatePorts,
+    StoredEvent,
 };
 use annals_application::queries::{DependencyState, EntityQueries, Health, HealthCheck, HealthReport, QueryPorts};
 use annals_crm::salesforce::Salesforce;
@@ -35,7 +36,8 @@ fn definitions() -> (ProviderAdapters, Arc<Catalog>) {
 /// The backfill function's router of such an installation.
 pub(crate) fn backfill_router(login: Login) -> Router {
     let (adapters, catalog) = definitions();
-    let backfill = Backfill::new(Arc::new(Unreachable), catalog, adapters, Arc::new(Unreachable));
+    let backfill =
+        Backfill::new(Arc::new(Unreachable), Arc::new(Unreachable), catalog, adapters, Arc::new(Unreachable));
     annals_http::backfill_router(backfill, login)
 }
 
@@ -44,11 +46,19 @@ pub(crate) fn router(login: Login) -> Router {
     let all = Arc::new(Unreachable);
     let (adapters, catalog) = definitions();
     let settings = HandlerSettings::default();
-    let (store, state, read_model) = (all.clone(), all.clone(), all.clone());
-    let ports = QueryPorts { store, state, read_model };
+    let ports =
+        QueryPorts { store: all.clone(), snapshots: all.clone(), objects: all.clone(), read_model: all.clone() };
     let queries = EntityQueries::new(ports, catalog.clone(), adapters.clone());
     let quarantine = Quarantine::new(all.clone(), all.clone(), all.clone());
-    let handler = CommandHandler::new(all.clone(), all.clone(), catalog, adapters, all.clone(), all.clone(), settings);
+    let handler = CommandHandler::new(
+        all.clone(),
+        StatePorts::of(Unreachable),
+        catalog,
+        adapters,
+        all.clone(),
+        all.clone(),
+        settings,
+    );
     local_router(Arc::new(handler), QueryApi { queries, quarantine, health: all }, login)
 }
 
@@ -112,60 +122,80 @@ impl ReadModel for Unreachable {
 }
 
 #[async_trait]
-impl StateStore for Unreachable {
-    fn name(&self) -> &str {
-        "unreachable"
-    }
-    async fn put_snapshots(&self, _: Vec<Aggregate>) -> Result<(), PortError> {
+impl SnapshotStore for Unreachable {
+    async fn put(&self, _: Vec<Aggregate>) -> Result<(), PortError> {
         unreachable()
     }
-    async fn snapshot(&self, _: &EntityKey, _: Version) -> Result<Option<Aggregate>, PortError> {
+    async fn newest(&self, _: &EntityKey, _: Version) -> Result<Option<Aggregate>, PortError> {
         unreachable()
     }
-    async fn ask_refetch(&self, _: Vec<RefetchTask>) -> Result<(), PortError> {
+}
+
+#[async_trait]
+impl RefetchQueue for Unreachable {
+    async fn enqueue(&self, _: Vec<RefetchTask>) -> Result<(), PortError> {
         unreachable()
     }
-    async fn refetch_tasks(&self, _: usize) -> Result<Vec<RefetchTask>, PortError> {
+    async fn earliest(&self, _: usize) -> Result<Vec<RefetchTask>, PortError> {
         unreachable()
     }
-    async fn count_refetch(&self, _: usize) -> Result<usize, PortError> {
+    async fn count(&self, _: usize) -> Result<usize, PortError> {
         unreachable()
     }
-    async fn finish_refetch(&self, _: &[EntityKey]) -> Result<(), PortError> {
+    async fn remove(&self, _: &[EntityKey]) -> Result<(), PortError> {
         unreachable()
     }
-    async fn drop_refetch_reason(&self, _: &[EntityKey], _: RefetchReason) -> Result<(), PortError> {
+    async fn remove_reason(&self, _: &[EntityKey], _: RefetchReason) -> Result<(), PortError> {
         unreachable()
     }
-    async fn note_objects(&self, _: &[(Provider, EntityName)]) -> Result<(), PortError> {
+}
+
+#[async_trait]
+impl ObjectRegistry for Unreachable {
+    async fn register(&self, _: &[(Provider, EntityName)]) -> Result<(), PortError> {
         unreachable()
     }
-    async fn noted_objects(&self) -> Result<Vec<(Provider, EntityName)>, PortError> {
+    async fn registered(&self) -> Result<Vec<(Provider, EntityName)>, PortError> {
         Ok(Vec::new())
     }
-    async fn add_job(&self, _: BackfillJob) -> Result<bool, PortError> {
+}
+
+#[async_trait]
+impl JobStore for Unreachable {
+    async fn add(&self, _: BackfillJob) -> Result<bool, PortError> {
         unreachable()
     }
-    async fn update_job(&self, _: &BackfillJob, _: &BackfillJob) -> Result<bool, PortError> {
+    async fn update(&self, _: &BackfillJob, _: &BackfillJob) -> Result<bool, PortError> {
         unreachable()
     }
-    async fn jobs(&self) -> Result<Vec<BackfillJob>, PortError> {
+    async fn all(&self) -> Result<Vec<BackfillJob>, PortError> {
         unreachable()
     }
-    async fn count_waiting_jobs(&self) -> Result<usize, PortError> {
+    async fn count_waiting(&self) -> Result<usize, PortError> {
         unreachable()
     }
+}
+
+#[async_trait]
+impl ParkedProjections for Unreachable {
     async fn park(&self, _: ParkedProjection) -> Result<(), PortError> {
         unreachable()
     }
-    async fn parked(&self, _: usize) -> Result<Vec<ParkedProjection>, PortError> {
+    async fn oldest(&self, _: usize) -> Result<Vec<ParkedProjection>, PortError> {
         unreachable()
     }
-    async fn count_parked(&self, _: usize) -> Result<usize, PortError> {
+    async fn count(&self, _: usize) -> Result<usize, PortError> {
         unreachable()
     }
     async fn unpark(&self, _: &EntityKey, _: Version) -> Result<(), PortError> {
         unreachable()
+    }
+}
+
+#[async_trait]
+impl QuarantineStore for Unreachable {
+    fn name(&self) -> &str {
+        "unreachable"
     }
     async fn put_chunk(&self, _: Uuid, _: u32, _: Vec<u8>) -> Result<(), PortError> {
         unreachable()
@@ -173,41 +203,35 @@ impl StateStore for Unreachable {
     async fn chunk(&self, _: Uuid, _: u32) -> Result<Option<Vec<u8>>, PortError> {
         unreachable()
     }
-    async fn drop_chunks(&self, _: Uuid) -> Result<(), PortError> {
+    async fn delete_chunks(&self, _: Uuid) -> Result<(), PortError> {
         unreachable()
     }
-    async fn add_quarantine(&self, _: QuarantineEntry) -> Result<QuarantineEntry, PortError> {
+    async fn add(&self, _: QuarantineEntry) -> Result<QuarantineEntry, PortError> {
         unreachable()
     }
-    async fn quarantined(&self, _: &str) -> Result<Option<QuarantineEntry>, PortError> {
+    async fn get(&self, _: &str) -> Result<Option<QuarantineEntry>, PortError> {
         unreachable()
     }
-    async fn list_quarantine(
-        &self,
-        _: Option<QuarantineState>,
-        _: u64,
-        _: u64,
-    ) -> Result<(Vec<QuarantineEntry>, u64), PortError> {
+    async fn list(&self, _: Option<QuarantineState>, _: u64, _: u64) -> Result<(Vec<QuarantineEntry>, u64), PortError> {
         unreachable()
     }
-    async fn set_quarantine(
-        &self,
-        _: &str,
-        _: QuarantineState,
-        _: Option<Vec<ValidationIssue>>,
-    ) -> Result<(), PortError> {
+    async fn set_state(&self, _: &str, _: QuarantineState, _: Option<Vec<ValidationIssue>>) -> Result<(), PortError> {
         unreachable()
     }
-    async fn take_lease(&self, _: &str, _: Uuid, _: Timestamp, _: Timestamp) -> Result<Option<Lease>, PortError> {
+}
+
+#[async_trait]
+impl LeaseStore for Unreachable {
+    async fn acquire(&self, _: &str, _: Uuid, _: Timestamp, _: Timestamp) -> Result<Option<Lease>, PortError> {
         unreachable()
     }
-    async fn keep_lease(&self, _: &str, _: Uuid, _: Timestamp, _: Option<&str>) -> Result<bool, PortError> {
+    async fn renew(&self, _: &str, _: Uuid, _: Timestamp, _: Option<&str>) -> Result<bool, PortError> {
         unreachable()
     }
-    async fn release_lease(&self, _: &str, _: Uuid) -> Result<bool, PortError> {
+    async fn release(&self, _: &str, _: Uuid) -> Result<bool, PortError> {
         unreachable()
     }
-    async fn finish_lease(&self, _: &str, _: Uuid) -> Result<bool, PortError> {
+    async fn finish(&self, _: &str, _: Uuid) -> Result<bool, PortError> {
         unreachable()
     }
     async fn checkpoint(&self, _: &str) -> Result<Option<String>, PortError> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
+use annals_application::ports::StatePorts;
 use annals_application::projection::{
     EventPattern, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings, ReadModelProjection,
 };
@@ -61,20 +62,28 @@ impl Installation {
         let adapters = ProviderAdapters::new([Arc::new(Salesforce::new(None)) as Arc<dyn ProviderAdapter>]);
         let catalog = Arc::new(Catalog::built_in(&adapters).unwrap());
         let store = Arc::new(SqliteEventStore::new(database.clone()));
-        let state = Arc::new(SqliteStateStore::new(database.clone()));
+        let state = StatePorts::of(SqliteStateStore::new(database.clone()));
         let read_model = Arc::new(SqliteReadModel::open(database, &catalog).await.unwrap());
 
         let indexing = Arc::new(ReadModelProjection::new(read_model.clone()));
         let registry = ProjectionRegistry::default().register(EventPattern::ALL, indexing);
         let (jobs, settings) = (Arc::new(TracedJobs), ProjectorSettings::default());
-        let ports =
-            ProjectorPorts { store: store.clone(), state: state.clone(), jobs, clock: clock.clone(), ids: ids.clone() };
+        let ports = ProjectorPorts {
+            store: store.clone(),
+            snapshots: state.snapshots.clone(),
+            parked: state.parked.clone(),
+            objects: state.objects.clone(),
+            jobs,
+            clock: clock.clone(),
+            ids: ids.clone(),
+        };
         let projector = Projector::new(ports, catalog.clone(), adapters.clone(), registry, settings);
         let feed_projector = Arc::new(FeedProjector::new(store.clone(), projector));
 
-        let queries = QueryPorts { store: store.clone(), state: state.clone(), read_model };
+        let (snapshots, objects) = (state.snapshots.clone(), state.objects.clone());
+        let queries = QueryPorts { store: store.clone(), snapshots, objects, read_model };
         let queries = EntityQueries::new(queries, catalog.clone(), adapters.clone());
-        let quarantine = Quarantine::new(state.clone(), clock.clone(), ids.clone());
+        let quarantine = Quarantine::new(state.quarantine.clone(), clock.clone(), ids.clone());
         let settings = HandlerSettings::default();
         let handler = CommandHandler::new(store, state, catalog, adapters, clock, ids, settings).told(feed_projector);
         let api = QueryApi { queries, quarantine, health: Arc::new(AllWell) };

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use annals_application::commands::{AppendListener, CommandHandler, HandlerSettings};
-use annals_application::ports::{Clock, EventFeed, EventPublisher, EventStore, Ids, PortError, ReadModel, StateStore};
+use annals_application::ports::{Clock, EventFeed, EventPublisher, EventStore, Ids, PortError, ReadModel, StatePorts};
 use annals_application::projection::{
     BackgroundProjector, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
 };
@@ -134,22 +134,24 @@ impl LocalProcess {
         let events = Arc::new(SqliteEventStore::new(database.clone()));
         let store: Arc<dyn EventStore> = Arc::clone(&events) as _;
         let feed: Arc<dyn EventFeed> = events;
-        let state: Arc<dyn StateStore> = Arc::new(SqliteStateStore::new(database));
+        let state = StatePorts::of(SqliteStateStore::new(database));
         let (clock, ids): (Arc<dyn Clock>, Arc<dyn Ids>) = (Arc::new(SystemClock), Arc::new(RandomIds));
 
         let handler = CommandHandler::new(
             Arc::clone(&store),
-            Arc::clone(&state),
+            state.clone(),
             Arc::clone(&catalog),
             adapters.clone(),
             Arc::clone(&clock),
             Arc::clone(&ids),
             tuning.handler,
         );
-        let registry = ProjectionRegistry::shipped(&read_model, publisher(&settings.publish)?, &state, &clock);
+        let registry = ProjectionRegistry::shipped(&read_model, publisher(&settings.publish)?, &state.refetch, &clock);
         let ports = ProjectorPorts {
             store: Arc::clone(&store),
-            state: Arc::clone(&state),
+            snapshots: Arc::clone(&state.snapshots),
+            parked: Arc::clone(&state.parked),
+            objects: Arc::clone(&state.objects),
             jobs: Arc::new(TracedJobs),
             clock: Arc::clone(&clock),
             ids,
@@ -162,8 +164,13 @@ impl LocalProcess {
             Projecting::InBackground => Arc::new(BackgroundProjector::new(Arc::clone(&feed_projector))),
         };
         let handler = Arc::new(handler.told(listener));
-        let ports = QueryPorts { store, state, read_model };
-        let health = Arc::new(PortsHealth::new(&ports, LagSource::Feed(feed), Arc::clone(&clock), &catalog));
+        let ports = QueryPorts {
+            store,
+            snapshots: Arc::clone(&state.snapshots),
+            objects: Arc::clone(&state.objects),
+            read_model,
+        };
+        let health = Arc::new(PortsHealth::new(&ports, state, LagSource::Feed(feed), Arc::clone(&clock), &catalog));
         let queries = EntityQueries::new(ports, Arc::clone(&catalog), adapters.clone());
         Ok(Self { handler, queries, feed_projector, health, catalog, adapters, clock })
     }

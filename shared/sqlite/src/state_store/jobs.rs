@@ -1,10 +1,12 @@
-//! Backfill jobs.
+//! Backfill jobs: one row a job.
 
-use annals_application::ports::{BackfillJob, JobState};
+use annals_application::ports::{BackfillJob, JobState, JobStore, PortError};
 use annals_domain::identity::EntityName;
 use annals_domain::timestamp::Timestamp;
+use async_trait::async_trait;
 use rusqlite::{Row, Transaction, params};
 
+use super::SqliteStateStore;
 use crate::columns::{json, name_of, named, provider, text, timestamp, to_json, unsigned, uuid};
 use crate::database::Failure;
 
@@ -14,7 +16,30 @@ macro_rules! columns {
     };
 }
 
-pub(super) fn add(transaction: &Transaction<'_>, job: &BackfillJob) -> Result<bool, Failure> {
+#[async_trait]
+impl JobStore for SqliteStateStore {
+    async fn add(&self, job: BackfillJob) -> Result<bool, PortError> {
+        self.database.write("backfill_job", move |transaction| add(transaction, &job)).await
+    }
+
+    async fn update(&self, job: &BackfillJob, expected: &BackfillJob) -> Result<bool, PortError> {
+        let (job, expected) = (job.clone(), expected.clone());
+        self.database.write("backfill_job", move |transaction| update(transaction, &job, &expected)).await
+    }
+
+    async fn all(&self) -> Result<Vec<BackfillJob>, PortError> {
+        let sql = concat!("SELECT ", columns!(), " FROM backfill_job ORDER BY created_at DESC, id");
+        let all =
+            move |transaction: &Transaction<'_>| transaction.prepare_cached(sql)?.query_and_then([], read)?.collect();
+        self.database.read("backfill_job", all).await
+    }
+
+    async fn count_waiting(&self) -> Result<usize, PortError> {
+        self.database.read("backfill_job", count_waiting).await
+    }
+}
+
+fn add(transaction: &Transaction<'_>, job: &BackfillJob) -> Result<bool, Failure> {
     let mut statement = transaction.prepare_cached(concat!(
         "INSERT INTO backfill_job (",
         columns!(),
@@ -37,18 +62,14 @@ pub(super) fn add(transaction: &Transaction<'_>, job: &BackfillJob) -> Result<bo
     Ok(added == 1)
 }
 
-pub(super) fn update(
-    transaction: &Transaction<'_>,
-    job: &BackfillJob,
-    expected: &BackfillJob,
-) -> Result<bool, Failure> {
+fn update(transaction: &Transaction<'_>, job: &BackfillJob, expected: &BackfillJob) -> Result<bool, Failure> {
     let mut find = transaction.prepare_cached(concat!("SELECT ", columns!(), " FROM backfill_job WHERE id = ?"))?;
-    let there = find.query_and_then([job.id.as_bytes()], read)?.next().transpose()?;
-    let Some(there) = there.filter(|there| there.stands_as(expected) || there.stands_as(job)) else {
-        return Ok(false);
-    };
-    if there.stands_as(job) {
+    let Some(stored) = find.query_and_then([job.id.as_bytes()], read)?.next().transpose()? else { return Ok(false) };
+    if stored.has_progress_of(job) {
         return Ok(true);
+    }
+    if !stored.has_progress_of(expected) {
+        return Ok(false);
     }
     let mut statement = transaction.prepare_cached(
         "UPDATE backfill_job SET state = ?2, reason = ?3, counts = ?4, started_at = ?5, updated_at = ?6 WHERE id = ?1",
@@ -64,16 +85,7 @@ pub(super) fn update(
     Ok(updated == 1)
 }
 
-pub(super) fn all(transaction: &Transaction<'_>) -> Result<Vec<BackfillJob>, Failure> {
-    let mut statement = transaction.prepare_cached(concat!(
-        "SELECT ",
-        columns!(),
-        " FROM backfill_job ORDER BY created_at DESC, id"
-    ))?;
-    statement.query_and_then([], read)?.collect()
-}
-
-pub(super) fn count_waiting(transaction: &Transaction<'_>) -> Result<usize, Failure> {
+fn count_waiting(transaction: &Transaction<'_>) -> Result<usize, Failure> {
     let mut statement = transaction.prepare_cached("SELECT state, count(*) FROM backfill_job GROUP BY state")?;
     let counted = |row: &Row<'_>| -> Result<(JobState, usize), Failure> { Ok((named(row, 0)?, unsigned(row, 1)?)) };
     let counts = statement.query_and_then([], counted)?.collect::<Result<Vec<_>, _>>()?;
@@ -92,12 +104,12 @@ fn read(row: &Row<'_>) -> Result<BackfillJob, Failure> {
         state: named(row, 7)?,
         reason: text(row, 8)?.to_owned(),
         counts: json(row, 9)?,
-        started_at: maybe_timestamp(row, 10)?,
-        updated_at: maybe_timestamp(row, 11)?,
+        started_at: optional_timestamp(row, 10)?,
+        updated_at: optional_timestamp(row, 11)?,
     })
 }
 
-fn maybe_timestamp(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Failure> {
+fn optional_timestamp(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Failure> {
     let millis: Option<i64> = row.get(column)?;
     millis.map(Timestamp::from_millis).transpose().map_err(Failure::unreadable)
 }

@@ -1,32 +1,90 @@
-//! Quarantine: entries, and the chunks of their bodies.
+//! Quarantine: one row an entry, and one a chunk of its body.
 
-use annals_application::ports::{QuarantineEntry, QuarantineState};
+use annals_application::ports::{PortError, QuarantineEntry, QuarantineState, QuarantineStore};
 use annals_domain::validation_issue::ValidationIssue;
+use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
+use super::SqliteStateStore;
 use crate::columns::{json, name_of, named, number, provider, text, timestamp, to_json, unsigned, uuid};
 use crate::database::Failure;
 
-pub(super) fn put_chunk(transaction: &Transaction<'_>, body: Uuid, number: u32, bytes: &[u8]) -> Result<(), Failure> {
-    let mut statement = transaction
-        .prepare_cached("INSERT OR REPLACE INTO quarantine_chunk (body_id, number, bytes) VALUES (?, ?, ?)")?;
-    statement.execute(params![body.as_bytes(), number, bytes])?;
-    Ok(())
+macro_rules! columns {
+    () => {
+        "id, provider, received_at, errors, size, state, body_id, chunks"
+    };
 }
 
-pub(super) fn chunk(transaction: &Transaction<'_>, body: Uuid, number: u32) -> Result<Option<Vec<u8>>, Failure> {
-    let mut statement =
-        transaction.prepare_cached("SELECT bytes FROM quarantine_chunk WHERE body_id = ? AND number = ?")?;
-    Ok(statement.query_row(params![body.as_bytes(), number], |row| row.get(0)).optional()?)
+#[async_trait]
+impl QuarantineStore for SqliteStateStore {
+    fn name(&self) -> &str {
+        "state"
+    }
+
+    async fn put_chunk(&self, body: Uuid, number: u32, bytes: Vec<u8>) -> Result<(), PortError> {
+        let put = move |transaction: &Transaction<'_>| {
+            let sql = "INSERT OR REPLACE INTO quarantine_chunk (body_id, number, bytes) VALUES (?, ?, ?)";
+            transaction.prepare_cached(sql)?.execute(params![body.as_bytes(), number, bytes])?;
+            Ok(())
+        };
+        self.database.write("quarantine_chunk", put).await
+    }
+
+    async fn chunk(&self, body: Uuid, number: u32) -> Result<Option<Vec<u8>>, PortError> {
+        let read = move |transaction: &Transaction<'_>| {
+            let sql = "SELECT bytes FROM quarantine_chunk WHERE body_id = ? AND number = ?";
+            let mut statement = transaction.prepare_cached(sql)?;
+            Ok(statement.query_row(params![body.as_bytes(), number], |row| row.get(0)).optional()?)
+        };
+        self.database.read("quarantine_chunk", read).await
+    }
+
+    async fn delete_chunks(&self, body: Uuid) -> Result<(), PortError> {
+        let delete = move |transaction: &Transaction<'_>| {
+            let sql = "DELETE FROM quarantine_chunk WHERE body_id = ?";
+            transaction.prepare_cached(sql)?.execute([body.as_bytes()])?;
+            Ok(())
+        };
+        self.database.write("quarantine_chunk", delete).await
+    }
+
+    async fn add(&self, entry: QuarantineEntry) -> Result<QuarantineEntry, PortError> {
+        self.database.write("quarantine", move |transaction| add(transaction, &entry)).await
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<QuarantineEntry>, PortError> {
+        let id = id.to_owned();
+        self.database.read("quarantine", move |transaction| get(transaction, &id)).await
+    }
+
+    async fn list(
+        &self,
+        state: Option<QuarantineState>,
+        offset: u64,
+        limit: u64,
+    ) -> Result<(Vec<QuarantineEntry>, u64), PortError> {
+        self.database.read("quarantine", move |transaction| list(transaction, state, offset, limit)).await
+    }
+
+    async fn set_state(
+        &self,
+        id: &str,
+        state: QuarantineState,
+        errors: Option<Vec<ValidationIssue>>,
+    ) -> Result<(), PortError> {
+        let id = id.to_owned();
+        let set = move |transaction: &Transaction<'_>| {
+            let sql = "UPDATE quarantine SET state = ?2, errors = coalesce(?3, errors) WHERE id = ?1";
+            let errors = errors.as_deref().map(to_json).transpose()?;
+            transaction.prepare_cached(sql)?.execute(params![id, name_of(&state)?, errors])?;
+            Ok(())
+        };
+        self.database.write("quarantine", set).await
+    }
 }
 
-pub(super) fn drop_chunks(transaction: &Transaction<'_>, body: Uuid) -> Result<(), Failure> {
-    transaction.prepare_cached("DELETE FROM quarantine_chunk WHERE body_id = ?")?.execute([body.as_bytes()])?;
-    Ok(())
-}
-
-pub(super) fn add(transaction: &Transaction<'_>, new: &QuarantineEntry) -> Result<QuarantineEntry, Failure> {
+fn add(transaction: &Transaction<'_>, new: &QuarantineEntry) -> Result<QuarantineEntry, Failure> {
     let mut statement = transaction.prepare_cached(
         "INSERT INTO quarantine (id, provider, received_at, errors, size, state, body_id, chunks) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
@@ -43,21 +101,15 @@ pub(super) fn add(transaction: &Transaction<'_>, new: &QuarantineEntry) -> Resul
         new.chunks,
         name_of(&QuarantineState::Open)?,
     ])?;
-    entry(transaction, &new.id)?.ok_or_else(|| Failure::unreadable("an entry is gone that was just written"))
+    get(transaction, &new.id)?.ok_or_else(|| Failure::unreadable("the entry that was just written is missing"))
 }
 
-macro_rules! columns {
-    () => {
-        "id, provider, received_at, errors, size, state, body_id, chunks"
-    };
-}
-
-pub(super) fn entry(transaction: &Transaction<'_>, id: &str) -> Result<Option<QuarantineEntry>, Failure> {
+fn get(transaction: &Transaction<'_>, id: &str) -> Result<Option<QuarantineEntry>, Failure> {
     let mut statement = transaction.prepare_cached(concat!("SELECT ", columns!(), " FROM quarantine WHERE id = ?"))?;
     statement.query_and_then([id], read)?.next().transpose()
 }
 
-pub(super) fn list(
+fn list(
     transaction: &Transaction<'_>,
     state: Option<QuarantineState>,
     offset: u64,
@@ -87,16 +139,4 @@ fn read(row: &Row<'_>) -> Result<QuarantineEntry, Failure> {
         body_id: uuid(row, 6)?,
         chunks: unsigned(row, 7)?,
     })
-}
-
-pub(super) fn set(
-    transaction: &Transaction<'_>,
-    id: &str,
-    state: QuarantineState,
-    errors: Option<&[ValidationIssue]>,
-) -> Result<(), Failure> {
-    let mut statement =
-        transaction.prepare_cached("UPDATE quarantine SET state = ?2, errors = coalesce(?3, errors) WHERE id = ?1")?;
-    statement.execute(params![id, name_of(&state)?, errors.map(to_json).transpose()?])?;
-    Ok(())
 }

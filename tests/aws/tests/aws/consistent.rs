@@ -51,21 +51,21 @@ async fn a_read_of_state_sees_all_that_was_put() {
     let (state, why) = (&installation.state, "the store answers");
     let key = taken(&installation).await;
     counted.seen();
-    state.snapshot(&key, Version::new(9)).await.expect(why);
-    state.noted_objects().await.expect(why);
+    state.snapshots.newest(&key, Version::new(9)).await.expect(why);
+    state.objects.registered().await.expect(why);
     installation.lags.lag_notes().await.expect(why);
     check(&counted, &["Query"]);
     // By the index.
-    state.refetch_tasks(10).await.expect(why);
-    state.jobs().await.expect(why);
-    state.parked(10).await.expect(why);
-    state.list_quarantine(None, 0, 10).await.expect(why);
+    state.refetch.earliest(10).await.expect(why);
+    state.jobs.all().await.expect(why);
+    state.parked.oldest(10).await.expect(why);
+    state.quarantine.list(None, 0, 10).await.expect(why);
     check(&counted, &["Query"]);
-    state.checkpoint("work").await.expect(why);
-    state.chunk(Uuid::nil(), 0).await.expect(why);
-    state.quarantined("none").await.expect(why);
+    state.leases.checkpoint("work").await.expect(why);
+    state.quarantine.chunk(Uuid::nil(), 0).await.expect(why);
+    state.quarantine.get("none").await.expect(why);
     check(&counted, &["GetItem"]);
-    state.finish_refetch(&[key]).await.expect(why);
+    state.refetch.remove(&[key]).await.expect(why);
     check(&counted, &["BatchGetItem"]);
     counted.world.remove().await;
 }

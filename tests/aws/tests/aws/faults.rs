@@ -269,7 +269,9 @@ async fn of_a_hundred_one_poison_record_is_parked_and_redriven_once_its_cause_is
     );
     let ports = ProjectorPorts {
         store: Arc::clone(&installation.store),
-        state: Arc::clone(&installation.state),
+        snapshots: Arc::clone(&installation.state.snapshots),
+        parked: Arc::clone(&installation.state.parked),
+        objects: Arc::clone(&installation.state.objects),
         jobs: Arc::new(TracedJobs),
         clock: Arc::clone(&installation.clock),
         ids: Arc::clone(&installation.ids),

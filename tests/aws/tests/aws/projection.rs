@@ -107,7 +107,7 @@ async fn a_cold_record_of_10_000_events_with_a_snapshot_is_two_reads() {
         let change = installation.adapters.read_event(&stored.event).expect("it was decided");
         snapshot.apply(stored.event.version, &change);
     }
-    installation.state.put_snapshots(vec![snapshot]).await.expect("it is kept");
+    installation.state.snapshots.put(vec![snapshot]).await.expect("it is kept");
     // The process is warm: it has projected another record.
     let other = decided(&installation, [change(0, 1).to_string()]).await;
     pipeline.project(&other).await;

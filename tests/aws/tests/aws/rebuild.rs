@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use annals_application::commands::CommandMetadata;
-use annals_application::ports::{Clock, ReadOptions, StateStore};
+use annals_application::ports::{Clock, ReadOptions};
 use annals_aws::read_model::{DualWriteTargets, IndexAdmin, Refresh};
 use annals_aws::rebuild::{
     LiveTargets, RebuildError, RebuildOutcome, RebuildPlan, RebuildReport, RebuildRequest, RebuildSettings, Rebuilder,
@@ -71,7 +71,7 @@ impl Stage {
     }
 
     async fn plan(&self) -> Option<RebuildPlan> {
-        let text = self.installation.state.checkpoint("rebuild").await.expect("it answers");
+        let text = self.installation.state.leases.checkpoint("rebuild").await.expect("it answers");
         text.map(|text| serde_json::from_str(&text).expect("a plan"))
     }
 
@@ -79,11 +79,11 @@ impl Stage {
     async fn replace(&self, plan: &RebuildPlan) {
         let state = &self.installation.state;
         let (token, now) = (self.installation.ids.fresh(), self.installation.clock.now());
-        let lease = state.take_lease("rebuild", token, now, now.plus_millis(60_000)).await.expect("it answers");
+        let lease = state.leases.acquire("rebuild", token, now, now.plus_millis(60_000)).await.expect("it answers");
         assert!(lease.is_some(), "nobody holds it");
         let text = serde_json::to_string(plan).expect("a plan is JSON");
-        state.keep_lease("rebuild", token, now.plus_millis(60_000), Some(&text)).await.expect("it answers");
-        state.release_lease("rebuild", token).await.expect("it answers");
+        state.leases.renew("rebuild", token, now.plus_millis(60_000), Some(&text)).await.expect("it answers");
+        state.leases.release("rebuild", token).await.expect("it answers");
     }
 
     async fn write(&self, texts: &[String]) {
@@ -340,8 +340,8 @@ impl Clock for SetClock {
 async fn projection_reads_the_plan_again_by_the_clock_on_the_wall() {
     let stage = Stage::new().await;
     let clock = Arc::new(SetClock::default());
-    let state: Arc<dyn StateStore> = Arc::clone(&stage.installation.state);
-    let live = LiveTargets::new(state, Arc::clone(&clock) as Arc<dyn Clock>);
+    let leases = Arc::clone(&stage.installation.state.leases);
+    let live = LiveTargets::new(leases, Arc::clone(&clock) as Arc<dyn Clock>);
     let at = async |millis: i64| {
         clock.0.store(millis, Ordering::Relaxed);
         live.targets(&stage.schema).await.expect("it answers")

@@ -150,7 +150,7 @@ async fn a_record_that_cannot_be_asked_for_is_named_and_not_announced_before_it_
     let report = project(&projector, &again).await;
     assert_eq!((report.projected, report.failed.len()), (1, 0));
     assert_eq!(stage.announced(), [other, gapped.aggregate_id]);
-    assert_eq!(stage.direct.state.refetch_tasks(9).await.expect("DynamoDB answers").len(), 1);
+    assert_eq!(stage.direct.state.refetch.earliest(9).await.expect("DynamoDB answers").len(), 1);
     stage.world.remove().await;
 }
 
@@ -194,7 +194,8 @@ async fn a_snapshot_that_cannot_be_kept_keeps_nothing_back() {
     stage.fails("snapshot#", Fault::access_denied());
     let report = project(&stage.projector(&[]), &events).await;
     assert_eq!((report.projected, report.parked, report.failed.len()), (1, 0, 0));
-    let snapshot = async || stage.direct.state.snapshot(&key, Version::new(50)).await.expect("DynamoDB answers");
+    let snapshot =
+        async || stage.direct.state.snapshots.newest(&key, Version::new(50)).await.expect("DynamoDB answers");
     assert!(snapshot().await.is_none(), "it was refused");
 
     stage.proxy.heal();

@@ -104,9 +104,9 @@ async fn every_order_of_100_histories_gives_the_entity_of_the_commit_order() {
     let queries = installation.query_api(&search.reading()).queries;
     let mut seen = Seen::default();
     for lane in &lanes {
-        let (store, state) = (Arc::clone(&installation.store), Arc::clone(&installation.state));
+        let (store, snapshots) = (Arc::clone(&installation.store), Arc::clone(&installation.state.snapshots));
         let key = lane.key.as_ref().expect("something was delivered");
-        let state = load(&*store, &*state, &installation.adapters, key).await;
+        let state = load(&*store, &*snapshots, &installation.adapters, key).await;
         let view = View::of(&state, &installation.catalog, &installation.adapters, &lane.events);
         let document = queries.get("clients", &lane.record).await.ok();
         seen.check(lane, &state, view, document.as_ref().map(|document| document.json.get()));

@@ -19,7 +19,7 @@ impl Rebuilder {
         let schemas = self.schemas(request.name).await?;
         let lease = self.take_lease().await?.ok_or(RebuildError::AlreadyRunning)?;
         let begun = self.plan(&lease, schemas, request).await;
-        let released = self.ports.state.release_lease(WORK, lease.token).await;
+        let released = self.ports.leases.release(WORK, lease.token).await;
         let plan = begun?;
         released?;
         Ok(plan)
@@ -85,7 +85,7 @@ impl Rebuilder {
     /// The schemas of that name, or of all definitions and all objects that were met without one.
     async fn schemas(&self, name: Option<&str>) -> Result<Vec<EntitySchema>, RebuildError> {
         let catalog = &self.ports.catalog;
-        let noted = self.ports.state.noted_objects().await?;
+        let noted = self.ports.objects.registered().await?;
         let open = noted.into_iter().map(|(provider, object)| catalog.schema(provider, &object));
         let open = open.filter(|schema| schema.definition().is_none());
         let defined = catalog.definitions().iter().map(|definition| EntitySchema::Defined(Arc::clone(definition)));

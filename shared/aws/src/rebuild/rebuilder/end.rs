@@ -15,7 +15,7 @@ impl Rebuilder {
     pub async fn abandon(&self) -> Result<bool, RebuildError> {
         let lease = self.take_lease().await?.ok_or(RebuildError::AlreadyRunning)?;
         let Some(text) = &lease.checkpoint else {
-            self.ports.state.release_lease(WORK, lease.token).await?;
+            self.ports.leases.release(WORK, lease.token).await?;
             return Ok(false);
         };
         self.give_up(lease.token, &RebuildPlan::targets_of(text)?).await?;
@@ -50,11 +50,11 @@ impl Rebuilder {
 
     /// A state table may be younger than the events: what nothing had noted is, so that it is known from now on.
     async fn note_met(&self, plan: &mut RebuildPlan) -> Result<(), RebuildError> {
-        for noted in self.ports.state.noted_objects().await? {
+        for noted in self.ports.objects.registered().await? {
             plan.met.remove(&noted);
         }
         let new: Vec<_> = plan.met.iter().cloned().collect();
-        Ok(self.ports.state.note_objects(&new).await?)
+        Ok(self.ports.objects.register(&new).await?)
     }
 
     async fn swap(&self, token: Uuid, plan: &mut RebuildPlan) -> Result<Vec<TargetReport>, RebuildError> {
@@ -101,8 +101,8 @@ impl Rebuilder {
     /// Where the answer to a first attempt was lost, the second finds the work gone: another process would
     /// have left its checkpoint.
     async fn finish(&self, token: Uuid) -> Result<(), RebuildError> {
-        let is_ours = self.ports.state.finish_lease(WORK, token).await?;
-        if is_ours || self.ports.state.checkpoint(WORK).await?.is_none() {
+        let is_ours = self.ports.leases.finish(WORK, token).await?;
+        if is_ours || self.ports.leases.checkpoint(WORK).await?.is_none() {
             Ok(())
         } else {
             Err(RebuildError::LeaseLost)

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::event_store::DynamoEventStore;
 use crate::read_model::IndexAdmin;
-use annals_application::ports::{Clock, EventStore, Ids, Lease, PortError, StateStore};
+use annals_application::ports::{Clock, EventStore, Ids, Lease, LeaseStore, ObjectRegistry, PortError};
 use annals_application::projection::StreamRebuilder;
 use annals_domain::definition::Catalog;
 use annals_domain::provider_adapter::ProviderAdapters;
@@ -64,8 +64,9 @@ impl Default for RebuildSettings {
 pub struct RebuildPorts {
     /// The events table.
     pub events: DynamoEventStore,
-    /// Where the plan is kept.
-    pub state: Arc<dyn StateStore>,
+    /// Where the plan is kept, as the checkpoint of its lease.
+    pub leases: Arc<dyn LeaseStore>,
+    pub objects: Arc<dyn ObjectRegistry>,
     /// The indices.
     pub indices: IndexAdmin,
     /// The definitions to rebuild by.
@@ -147,14 +148,14 @@ impl Rebuilder {
         until: impl Future<Output = ()> + Send,
         on_progress: &OnProgress<'_>,
     ) -> Result<RebuildOutcome, RebuildError> {
-        if self.ports.state.checkpoint(WORK).await?.is_none() {
+        if self.ports.leases.checkpoint(WORK).await?.is_none() {
             return Ok(RebuildOutcome::NoneStarted);
         }
         let lease = self.take_lease().await?.ok_or(RebuildError::AlreadyRunning)?;
         let plan = match self.found(lease.checkpoint.as_deref()) {
             Ok(Some(plan)) => Arc::new(Mutex::new(plan)),
             nothing => {
-                self.ports.state.release_lease(WORK, lease.token).await?;
+                self.ports.leases.release(WORK, lease.token).await?;
                 return nothing.map(|_| RebuildOutcome::NoneStarted);
             }
         };
@@ -166,7 +167,7 @@ impl Rebuilder {
             // Free for the next run at once; where this fails too, it is once the lease has run out.
             let plan = plan.lock().await.clone();
             if self.keep(lease.token, &plan).await.is_ok() {
-                self.ports.state.release_lease(WORK, lease.token).await?;
+                self.ports.leases.release(WORK, lease.token).await?;
             }
         }
         outcome
@@ -187,7 +188,7 @@ impl Rebuilder {
 
     /// How far the rebuild is that was begun; an error where this process could not go on with it.
     pub async fn unfinished(&self) -> Result<Option<RebuildPlan>, RebuildError> {
-        self.found(self.ports.state.checkpoint(WORK).await?.as_deref())
+        self.found(self.ports.leases.checkpoint(WORK).await?.as_deref())
     }
 
     async fn work(
@@ -259,7 +260,7 @@ impl Rebuilder {
 
     async fn take_lease(&self) -> Result<Option<Lease>, PortError> {
         let now = self.ports.clock.now();
-        self.ports.state.take_lease(WORK, self.ports.ids.fresh(), now, self.lease_until()).await
+        self.ports.leases.acquire(WORK, self.ports.ids.fresh(), now, self.lease_until()).await
     }
 
     async fn keep(&self, token: Uuid, plan: &RebuildPlan) -> Result<(), RebuildError> {
@@ -268,7 +269,7 @@ impl Rebuilder {
 
     /// Holds the lease for a while longer, with a new checkpoint where there is one.
     async fn hold(&self, token: Uuid, checkpoint: Option<&str>) -> Result<(), RebuildError> {
-        let is_ours = self.ports.state.keep_lease(WORK, token, self.lease_until(), checkpoint).await?;
+        let is_ours = self.ports.leases.renew(WORK, token, self.lease_until(), checkpoint).await?;
         if is_ours { Ok(()) } else { Err(RebuildError::LeaseLost) }
     }
 

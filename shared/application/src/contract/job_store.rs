@@ -1,11 +1,32 @@
-//! Backfill jobs: kept once, listed, and brought on by one at a time.
+//! What every [`JobStore`] must do.
 
 use annals_domain::identity::{EntityName, ExternalId, Provider};
 use futures::future::join_all;
 use uuid::Uuid;
 
-use super::super::samples::timestamp;
-use crate::ports::{BackfillJob, BackfillMode, JobCounts, JobState, StateStore};
+use super::samples::timestamp;
+use crate::ports::{BackfillJob, BackfillMode, JobCounts, JobState, JobStore};
+
+/// Makes a test of each rule for job stores.
+#[macro_export]
+macro_rules! job_store_contract {
+    ($make:path) => {
+        $crate::contract_tests!(
+            $make,
+            $crate::contract::job_store,
+            [
+                a_job_is_added_once,
+                a_job_comes_back_exactly,
+                jobs_come_newest_first,
+                waiting_jobs_are_counted,
+                an_update_changes_the_progress_and_not_the_request,
+                an_update_to_the_stored_progress_succeeds,
+                an_update_from_an_outdated_job_changes_nothing,
+                of_concurrent_updates_one_succeeds,
+            ]
+        );
+    };
+}
 
 fn job(number: u128, created: i64, state: JobState) -> BackfillJob {
     BackfillJob {
@@ -24,20 +45,20 @@ fn job(number: u128, created: i64, state: JobState) -> BackfillJob {
     }
 }
 
-async fn add(store: &impl StateStore, job: &BackfillJob) -> bool {
-    store.add_job(job.clone()).await.expect("the store writes")
+async fn add(store: &impl JobStore, job: &BackfillJob) -> bool {
+    store.add(job.clone()).await.expect("the store writes")
 }
 
-async fn update(store: &impl StateStore, job: &BackfillJob, expected: &BackfillJob) -> bool {
-    store.update_job(job, expected).await.expect("the store writes")
+async fn update(store: &impl JobStore, job: &BackfillJob, expected: &BackfillJob) -> bool {
+    store.update(job, expected).await.expect("the store writes")
 }
 
-async fn jobs(store: &impl StateStore) -> Vec<BackfillJob> {
-    store.jobs().await.expect("the store reads")
+async fn jobs(store: &impl JobStore) -> Vec<BackfillJob> {
+    store.all().await.expect("the store reads")
 }
 
-/// A job of an id that is there is not kept again, and the first one stands.
-pub async fn a_job_is_kept_once(store: &impl StateStore) {
+/// A second job with the same id is not added, and the first stays.
+pub async fn a_job_is_added_once(store: &impl JobStore) {
     let first = job(1, 10, JobState::Waiting);
     assert!(add(store, &first).await);
     assert!(!add(store, &job(1, 20, JobState::Queued)).await);
@@ -45,7 +66,7 @@ pub async fn a_job_is_kept_once(store: &impl StateStore) {
 }
 
 /// Every mode, ids by the thousand, every state, counts, times, and an empty input.
-pub async fn a_job_comes_back_exactly(store: &impl StateStore) {
+pub async fn a_job_comes_back_exactly(store: &impl JobStore) {
     let ids = (0..5_000).map(|number| ExternalId::new(format!("001Qz00000{number:05}IAA"))).collect();
     let modes = [BackfillMode::Full, BackfillMode::Since(timestamp(-7)), BackfillMode::Ids(ids)];
     let states =
@@ -64,8 +85,7 @@ pub async fn a_job_comes_back_exactly(store: &impl StateStore) {
     assert!(jobs(store).await == expected);
 }
 
-/// Jobs come by when they were asked for, the newest first.
-pub async fn jobs_come_newest_first(store: &impl StateStore) {
+pub async fn jobs_come_newest_first(store: &impl JobStore) {
     let [a, b, c] = [(1, 20), (2, 30), (3, 10)].map(|(number, created)| job(number, created, JobState::Queued));
     for job in [&a, &b, &c] {
         assert!(add(store, job).await);
@@ -73,9 +93,9 @@ pub async fn jobs_come_newest_first(store: &impl StateStore) {
     assert_eq!(jobs(store).await, [b, a, c]);
 }
 
-/// Queued and waiting ones count; those that someone holds up, that run or that have ended do not.
-pub async fn jobs_that_wait_are_counted(store: &impl StateStore) {
-    let waiting = || async { store.count_waiting_jobs().await.expect("the store reads") };
+/// Queued and waiting jobs count; paused, running and ended ones do not.
+pub async fn waiting_jobs_are_counted(store: &impl JobStore) {
+    let waiting = || async { store.count_waiting().await.expect("the store reads") };
     assert_eq!(waiting().await, 0);
     let states = [
         (JobState::Queued, 1),
@@ -96,8 +116,7 @@ pub async fn jobs_that_wait_are_counted(store: &impl StateStore) {
     assert_eq!(waiting().await, 2);
 }
 
-/// State, reason, counts and times are brought on; input, mode and place in the list are not.
-pub async fn a_job_is_brought_on_and_what_was_asked_for_stays(store: &impl StateStore) {
+pub async fn an_update_changes_the_progress_and_not_the_request(store: &impl JobStore) {
     let mut asked = job(1, 10, JobState::Queued);
     asked.mode = BackfillMode::Ids(vec![ExternalId::new("001"), ExternalId::new("002")]);
     let later = job(2, 20, JobState::Queued);
@@ -122,8 +141,8 @@ pub async fn a_job_is_brought_on_and_what_was_asked_for_stays(store: &impl State
     assert_eq!(jobs(store).await, [later, ended]);
 }
 
-/// Whoever asks for what is so already is told that it is: by the same call made again, or by another.
-pub async fn a_job_that_stands_as_asked_need_not_be_brought_on(store: &impl StateStore) {
+/// Whether the same call is repeated or another caller wrote that progress.
+pub async fn an_update_to_the_stored_progress_succeeds(store: &impl JobStore) {
     let read = job(1, 10, JobState::Queued);
     assert!(add(store, &read).await);
     let paused = BackfillJob { state: JobState::Paused, updated_at: Some(timestamp(20)), ..read.clone() };
@@ -134,9 +153,9 @@ pub async fn a_job_that_stands_as_asked_need_not_be_brought_on(store: &impl Stat
     assert!(!update(store, &BackfillJob { state: JobState::Done, ..paused.clone() }, &read).await);
 }
 
-/// Whoever read a job before another brought it on changes nothing, be it of the same state; nor
-/// does anyone bring on a job that is not there.
-pub async fn a_job_that_another_brought_on_is_left(store: &impl StateStore) {
+/// Also if the states are the same and other progress differs; and a job that does not exist is not
+/// updated.
+pub async fn an_update_from_an_outdated_job_changes_nothing(store: &impl JobStore) {
     let read = job(1, 10, JobState::Running);
     assert!(add(store, &read).await);
     let counted = BackfillJob { counts: JobCounts { processed: 50, ..read.counts }, ..read.clone() };
@@ -157,13 +176,12 @@ pub async fn a_job_that_another_brought_on_is_left(store: &impl StateStore) {
     assert_eq!(jobs(store).await, [counted]);
 }
 
-/// Of those who all read the same, one brings the job on, and its word is what is there.
-pub async fn of_many_who_bring_a_job_on_one_does(store: &impl StateStore) {
+pub async fn of_concurrent_updates_one_succeeds(store: &impl JobStore) {
     let read = job(1, 10, JobState::Queued);
     assert!(add(store, &read).await);
     let wanted: Vec<_> = (0..8).map(|number| BackfillJob { reason: format!("by {number}"), ..read.clone() }).collect();
-    let told = join_all(wanted.iter().map(|job| update(store, job, &read))).await;
-    let winners: Vec<_> = wanted.into_iter().zip(told).filter(|(_, told)| *told).map(|(job, _)| job).collect();
+    let updated = join_all(wanted.iter().map(|job| update(store, job, &read))).await;
+    let winners: Vec<_> = wanted.into_iter().zip(updated).filter(|(_, updated)| *updated).map(|(job, _)| job).collect();
     assert_eq!(winners.len(), 1);
     assert_eq!(jobs(store).await, winners);
 }

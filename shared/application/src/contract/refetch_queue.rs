@@ -1,0 +1,109 @@
+//! What every [`RefetchQueue`] must do.
+
+use annals_domain::change::RefetchReason;
+use annals_domain::identity::{ExternalId, Provider};
+
+use super::samples::{key, timestamp};
+use crate::ports::{RefetchQueue, RefetchTask};
+
+/// Makes a test of each rule for refetch queues.
+#[macro_export]
+macro_rules! refetch_queue_contract {
+    ($make:path) => {
+        $crate::contract_tests!(
+            $make,
+            $crate::contract::refetch_queue,
+            [
+                a_record_has_one_task_with_all_reasons_and_the_earlier_due_time,
+                the_higher_number_of_attempts_stays,
+                tasks_come_in_order_of_due_time,
+                tasks_are_counted_up_to_a_limit,
+                removed_tasks_are_gone,
+                a_removed_reason_leaves_the_others,
+            ]
+        );
+    };
+}
+
+fn task(name: &str, due: i64, reasons: &[RefetchReason]) -> RefetchTask {
+    RefetchTask {
+        key: key(name),
+        provider: Provider::Salesforce,
+        external_id: ExternalId::new(name),
+        reasons: reasons.iter().copied().collect(),
+        due_at: timestamp(due),
+        attempts: 0,
+    }
+}
+
+async fn tasks(queue: &impl RefetchQueue, limit: usize) -> Vec<RefetchTask> {
+    queue.earliest(limit).await.expect("the store reads")
+}
+
+pub async fn a_record_has_one_task_with_all_reasons_and_the_earlier_due_time(queue: &impl RefetchQueue) {
+    use RefetchReason::{Gap, MissingBase, NotCarried};
+    let call = vec![task("a", 50, &[Gap]), task("b", 70, &[Gap]), task("a", 60, &[NotCarried])];
+    queue.enqueue(call).await.expect("the store writes");
+    queue.enqueue(vec![task("b", 30, &[MissingBase])]).await.expect("the store writes");
+    let expected = [task("b", 30, &[MissingBase, Gap]), task("a", 50, &[NotCarried, Gap])];
+    assert_eq!(tasks(queue, 9).await, expected);
+}
+
+/// A task comes back with its attempts; enqueueing it with fewer attempts does not lower them.
+pub async fn the_higher_number_of_attempts_stays(queue: &impl RefetchQueue) {
+    let tried = |attempts| RefetchTask { attempts, ..task("a", 50, &[RefetchReason::Gap]) };
+    for (asked, expected) in [(3, 3), (0, 3), (u32::MAX, u32::MAX), (4, u32::MAX)] {
+        queue.enqueue(vec![tried(asked)]).await.expect("the store writes");
+        assert_eq!(tasks(queue, 9).await, [tried(expected)], "after one of {asked}");
+    }
+    queue
+        .enqueue(vec![RefetchTask { key: key("b"), ..tried(1) }, RefetchTask { key: key("b"), ..tried(7) }])
+        .await
+        .expect("the store writes");
+    let found: Vec<_> = tasks(queue, 9).await.into_iter().map(|task| (task.key, task.attempts)).collect();
+    assert!(found.contains(&(key("b"), 7)), "{found:?}");
+    queue.remove_reason(&[key("a")], RefetchReason::MissingBase).await.expect("the store writes");
+    assert!(tasks(queue, 9).await.contains(&tried(u32::MAX)));
+}
+
+pub async fn tasks_come_in_order_of_due_time(queue: &impl RefetchQueue) {
+    let due = [40, 10, 30, 20, 50];
+    let all = due.map(|due| task(&format!("due {due}"), due, &[RefetchReason::Gap]));
+    queue.enqueue(all.to_vec()).await.expect("the store writes");
+    let found: Vec<_> = tasks(queue, 3).await.into_iter().map(|task| task.due_at).collect();
+    assert_eq!(found, [10, 20, 30].map(timestamp));
+    assert!(tasks(queue, 0).await.is_empty());
+}
+
+/// Tasks are counted, one a record, up to the limit.
+pub async fn tasks_are_counted_up_to_a_limit(queue: &impl RefetchQueue) {
+    let all = ["a", "b", "c", "d", "e"].map(|name| task(name, 1, &[RefetchReason::Gap]));
+    queue.enqueue(all.to_vec()).await.expect("the store writes");
+    for (at_most, expected) in [(0, 0), (1, 1), (4, 4), (5, 5), (9, 5)] {
+        assert_eq!(queue.count(at_most).await.expect("the store reads"), expected, "at most {at_most}");
+    }
+    queue.remove(&[key("a")]).await.expect("the store writes");
+    assert_eq!(queue.count(9).await.expect("the store reads"), 4);
+}
+
+/// Removing a task that does not exist is no error; a task enqueued later starts anew.
+pub async fn removed_tasks_are_gone(queue: &impl RefetchQueue) {
+    let all = vec![task("a", 1, &[RefetchReason::Gap]), task("b", 2, &[RefetchReason::Gap])];
+    queue.enqueue(all).await.expect("the store writes");
+    queue.remove(&[key("a"), key("nobody")]).await.expect("the store writes");
+    queue.remove(&[]).await.expect("the store writes");
+    assert_eq!(tasks(queue, 9).await, [task("b", 2, &[RefetchReason::Gap])]);
+    let again = task("a", 90, &[RefetchReason::MergeSurvivor]);
+    queue.enqueue(vec![again.clone()]).await.expect("the store writes");
+    assert_eq!(tasks(queue, 9).await, [task("b", 2, &[RefetchReason::Gap]), again]);
+}
+
+/// A task without any reason left is gone.
+pub async fn a_removed_reason_leaves_the_others(queue: &impl RefetchQueue) {
+    use RefetchReason::{Gap, MissingBase};
+    let all = vec![task("a", 1, &[MissingBase]), task("b", 2, &[MissingBase, Gap]), task("c", 3, &[MissingBase])];
+    queue.enqueue(all).await.expect("the store writes");
+    let keys = [key("a"), key("b"), key("nobody")];
+    queue.remove_reason(&keys, MissingBase).await.expect("the store writes");
+    assert_eq!(tasks(queue, 9).await, [task("b", 2, &[Gap]), task("c", 3, &[MissingBase])]);
+}

@@ -1,0 +1,96 @@
+//! Refetch tasks: one listed item a record.
+
+use std::collections::BTreeMap;
+
+use annals_application::ports::{PortError, RefetchQueue, RefetchTask};
+use annals_domain::change::RefetchReason;
+use annals_domain::identity::EntityKey;
+use async_trait::async_trait;
+use futures::future::try_join_all;
+
+use super::DynamoStateStore;
+use super::items::{Item, ItemKey, Revision, StateTable};
+use super::lists::{List, oldest_first};
+
+/// Eight partitions, since a burst of gaps enqueues every record of a type at once. The name is
+/// older than the word refetch; tables that exist have it.
+const TASKS: List = List { name: "hydration", partitions: 8 };
+
+/// The number of tasks written at the same time.
+const CONCURRENT_WRITES: usize = 16;
+
+#[async_trait]
+impl RefetchQueue for DynamoStateStore {
+    async fn enqueue(&self, tasks: Vec<RefetchTask>) -> Result<(), PortError> {
+        let mut by_record = BTreeMap::<EntityKey, RefetchTask>::new();
+        for task in tasks {
+            let task = match by_record.remove(&task.key) {
+                Some(earlier) => task.merged_with(&earlier),
+                None => task,
+            };
+            by_record.insert(task.key.clone(), task);
+        }
+        let tasks: Vec<RefetchTask> = by_record.into_values().collect();
+        for tasks in tasks.chunks(CONCURRENT_WRITES) {
+            try_join_all(tasks.iter().map(|task| enqueue(&self.table, task))).await?;
+        }
+        Ok(())
+    }
+
+    async fn earliest(&self, limit: usize) -> Result<Vec<RefetchTask>, PortError> {
+        self.table.first(&TASKS, limit).await?.iter().map(|item| self.table.read(item)).collect()
+    }
+
+    async fn count(&self, at_most: usize) -> Result<usize, PortError> {
+        self.table.count(&TASKS, at_most).await
+    }
+
+    /// Reads first, a hundred records a request: most have no task, and a delete costs five times a read.
+    async fn remove(&self, keys: &[EntityKey]) -> Result<(), PortError> {
+        let stored: Vec<ItemKey> = stored(&self.table, keys).await?.iter().map(Item::key).collect();
+        self.table.remove_all(&stored).await
+    }
+
+    async fn remove_reason(&self, keys: &[EntityKey], reason: RefetchReason) -> Result<(), PortError> {
+        let table = &*self.table;
+        let without_reason = |found: Option<&Item>| {
+            let Some(item) = found else { return Ok(Revision::Keep) };
+            let mut task: RefetchTask = table.read(item)?;
+            if !task.reasons.remove(&reason) {
+                return Ok(Revision::Keep);
+            }
+            if task.reasons.is_empty() { Ok(Revision::Remove) } else { Ok(Revision::Put(item_of(table, &task)?)) }
+        };
+        for item in stored(table, keys).await? {
+            table.revise(&item.key(), Some(item), without_reason).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn enqueue(table: &StateTable, task: &RefetchTask) -> Result<(), PortError> {
+    let merge = |found: Option<&Item>| {
+        let Some(item) = found else { return Ok(Revision::Put(item_of(table, task)?)) };
+        let stored: RefetchTask = table.read(item)?;
+        let merged = task.clone().merged_with(&stored);
+        if merged == stored { Ok(Revision::Keep) } else { Ok(Revision::Put(item_of(table, &merged)?)) }
+    };
+    table.revise(&key_of(&task.key), None, merge).await.map(drop)
+}
+
+async fn stored(table: &StateTable, keys: &[EntityKey]) -> Result<Vec<Item>, PortError> {
+    let mut keys: Vec<ItemKey> = keys.iter().map(key_of).collect();
+    // DynamoDB refuses a request that names an item twice.
+    keys.sort_by(|a, b| a.sk.cmp(&b.sk));
+    keys.dedup();
+    table.get_all(&keys).await
+}
+
+fn item_of(table: &StateTable, task: &RefetchTask) -> Result<Item, PortError> {
+    let item = Item::of(&key_of(&task.key), task).map_err(|error| table.rejected(error))?;
+    Ok(item.listed_as(oldest_first(task.due_at, &task.key.to_string())))
+}
+
+fn key_of(key: &EntityKey) -> ItemKey {
+    TASKS.key(&key.to_string())
+}
