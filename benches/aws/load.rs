@@ -92,7 +92,7 @@ async fn often_from_snapshot(installation: &Installation, fresh: &Aggregate) -> 
         snapshot_interval: SNAPSHOT_INTERVAL,
     };
     for _ in 0..LOADS {
-        let loaded = loader.load(fresh.key(), Version::new(EVENTS as u64), fresh.clone()).await;
+        let loaded = loader.load(fresh.key(), Version::new(EVENTS as u64)).await;
         black_box(loaded.map_err(|failure| anyhow!("{failure:?}"))?);
     }
     Ok(())

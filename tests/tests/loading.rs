@@ -49,7 +49,7 @@ async fn a_state_is_the_same_whichever_snapshots_there_are() {
             let adapters = &test.process.adapters;
             let loader = StateLoader { store: &store, snapshots: &*kept, adapters, snapshot_interval };
             for version in [1, 2, 49, 50, 51, 100, 101, 129, EVENTS] {
-                let loaded = loader.load(&key, Version::new(version as u64), states[0].clone()).await.unwrap();
+                let loaded = loader.load(&key, Version::new(version as u64)).await.unwrap();
                 assert!(loaded == states[version], "version {version}, snapshots {snapshots:?} each {interval}");
             }
         }
@@ -65,7 +65,7 @@ async fn a_version_that_is_not_in_the_store_is_told() {
     let (adapters, snapshot_interval) = (&test.process.adapters, NonZeroU64::new(50).unwrap());
     let loader = StateLoader { store: &store, snapshots: &none, adapters, snapshot_interval };
     for version in [EVENTS + 1, 2 * EVENTS] {
-        let loaded = loader.load(states[0].key(), Version::new(version as u64), states[0].clone()).await;
+        let loaded = loader.load(states[0].key(), Version::new(version as u64)).await;
         assert!(format!("{loaded:?}").contains("is not in the store"), "{version}: {loaded:?}");
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use annals_application::log_chain;
 use annals_application::ports::{JobStore, PortError, RefetchQueue};
-use annals_application::projection::Projector;
+use annals_application::projection::{Projector, Redriver};
 use annals_aws::rebuild::{RebuildError, RebuildOutcome, RebuildPlan, Rebuilder};
 use annals_lambda::telemetry::Count;
 use annals_lambda::{Invocation, InvocationFailed};
@@ -63,7 +63,7 @@ impl DueWork {
     async fn redrive(&self, deadline: Instant, report: &mut DueWorkReport) -> Result<(), String> {
         let failure = |error: PortError| format!("redriving: {}", log_chain(&error));
         let until = deadline.min(Instant::now() + REDRIVE_TIME);
-        let run = self.projector.redrive_parked(until).await.map_err(failure)?;
+        let run = Redriver::new(&self.projector).redrive_all(until).await.map_err(failure)?;
         (report.redriven, report.still_parked) = (run.redriven, run.still_parked);
         Count::Projected.add(run.redriven);
         run.outage.map_or(Ok(()), |error| Err(failure(error)))

@@ -1,7 +1,8 @@
-//! The use cases of Annals over its ports: take change events in, project them, answer queries.
+//! The use cases of Annals: commands store change events, projections bring the read model up to date,
+//! and queries read it.
 //!
-//! Promises to know no store, bus or transport: adapters are passed in. Holds no rule of the
-//! domain: those are in the domain crate, as pure functions.
+//! Stores, buses and transports are behind ports, and their adapters are passed in. The rules of the
+//! domain are pure functions of the domain crate.
 
 pub mod backfill;
 pub mod backoff;
@@ -13,7 +14,7 @@ pub mod projection;
 pub mod queries;
 pub mod system;
 
-/// An error and its causes on one line, for the one place where it is logged or shown.
+/// An error and its causes on one line.
 pub fn log_chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -1,4 +1,4 @@
-//! Health, over a SQLite file and at a time that is set by hand.
+//! Health checks, over a SQLite file and with a clock that the test sets.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
@@ -18,7 +18,7 @@ use annals_domain::timestamp::Timestamp;
 use annals_sqlite::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore};
 use tempfile::TempDir;
 
-/// Milliseconds, until set anew.
+/// A clock in milliseconds.
 struct SetClock(AtomicI64);
 
 impl SetClock {
@@ -55,7 +55,7 @@ async fn bench() -> Bench {
     };
     let clock = Arc::new(SetClock(AtomicI64::new(100_000)));
     let health = PortsHealth::new(&ports, state.clone(), LagSource::Feed(events), Arc::clone(&clock) as _, &catalog)
-        .kept_for(10_000);
+        .reusing_reports_for(10_000);
     Bench { health, state, clock, _folder: folder }
 }
 
@@ -72,7 +72,7 @@ impl Bench {
         self.state.parked.park(parked).await.unwrap();
     }
 
-    async fn ask(&self, names: impl Iterator<Item = String>) {
+    async fn request_refetch(&self, names: impl Iterator<Item = String>) {
         let task = |name: String| RefetchTask {
             key: key(&name),
             provider: Provider::Salesforce,
@@ -84,52 +84,52 @@ impl Bench {
         self.state.refetch.enqueue(names.map(task).collect()).await.unwrap();
     }
 
-    /// What is said of the state store.
-    async fn said(&self) -> String {
+    /// The detail of the state store.
+    async fn detail(&self) -> String {
         let report = self.health.check().await;
         report.dependencies.into_iter().find(|dependency| dependency.name == "state_store").unwrap().detail
     }
 }
 
-const NOTHING: &str =
-    "0 records to read from their CRM, 0 backfill jobs waiting, 0 projections parked, 0 inputs in quarantine";
+const NO_WORK: &str =
+    "0 records to refetch from their CRM, 0 backfill jobs waiting, 0 projections parked, 0 inputs in quarantine";
 
 #[tokio::test]
-async fn a_report_is_given_again_for_as_long_as_it_is_kept() {
+async fn a_report_is_reused_for_the_set_time() {
     let bench = bench().await;
-    assert_eq!(bench.said().await, NOTHING);
+    assert_eq!(bench.detail().await, NO_WORK);
     bench.park("a").await;
     for millis in [100_000, 109_999] {
         bench.clock.set(millis);
-        assert_eq!(bench.said().await, NOTHING, "at {millis}");
+        assert_eq!(bench.detail().await, NO_WORK, "at {millis}");
     }
     bench.clock.set(110_000);
-    assert_eq!(bench.said().await, NOTHING.replace("0 projections", "1 projections"));
+    assert_eq!(bench.detail().await, NO_WORK.replace("0 projections", "1 projections"));
     assert_eq!(bench.health.check().await.status, Health::Degraded);
 }
 
 #[tokio::test]
-async fn a_clock_that_went_back_makes_a_report_an_old_one() {
+async fn a_report_is_not_reused_when_the_clock_was_set_back() {
     let bench = bench().await;
-    assert_eq!(bench.said().await, NOTHING);
+    assert_eq!(bench.detail().await, NO_WORK);
     bench.park("a").await;
     bench.clock.set(99_999);
-    assert_eq!(bench.said().await, NOTHING.replace("0 projections", "1 projections"));
+    assert_eq!(bench.detail().await, NO_WORK.replace("0 projections", "1 projections"));
 }
 
 #[tokio::test]
-async fn what_is_counted_to_a_limit_says_or_more_at_it() {
+async fn a_count_at_its_limit_says_or_more() {
     let bench = bench().await;
-    bench.ask((0..999).map(|number| number.to_string())).await;
+    bench.request_refetch((0..999).map(|number| number.to_string())).await;
     for number in 0..999 {
         bench.park(&number.to_string()).await;
     }
-    assert_eq!(bench.said().await, NOTHING.replace("0 records", "999 records").replace("0 proj", "999 proj"));
-    bench.ask(["one more", "and one"].map(str::to_owned).into_iter()).await;
+    assert_eq!(bench.detail().await, NO_WORK.replace("0 records", "999 records").replace("0 proj", "999 proj"));
+    bench.request_refetch(["one more", "and one"].map(str::to_owned).into_iter()).await;
     for name in ["one more", "and one"] {
         bench.park(name).await;
     }
     bench.clock.set(200_000);
-    let expected = NOTHING.replace("0 records", "1000 or more records").replace("0 proj", "1000 or more proj");
-    assert_eq!(bench.said().await, expected);
+    let expected = NO_WORK.replace("0 records", "1000 or more records").replace("0 proj", "1000 or more proj");
+    assert_eq!(bench.detail().await, expected);
 }

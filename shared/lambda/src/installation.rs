@@ -122,7 +122,7 @@ impl Installation {
         };
         let lag = LagSource::Notes(Arc::clone(&self.lags));
         let health = PortsHealth::new(&ports, self.state.clone(), lag, Arc::clone(&self.clock), &self.catalog)
-            .kept_for(HEALTH_CACHED_MS);
+            .reusing_reports_for(HEALTH_CACHED_MS);
         QueryApi {
             queries: EntityQueries::new(ports, Arc::clone(&self.catalog), self.adapters.clone()),
             quarantine: Quarantine::new(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use annals_application::ports::{CommitPosition, EventFeed};
-use annals_application::projection::FeedProjector;
+use annals_application::projection::{FeedProjector, Redriver};
 use annals_tests::crm::Account;
 use annals_tests::random::Random;
 
@@ -80,7 +80,7 @@ async fn what_cannot_be_asked_for_is_announced_once_it_was_and_holds_up_no_other
 
     by_hand.execute_batch("ALTER TABLE away RENAME TO refetch_task").unwrap();
     let parked = bench.state.parked.oldest(9).await.unwrap();
-    assert_eq!(projector.redrive(&parked[0]).await.unwrap().projected, 1);
+    assert_eq!(Redriver::new(&projector).redrive(&parked[0]).await.unwrap().projected, 1);
     assert_eq!(announced(), [bench.ids[1], bench.ids[0]]);
     assert_eq!(bench.state.refetch.earliest(9).await.unwrap().len(), 1);
 }

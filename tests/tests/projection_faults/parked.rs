@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use annals_application::ports::{EventFeed, ParkedProjection, PortErrorKind};
-use annals_application::projection::{FeedProjector, RedriveReport};
+use annals_application::projection::{FeedProjector, RedriveReport, Redriver};
 use annals_domain::identity::AggregateId;
 use annals_domain::position::Version;
 use tokio::time::Instant;
@@ -28,7 +28,7 @@ async fn one_poison_record_is_parked_and_the_others_are_projected() {
     assert_eq!(parked.reason, "scripted");
 
     bench.read_model.refused.lock().unwrap().clear();
-    let report = projector.redrive(parked).await.unwrap();
+    let report = Redriver::new(&projector).redrive(parked).await.unwrap();
     assert_eq!((report.projected, report.parked), (1, 0));
     assert!(bench.state.parked.oldest(10).await.unwrap().is_empty());
     bench.assert_all_projected().await;
@@ -60,7 +60,8 @@ async fn all_parked(records: usize) -> Bench {
 
 impl Bench {
     async fn redriven(&self) -> RedriveReport {
-        self.projector(0).redrive_parked(Instant::now() + Duration::from_secs(60)).await.unwrap()
+        let until = Instant::now() + Duration::from_secs(60);
+        Redriver::new(&self.projector(0)).redrive_all(until).await.unwrap()
     }
 
     async fn parked(&self) -> Vec<ParkedProjection> {
@@ -87,7 +88,7 @@ async fn a_hundred_records_and_more_that_fail_again_hide_no_other() {
 async fn a_run_whose_time_is_over_leaves_the_rest_in_front() {
     let bench = all_parked(3).await;
     let before = bench.parked_ids().await;
-    let run = bench.projector(0).redrive_parked(Instant::now()).await.unwrap();
+    let run = Redriver::new(&bench.projector(0)).redrive_all(Instant::now()).await.unwrap();
     assert_eq!((run.redriven, run.still_parked), (0, 0));
     assert_eq!(bench.parked_ids().await, before);
 }

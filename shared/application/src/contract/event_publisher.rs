@@ -1,4 +1,4 @@
-//! What every event publisher must do.
+//! The rules for event publishers.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::samples::{document, text, timestamp};
 use crate::ports::{Document, EventPublisher, NormalizedEntityEvent};
 
-/// A sample event about a client's change, by number.
+/// The published event of a client's change: `number` is the version before it.
 pub fn published_event(number: u64) -> NormalizedEntityEvent {
     let Document { schema, entity: before, .. } = document("Client", "001", Vec::new());
     let name = format!("Acme {number}\r\n\"é\" 🦀");
@@ -30,7 +30,7 @@ pub fn published_event(number: u64) -> NormalizedEntityEvent {
     }
 }
 
-/// Sets a field of the event's entity to that text, before and after the change.
+/// Sets a text field of the entity, before and after the change.
 pub fn set_text(event: &mut NormalizedEntityEvent, field: &str, value: &str) {
     for entity in event.before.iter_mut().chain([&mut event.entity]) {
         let fields = &mut Arc::make_mut(entity).fields;
@@ -39,25 +39,25 @@ pub fn set_text(event: &mut NormalizedEntityEvent, field: &str, value: &str) {
     }
 }
 
-/// Runs all rules on a new publisher. `published` returns everything that a consumer has received since the publisher
-/// was created, in order.
+/// Checks all rules on a new publisher. `published` returns everything that a consumer has received
+/// from it, in order.
 pub async fn check_event_publisher(publisher: &impl EventPublisher, published: impl AsyncFn() -> Vec<Value>) {
-    assert!(publisher.publish(Vec::new()).await.is_empty(), "no events, no results");
+    assert!(publisher.publish(Vec::new()).await.is_empty(), "no event, no result");
     assert!(published().await.is_empty());
 
-    // More than one request's worth for any bus.
+    // More events than any bus accepts in one request.
     let events: Vec<_> = (1..=25).map(published_event).collect();
     let results = publisher.publish(events.clone()).await;
-    assert_eq!(results.len(), events.len(), "one result each");
+    assert_eq!(results.len(), events.len(), "one result for each event");
     assert!(results.iter().all(Result::is_ok), "{results:?}");
 
     let again = publisher.publish(vec![published_event(1)]).await;
-    assert!(matches!(again[..], [Ok(())]), "the same again is published again: {again:?}");
+    assert!(matches!(again[..], [Ok(())]), "a repeated event is published again: {again:?}");
 
     let expected: Vec<_> = events.iter().chain([&published_event(1)]).map(as_consumed).collect();
     assert_eq!(published().await, expected);
 }
 
 fn as_consumed(event: &NormalizedEntityEvent) -> Value {
-    serde_json::to_value(event).expect("the event is plain data")
+    serde_json::to_value(event).expect("a published event is plain data")
 }

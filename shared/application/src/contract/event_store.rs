@@ -1,4 +1,4 @@
-//! What every event store must do.
+//! The rules for event stores.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use futures::future::join_all;
 use super::samples::{intricate_event, key, key_of, next_event, stream, timestamp};
 use crate::ports::{AppendError, Direction, EventStore, ReadOptions, StoredEvent};
 
-/// Makes a test of each rule for event stores.
+/// Defines a test for each rule.
 #[macro_export]
 macro_rules! event_store_contract {
     ($make:path) => {
@@ -18,19 +18,19 @@ macro_rules! event_store_contract {
             $make,
             $crate::contract::event_store,
             [
-                a_taken_version_names_who_took_it,
-                the_same_append_again_conflicts_with_its_own_id,
-                a_failed_event_holds_up_its_own_stream_only,
+                a_conflict_reports_the_stored_event,
+                a_repeated_append_conflicts_with_its_own_event,
+                a_failed_event_stops_only_its_own_stream,
                 streams_of_one_call_may_be_interleaved,
-                an_append_of_nothing_answers_nothing,
-                events_read_in_either_order,
-                events_read_by_version_range_and_limit,
-                events_read_by_time_range,
-                streams_of_equal_ids_and_other_objects_stand_apart,
-                an_event_comes_back_exactly,
-                heads_come_in_the_order_of_their_keys,
-                a_long_stream_loads_whole,
-                no_writer_among_many_loses_an_event,
+                an_empty_append_has_no_results,
+                events_are_read_in_both_directions,
+                events_are_read_by_version_range_and_limit,
+                events_are_read_by_time_range,
+                equal_ids_of_different_objects_are_different_streams,
+                an_event_is_read_exactly_as_it_was_stored,
+                heads_are_returned_in_the_order_of_the_keys,
+                a_long_stream_is_read_completely,
+                concurrent_writers_lose_no_event,
             ]
         );
     };
@@ -38,19 +38,19 @@ macro_rules! event_store_contract {
 
 /// Appends events that must all be stored.
 pub async fn append_all(store: &impl EventStore, events: &[StoredEvent]) {
-    for answer in store.append(events.to_vec()).await {
-        answer.expect("the version is free");
+    for result in store.append(events.to_vec()).await {
+        result.expect("the version is free");
     }
 }
 
-/// The versions that a read gives.
+/// The versions that a read returns.
 async fn versions(store: &impl EventStore, key: &EntityKey, options: &ReadOptions) -> Vec<u64> {
     let events = store.read(key, options).await.expect("the store reads");
     events.iter().map(|stored| stored.event.version.get()).collect()
 }
 
-/// A conflict is answered with the id and head of the event that has the version, newer or not.
-pub async fn a_taken_version_names_who_took_it(store: &impl EventStore) {
+/// A conflict has the id and head of the stored event, whether newer events follow it or not.
+pub async fn a_conflict_reports_the_stored_event(store: &impl EventStore) {
     let key = key("a");
     let events = stream(&key, 3);
     append_all(store, &events).await;
@@ -60,39 +60,41 @@ pub async fn a_taken_version_names_who_took_it(store: &impl EventStore) {
             &events[index].head
         });
         let late = next_event(&key, previous, "late");
-        let answers = store.append(vec![late]).await;
-        let [Err(AppendError::Conflict { event_id, head })] = &answers[..] else {
-            panic!("{answers:?} is no conflict")
+        let results = store.append(vec![late]).await;
+        let [Err(AppendError::Conflict { event_id, head })] = &results[..] else {
+            panic!("expected a conflict: {results:?}")
         };
         assert_eq!((*event_id, &**head), (taken.event.event_id(), &taken.head));
     }
     let stored = store.read(&key, &ReadOptions::from(Version::FIRST, 9)).await.expect("the store reads");
-    assert_eq!(stored, events, "a refused event must leave no trace");
+    assert_eq!(stored, events, "a refused event must not be stored");
 }
 
-/// The answer to an append may be lost; the append, made again, finds itself.
-pub async fn the_same_append_again_conflicts_with_its_own_id(store: &impl EventStore) {
+/// A writer whose response was lost repeats the append, and recognises its own event.
+pub async fn a_repeated_append_conflicts_with_its_own_event(store: &impl EventStore) {
     let events = stream(&key("a"), 1);
     append_all(store, &events).await;
-    let answers = store.append(events.clone()).await;
-    let [Err(AppendError::Conflict { event_id, .. })] = &answers[..] else { panic!("{answers:?} is no conflict") };
+    let results = store.append(events.clone()).await;
+    let [Err(AppendError::Conflict { event_id, .. })] = &results[..] else {
+        panic!("expected a conflict: {results:?}")
+    };
     assert_eq!(*event_id, events[0].event.event_id());
 }
 
-/// Behind a failed event its stream is not tried; other streams of the call are stored.
-pub async fn a_failed_event_holds_up_its_own_stream_only(store: &impl EventStore) {
-    let (held, free) = (key("held"), key("free"));
-    let stored = stream(&held, 2);
+/// Later events of the same stream are not tried; other streams of the call are stored.
+pub async fn a_failed_event_stops_only_its_own_stream(store: &impl EventStore) {
+    let (failing, other) = (key("failing"), key("other"));
+    let stored = stream(&failing, 2);
     append_all(store, &stored).await;
-    let second = next_event(&held, Some(&stored[0].head), "other second");
-    let third = next_event(&held, Some(&second.head), "other third");
-    let fourth = next_event(&held, Some(&third.head), "other fourth");
+    let second = next_event(&failing, Some(&stored[0].head), "other second");
+    let third = next_event(&failing, Some(&second.head), "other third");
+    let fourth = next_event(&failing, Some(&third.head), "other fourth");
     let mut call = vec![second, third, fourth];
-    call.extend(stream(&free, 2));
-    let answers = store.append(call).await;
-    let shown: Vec<_> = answers
+    call.extend(stream(&other, 2));
+    let results = store.append(call).await;
+    let shown: Vec<_> = results
         .iter()
-        .map(|answer| match answer {
+        .map(|result| match result {
             Ok(()) => "stored",
             Err(AppendError::Conflict { .. }) => "conflict",
             Err(AppendError::NotTried) => "not tried",
@@ -101,11 +103,11 @@ pub async fn a_failed_event_holds_up_its_own_stream_only(store: &impl EventStore
         })
         .collect();
     assert_eq!(shown, ["conflict", "not tried", "not tried", "stored", "stored"]);
-    assert_eq!(versions(store, &held, &ReadOptions::from(Version::FIRST, 9)).await, [1, 2]);
-    assert_eq!(versions(store, &free, &ReadOptions::from(Version::FIRST, 9)).await, [1, 2]);
+    assert_eq!(versions(store, &failing, &ReadOptions::from(Version::FIRST, 9)).await, [1, 2]);
+    assert_eq!(versions(store, &other, &ReadOptions::from(Version::FIRST, 9)).await, [1, 2]);
 }
 
-/// Events of several streams may stand in any order in a call, each stream's in its own.
+/// The streams of a call may alternate; the events of each stream are in version order.
 pub async fn streams_of_one_call_may_be_interleaved(store: &impl EventStore) {
     let keys: Vec<_> = (0..30).map(|number| key(&format!("k{number}"))).collect();
     let streams: Vec<_> = keys.iter().map(|key| stream(key, 4)).collect();
@@ -117,15 +119,15 @@ pub async fn streams_of_one_call_may_be_interleaved(store: &impl EventStore) {
     }
 }
 
-/// Nothing in, nothing out.
-pub async fn an_append_of_nothing_answers_nothing(store: &impl EventStore) {
+/// An empty call has an empty result, and so does a read of an unknown stream.
+pub async fn an_empty_append_has_no_results(store: &impl EventStore) {
     assert!(store.append(Vec::new()).await.is_empty());
     assert!(store.heads(&[]).await.expect("the store reads").is_empty());
     assert!(versions(store, &key("nobody"), &ReadOptions::from(Version::FIRST, 9)).await.is_empty());
 }
 
-/// A read goes up from its lowest version or down from its highest.
-pub async fn events_read_in_either_order(store: &impl EventStore) {
+/// Ascending from the lowest version, or descending from the highest.
+pub async fn events_are_read_in_both_directions(store: &impl EventStore) {
     let key = key("a");
     append_all(store, &stream(&key, 5)).await;
     let up = ReadOptions::from(Version::FIRST, 9);
@@ -135,8 +137,8 @@ pub async fn events_read_in_either_order(store: &impl EventStore) {
     assert_eq!(versions(store, &key, &down).await, [5, 4, 3, 2, 1]);
 }
 
-/// Version ranges include both ends; a limit cuts from where the read begins.
-pub async fn events_read_by_version_range_and_limit(store: &impl EventStore) {
+/// Version ranges include both ends. The limit counts from the end at which the read begins.
+pub async fn events_are_read_by_version_range_and_limit(store: &impl EventStore) {
     let key = key("a");
     append_all(store, &stream(&key, 6)).await;
     let range =
@@ -158,8 +160,8 @@ pub async fn events_read_by_version_range_and_limit(store: &impl EventStore) {
     }
 }
 
-/// Time ranges are of the CRM's commit timestamps and include both ends.
-pub async fn events_read_by_time_range(store: &impl EventStore) {
+/// Time ranges refer to the CRM's commit timestamps and include both ends.
+pub async fn events_are_read_by_time_range(store: &impl EventStore) {
     let key = key("a");
     append_all(store, &stream(&key, 5)).await;
     let range = |from: Option<i64>, to: Option<i64>| ReadOptions {
@@ -172,7 +174,7 @@ pub async fn events_read_by_time_range(store: &impl EventStore) {
         (range(Some(4), None), &[4, 5]),
         (range(None, Some(1)), &[1]),
         (range(Some(6), None), &[]),
-        // The limit counts what is given, not what is looked at.
+        // The limit counts the returned events, not the events that were examined.
         (ReadOptions { limit: 1, ..range(Some(3), None) }, &[3]),
         (ReadOptions { direction: Direction::Descending, limit: 2, ..range(None, Some(3)) }, &[3, 2]),
     ];
@@ -181,8 +183,8 @@ pub async fn events_read_by_time_range(store: &impl EventStore) {
     }
 }
 
-/// The object is half of the key: the same id under another object is another stream.
-pub async fn streams_of_equal_ids_and_other_objects_stand_apart(store: &impl EventStore) {
+/// The object is part of the key.
+pub async fn equal_ids_of_different_objects_are_different_streams(store: &impl EventStore) {
     let account = key("a");
     let contact = EntityKey { entity_name: key_of("Contact", "a").entity_name, ..account.clone() };
     append_all(store, &stream(&account, 2)).await;
@@ -191,8 +193,8 @@ pub async fn streams_of_equal_ids_and_other_objects_stand_apart(store: &impl Eve
     assert_eq!(versions(store, &contact, &ReadOptions::from(Version::FIRST, 9)).await, [1]);
 }
 
-/// Data to the byte, commit numbers past 2^53, every metadata field, warnings and head.
-pub async fn an_event_comes_back_exactly(store: &impl EventStore) {
+/// Every byte of the data, commit numbers above 2^53, all metadata, the warnings and the head.
+pub async fn an_event_is_read_exactly_as_it_was_stored(store: &impl EventStore) {
     let (rich, plain) = (intricate_event(&key("rich")), stream(&key("plain"), 1).remove(0));
     for event in [rich, plain] {
         append_all(store, std::slice::from_ref(&event)).await;
@@ -203,8 +205,8 @@ pub async fn an_event_comes_back_exactly(store: &impl EventStore) {
     }
 }
 
-/// One head a key, in the keys' order; `None` where there is no stream; a key may come twice.
-pub async fn heads_come_in_the_order_of_their_keys(store: &impl EventStore) {
+/// One head for each key; `None` for a key without a stream. A key may occur twice.
+pub async fn heads_are_returned_in_the_order_of_the_keys(store: &impl EventStore) {
     let keys: Vec<_> = (0..150).map(|number| key(&format!("k{number}"))).collect();
     let streams: Vec<_> = keys.iter().step_by(2).map(|key| stream(key, 2)).collect();
     append_all(store, &streams.concat()).await;
@@ -215,8 +217,8 @@ pub async fn heads_come_in_the_order_of_their_keys(store: &impl EventStore) {
     assert_eq!(heads, expected);
 }
 
-/// 10,000 events of more than 1 MB come back whole, at once and page by page, and go on.
-pub async fn a_long_stream_loads_whole(store: &impl EventStore) {
+/// 10,000 events of more than 1 MB are read at once and page by page, and the stream can be continued.
+pub async fn a_long_stream_is_read_completely(store: &impl EventStore) {
     let key = key("long");
     let mut events = stream(&key, 10_000);
     for stored in &mut events {
@@ -228,19 +230,19 @@ pub async fn a_long_stream_loads_whole(store: &impl EventStore) {
         append_all(store, batch).await;
     }
     let whole = store.read(&key, &ReadOptions::from(Version::FIRST, 20_000)).await.expect("the store reads");
-    assert!(whole == events, "{} events came back otherwise than stored", whole.len());
+    assert!(whole == events, "{} events differ from the stored ones", whole.len());
     let mut paged = 0;
     while let Some(first) = events.get(paged) {
         let page = store.read(&key, &ReadOptions::from(first.event.version, 700)).await.expect("the store reads");
-        assert!(page[..] == events[paged..(paged + 700).min(events.len())], "the page behind {paged} differs");
+        assert!(page[..] == events[paged..(paged + 700).min(events.len())], "the page after {paged} events differs");
         paged += page.len();
     }
     let next = next_event(&key, events.last().map(|last| &last.head), "one more");
     append_all(store, &[next]).await;
 }
 
-/// 16 writers with 25 events each, on one stream: 400 events, dense, each of them once.
-pub async fn no_writer_among_many_loses_an_event(store: &impl EventStore) {
+/// 16 writers append 25 events each to one stream: the versions are 1 to 400, each event once.
+pub async fn concurrent_writers_lose_no_event(store: &impl EventStore) {
     let key = key("hot");
     join_all((0..16).map(|writer| write_through_conflicts(store, &key, writer))).await;
     let events = store.read(&key, &ReadOptions::from(Version::FIRST, 1000)).await.expect("the store reads");
@@ -252,7 +254,7 @@ pub async fn no_writer_among_many_loses_an_event(store: &impl EventStore) {
     assert_eq!(ids.len(), 400);
 }
 
-/// The barest retry loop: what a conflict brings is the head for the next attempt.
+/// Appends with the simplest retry loop: a conflict brings the head for the next attempt.
 async fn write_through_conflicts(store: &impl EventStore, key: &EntityKey, writer: usize) {
     let mut head: Option<StreamHead> = None;
     for number in 0..25 {

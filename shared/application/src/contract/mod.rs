@@ -1,17 +1,17 @@
-//! Contract suites: what every adapter of a port must do, written once and run on all of them.
+//! Contract suites: the rules that every adapter of a port follows, written once and run on all of them.
 //!
-//! Promises one public function a rule, and a macro a suite that makes a test of each, so that no
-//! adapter can leave a rule out. An adapter's test module gives the macro an async function that
-//! makes a fresh, empty adapter, with whatever has to outlive it (a folder, a server):
+//! Each rule is one public function. The macro of a suite defines a test for each rule, so that no
+//! adapter can skip one. The test module of an adapter passes an async function to the macro, which
+//! makes a new, empty adapter and a guard that must live as long (a folder, a server):
 //!
 //! ```text
 //! async fn store() -> (MyEventStore, tempfile::TempDir) { … }
 //! annals_application::event_store_contract!(store);
 //! ```
 //!
-//! An adapter that shows writes late is made such that it shows them at once. One whose service this
-//! machine cannot run is made as an option, `None` having been told. What only one adapter promises is
-//! tested beside it.
+//! If writes to an adapter become visible with a delay, the function turns that off. If this machine
+//! cannot run the adapter's service, the function says so and returns `None`. Rules of one adapter alone
+//! are tested beside it.
 
 pub mod event_feed;
 pub mod event_publisher;
@@ -41,47 +41,46 @@ macro_rules! state_contract {
     };
 }
 
-/// An adapter as a test module makes it, with what has to outlive it.
+/// A new adapter and its guard, as the function of a test module returns them.
 #[doc(hidden)]
-pub trait Made {
-    /// The adapter.
+pub trait AdapterSetup {
     type Adapter;
-    /// What has to outlive it.
-    type Kept;
+    /// Lives as long as the adapter.
+    type Guard;
 
-    /// Both, where this machine can run what the adapter needs.
-    fn made(self) -> Option<(Self::Adapter, Self::Kept)>;
+    /// `None` if this machine cannot run the adapter's service.
+    fn parts(self) -> Option<(Self::Adapter, Self::Guard)>;
 }
 
-impl<A, K> Made for (A, K) {
+impl<A, G> AdapterSetup for (A, G) {
     type Adapter = A;
-    type Kept = K;
+    type Guard = G;
 
-    fn made(self) -> Option<(A, K)> {
+    fn parts(self) -> Option<(A, G)> {
         Some(self)
     }
 }
 
-impl<A, K> Made for Option<(A, K)> {
+impl<A, G> AdapterSetup for Option<(A, G)> {
     type Adapter = A;
-    type Kept = K;
+    type Guard = G;
 
-    fn made(self) -> Option<(A, K)> {
+    fn parts(self) -> Option<(A, G)> {
         self
     }
 }
 
-/// Makes a test of each named rule of a suite, on an adapter of its own.
+/// Defines a test for each of these rules of a suite. Every test has its own adapter.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! contract_tests {
-    ($make:path, $suite:path, [$($rule:ident),+ $(,)?]) => {
+    ($setup:path, $suite:path, [$($rule:ident),+ $(,)?]) => {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $rule() {
-                use $crate::contract::Made as _;
+                use $crate::contract::AdapterSetup as _;
                 use $suite as suite;
-                let Some((adapter, _kept)) = $make().await.made() else { return };
+                let Some((adapter, _guard)) = $setup().await.parts() else { return };
                 suite::$rule(&adapter).await;
             }
         )+

@@ -1,4 +1,4 @@
-//! Events, documents and definitions to hold adapters against: small, and the same in every run.
+//! Events, documents and definitions for tests of adapters. They are small, and the same in every run.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,15 +21,15 @@ use serde_json::Value;
 
 use crate::ports::{Document, StoredEvent};
 
-/// A commit number past 2^53, as newer orgs have them.
+/// A commit number above 2^53, as newer orgs have.
 pub const COMMIT_NUMBER: i64 = 1_778_192_987_716_501_506;
 
-/// The timestamp that many seconds into the samples' time.
+/// The timestamp that many seconds after the start of the samples' time.
 pub fn timestamp(seconds: i64) -> Timestamp {
     Timestamp::from_millis(1_712_693_965_123 + seconds * 1000).expect("a timestamp of this century")
 }
 
-/// The key of an `Account` by that external id.
+/// The key of an `Account`.
 pub fn key(external_id: &str) -> EntityKey {
     key_of("Account", external_id)
 }
@@ -42,7 +42,7 @@ pub fn key_of(object: &str, external_id: &str) -> EntityKey {
     EntityKey { entity_name, aggregate_id }
 }
 
-/// A position that many seconds into the samples' time, of the event that `tag` names.
+/// The position, at [`timestamp`], of the event that `tag` names.
 pub fn position(seconds: i64, tag: &str) -> Position {
     Position {
         timestamp: timestamp(seconds),
@@ -53,7 +53,7 @@ pub fn position(seconds: i64, tag: &str) -> Position {
     }
 }
 
-/// A change at a position, without fields.
+/// A base change without fields.
 pub fn change(at: Position) -> Change {
     Change {
         position: at,
@@ -65,7 +65,7 @@ pub fn change(at: Position) -> Change {
     }
 }
 
-/// The least that is known beside an event.
+/// Metadata with only the required values.
 pub fn metadata() -> Metadata {
     Metadata {
         source: Source::Cdc,
@@ -82,7 +82,7 @@ pub fn metadata() -> Metadata {
     }
 }
 
-/// The event behind `head`, by the id that `tag` names; one second after it.
+/// The event after `head`, one second later; `tag` names it.
 pub fn next_event(key: &EntityKey, head: Option<&StreamHead>, tag: &str) -> StoredEvent {
     let version = head.map_or(Version::FIRST, |head| head.version.next());
     let seconds = i64::try_from(version.get()).expect("a small version");
@@ -113,7 +113,7 @@ pub fn stream(key: &EntityKey, length: usize) -> Vec<StoredEvent> {
     events
 }
 
-/// An event with everything in it that could be lost on the way to a store and back.
+/// An event with everything that a store could lose.
 pub fn intricate_event(key: &EntityKey) -> StoredEvent {
     let at = Position {
         timestamp: timestamp(7),
@@ -151,7 +151,7 @@ pub fn intricate_event(key: &EntityKey) -> StoredEvent {
     StoredEvent { head: crowded_head(&event), event: Arc::new(event) }
 }
 
-/// A head of an event, with more events at its highest timestamp than a head names.
+/// A head with more events at its newest timestamp than a head lists.
 fn crowded_head(event: &DomainEvent) -> StreamHead {
     let mut head = None;
     for number in 0..40 {
@@ -162,7 +162,7 @@ fn crowded_head(event: &DomainEvent) -> StreamHead {
     head.expect("there was at least one event")
 }
 
-/// A definition with a field of every type, and with names that stores have for themselves.
+/// A definition with a field of every type, and with field names that stores use themselves.
 const THING: &str = r#"
 type = "thing"
 plural = "things"
@@ -198,12 +198,12 @@ fields = [
 ]
 "#;
 
-/// The definitions that documents here are of: `thing` and `gadget`.
+/// The definitions of the sample documents: `thing` and `gadget`.
 pub fn catalog() -> Catalog {
     catalog_of(&[("thing.toml", THING), ("gadget.toml", GADGET)])
 }
 
-/// The same, but `gadget` has one field more.
+/// The same definitions with one more field in `gadget`.
 pub fn changed_catalog() -> Catalog {
     let colour = "  { name = \"colour\", type = \"string\", salesforce = { copy = \"Colour__c\" } },\n]";
     catalog_of(&[("thing.toml", THING), ("gadget.toml", &GADGET.replace("\n]", &format!("\n{colour}")))])
@@ -217,17 +217,17 @@ pub fn catalog_of(files: &[(&str, &str)]) -> Catalog {
     Catalog::load(&files, &ProviderAdapters::new([adapter])).expect("the samples' definitions load")
 }
 
-/// The schema of an object, by the samples' definitions.
+/// The schema of an object, from [`catalog`].
 pub fn schema(object: &str) -> EntitySchema {
     catalog().schema(Provider::Salesforce, &EntityName::new(object))
 }
 
-/// A `Thing__c` at version 1, created at second 0.
+/// A `Thing__c` at version 1.
 pub fn thing(id: &str, fields: Vec<(&str, FieldValue)>) -> Document {
     document("Thing__c", id, fields)
 }
 
-/// A record of an object at version 1, created at second 0, with its id and those fields.
+/// A record at version 1, created at `timestamp(0)`, with its id and these fields.
 pub fn document(object: &str, id: &str, fields: Vec<(&str, FieldValue)>) -> Document {
     let (schema, key) = (schema(object), key_of(object, id));
     let mut all: Vec<(Arc<str>, FieldValue)> = vec![("id".into(), FieldValue::Text(id.into()))];
@@ -254,7 +254,7 @@ pub fn text(value: &str) -> FieldValue {
     FieldValue::Text(value.into())
 }
 
-/// An adapter that knows enough to load definitions, and reads nothing.
+/// An adapter that loads definitions and parses nothing.
 struct PlainAdapter(ProviderAccount);
 
 impl ProviderAdapter for PlainAdapter {
@@ -287,15 +287,15 @@ impl ProviderAdapter for PlainAdapter {
     }
 
     fn read_input(&self, _input: &str) -> Intake {
-        Intake::Ignored("the samples' adapter reads no input".to_owned())
+        Intake::Ignored("the samples' adapter parses no input".to_owned())
     }
 
     fn read_image(&self, _: &EntityName, _: &ExternalId, _: &Image) -> Result<IncomingChange, Vec<ValidationIssue>> {
-        Err(vec![ValidationIssue::new("", "the samples' adapter reads no image")])
+        Err(vec![ValidationIssue::new("", "the samples' adapter parses no image")])
     }
 
     fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent> {
-        let reason = "the samples' adapter reads no event".to_owned();
+        let reason = "the samples' adapter parses no event".to_owned();
         Err(UnreadableEvent { event_id: event.event_id(), reason })
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use annals_domain::definition::EntitySchema;
 use annals_domain::entity::Entity;
-use annals_domain::identity::AggregateId;
+use annals_domain::identity::{AggregateId, EntityKey};
 use annals_domain::position::Version;
 use annals_domain::search_text::search_text;
 use annals_domain::timestamp::Timestamp;
@@ -31,6 +31,11 @@ impl Document {
     /// The document of an entity of that schema.
     pub fn of(entity: Arc<Entity>, schema: EntitySchema) -> Self {
         Self { search_text: search_text(&entity, &schema), schema, entity }
+    }
+
+    /// The stream that it was made from.
+    pub fn key(&self) -> EntityKey {
+        EntityKey { entity_name: self.entity.entity_name.clone(), aggregate_id: self.entity.aggregate_id }
     }
 }
 

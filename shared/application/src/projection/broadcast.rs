@@ -1,30 +1,30 @@
-//! The broadcast projection: tells other systems what changed, where the definition says so.
-//!
-//! Promises one announcement per record and batch, covering exactly the batch's versions. At least
-//! once: after an outage the same versions may be announced again.
+//! The broadcast projection: publishes changes to other systems, as the definition's rule decides.
 
 use std::sync::Arc;
 
 use annals_domain::services::broadcast::{BroadcastDecision, decide};
 use async_trait::async_trait;
 
-use super::{Projection, ProjectionFailure, ProjectionInput, StateTransition};
+use super::failure::ProjectionFailure;
+use super::interface::{Projection, ProjectionInput};
+use super::transition::StateTransition;
 use crate::ports::{EventPublisher, JobOutcome, NormalizedEntityEvent};
 
-/// Announces changes.
+/// Publishes one event for each record of a batch; it covers exactly the record's versions in the batch.
+///
+/// Delivery is at least once: after an outage the same versions may be published again.
 pub struct BroadcastProjection {
     publisher: Arc<dyn EventPublisher>,
 }
 
 impl BroadcastProjection {
-    /// Over that publisher.
     pub fn new(publisher: Arc<dyn EventPublisher>) -> Self {
         Self { publisher }
     }
 }
 
-fn announcement(input: &ProjectionInput<'_>) -> Option<NormalizedEntityEvent> {
-    let StateTransition { schema, before, entity, events, .. } = input.progress;
+fn published_event(input: &ProjectionInput<'_>) -> Option<NormalizedEntityEvent> {
+    let StateTransition { schema, before, entity, events, .. } = input.transition;
     let newest = &events.last()?.event;
     Some(NormalizedEntityEvent {
         event_id: newest.event_id(),
@@ -47,31 +47,31 @@ impl Projection for BroadcastProjection {
     }
 
     async fn run(&self, inputs: &[ProjectionInput<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
-        let mut outcomes = Vec::with_capacity(inputs.len());
-        let mut announcements = Vec::new();
+        let mut results = Vec::with_capacity(inputs.len());
+        let (mut indices, mut events) = (Vec::new(), Vec::new());
         for input in inputs {
-            let progress = input.progress;
-            if !progress.after.has_base() {
-                outcomes.push(Ok(JobOutcome::AwaitsBase));
+            let transition = input.transition;
+            if !transition.after.has_base() {
+                results.push(Ok(JobOutcome::AwaitsBase));
                 continue;
             }
-            let decision = decide(&progress.schema, progress.before.as_deref(), &progress.entity);
+            let decision = decide(&transition.schema, transition.before.as_deref(), &transition.entity);
             if decision == BroadcastDecision::Announced
-                && let Some(announcement) = announcement(input)
+                && let Some(event) = published_event(input)
             {
-                announcements.push((outcomes.len(), announcement));
+                indices.push(results.len());
+                events.push(event);
             }
-            outcomes.push(Ok(JobOutcome::Broadcast { decision }));
+            results.push(Ok(JobOutcome::Broadcast { decision }));
         }
-        if announcements.is_empty() {
-            return outcomes;
+        if events.is_empty() {
+            return results;
         }
-        let (indices, events): (Vec<_>, Vec<_>) = announcements.into_iter().unzip();
-        for (index, answer) in indices.into_iter().zip(self.publisher.publish(events).await) {
-            if let Err(error) = answer {
-                outcomes[index] = Err(error.into());
+        for (index, published) in indices.into_iter().zip(self.publisher.publish(events).await) {
+            if let Err(error) = published {
+                results[index] = Err(error.into());
             }
         }
-        outcomes
+        results
     }
 }

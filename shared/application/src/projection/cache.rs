@@ -1,44 +1,55 @@
-//! The states that batches left, for the next batch of the same records.
+//! The states of recently projected records, for the next batch of the same records.
 //!
-//! Promises to hold about as many bytes as it may at the most, those used last, and that what a batch has
-//! taken out comes back only if that batch puts it back. The bytes are an estimate.
+//! The cache holds about as many bytes as it may, those used last; the bytes are an estimate. A batch
+//! takes a state out and puts it back only after its projections succeeded.
 
+use std::sync::Arc;
+
+use annals_domain::aggregate::Aggregate;
+use annals_domain::entity::Entity;
 use annals_domain::identity::EntityKey;
 use lru::LruCache;
 
-use super::bring_up::CachedState;
+/// A record's state after a batch.
+#[derive(Debug)]
+pub(super) struct CachedState {
+    pub(super) aggregate: Aggregate,
+    /// `None` while the record waits for its base.
+    pub(super) entity: Option<Arc<Entity>>,
+}
 
 pub(super) struct StateCache {
     states: LruCache<EntityKey, (CachedState, usize)>,
     bytes: usize,
-    most: usize,
+    max_bytes: usize,
 }
 
 impl StateCache {
-    /// Of at most so many bytes.
-    pub(super) fn new(most: usize) -> Self {
-        Self { states: LruCache::unbounded(), bytes: 0, most }
+    pub(super) fn new(max_bytes: usize) -> Self {
+        Self { states: LruCache::unbounded(), bytes: 0, max_bytes }
     }
 
+    /// Removes a record's state from the cache and returns it.
     pub(super) fn take(&mut self, key: &EntityKey) -> Option<CachedState> {
         let (cached, bytes) = self.states.pop(key)?;
         self.bytes -= bytes;
         Some(cached)
     }
 
+    /// Stores a record's state, in place of an older one.
     pub(super) fn put(&mut self, cached: CachedState) {
-        // The entity says in another form what the state does.
+        // The entity has the values of the state once more, in another form.
         let forms = if cached.entity.is_some() { 2 } else { 1 };
         let bytes = forms * cached.aggregate.weight();
-        self.put_of(bytes, cached);
+        self.put_sized(bytes, cached);
     }
 
-    fn put_of(&mut self, bytes: usize, cached: CachedState) {
+    fn put_sized(&mut self, bytes: usize, cached: CachedState) {
         let key = cached.aggregate.key().clone();
         self.take(&key);
         self.bytes += bytes;
         self.states.put(key, (cached, bytes));
-        while self.bytes > self.most
+        while self.bytes > self.max_bytes
             && let Some((_, (_, bytes))) = self.states.pop_lru()
         {
             self.bytes -= bytes;
@@ -48,7 +59,6 @@ impl StateCache {
 
 #[cfg(test)]
 mod tests {
-    use annals_domain::aggregate::Aggregate;
     use annals_domain::identity::{AggregateId, EntityName, ExternalId, Provider, ProviderAccount};
 
     use super::*;
@@ -72,26 +82,26 @@ mod tests {
     }
 
     #[test]
-    fn the_states_used_longest_ago_make_place() {
+    fn the_least_recently_used_states_are_evicted() {
         let mut cache = StateCache::new(100);
         for record in 0..4 {
-            cache.put_of(30, state(record));
+            cache.put_sized(30, state(record));
         }
         holds(&mut cache, &[1, 2, 3]);
-        let used = cache.take(&key(1)).expect("it is there");
-        cache.put_of(30, used);
-        cache.put_of(60, state(4));
+        let used = cache.take(&key(1)).expect("it is cached");
+        cache.put_sized(30, used);
+        cache.put_sized(60, state(4));
         holds(&mut cache, &[1, 4]);
     }
 
     #[test]
     fn a_state_counts_once_however_often_it_is_put() {
         let mut cache = StateCache::new(100);
-        cache.put_of(40, state(1));
-        cache.put_of(50, state(1));
-        cache.put_of(50, state(2));
+        cache.put_sized(40, state(1));
+        cache.put_sized(50, state(1));
+        cache.put_sized(50, state(2));
         holds(&mut cache, &[1, 2]);
-        cache.put_of(101, state(3));
+        cache.put_sized(101, state(3));
         holds(&mut cache, &[]);
     }
 }

@@ -1,7 +1,4 @@
-//! The local feed_projector: keeps projections up with the event feed of one process.
-//!
-//! Promises that what was appended before a crash is projected at the next start: the checkpoint
-//! moves only behind what was projected. At least once: a batch may be projected again.
+//! Projecting the event feed of one process.
 
 use std::sync::Arc;
 
@@ -9,54 +6,50 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 use tokio::time::{Duration, Instant};
 
-use super::Projector;
+use super::projector::Projector;
+use super::redrive::Redriver;
 use crate::commands::AppendListener;
 use crate::ports::{CommitPosition, EventFeed, PortError};
 
-/// How many events are projected at once: enough to share a transaction's cost, few enough to be
+/// The number of events in one batch: enough to share a transaction's cost, and few enough to be
 /// searchable soon.
 const BATCH: usize = 1_000;
 
-/// How long a start may be held up by parked records that fail again.
-const REDRIVING: Duration = Duration::from_secs(10);
+/// The longest time that parked records may delay the start of a process.
+const REDRIVE_TIME: Duration = Duration::from_secs(10);
 
-/// Why the projections did not come up to the feed.
+/// Why the projections did not catch up with the feed.
 #[derive(Debug, thiserror::Error)]
 pub enum CatchUpError {
-    /// The feed or the checkpoint cannot be reached.
-    #[error("the event feed cannot be read")]
+    #[error("cannot read the event feed or its checkpoint")]
     Feed(#[from] PortError),
-    /// An outage behind the projections; what is not projected is tried again.
+    /// An outage. The next catch-up tries these records again.
     #[error("{count} records could not be projected")]
     Projection {
-        /// How many.
         count: usize,
-        /// The first one's reason.
+        /// The first record's error.
         #[source]
         first: PortError,
     },
 }
 
-/// The feed_projector.
+/// Keeps the projections of a process up to date with its event feed.
+///
+/// Events that were appended before a crash are projected at the next start, since the checkpoint moves
+/// only after a batch is projected. Delivery is at least once: a batch may be projected again.
 pub struct FeedProjector {
     feed: Arc<dyn EventFeed>,
     projector: Projector,
-    /// One batch at a time: two would only meet at the read model's lock.
+    /// Only one batch is projected at a time: two would wait for the read model's lock anyway.
     running: Mutex<()>,
 }
 
 impl FeedProjector {
-    /// From that feed through that projector.
     pub fn new(feed: Arc<dyn EventFeed>, projector: Projector) -> Self {
         Self { feed, projector, running: Mutex::new(()) }
     }
 
-    /// The projector.
-    pub fn projector(&self) -> &Projector {
-        &self.projector
-    }
-
-    /// Projects everything that was appended before the call; how many events that were.
+    /// Projects all events that were appended before the call, and returns their number.
     pub async fn catch_up(&self) -> Result<u64, CatchUpError> {
         let target = self.feed.last_commit().await?.map(|(position, _)| position).unwrap_or_default();
         let _one_at_a_time = self.running.lock().await;
@@ -78,18 +71,18 @@ impl FeedProjector {
         Ok(projected)
     }
 
-    /// Tries once more what is parked, each record in its turn, for some seconds at most; how many were
-    /// tried and are parked still. Their cause may be gone.
+    /// Projects parked records again, for some seconds at most, and returns the number of those that
+    /// were tried and are still parked.
     pub async fn redrive_parked(&self) -> Result<usize, PortError> {
         let _one_at_a_time = self.running.lock().await;
-        let run = self.projector.redrive_parked(Instant::now() + REDRIVING).await?;
-        if let Some(error) = &run.outage {
-            tracing::warn!(error = %crate::log_chain(error), "parked records could not be tried");
+        let report = Redriver::new(&self.projector).redrive_all(Instant::now() + REDRIVE_TIME).await?;
+        if let Some(error) = &report.outage {
+            tracing::warn!(error = %crate::log_chain(error), "could not project parked records because of an outage");
         }
-        Ok(run.still_parked)
+        Ok(report.still_parked)
     }
 
-    /// How many commits are not projected yet.
+    /// The number of commits that are not projected yet.
     pub async fn lag(&self) -> Result<u64, PortError> {
         let last = self.feed.last_commit().await?.map_or(CommitPosition::default(), |(position, _)| position);
         let checkpoint = self.feed.checkpoint().await?;
@@ -97,39 +90,38 @@ impl FeedProjector {
     }
 }
 
-/// A listener that lets one batch be projected while the next is taken in: for bulk, where nobody
-/// reads in between. What goes wrong is made good by the next batch, or the caller's last catch-up.
+#[async_trait]
+impl AppendListener for FeedProjector {
+    async fn appended(&self) {
+        if let Err(error) = self.catch_up().await {
+            // The events are stored: the next append or the next start projects them.
+            tracing::error!(error = %crate::log_chain(&error), "projections are not up to date");
+        }
+    }
+}
+
+/// Projects one batch in the background while the next is stored, for bulk input that nobody reads in
+/// between. The next batch or the caller's last catch-up projects again what failed.
 pub struct BackgroundProjector {
     feed_projector: Arc<FeedProjector>,
-    projecting: Arc<Mutex<()>>,
+    running: Arc<Mutex<()>>,
 }
 
 impl BackgroundProjector {
-    /// Behind that feed_projector.
     pub fn new(feed_projector: Arc<FeedProjector>) -> Self {
-        Self { feed_projector, projecting: Arc::default() }
+        Self { feed_projector, running: Arc::default() }
     }
 }
 
 #[async_trait]
 impl AppendListener for BackgroundProjector {
     async fn appended(&self) {
-        // Waits for the batch before this one, so that what is not projected stays bounded.
-        let turn = Arc::clone(&self.projecting).lock_owned().await;
+        // Waits for the previous batch, so that the number of events to project stays bounded.
+        let running = Arc::clone(&self.running).lock_owned().await;
         let feed_projector = Arc::clone(&self.feed_projector);
         tokio::spawn(async move {
             feed_projector.appended().await;
-            drop(turn);
+            drop(running);
         });
-    }
-}
-
-#[async_trait]
-impl AppendListener for FeedProjector {
-    async fn appended(&self) {
-        if let Err(error) = self.catch_up().await {
-            // The events are stored: the next append, or the next start, projects them.
-            tracing::error!(error = %crate::log_chain(&error), "projection is behind");
-        }
     }
 }

@@ -1,8 +1,7 @@
-//! A record's state at a version, from a snapshot and the events behind it.
+//! A record's state at a version, loaded from a snapshot and the events after it.
 //!
-//! Promises the state that folding the whole stream gives. Snapshot and tail are asked for at once: the
-//! tail from where a snapshot is at the earliest, if each was kept. One that is missing costs reads of
-//! what lies between, not the answer.
+//! The result is the state that folding the whole stream gives. The snapshot and the events after the
+//! earliest version it can have are requested at once. A missing snapshot costs more reads, nothing else.
 
 use std::num::NonZeroU64;
 
@@ -11,112 +10,97 @@ use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::ProviderAdapters;
 
-use super::ProjectionFailure;
-use crate::ports::{EventStore, PortError, PortErrorKind, ReadOptions, SnapshotStore, StoredEvent};
+use super::failure::ProjectionFailure;
+use super::folder::StreamFolder;
+use crate::ports::{EventStore, ReadOptions, SnapshotStore, StoredEvent};
 
-/// How many events of a stream are read at once.
-pub(super) const PAGE: usize = 500;
+/// The number of events in one read of a stream.
+pub(super) const READ_PAGE: usize = 500;
 
-/// A state, and what it took.
+/// A loaded state.
 pub(super) struct LoadedState {
     pub(super) aggregate: Aggregate,
-    /// How many events were folded in: more than lie between two snapshots where one is missing.
+    /// The number of events after the snapshot that were folded. More than the snapshot interval means
+    /// that a snapshot is missing.
     pub(super) folded: u64,
 }
 
 /// Loads states.
 #[derive(Clone, Copy)]
 pub struct StateLoader<'a> {
-    /// Where events are.
     pub store: &'a dyn EventStore,
-    /// Where snapshots are.
     pub snapshots: &'a dyn SnapshotStore,
-    /// What events say.
     pub adapters: &'a ProviderAdapters,
-    /// How many versions lie between two snapshots of a record.
+    /// The number of versions between two snapshots of a record.
     pub snapshot_interval: NonZeroU64,
 }
 
 impl StateLoader<'_> {
-    /// The state of a record at a version that is in the store. `fresh` is the record before any event.
-    pub async fn load(
-        &self,
-        key: &EntityKey,
-        version: Version,
-        fresh: Aggregate,
-    ) -> Result<Aggregate, ProjectionFailure> {
-        Ok(self.loaded(key, version, fresh).await?.aggregate)
+    /// The state of a record at a version. Fails if the store has no event of that version.
+    pub async fn load(&self, key: &EntityKey, version: Version) -> Result<Aggregate, ProjectionFailure> {
+        Ok(self.load_counted(key, version).await?.aggregate)
     }
 
-    /// The same, with what it took.
-    pub(super) async fn loaded(
+    /// As [`Self::load`], with the number of folded events.
+    pub(super) async fn load_counted(
         &self,
         key: &EntityKey,
         version: Version,
-        fresh: Aggregate,
     ) -> Result<LoadedState, ProjectionFailure> {
         let earliest = self.earliest_snapshot(version);
         let tail = self.read(key, earliest.next(), version);
         let (snapshot, tail) = futures::try_join!(async { Ok(self.snapshots.newest(key, version).await?) }, tail)?;
-        let mut aggregate = snapshot.unwrap_or(fresh);
-        let start = aggregate.version().get();
-        self.catch_up(&mut aggregate, key, earliest).await?;
-        self.fold(&mut aggregate, &tail)?;
-        self.catch_up(&mut aggregate, key, version).await?;
+        let start = snapshot.as_ref().map_or(0, |snapshot| snapshot.version().get());
+        let mut folder = StreamFolder::new(self.adapters, snapshot);
+        self.fold_up_to(earliest, &mut folder, key).await?;
+        fold_page(&mut folder, &tail)?;
+        self.fold_up_to(version, &mut folder, key).await?;
+        let aggregate = folder.into_state().ok_or_else(|| not_stored(version))?;
         let folded = aggregate.version().get().saturating_sub(start);
         Ok(LoadedState { aggregate, folded })
     }
 
-    /// Folds in what the state lacks up to a version, page by page.
-    async fn catch_up(
+    /// Folds the events that the state lacks up to a version, page by page.
+    async fn fold_up_to(
         &self,
-        aggregate: &mut Aggregate,
-        key: &EntityKey,
         version: Version,
+        folder: &mut StreamFolder<'_>,
+        key: &EntityKey,
     ) -> Result<(), ProjectionFailure> {
-        while aggregate.version() < version {
-            let page = self.read(key, aggregate.version().next(), version).await?;
-            self.fold(aggregate, &page)?;
+        while folder.next_version() <= version {
+            let page = self.read(key, folder.next_version(), version).await?;
+            fold_page(folder, &page)?;
         }
         Ok(())
     }
 
-    /// Where the newest snapshot below a version is at the earliest: it is kept behind the batch that
-    /// passes a multiple of the interval.
+    /// The lowest version that the newest snapshot below `version` can have, if none is missing: a
+    /// snapshot is stored with the batch that passes a multiple of the interval.
     fn earliest_snapshot(&self, version: Version) -> Version {
         let interval = self.snapshot_interval.get();
         Version::new(version.previous().get() / interval * interval)
     }
 
-    /// The events between two versions, both included, up to a page.
+    /// Up to a page of the events from `from` to `to`, both included. Fails if there is none.
     pub(super) async fn read(
         &self,
         key: &EntityKey,
         from: Version,
         to: Version,
     ) -> Result<Vec<StoredEvent>, ProjectionFailure> {
-        let options = ReadOptions { to_version: Some(to), ..ReadOptions::from(from, PAGE) };
-        let page = self.store.read(key, &options).await.map_err(of_one_stream)?;
-        if page.is_empty() {
-            return Err(ProjectionFailure::Poison(format!("version {from} is not in the store")));
-        }
-        Ok(page)
-    }
-
-    /// Folds in events; what the state holds already alters nothing.
-    fn fold(&self, aggregate: &mut Aggregate, events: &[StoredEvent]) -> Result<(), ProjectionFailure> {
-        let held = aggregate.version();
-        for stored in events.iter().filter(|stored| stored.event.version > held) {
-            aggregate.apply(stored.event.version, &self.adapters.read_event(&stored.event)?);
-        }
-        Ok(())
+        let options = ReadOptions { to_version: Some(to), ..ReadOptions::from(from, READ_PAGE) };
+        let page = self.store.read(key, &options).await.map_err(ProjectionFailure::of_stream_read)?;
+        if page.is_empty() { Err(not_stored(from)) } else { Ok(page) }
     }
 }
 
-/// A stream that cannot be read as stored is its record's own fault, not an outage.
-pub(super) fn of_one_stream(error: PortError) -> ProjectionFailure {
-    match error.kind {
-        PortErrorKind::Corrupt => ProjectionFailure::Poison(error.to_string()),
-        _ => error.into(),
+fn fold_page(folder: &mut StreamFolder<'_>, page: &[StoredEvent]) -> Result<(), ProjectionFailure> {
+    for stored in page {
+        folder.fold(&stored.event)?;
     }
+    Ok(())
+}
+
+fn not_stored(version: Version) -> ProjectionFailure {
+    ProjectionFailure::Poison(format!("version {version} is not in the event store"))
 }

@@ -1,9 +1,6 @@
-//! The projector: one batch of stored events through all registered projections.
-//!
-//! Promises what the module promises (`crate::projection`). Answers which records must be tried
-//! again because of an outage; the caller keeps their place in the stream.
+//! The projector: takes batches of stored events through all registered projections.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::{Arc, Mutex};
 
@@ -16,51 +13,49 @@ use annals_domain::provider_adapter::ProviderAdapters;
 use futures::StreamExt;
 use futures::future::join_all;
 
-use super::bring_up::{BringUp, CachedState};
-use super::cache::StateCache;
+use super::batch::{StreamBatch, StreamSpan};
+use super::cache::{CachedState, StateCache};
+use super::failure::ProjectionFailure;
+use super::interface::{Projection, ProjectionInput};
 use super::load::StateLoader;
-use super::parked::ParkRequest;
-use super::read_model::repeated;
-use super::{ProjectionFailure, ProjectionInput, ProjectionRegistry, StateTransition};
+use super::registry::{EventPattern, ProjectionRegistry};
+use super::transition::{StateTransition, TransitionLoader};
 use crate::commands::{RecentChanges, lock};
 use crate::ports::{
-    Clock, EventStore, Ids, JobReport, ObjectRegistry, ParkedProjections, PortError, ProjectionJob, ProjectionJobs,
-    SnapshotStore,
+    Clock, EventStore, Ids, JobOutcome, JobReport, ObjectRegistry, ParkedProjection, ParkedProjections, PortError,
+    ProjectionJob, ProjectionJobs, SnapshotStore,
 };
 
-/// A snapshot is kept each time a record passes a multiple of this version, and where more events than
-/// that had to be folded.
+/// The default number of versions between two snapshots of a record: a cold load folds at most about
+/// twice as many events.
 pub const SNAPSHOT_INTERVAL: NonZeroU64 = NonZeroU64::new(50).expect("not zero");
 
-/// How many records are brought up side by side.
-const BROUGHT_UP_AT_ONCE: usize = 16;
+/// The number of records that are loaded at the same time.
+const CONCURRENT_LOADS: usize = 16;
 
-/// What a projector works with.
+/// The ports of a projector.
 #[derive(Clone)]
 pub struct ProjectorPorts {
-    /// Where events are.
     pub store: Arc<dyn EventStore>,
     pub snapshots: Arc<dyn SnapshotStore>,
     pub parked: Arc<dyn ParkedProjections>,
     pub objects: Arc<dyn ObjectRegistry>,
-    /// Where jobs' outcomes are recorded.
     pub jobs: Arc<dyn ProjectionJobs>,
-    /// The present.
     pub clock: Arc<dyn Clock>,
-    /// Ids of jobs.
+    /// Generates the ids of jobs.
     pub ids: Arc<dyn Ids>,
 }
 
-/// How a projector works.
+/// The settings of a projector.
 #[derive(Debug, Clone, Copy)]
 pub struct ProjectorSettings {
-    /// How many bytes of records' states are cached, by an estimate; 0 turns the cache off. A state takes some
-    /// kilobytes, one with long texts hundreds.
+    /// The size of the cache of record states, in estimated bytes; 0 turns the cache off. A state takes
+    /// some kilobytes, one with long texts hundreds.
     pub cached_bytes: usize,
-    /// How many versions lie between two snapshots of a record.
+    /// The number of versions between two snapshots of a record.
     pub snapshot_interval: NonZeroU64,
-    /// The most records that are projected by calls of their own. Of a larger batch, equal parts are
-    /// projected side by side: while the read model works on one, the next is brought up.
+    /// The largest number of records in one call of a projection. A larger batch is split into equal
+    /// parts that run concurrently: while the read model indexes one part, the next is loaded.
     pub part: NonZeroUsize,
 }
 
@@ -73,30 +68,17 @@ impl Default for ProjectorSettings {
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub struct BatchReport {
-    /// Records that an outage kept from being projected, with the lowest version that is not.
+    /// The records that were not projected because of an outage, each with the lowest version that must
+    /// be tried again.
     pub failed: Vec<(EntityKey, Version, PortError)>,
-    /// How many records are parked.
+    /// The number of records that were parked.
     pub parked: usize,
-    /// How many records were projected.
+    /// The number of records that were projected.
     pub projected: usize,
 }
 
-/// The projector.
-pub struct Projector {
-    pub(super) ports: ProjectorPorts,
-    catalog: Arc<Catalog>,
-    adapters: ProviderAdapters,
-    registry: ProjectionRegistry,
-    recent: Option<Arc<RecentChanges>>,
-    snapshot_interval: NonZeroU64,
-    part: NonZeroUsize,
-    /// Objects that are noted already.
-    noted: Mutex<HashSet<(Provider, EntityName)>>,
-    cache: Option<Mutex<StateCache>>,
-}
-
 impl BatchReport {
-    fn joined(mut self, other: Self) -> Self {
+    fn merged(mut self, other: Self) -> Self {
         self.failed.extend(other.failed);
         self.parked += other.parked;
         self.projected += other.projected;
@@ -104,22 +86,59 @@ impl BatchReport {
     }
 }
 
-/// A batch's events of one record, by version.
-type Stream = (EntityKey, BTreeMap<Version, Arc<DomainEvent>>);
-type Streams = BTreeMap<EntityKey, BTreeMap<Version, Arc<DomainEvent>>>;
+/// The versions of a record that are to be parked.
+#[derive(Debug)]
+pub struct ParkRequest {
+    pub key: EntityKey,
+    /// The lowest and the highest version that are not projected.
+    pub versions: (Version, Version),
+    /// Why the projection failed.
+    pub reason: String,
+    /// The correlation id of the newest event, if it is known.
+    pub correlation_id: Option<String>,
+}
 
-/// One record in a batch.
-struct Lane {
-    key: EntityKey,
-    lowest: Version,
-    highest: Version,
-    /// The newest event's.
-    correlation_id: Option<String>,
-    progress: Result<StateTransition, ProjectionFailure>,
+/// Projects batches of stored events.
+///
+/// Every record of a batch is brought to at least its highest version there. A record that fails by
+/// itself is parked and does not delay others; a record that fails because of an outage is reported, and
+/// the caller tries it again. The result never depends on what is cached. Records are projected in no
+/// particular order.
+pub struct Projector {
+    ports: ProjectorPorts,
+    catalog: Arc<Catalog>,
+    adapters: ProviderAdapters,
+    registry: ProjectionRegistry,
+    recent: Option<Arc<RecentChanges>>,
+    snapshot_interval: NonZeroU64,
+    part: NonZeroUsize,
+    /// The objects that this projector has registered, so that it does so once.
+    registered: Mutex<HashSet<(Provider, EntityName)>>,
+    cache: Option<Mutex<StateCache>>,
+}
+
+/// One stream of a batch on its way through the projections, until one of them fails.
+struct ProjectedStream {
+    span: StreamSpan,
+    transition: Result<StateTransition, ProjectionFailure>,
+}
+
+impl ProjectedStream {
+    /// The transition, if it has an event that matches.
+    fn matching(&self, pattern: &EventPattern) -> Option<&StateTransition> {
+        let transition = self.transition.as_ref().ok()?;
+        let aggregate_type = &transition.entity.aggregate_type;
+        let is_match = transition.events.iter().any(|read| pattern.matches(aggregate_type, read.event.event_type));
+        is_match.then_some(transition)
+    }
+
+    fn object(&self) -> Option<(Provider, EntityName)> {
+        let transition = self.transition.as_ref().ok()?;
+        Some((transition.after.provider(), self.span.key.entity_name.clone()))
+    }
 }
 
 impl Projector {
-    /// A projector over these ports.
     pub fn new(
         ports: ProjectorPorts,
         catalog: Arc<Catalog>,
@@ -136,65 +155,58 @@ impl Projector {
             recent: None,
             snapshot_interval: settings.snapshot_interval,
             part: settings.part,
-            noted: Mutex::default(),
+            registered: Mutex::default(),
             cache,
         }
     }
 
-    /// With the changes that a command handler of the same process has just stored.
+    /// Uses the changes that a command handler of the same process has just stored, which need no second
+    /// parse.
     #[must_use]
     pub fn with_recent(mut self, recent: Arc<RecentChanges>) -> Self {
         self.recent = Some(recent);
         self
     }
 
-    /// Projects a batch, in any order and with repetitions.
+    /// Projects a batch. Its events may come in any order and more than once.
     pub async fn project(&self, batch: Vec<Arc<DomainEvent>>) -> BatchReport {
-        let mut by_key = Streams::new();
-        for event in batch {
-            by_key.entry(event.key()).or_default().insert(event.version, event);
-        }
-        let parts = by_key.len().div_ceil(self.part.get()).max(1);
-        let size = by_key.len().div_ceil(parts);
-        let mut streams = by_key.into_iter().peekable();
+        let streams = StreamBatch::split(batch);
+        let parts = streams.len().div_ceil(self.part.get()).max(1);
+        let size = streams.len().div_ceil(parts);
+        let mut streams = streams.into_iter().peekable();
         let parts = std::iter::from_fn(|| streams.peek().is_some().then(|| streams.by_ref().take(size).collect()));
         let reports = join_all(parts.enumerate().map(|(number, part)| self.project_part(number, part))).await;
-        reports.into_iter().fold(BatchReport::default(), BatchReport::joined)
+        reports.into_iter().fold(BatchReport::default(), BatchReport::merged)
     }
 
-    async fn project_part(&self, number: usize, streams: Vec<Stream>) -> BatchReport {
-        // The calls of the parts before this one go out before this one is brought up.
+    async fn project_part(&self, number: usize, streams: Vec<StreamBatch>) -> BatchReport {
+        // The earlier parts send their calls before this part is loaded.
         for _ in 0..number {
             tokio::task::yield_now().await;
         }
-        let mut lanes = self.bring_up(streams).await;
-        self.note_objects(&mut lanes).await;
+        let mut streams = self.load(streams).await;
+        self.register_objects(&mut streams).await;
         let mut reports = Vec::new();
         for (pattern, projection) in self.registry.iter() {
-            let is_wanted = |progress: &StateTransition| {
-                let aggregate_type = &progress.entity.aggregate_type;
-                progress.events.iter().any(|read| pattern.matches(aggregate_type, read.event.event_type))
-            };
-            let wanted: Vec<usize> =
-                (0..lanes.len()).filter(|index| lanes[*index].progress.as_ref().is_ok_and(is_wanted)).collect();
-            let inputs: Vec<ProjectionInput<'_>> = wanted
-                .iter()
-                .filter_map(|index| lanes[*index].progress.as_ref().ok())
-                .map(|progress| self.input_for(projection.name(), progress))
-                .collect();
-            let outcomes = projection.run(&inputs).await;
-            let jobs: Vec<ProjectionJob> = inputs.into_iter().map(|input| input.job).collect();
-            for ((index, outcome), job) in wanted.into_iter().zip(outcomes).zip(jobs) {
-                match outcome {
-                    Ok(outcome) => reports.push(JobReport { job, outcome }),
-                    Err(failure) => lanes[index].progress = Err(failure),
-                }
-            }
+            self.run(pattern, &**projection, &mut streams, &mut reports).await;
         }
-        self.settle(lanes, reports).await
+        self.finish(streams, reports).await
     }
 
-    /// What loads states.
+    /// Loads the transitions concurrently: records that are not cached need reads.
+    async fn load(&self, streams: Vec<StreamBatch>) -> Vec<ProjectedStream> {
+        let recent = self.recent.as_deref();
+        let loader = TransitionLoader { states: self.loader(), catalog: &self.catalog, recent };
+        let streams = streams.into_iter().map(|StreamBatch { span, events }| async {
+            // The state goes back into the cache only after all projections succeeded.
+            let cached = self.cache.as_ref().and_then(|cache| lock(cache).take(&span.key));
+            let transition = loader.load(&span, events, cached).await;
+            ProjectedStream { span, transition }
+        });
+        futures::stream::iter(streams).buffered(CONCURRENT_LOADS).collect().await
+    }
+
+    /// Loads states as this projector does.
     pub(super) fn loader(&self) -> StateLoader<'_> {
         StateLoader {
             store: &*self.ports.store,
@@ -204,98 +216,141 @@ impl Projector {
         }
     }
 
-    async fn bring_up(&self, streams: Vec<Stream>) -> Vec<Lane> {
-        let bring_up = BringUp { loader: self.loader(), catalog: &self.catalog, recent: self.recent.as_deref() };
-        let lanes = streams.into_iter().map(|(key, events)| async {
-            let lowest = events.keys().next().copied().unwrap_or(Version::FIRST);
-            let highest = events.keys().last().copied().unwrap_or(Version::FIRST);
-            let newest = events.values().next_back();
-            let correlation_id = newest.and_then(|event| event.metadata.correlation_id.clone());
-            // Taken out: it goes back only once everything behind it succeeded.
-            let cached = self.cache.as_ref().and_then(|cache| lock(cache).take(&key));
-            let progress = bring_up.run(&key, events, cached).await;
-            Lane { key, lowest, highest, correlation_id, progress }
-        });
-        // Cold records are read side by side: one after the other their reads would add up.
-        futures::stream::iter(lanes).buffered(BROUGHT_UP_AT_ONCE).collect().await
-    }
-
-    /// Remembers which objects there are records of, those that wait for their base included.
-    async fn note_objects(&self, lanes: &mut [Lane]) {
-        let object = |lane: &Lane| {
-            let progress = lane.progress.as_ref().ok()?;
-            Some((progress.after.provider(), lane.key.entity_name.clone()))
-        };
-        let found: HashSet<(Provider, EntityName)> = lanes.iter().filter_map(object).collect();
-        let new: Vec<(Provider, EntityName)> = found.difference(&lock(&self.noted)).cloned().collect();
+    /// Registers the objects of all records, also of those that wait for their base.
+    async fn register_objects(&self, streams: &mut [ProjectedStream]) {
+        let objects: HashSet<(Provider, EntityName)> = streams.iter().filter_map(ProjectedStream::object).collect();
+        let new: Vec<(Provider, EntityName)> = objects.difference(&lock(&self.registered)).cloned().collect();
         if new.is_empty() {
             return;
         }
         match self.ports.objects.register(&new).await {
-            Ok(()) => lock(&self.noted).extend(new),
+            Ok(()) => lock(&self.registered).extend(new),
             Err(error) => {
-                for lane in lanes.iter_mut().filter(|lane| object(lane).is_some_and(|object| new.contains(&object))) {
-                    lane.progress = Err(repeated(&error).into());
-                }
-            }
-        }
-    }
-
-    fn input_for<'a>(&self, projection: &'static str, progress: &'a StateTransition) -> ProjectionInput<'a> {
-        let versions = progress.events.iter().map(|read| read.event.version);
-        let job = ProjectionJob {
-            job_id: self.ports.ids.fresh(),
-            projection,
-            key: progress.after.key().clone(),
-            from_version: versions.clone().min().unwrap_or(Version::FIRST),
-            to_version: versions.max().unwrap_or(Version::FIRST),
-            correlation_id: progress.events.last().and_then(|read| read.event.metadata.correlation_id.clone()),
-            created_at: self.ports.clock.now(),
-        };
-        ProjectionInput { job, progress }
-    }
-
-    async fn settle(&self, lanes: Vec<Lane>, reports: Vec<JobReport>) -> BatchReport {
-        let mut report = BatchReport::default();
-        let mut done = Vec::new();
-        for Lane { key, lowest, highest, correlation_id, progress } in lanes {
-            match progress {
-                Ok(progress) => done.push(progress),
-                Err(ProjectionFailure::Outage(error)) => report.failed.push((key, lowest, error)),
-                Err(ProjectionFailure::Poison(reason)) => {
-                    let parking = ParkRequest { key: key.clone(), versions: (lowest, highest), reason, correlation_id };
-                    match self.park(parking).await {
-                        Ok(()) => report.parked += 1,
-                        Err(error) => report.failed.push((key, lowest, error)),
+                for stream in streams {
+                    if stream.object().is_some_and(|object| new.contains(&object)) {
+                        stream.transition = Err(ProjectionFailure::of_shared_call(&error));
                     }
                 }
             }
         }
-        report.projected = done.len();
-        self.ports.jobs.record(&reports).await;
-        let snapshots: Vec<Aggregate> =
-            done.iter().filter(|p| self.needs_snapshot(p)).map(|p| p.after.clone()).collect();
-        if !snapshots.is_empty()
-            && let Err(error) = self.ports.snapshots.put(snapshots).await
-        {
-            // A snapshot only saves reads: the next interval has another.
-            tracing::warn!(%error, "snapshots were not kept");
-        }
-        if let Some(cache) = &self.cache {
-            let mut cache = lock(cache);
-            for progress in done {
-                let entity = progress.after.has_base().then_some(progress.entity);
-                cache.put(CachedState { aggregate: progress.after, entity });
+    }
+
+    /// Runs one projection on the streams that match its pattern.
+    async fn run(
+        &self,
+        pattern: &EventPattern,
+        projection: &dyn Projection,
+        streams: &mut [ProjectedStream],
+        reports: &mut Vec<JobReport>,
+    ) {
+        let matching = streams.iter().filter_map(|stream| stream.matching(pattern));
+        let inputs: Vec<_> = matching.map(|transition| self.input(projection.name(), transition)).collect();
+        let results = projection.run(&inputs).await;
+        let jobs: Vec<ProjectionJob> = inputs.into_iter().map(|input| input.job).collect();
+        let matching = streams.iter_mut().filter(|stream| stream.matching(pattern).is_some());
+        for ((stream, result), job) in matching.zip(results).zip(jobs) {
+            match result {
+                Ok(outcome) => reports.push(JobReport { job, outcome }),
+                Err(failure) => stream.transition = Err(failure),
             }
         }
+    }
+
+    fn input<'a>(&self, projection: &'static str, transition: &'a StateTransition) -> ProjectionInput<'a> {
+        let versions = transition.events.iter().map(|read| read.event.version);
+        let job = ProjectionJob {
+            job_id: self.ports.ids.fresh(),
+            projection,
+            key: transition.after.key().clone(),
+            from_version: versions.clone().min().unwrap_or(Version::FIRST),
+            to_version: versions.max().unwrap_or(Version::FIRST),
+            correlation_id: transition.events.last().and_then(|read| read.event.metadata.correlation_id.clone()),
+            created_at: self.ports.clock.now(),
+        };
+        ProjectionInput { job, transition }
+    }
+
+    /// Parks what failed, records the jobs, and stores and caches the states of what succeeded.
+    async fn finish(&self, streams: Vec<ProjectedStream>, reports: Vec<JobReport>) -> BatchReport {
+        let mut report = BatchReport::default();
+        let mut projected = Vec::new();
+        for ProjectedStream { span, transition } in streams {
+            match transition {
+                Ok(transition) => projected.push(transition),
+                Err(ProjectionFailure::Outage(error)) => {
+                    let lowest = span.lowest();
+                    report.failed.push((span.key, lowest, error));
+                }
+                Err(ProjectionFailure::Poison(reason)) => self.park_span(span, reason, &mut report).await,
+            }
+        }
+        report.projected = projected.len();
+        self.ports.jobs.record(&reports).await;
+        self.store_snapshots(&projected).await;
+        self.cache_states(projected);
         report
     }
 
-    /// Behind each interval; and where a snapshot was missing, so that the next to come cold need not
-    /// fold all of it again.
-    fn needs_snapshot(&self, progress: &StateTransition) -> bool {
-        let first = progress.events.first().map_or(0, |read| read.event.version.previous().get());
-        let passes = first / self.snapshot_interval < progress.after.version().get() / self.snapshot_interval;
-        passes || progress.folded > self.snapshot_interval.get()
+    async fn park_span(&self, span: StreamSpan, reason: String, report: &mut BatchReport) {
+        let lowest = span.lowest();
+        let (key, correlation_id) = (span.key.clone(), span.correlation_id);
+        match self.park(ParkRequest { key, versions: (lowest, span.highest), reason, correlation_id }).await {
+            Ok(()) => report.parked += 1,
+            Err(error) => report.failed.push((span.key, lowest, error)),
+        }
+    }
+
+    async fn store_snapshots(&self, projected: &[StateTransition]) {
+        let due = projected.iter().filter(|transition| self.is_snapshot_due(transition));
+        let snapshots: Vec<Aggregate> = due.map(|transition| transition.after.clone()).collect();
+        if !snapshots.is_empty()
+            && let Err(error) = self.ports.snapshots.put(snapshots).await
+        {
+            // A snapshot only saves reads, and the next interval stores another.
+            tracing::warn!(%error, "snapshots were not stored");
+        }
+    }
+
+    /// A snapshot is due when the record passes a multiple of the interval. It is also due when a snapshot
+    /// was missing, so that the next load need not fold the same events again.
+    fn is_snapshot_due(&self, transition: &StateTransition) -> bool {
+        let before = transition.events.first().map_or(0, |read| read.event.version.previous().get());
+        let passes = before / self.snapshot_interval < transition.after.version().get() / self.snapshot_interval;
+        passes || transition.folded > self.snapshot_interval.get()
+    }
+
+    fn cache_states(&self, projected: Vec<StateTransition>) {
+        let Some(cache) = &self.cache else { return };
+        let mut cache = lock(cache);
+        for StateTransition { after: aggregate, entity, .. } in projected {
+            let entity = aggregate.has_base().then_some(entity);
+            cache.put(CachedState { aggregate, entity });
+        }
+    }
+
+    /// Parks versions of a record, so that they can be redriven later.
+    pub async fn park(&self, request: ParkRequest) -> Result<(), PortError> {
+        let ParkRequest { key, versions: (from_version, to_version), reason, correlation_id } = request;
+        let now = self.ports.clock.now();
+        let parked =
+            ParkedProjection { key: key.clone(), from_version, to_version, reason: reason.clone(), parked_at: now };
+        self.ports.parked.park(parked).await?;
+        tracing::error!(aggregate = %key, version = from_version.get(), correlation_id, reason, "projection parked");
+        let job = ProjectionJob {
+            job_id: self.ports.ids.fresh(),
+            projection: "all",
+            key,
+            from_version,
+            to_version,
+            correlation_id,
+            created_at: now,
+        };
+        self.ports.jobs.record(&[JobReport { job, outcome: JobOutcome::Parked { reason } }]).await;
+        Ok(())
+    }
+
+    /// The list of parked records.
+    pub fn parked(&self) -> &dyn ParkedProjections {
+        &*self.ports.parked
     }
 }

@@ -1,30 +1,32 @@
 //! The read-model projection: entities into the search index.
-//!
-//! Promises that a document already newer is success, and that a document which the index refuses
-//! fails its own record only.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Projection, ProjectionFailure, ProjectionInput, StateTransition};
-use crate::ports::{Document, IndexOutcome, JobOutcome, PortError, ReadModel};
+use super::failure::ProjectionFailure;
+use super::interface::{Projection, ProjectionInput};
+use super::transition::StateTransition;
+use crate::ports::{Document, IndexOutcome, JobOutcome, ReadModel};
 
-/// Indexes entities that show.
+/// Indexes the entities that readers see.
+///
+/// A document that is in the index in a newer version counts as indexed. A document that the index
+/// refuses fails its own record only.
 pub struct ReadModelProjection {
     read_model: Arc<dyn ReadModel>,
 }
 
 impl ReadModelProjection {
-    /// Into that read model.
     pub fn new(read_model: Arc<dyn ReadModel>) -> Self {
         Self { read_model }
     }
 }
 
-/// The document of a record behind a batch; `None` where it waits for its base.
-pub fn document_of(progress: &StateTransition) -> Option<Document> {
-    progress.after.has_base().then(|| Document::of(Arc::clone(&progress.entity), progress.schema.clone()))
+/// The document after a batch; `None` while the record waits for its base.
+fn document(transition: &StateTransition) -> Option<Document> {
+    let StateTransition { after, entity, schema, .. } = transition;
+    after.has_base().then(|| Document::of(Arc::clone(entity), schema.clone()))
 }
 
 #[async_trait]
@@ -34,28 +36,23 @@ impl Projection for ReadModelProjection {
     }
 
     async fn run(&self, inputs: &[ProjectionInput<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
-        let documents: Vec<Option<Document>> = inputs.iter().map(|input| document_of(input.progress)).collect();
-        let shown: Vec<bool> = documents.iter().map(Option::is_some).collect();
+        let documents: Vec<Option<Document>> = inputs.iter().map(|input| document(input.transition)).collect();
+        let has_document: Vec<bool> = documents.iter().map(Option::is_some).collect();
         let indexed = self.read_model.index(documents.into_iter().flatten().collect()).await;
         let mut indexed = indexed.map(Vec::into_iter);
-        let answer = |is_shown: bool| {
-            if !is_shown {
+        let result = |has_document: bool| {
+            if !has_document {
                 return Ok(JobOutcome::AwaitsBase);
             }
             match &mut indexed {
-                Err(error) => Err(repeated(error).into()),
+                Err(error) => Err(ProjectionFailure::of_shared_call(error)),
                 Ok(outcomes) => match outcomes.next() {
                     Some(IndexOutcome::Indexed | IndexOutcome::AlreadyNewer) => Ok(JobOutcome::Indexed),
                     Some(IndexOutcome::Refused(reason)) => Err(ProjectionFailure::Poison(reason)),
-                    None => Err(ProjectionFailure::Poison("the read model did not answer for it".to_owned())),
+                    None => Err(ProjectionFailure::Poison("the read model returned no outcome for it".to_owned())),
                 },
             }
         };
-        shown.into_iter().map(answer).collect()
+        has_document.into_iter().map(result).collect()
     }
-}
-
-/// One failure of a call is the failure of each record in it.
-pub(super) fn repeated(error: &PortError) -> PortError {
-    PortError::new(error.kind, error.resource.clone(), error.message.clone())
 }

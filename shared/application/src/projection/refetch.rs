@@ -1,8 +1,7 @@
-//! The refetch projection: asks for records that the events alone do not make whole.
+//! The refetch projection: requests records that their events alone do not make whole.
 //!
-//! Promises one task a record, and that a state store which fails keeps back only records that had to
-//! do with it. Reading the CRM is not its matter: tasks wait until backfill, where one is connected,
-//! drains them.
+//! It only keeps the queue of refetch tasks up to date. Reading the records from their CRM is the job
+//! of backfill.
 
 use std::sync::Arc;
 
@@ -12,39 +11,65 @@ use annals_domain::position::Version;
 use annals_domain::services::refetch::{is_satisfied, reasons};
 use async_trait::async_trait;
 
-use super::read_model::repeated;
-use super::{Projection, ProjectionFailure, ProjectionInput};
+use super::failure::ProjectionFailure;
+use super::interface::{Projection, ProjectionInput};
 use crate::ports::{Clock, JobOutcome, PortError, RefetchQueue, RefetchTask};
 
-/// How long a task waits before it is due, so that a creation that is only late needs no call.
-pub const REFETCH_DELAY_MS: i64 = 30_000;
+/// The time before a new task is due, in milliseconds: a creation that only comes late needs no
+/// refetch then.
+const REFETCH_DELAY_MS: i64 = 30_000;
 
-/// Asks for refetch.
+/// Adds and removes refetch tasks, at most one a record.
+///
+/// When the queue fails, only the records whose tasks would have changed fail.
 pub struct RefetchProjection {
     queue: Arc<dyn RefetchQueue>,
     clock: Arc<dyn Clock>,
 }
 
+/// What a batch changes in the queue.
+struct QueueChanges {
+    /// The new task of each input, if it has one.
+    tasks: Vec<Option<RefetchTask>>,
+    /// Records whose image came in.
+    finished: Vec<EntityKey>,
+    /// Records that waited for their base, and have it now: the creation was only late.
+    based: Vec<EntityKey>,
+}
+
 impl RefetchProjection {
-    /// With tasks put into `queue`.
     pub fn new(queue: Arc<dyn RefetchQueue>, clock: Arc<dyn Clock>) -> Self {
         Self { queue, clock }
     }
 
+    fn changes(&self, inputs: &[ProjectionInput<'_>]) -> QueueChanges {
+        let keys_of = |is_one: fn(&ProjectionInput<'_>) -> bool| {
+            inputs.iter().filter(|input| is_one(input)).map(|input| input.job.key.clone()).collect()
+        };
+        QueueChanges {
+            tasks: inputs.iter().map(|input| self.task(input)).collect(),
+            finished: keys_of(|input| is_satisfied(&input.transition.after, &input.transition.refetch_inputs())),
+            based: keys_of(|input| {
+                let awaited_base = input.job.from_version > Version::FIRST && input.transition.before.is_none();
+                awaited_base && input.transition.after.has_base()
+            }),
+        }
+    }
+
     fn task(&self, input: &ProjectionInput<'_>) -> Option<RefetchTask> {
-        let progress = input.progress;
-        let reasons = reasons(progress.standing, &progress.after, &progress.judged());
+        let transition = input.transition;
+        let reasons = reasons(transition.lifecycle_before, &transition.after, &transition.refetch_inputs());
         (!reasons.is_empty()).then(|| RefetchTask {
             key: input.job.key.clone(),
-            provider: progress.entity.provider,
-            external_id: progress.entity.external_id.clone(),
+            provider: transition.entity.provider,
+            external_id: transition.entity.external_id.clone(),
             reasons,
             due_at: self.clock.now().plus_millis(REFETCH_DELAY_MS),
             attempts: 0,
         })
     }
 
-    async fn keep(
+    async fn write(
         &self,
         tasks: Vec<RefetchTask>,
         finished: &[EntityKey],
@@ -70,23 +95,15 @@ impl Projection for RefetchProjection {
     }
 
     async fn run(&self, inputs: &[ProjectionInput<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
-        let tasks: Vec<Option<RefetchTask>> = inputs.iter().map(|input| self.task(input)).collect();
+        let QueueChanges { tasks, finished, based } = self.changes(inputs);
         let asked: Vec<bool> = tasks.iter().map(Option::is_some).collect();
-        let is_done = |input: &&ProjectionInput<'_>| is_satisfied(&input.progress.after, &input.progress.judged());
-        let finished: Vec<EntityKey> = inputs.iter().filter(is_done).map(|input| input.job.key.clone()).collect();
-        // A creation that was only late needs no call.
-        let got_base = |input: &&ProjectionInput<'_>| {
-            let waited = input.job.from_version > Version::FIRST && input.progress.before.is_none();
-            waited && input.progress.after.has_base()
-        };
-        let based: Vec<EntityKey> = inputs.iter().filter(got_base).map(|input| input.job.key.clone()).collect();
-        let kept = self.keep(tasks.into_iter().flatten().collect(), &finished, &based).await;
-        let answer = |(asked, input): (bool, &ProjectionInput<'_>)| match &kept {
+        let written = self.write(tasks.into_iter().flatten().collect(), &finished, &based).await;
+        let result = |(asked, input): (bool, &ProjectionInput<'_>)| match &written {
             Err(error) if asked || finished.contains(&input.job.key) || based.contains(&input.job.key) => {
-                Err(repeated(error).into())
+                Err(ProjectionFailure::of_shared_call(error))
             }
             _ => Ok(JobOutcome::Refetch { asked }),
         };
-        asked.into_iter().zip(inputs).map(answer).collect()
+        asked.into_iter().zip(inputs).map(result).collect()
     }
 }

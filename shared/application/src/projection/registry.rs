@@ -1,4 +1,4 @@
-//! Which projections run for which events: `aggregate_type.event_type`, wildcards allowed.
+//! Which projections run for which events.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,26 +7,30 @@ use std::sync::Arc;
 use annals_domain::event::EventType;
 use annals_domain::identity::AggregateType;
 
-use super::{BroadcastProjection, Projection, ReadModelProjection, RefetchProjection};
+use super::broadcast::BroadcastProjection;
+use super::interface::Projection;
+use super::read_model::ReadModelProjection;
+use super::refetch::RefetchProjection;
 use crate::ports::{Clock, EventPublisher, ReadModel, RefetchQueue};
 
-/// A pattern such as `client.Deleted`, `client.*` or `*.*`.
+/// Selects events by aggregate type and event type, such as `client.Deleted`, `client.*` or `*.*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventPattern {
     aggregate_type: Option<String>,
     event_type: Option<EventType>,
 }
 
-/// A text that is no pattern.
+/// A text that is not an event pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a pattern: aggregate type, a dot, and Created, Updated, Deleted, Restored or Gap; `*` for any")]
+#[error(
+    "invalid event pattern `{0}`: expected an aggregate type, a dot, and Created, Updated, Deleted, Restored or Gap \
+     (`*` matches any)"
+)]
 pub struct InvalidEventPattern(String);
 
 impl EventPattern {
-    /// Matches every event.
     pub const ALL: Self = Self { aggregate_type: None, event_type: None };
 
-    /// Whether an event of those types matches.
     pub fn matches(&self, aggregate_type: &AggregateType, event_type: EventType) -> bool {
         self.aggregate_type.as_deref().is_none_or(|name| name == aggregate_type.as_str())
             && self.event_type.is_none_or(|wanted| wanted == event_type)
@@ -39,14 +43,14 @@ impl FromStr for EventPattern {
     fn from_str(text: &str) -> Result<Self, InvalidEventPattern> {
         const TYPES: [EventType; 5] =
             [EventType::Created, EventType::Updated, EventType::Deleted, EventType::Restored, EventType::Gap];
-        let refused = || InvalidEventPattern(text.to_owned());
-        let (aggregate_type, event_type) = text.split_once('.').ok_or_else(refused)?;
+        let invalid = || InvalidEventPattern(text.to_owned());
+        let (aggregate_type, event_type) = text.split_once('.').ok_or_else(invalid)?;
         if aggregate_type.is_empty() {
-            return Err(refused());
+            return Err(invalid());
         }
         let event_type = match event_type {
             "*" => None,
-            name => Some(TYPES.into_iter().find(|t| t.as_str() == name).ok_or_else(refused)?),
+            name => Some(TYPES.into_iter().find(|t| t.as_str() == name).ok_or_else(invalid)?),
         };
         Ok(Self { aggregate_type: Some(aggregate_type.to_owned()).filter(|name| name != "*"), event_type })
     }
@@ -66,10 +70,10 @@ pub struct ProjectionRegistry {
 }
 
 impl ProjectionRegistry {
-    /// The three projections that ship, for every event. Without a publisher nothing is announced.
+    /// The three projections of Annals, each for every event. Nothing is published without a publisher.
     ///
-    /// What is announced twice is seen outside, and all else may be done again: so announcing is last,
-    /// where nothing behind it can fail and bring the batch again.
+    /// Publishing comes last: no later projection can fail then and cause the batch to be published
+    /// again. Other systems would see that, while the other projections may run again unnoticed.
     pub fn shipped(
         read_model: &Arc<dyn ReadModel>,
         publisher: Option<Arc<dyn EventPublisher>>,
@@ -77,24 +81,23 @@ impl ProjectionRegistry {
         clock: &Arc<dyn Clock>,
     ) -> Self {
         let refetch = RefetchProjection::new(Arc::clone(refetch), Arc::clone(clock));
-        let quiet = Self::default()
+        let registry = Self::default()
             .register(EventPattern::ALL, Arc::new(ReadModelProjection::new(Arc::clone(read_model))))
             .register(EventPattern::ALL, Arc::new(refetch));
         match publisher {
-            Some(publisher) => quiet.register(EventPattern::ALL, Arc::new(BroadcastProjection::new(publisher))),
-            None => quiet,
+            Some(publisher) => registry.register(EventPattern::ALL, Arc::new(BroadcastProjection::new(publisher))),
+            None => registry,
         }
     }
 
-    /// Runs `projection` for the events that match, behind those registered before.
+    /// Runs `projection` for the events that match, after the projections registered before.
     #[must_use]
     pub fn register(mut self, pattern: EventPattern, projection: Arc<dyn Projection>) -> Self {
         self.registered.push((pattern, projection));
         self
     }
 
-    /// All registrations, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&EventPattern, &Arc<dyn Projection>)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&EventPattern, &Arc<dyn Projection>)> {
         self.registered.iter().map(|(pattern, projection)| (pattern, projection))
     }
 }
@@ -110,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_matches_by_type_and_event_with_wildcards() {
+    fn a_pattern_matches_aggregate_type_and_event_type_with_wildcards() {
         check("client.Created", "client", EventType::Created, true);
         check("client.Created", "client", EventType::Updated, false);
         check("client.*", "client", EventType::Gap, true);
@@ -120,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_events_is_refused() {
+    fn a_text_that_is_not_a_pattern_is_refused() {
         for text in ["client", ".Created", "client.created", "client.Created.x", ""] {
             assert_eq!(text.parse::<EventPattern>(), Err(InvalidEventPattern(text.to_owned())));
         }

@@ -1,18 +1,25 @@
-//! Queries: what readers ask, answered with DTOs, never with domain objects.
+//! Queries: read requests, answered from the read model, the events and the health of the dependencies.
 //!
-//! Promises that a reader's words are checked against the definition before any store is asked, and
-//! that a refusal names the field and what would fit.
+//! A request is checked against the entity definition before any store is read; an error names the
+//! invalid parameter and the values that are expected.
 
+#![warn(missing_docs)]
+
+mod dependency;
 mod entities;
+mod error;
 mod filter;
 mod health;
 mod history;
 mod lag;
 mod paging;
+mod resolve;
 
-pub use self::entities::{EntityPage, EntityQueries, ListRequest, QueryError, QueryPorts, ResolvedId};
-pub use self::filter::{InvalidParameter, filter_by};
-pub use self::health::{DependencyState, Health, HealthCheck, HealthReport, PortsHealth};
+pub use self::dependency::{DependencyState, Health};
+pub use self::entities::{EntityPage, EntityQueries, ListRequest, QueryPorts};
+pub use self::error::QueryError;
+pub use self::filter::InvalidParameter;
+pub use self::health::{HealthCheck, HealthReport, PortsHealth};
 pub use self::history::{HistoryEvent, HistoryPage, HistoryPosition, HistoryRequest};
 pub use self::lag::LagSource;
 pub use self::paging::{DEFAULT_PAGE_SIZE, MAX_PAGE_OFFSET, MAX_PAGE_SIZE, MAX_RESULT_WINDOW};

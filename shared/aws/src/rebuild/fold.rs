@@ -6,8 +6,7 @@
 
 use crate::event_store::{ScanKey, Undecodable};
 use annals_application::ports::{Document, StoredEvent};
-use annals_application::projection::shown_document;
-use annals_domain::aggregate::Aggregate;
+use annals_application::projection::StreamFolder;
 use annals_domain::definition::Catalog;
 use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_domain::position::Version;
@@ -46,17 +45,17 @@ pub(crate) struct Fold<'a> {
     catalog: &'a Catalog,
     adapters: &'a ProviderAdapters,
     plan: &'a RebuildPlan,
-    current: Option<Current>,
+    current: Option<Current<'a>>,
 }
 
-struct Current {
+struct Current<'a> {
     last: ScanKey,
     object: Option<(Provider, EntityName)>,
-    state: State,
+    state: State<'a>,
 }
 
-enum State {
-    Whole(Box<Aggregate>),
+enum State<'a> {
+    Whole(Box<StreamFolder<'a>>),
     NotWanted,
     NotWhole(EntityKey),
     Unreadable(String),
@@ -82,7 +81,7 @@ impl<'a> Fold<'a> {
         let told = |stored: &StoredEvent| (stored.event.metadata.provider, stored.event.entity_name.clone());
         let object = object.or_else(|| item.as_ref().ok().map(told));
         let state = match item {
-            Ok(stored) => state.with(stored, self.adapters),
+            Ok(stored) => state.with(stored),
             Err(undecodable) => state.broken_by(undecodable),
         };
         self.current = Some(Current { last: place, object, state });
@@ -93,8 +92,8 @@ impl<'a> Fold<'a> {
     pub(crate) fn end(&mut self) -> Option<Finished> {
         let Current { last, object, state } = self.current.take()?;
         let result = match state {
-            State::Whole(aggregate) => match shown_document(&aggregate, self.catalog, self.adapters) {
-                Some(document) => StreamResult::Document(aggregate.key().clone(), Box::new(document)),
+            State::Whole(folder) => match folder.document(self.catalog) {
+                Some(document) => StreamResult::Document(document.key(), Box::new(document)),
                 None => StreamResult::AwaitsBase,
             },
             State::NotWanted => StreamResult::NotWanted,
@@ -104,11 +103,10 @@ impl<'a> Fold<'a> {
         Some(Finished { last, object, result })
     }
 
-    fn begin(&self, item: &Result<StoredEvent, Undecodable>) -> State {
+    fn begin(&self, item: &Result<StoredEvent, Undecodable>) -> State<'a> {
         match item {
             Ok(stored) if self.is_wanted(stored.event.metadata.provider, &stored.event.entity_name) => {
-                let (event, key) = (&stored.event, stored.event.key());
-                State::Whole(Box::new(Aggregate::new(key, event.metadata.provider, event.metadata.external_id.clone())))
+                State::Whole(Box::new(StreamFolder::new(self.adapters, None)))
             }
             Err(undecodable) if self.may_be_wanted(&undecodable.key) => State::Unreadable(undecodable.to_string()),
             _ => State::NotWanted,
@@ -126,18 +124,16 @@ impl<'a> Fold<'a> {
     }
 }
 
-impl State {
-    fn with(self, stored: &StoredEvent, adapters: &ProviderAdapters) -> Self {
-        let Self::Whole(mut aggregate) = self else { return self };
-        let version = stored.event.version;
-        if version != aggregate.version().next() {
-            return Self::NotWhole(aggregate.key().clone());
+impl State<'_> {
+    fn with(self, stored: &StoredEvent) -> Self {
+        let Self::Whole(mut folder) = self else { return self };
+        if stored.event.version != folder.next_version() {
+            return Self::NotWhole(stored.event.key());
         }
-        match adapters.read_event(&stored.event) {
-            Ok(change) => aggregate.apply(version, &change),
-            Err(error) => return Self::Unreadable(error.to_string()),
+        match folder.fold(&stored.event) {
+            Ok(()) => Self::Whole(folder),
+            Err(error) => Self::Unreadable(error.to_string()),
         }
-        Self::Whole(aggregate)
     }
 
     fn broken_by(self, undecodable: &Undecodable) -> Self {

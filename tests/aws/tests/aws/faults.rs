@@ -8,6 +8,7 @@ use annals_application::commands::{CommandError, CommandHandler, CommandMetadata
 use annals_application::ports::{JobOutcome, PortErrorKind, ReadModel, ReadOptions, StoredEvent};
 use annals_application::projection::{
     EventPattern, Projection, ProjectionFailure, ProjectionInput, ProjectionRegistry, Projector, ProjectorPorts,
+    Redriver,
 };
 use annals_aws::read_model::Refresh;
 use annals_aws_tests::world::World;
@@ -218,7 +219,7 @@ impl Projection for Refusing {
     async fn run(&self, inputs: &[ProjectionInput<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {
         let refuses = |key: &EntityKey| *key == self.record && !self.is_mended.load(Ordering::Relaxed);
         let answer = |input: &ProjectionInput<'_>| match refuses(&input.job.key) {
-            true => Err(ProjectionFailure::Poison("it does not fit".to_owned())),
+            true => Err(ProjectionFailure::Poison("invalid document".to_owned())),
             false => Ok(JobOutcome::Indexed),
         };
         inputs.iter().map(answer).collect()
@@ -283,14 +284,14 @@ async fn of_a_hundred_one_poison_record_is_parked_and_redriven_once_its_cause_is
     assert_eq!((report.projected, report.parked, report.failed.len()), (99, 1, 0));
     assert_eq!(shown(&*read_model, &clients(&installation), &events).await, 99);
 
-    let parked = projector.parked(10).await.expect("DynamoDB answers");
+    let parked = projector.parked().oldest(10).await.expect("DynamoDB answers");
     assert_eq!(parked.iter().map(|parked| &parked.key).collect::<Vec<_>>(), [&events[42].event.key()]);
-    let again = projector.redrive(&parked[0]).await.expect("DynamoDB answers");
+    let again = Redriver::new(&projector).redrive(&parked[0]).await.expect("DynamoDB answers");
     assert_eq!(again.parked, 1, "its cause is still there");
 
     is_mended.store(true, Ordering::Relaxed);
-    projector.redrive(&parked[0]).await.expect("DynamoDB answers");
-    assert!(projector.parked(10).await.expect("DynamoDB answers").is_empty());
+    Redriver::new(&projector).redrive(&parked[0]).await.expect("DynamoDB answers");
+    assert!(projector.parked().oldest(10).await.expect("DynamoDB answers").is_empty());
     assert_eq!(shown(&*read_model, &clients(&installation), &events).await, 100);
 }
 

@@ -9,7 +9,7 @@ use super::{all_of, equals, found_sorted, index_all};
 use crate::contract::samples::{document, key_of, text, thing, timestamp};
 use crate::ports::{EntityQuery, Filter, QueryValue, ReadModel};
 
-/// A number as the mapping gives it, digits kept.
+/// A number as the mapping returns it, with its digits.
 fn number(digits: &str) -> FieldValue {
     FieldValue::Number(serde_json::from_str(digits).expect("a number"))
 }
@@ -31,7 +31,7 @@ async fn check(model: &impl ReadModel, filters: Vec<Filter>, expected: &[&str]) 
     assert_eq!(found_sorted(model, &query).await, expected, "{:?}", query.filters);
 }
 
-/// Id, reference, string, list (any element), datetime, date, bool, number and decimal.
+/// Id, reference, string, list (any of its elements), datetime, date, bool, number and decimal.
 pub async fn a_filter_finds_equal_values_of_every_type(model: &impl ReadModel) {
     let fields = |owner: &str, tags: &[&str], start, date: &str, open, weight: &str, amount: &str| {
         vec![
@@ -77,8 +77,8 @@ pub async fn a_filter_finds_equal_values_of_every_type(model: &impl ReadModel) {
     }
 }
 
-/// Aggregate id, provider, version, the two timestamps, and whether it is deleted.
-pub async fn a_filter_finds_by_system_field(model: &impl ReadModel) {
+/// Aggregate id, provider, version, the two timestamps, and `is_deleted`.
+pub async fn a_filter_finds_values_of_system_fields(model: &impl ReadModel) {
     let mut a = thing("a", Vec::new());
     Arc::make_mut(&mut a.entity).version = Version::new(7);
     Arc::make_mut(&mut a.entity).updated_at = Some(timestamp(9));
@@ -87,10 +87,10 @@ pub async fn a_filter_finds_by_system_field(model: &impl ReadModel) {
     Arc::make_mut(&mut b.entity).is_deleted = true;
     let id = a.entity.aggregate_id.to_string();
     index_all(model, vec![a, b]).await;
-    let nobody = key_of("Thing__c", "nobody").aggregate_id.to_string();
+    let unknown = key_of("Thing__c", "unknown").aggregate_id.to_string();
     let table: [(&str, QueryValue, &[&str]); 11] = [
         ("aggregate_id", value(&id), &["a"]),
-        ("aggregate_id", value(&nobody), &[]),
+        ("aggregate_id", value(&unknown), &[]),
         ("aggregate_id", value("no uuid"), &[]),
         ("provider", value("salesforce"), &["a", "b"]),
         ("provider", value("hubspot"), &[]),
@@ -106,13 +106,13 @@ pub async fn a_filter_finds_by_system_field(model: &impl ReadModel) {
     }
 }
 
-/// Case, marks, blanks at the ends and control characters count; nothing in a value is a pattern.
+/// Case, accents, blanks at the ends and control characters count, and a value is never a pattern.
 pub async fn texts_are_compared_exactly(model: &impl ReadModel) {
     let values =
         ["Acme", "acme", "Acme ", "Acmé", "Acme\u{301}", "%", "_", "*", "'", "\"", "\\", "", "a\u{0}b", "NULL"];
     let documents = values.iter().enumerate().map(|(index, value)| {
         let id = format!("{index:02}");
-        // A list's elements are texts too.
+        // The elements of a list are texts too.
         thing(&id, vec![("order", text(value)), ("tags", list(&["other", value]))])
     });
     index_all(model, documents.collect()).await;
@@ -125,7 +125,7 @@ pub async fn texts_are_compared_exactly(model: &impl ReadModel) {
     check(model, vec![equals("order", value("a"))], &[]).await;
 }
 
-/// Null, left out and never mapped are all no value; neither is false, zero or empty.
+/// A null or absent value is neither false, nor zero, nor an empty text.
 pub async fn a_null_or_absent_value_equals_nothing(model: &impl ReadModel) {
     let fields = ["order", "tags", "open", "weight", "amount", "starts", "day", "owner_id"];
     let nulls = fields.map(|field| (field, FieldValue::Null)).to_vec();
@@ -136,7 +136,7 @@ pub async fn a_null_or_absent_value_equals_nothing(model: &impl ReadModel) {
     }
 }
 
-/// Texts to 1,000 characters are told apart whole, longer ones by their first 1,000.
+/// Texts of up to 1,000 characters are compared completely, longer ones by their first 1,000.
 pub async fn a_long_text_is_compared_by_its_first_thousand_characters(model: &impl ReadModel) {
     let start = "é".repeat(999);
     let [at_limit, longer, other] = ["x", "xyz", "y"].map(|end| format!("{start}{end}"));
@@ -149,8 +149,8 @@ pub async fn a_long_text_is_compared_by_its_first_thousand_characters(model: &im
     check(model, vec![equals("order", QueryValue::Text(start))], &["short"]).await;
 }
 
-/// Filters narrow each other, on one field too; several hundred are no problem.
-pub async fn all_filters_must_hold(model: &impl ReadModel) {
+/// Also several filters on one field, and several hundred filters.
+pub async fn all_filters_must_match(model: &impl ReadModel) {
     let fields = |order, tags: &[&str]| vec![("order", text(order)), ("tags", list(tags))];
     let documents = vec![thing("a", fields("1", &["x", "y"])), thing("b", fields("1", &["x"]))];
     index_all(model, documents).await;

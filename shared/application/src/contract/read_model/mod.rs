@@ -1,4 +1,4 @@
-//! What every read model must do, with the samples' catalog.
+//! The rules for read models. The adapter is made with `samples::catalog()`.
 
 mod filters;
 mod order;
@@ -11,22 +11,23 @@ use annals_domain::position::Version;
 use serde_json::Value;
 
 pub use self::filters::{
-    a_filter_finds_by_system_field, a_filter_finds_equal_values_of_every_type,
+    a_filter_finds_equal_values_of_every_type, a_filter_finds_values_of_system_fields,
     a_long_text_is_compared_by_its_first_thousand_characters, a_null_or_absent_value_equals_nothing,
-    all_filters_must_hold, texts_are_compared_exactly,
+    all_filters_must_match, texts_are_compared_exactly,
 };
 pub use self::order::{
-    a_page_is_cut_by_offset_and_limit, a_sort_by_text_folds_first, a_sort_goes_either_way_with_nulls_last,
-    the_default_sort_is_newest_first_with_nulls_last, ties_go_by_aggregate_id_whatever_the_direction,
+    a_page_is_selected_by_offset_and_limit, a_text_sort_ignores_case_and_accents,
+    nulls_come_last_in_both_sort_directions, the_default_sort_is_newest_first_with_nulls_last,
+    ties_are_sorted_by_aggregate_id_in_both_directions,
 };
 pub use self::words::{
-    a_word_is_found_anywhere_in_the_search_text, all_words_must_be_found, many_and_long_words_are_looked_for_whole,
+    a_word_is_found_anywhere_in_the_search_text, all_words_must_be_found, many_and_long_words_are_searched_completely,
     special_characters_in_words_are_literal,
 };
 use super::samples::{document, key_of, schema, text, thing, timestamp};
 use crate::ports::{Document, EntityQuery, Filter, IndexOutcome, QueryValue, ReadModel, SortKey};
 
-/// Makes a test of each rule for read models. The adapter is made with `samples::catalog()`.
+/// Defines a test for each rule.
 #[macro_export]
 macro_rules! read_model_contract {
     ($make:path) => {
@@ -36,34 +37,34 @@ macro_rules! read_model_contract {
             [
                 an_entity_is_read_as_it_was_indexed,
                 a_document_never_goes_back_to_an_older_version,
-                versions_of_one_call_are_taken_in_its_order,
+                versions_of_one_call_are_indexed_in_its_order,
                 a_newer_version_replaces_fields_and_search_text,
-                a_value_that_does_not_fit_refuses_its_document_only,
-                deleted_entities_are_left_out_unless_asked,
-                schemas_do_not_mix,
-                objects_without_a_definition_are_kept,
-                equal_documents_of_several_records_are_all_found,
+                an_invalid_value_refuses_only_its_own_document,
+                deleted_entities_are_excluded_unless_requested,
+                a_query_finds_only_entities_of_its_schema,
+                objects_without_a_definition_are_indexed,
+                records_with_equal_fields_are_all_found,
                 a_filter_finds_equal_values_of_every_type,
-                a_filter_finds_by_system_field,
+                a_filter_finds_values_of_system_fields,
                 texts_are_compared_exactly,
                 a_null_or_absent_value_equals_nothing,
                 a_long_text_is_compared_by_its_first_thousand_characters,
-                all_filters_must_hold,
+                all_filters_must_match,
                 a_word_is_found_anywhere_in_the_search_text,
                 all_words_must_be_found,
                 special_characters_in_words_are_literal,
-                many_and_long_words_are_looked_for_whole,
+                many_and_long_words_are_searched_completely,
                 the_default_sort_is_newest_first_with_nulls_last,
-                a_sort_goes_either_way_with_nulls_last,
-                a_sort_by_text_folds_first,
-                ties_go_by_aggregate_id_whatever_the_direction,
-                a_page_is_cut_by_offset_and_limit,
+                nulls_come_last_in_both_sort_directions,
+                a_text_sort_ignores_case_and_accents,
+                ties_are_sorted_by_aggregate_id_in_both_directions,
+                a_page_is_selected_by_offset_and_limit,
             ]
         );
     };
 }
 
-/// Indexes documents that must all be taken.
+/// Indexes documents that must all be accepted.
 async fn index_all(model: &impl ReadModel, documents: Vec<Document>) {
     let expected = vec![IndexOutcome::Indexed; documents.len()];
     assert_eq!(model.index(documents).await.expect("the model writes"), expected);
@@ -86,7 +87,7 @@ fn equals(field: &str, value: QueryValue) -> Filter {
     Filter { field: field.into(), condition: crate::ports::Condition::Equals(value) }
 }
 
-/// The ids that a query finds, in its order. Its count must be theirs where the page is not cut.
+/// The ids that a query finds, in its order. Where all of them fit on the page, the count must be equal.
 async fn found(model: &impl ReadModel, query: &EntityQuery) -> Vec<String> {
     let page = model.search(query).await.expect("the model reads");
     if query.offset == 0 && page.len() < usize::try_from(query.limit).expect("a small limit") {
@@ -95,19 +96,19 @@ async fn found(model: &impl ReadModel, query: &EntityQuery) -> Vec<String> {
     }
     let id = |json: &str| match serde_json::from_str::<Value>(json).expect("a document is JSON").get("id") {
         Some(Value::String(id)) => id.clone(),
-        other => panic!("{other:?} is no id"),
+        other => panic!("expected an id: {other:?}"),
     };
     page.iter().map(|document| id(document.json.get())).collect()
 }
 
-/// The ids that a query finds, sorted by themselves.
+/// The ids that a query finds, sorted.
 async fn found_sorted(model: &impl ReadModel, query: &EntityQuery) -> Vec<String> {
     let mut ids = found(model, query).await;
     ids.sort();
     ids
 }
 
-/// Every value of the entity's JSON, its numbers' digits among them, and null where not known.
+/// The entity's JSON has every value, all digits of its numbers, and null for unknown values.
 pub async fn an_entity_is_read_as_it_was_indexed(model: &impl ReadModel) {
     let number = serde_json::from_str("1778192987716501506").expect("a number");
     let fields = vec![
@@ -129,8 +130,8 @@ pub async fn an_entity_is_read_as_it_was_indexed(model: &impl ReadModel) {
     assert_eq!(json, Value::Object(document.entity.to_json(&document.schema)));
     let listed = model.search(&all_of("Thing__c")).await.expect("the model reads");
     assert_eq!(listed[0].json.get(), read.json.get());
-    let nobody = key_of("Thing__c", "nobody").aggregate_id;
-    assert!(model.get(&document.schema, nobody).await.expect("the model reads").is_none());
+    let unknown = key_of("Thing__c", "unknown").aggregate_id;
+    assert!(model.get(&document.schema, unknown).await.expect("the model reads").is_none());
 }
 
 fn version_of(number: u64, name: &str) -> Document {
@@ -146,9 +147,9 @@ async fn name_of(model: &impl ReadModel, document: &Document) -> String {
     json["name"].as_str().expect("a name").to_owned()
 }
 
-/// Whatever comes late, older or again, what is there stands, and so does its search text.
+/// An older or repeated version changes neither the document nor its search text.
 pub async fn a_document_never_goes_back_to_an_older_version(model: &impl ReadModel) {
-    for (version, name, outcome, stands) in [
+    for (version, name, outcome, expected) in [
         (5, "five", IndexOutcome::Indexed, "five"),
         (4, "four", IndexOutcome::AlreadyNewer, "five"),
         (5, "other five", IndexOutcome::AlreadyNewer, "five"),
@@ -158,15 +159,15 @@ pub async fn a_document_never_goes_back_to_an_older_version(model: &impl ReadMod
         let document = version_of(version, name);
         let outcomes = model.index(vec![document.clone()]).await.expect("the model writes");
         assert_eq!(outcomes, [outcome], "version {version}");
-        assert_eq!(name_of(model, &document).await, stands);
+        assert_eq!(name_of(model, &document).await, expected);
         let by_word = |word: &str| EntityQuery { words: vec![word.to_owned()], ..all_of("Thing__c") };
-        assert_eq!(found(model, &by_word(stands)).await, ["a"]);
+        assert_eq!(found(model, &by_word(expected)).await, ["a"]);
         assert_eq!(found(model, &by_word("four")).await.len(), 0);
     }
 }
 
-/// One call may bring several versions of a record, in any order.
-pub async fn versions_of_one_call_are_taken_in_its_order(model: &impl ReadModel) {
+/// One call may have several versions of a record, in any order.
+pub async fn versions_of_one_call_are_indexed_in_its_order(model: &impl ReadModel) {
     let documents = [(2, "two"), (1, "one"), (3, "three"), (3, "three again")];
     let documents: Vec<_> = documents.into_iter().map(|(version, name)| version_of(version, name)).collect();
     let outcomes = model.index(documents.clone()).await.expect("the model writes");
@@ -176,7 +177,7 @@ pub async fn versions_of_one_call_are_taken_in_its_order(model: &impl ReadModel)
     assert!(model.index(Vec::new()).await.expect("the model writes").is_empty());
 }
 
-/// Nothing of the older version is found any more, also where its texts are gone for good.
+/// No search or filter finds a value of the older version, also if the newer one has no value there.
 pub async fn a_newer_version_replaces_fields_and_search_text(model: &impl ReadModel) {
     let mut old = thing("a", vec![("name", text("Older")), ("order", text("x"))]);
     let mut new = thing("a", vec![("name", text("Newer")), ("order", text("y"))]);
@@ -198,8 +199,8 @@ pub async fn a_newer_version_replaces_fields_and_search_text(model: &impl ReadMo
     }
 }
 
-/// A document whose value is not of its field's type is refused by itself.
-pub async fn a_value_that_does_not_fit_refuses_its_document_only(model: &impl ReadModel) {
+/// A value that is not of its field's type.
+pub async fn an_invalid_value_refuses_only_its_own_document(model: &impl ReadModel) {
     let wrong = thing("wrong", vec![("starts", text("no timestamp"))]);
     let documents = vec![thing("a", Vec::new()), wrong, thing("b", Vec::new())];
     let outcomes = model.index(documents).await.expect("the model writes");
@@ -207,8 +208,8 @@ pub async fn a_value_that_does_not_fit_refuses_its_document_only(model: &impl Re
     assert_eq!(found_sorted(model, &all_of("Thing__c")).await, ["a", "b"]);
 }
 
-/// A deleted entity is still read by its id, and listed where it is asked for.
-pub async fn deleted_entities_are_left_out_unless_asked(model: &impl ReadModel) {
+/// A deleted entity can be read by its id, and a list can include it.
+pub async fn deleted_entities_are_excluded_unless_requested(model: &impl ReadModel) {
     let mut deleted = thing("deleted", vec![("name", text("Acme"))]);
     Arc::make_mut(&mut deleted.entity).is_deleted = true;
     index_all(model, vec![deleted.clone(), thing("there", vec![("name", text("Acme"))])]).await;
@@ -222,8 +223,8 @@ pub async fn deleted_entities_are_left_out_unless_asked(model: &impl ReadModel) 
     assert!(model.get(&deleted.schema, id).await.expect("the model reads").is_some());
 }
 
-/// Equal values under several objects: each query sees its own object's records.
-pub async fn schemas_do_not_mix(model: &impl ReadModel) {
+/// Equal values in several objects: each query finds the records of its own object.
+pub async fn a_query_finds_only_entities_of_its_schema(model: &impl ReadModel) {
     let objects = ["Thing__c", "Gadget__c", "Open_One__c", "Open_Two__c"];
     let documents = objects.map(|object| {
         let mut document = document(object, "same", vec![("name", text("Same name"))]);
@@ -244,8 +245,8 @@ pub async fn schemas_do_not_mix(model: &impl ReadModel) {
     }
 }
 
-/// Their raw fields come back; they are filtered by system fields and id.
-pub async fn objects_without_a_definition_are_kept(model: &impl ReadModel) {
+/// Their raw fields are returned; they can be filtered by system fields and id.
+pub async fn objects_without_a_definition_are_indexed(model: &impl ReadModel) {
     let raw: Value = serde_json::from_str(r#"{"n":1778192987716501506,"x":[1.10,null]}"#).expect("plain JSON");
     let mut deleted = document("Zeta__c", "z", Vec::new());
     Arc::make_mut(&mut deleted.entity).is_deleted = true;
@@ -261,8 +262,8 @@ pub async fn objects_without_a_definition_are_kept(model: &impl ReadModel) {
     }
 }
 
-/// Records that differ in their id alone are as many results.
-pub async fn equal_documents_of_several_records_are_all_found(model: &impl ReadModel) {
+/// Records that differ only in their ids.
+pub async fn records_with_equal_fields_are_all_found(model: &impl ReadModel) {
     let fields = || vec![("name", text("Twin")), ("order", text("1"))];
     index_all(model, vec![thing("a", fields()), thing("b", fields()), thing("c", fields())]).await;
     let filters = vec![equals("name", QueryValue::Text("Twin".to_owned()))];

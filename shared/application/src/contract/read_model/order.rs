@@ -17,7 +17,7 @@ async fn check(model: &impl ReadModel, sort: &[(&str, bool)], expected: &[&str])
     assert_eq!(found(model, &query).await, expected, "{sort:?}");
 }
 
-/// Ids in the order of the aggregate ids made of them.
+/// Ids in the order of their aggregate ids.
 fn in_id_order(ids: &[&'static str]) -> Vec<&'static str> {
     let mut ids = ids.to_vec();
     ids.sort_by_key(|id| thing(id, Vec::new()).entity.aggregate_id.uuid());
@@ -30,7 +30,7 @@ fn created(id: &str, at: Option<i64>) -> Document {
     document
 }
 
-/// By creation, the newest first; unknown creation last; equal ones by aggregate id, ascending.
+/// By creation time; an unknown time comes last, equal times are sorted by aggregate id, ascending.
 pub async fn the_default_sort_is_newest_first_with_nulls_last(model: &impl ReadModel) {
     let (nulls, ties) = (in_id_order(&["n1", "n2", "n3"]), in_id_order(&["t1", "t2", "t3", "t4"]));
     let mut documents = vec![created("old", Some(-999_999_999)), created("new", Some(30))];
@@ -40,12 +40,12 @@ pub async fn the_default_sort_is_newest_first_with_nulls_last(model: &impl ReadM
     let expected = [vec!["new"], ties, vec!["old"], nulls].concat();
     let query = all_of("Thing__c");
     assert_eq!(found(model, &query).await, expected);
-    // The order does not depend on how the entities are found.
+    // A store may find the entities in another way then; the order is the same.
     assert_eq!(found(model, &EntityQuery { include_deleted: true, ..query }).await, expected);
 }
 
-/// Every type that has an order, both ways, nulls last both ways.
-pub async fn a_sort_goes_either_way_with_nulls_last(model: &impl ReadModel) {
+/// For every type that has an order.
+pub async fn nulls_come_last_in_both_sort_directions(model: &impl ReadModel) {
     let number = |digits: &str| FieldValue::Number(serde_json::from_str(digits).expect("a number"));
     let fields = |order: &str, start, day: &str, open, weight: &str, amount: &str| {
         vec![
@@ -67,8 +67,8 @@ pub async fn a_sort_goes_either_way_with_nulls_last(model: &impl ReadModel) {
     }
 }
 
-/// Texts compare folded, and by code point where they fold alike; later keys break ties.
-pub async fn a_sort_by_text_folds_first(model: &impl ReadModel) {
+/// Texts are compared folded first, and by code points if they are equal then; later keys break ties.
+pub async fn a_text_sort_ignores_case_and_accents(model: &impl ReadModel) {
     let names = [("1", "Zebra"), ("2", "apple"), ("3", "Äpfel"), ("4", "Apple"), ("5", "zebra"), ("6", "")];
     let documents = names.map(|(id, name)| thing(id, vec![("order", text(name)), ("rowid", text(&id.repeat(2)))]));
     index_all(model, documents.to_vec()).await;
@@ -77,8 +77,8 @@ pub async fn a_sort_by_text_folds_first(model: &impl ReadModel) {
     check(model, &[("open", false), ("rowid", true)], &["6", "5", "4", "3", "2", "1"]).await;
 }
 
-/// Also where the sort goes down, and where there is no sort at all.
-pub async fn ties_go_by_aggregate_id_whatever_the_direction(model: &impl ReadModel) {
+/// Also if there is no sort at all.
+pub async fn ties_are_sorted_by_aggregate_id_in_both_directions(model: &impl ReadModel) {
     let ids = in_id_order(&["a", "b", "c", "d", "e", "f"]);
     let documents = ids.iter().rev().map(|id| thing(id, vec![("order", text("same"))]));
     index_all(model, documents.collect()).await;
@@ -89,8 +89,8 @@ pub async fn ties_go_by_aggregate_id_whatever_the_direction(model: &impl ReadMod
     check(model, &[("aggregate_id", true)], &down).await;
 }
 
-/// Pages follow each other without gap or overlap; the count is that of all pages.
-pub async fn a_page_is_cut_by_offset_and_limit(model: &impl ReadModel) {
+/// Pages have no gaps and do not overlap; the count is that of all pages.
+pub async fn a_page_is_selected_by_offset_and_limit(model: &impl ReadModel) {
     let ids: Vec<String> = (0..25).map(|number| format!("{number:02}")).collect();
     let documents = ids.iter().zip(0..).map(|(id, at)| created(id, Some(-at)));
     index_all(model, documents.collect()).await;

@@ -11,7 +11,7 @@ async fn check(model: &impl ReadModel, words: &[&str], expected: &[&str]) {
     assert_eq!(found_sorted(model, &query).await, expected, "{:?}", query.words);
 }
 
-/// Any part of the folded text, from one character on, of any script; not across two fields.
+/// Any part of the folded text, also a single character, in any script, but not across two fields.
 pub async fn a_word_is_found_anywhere_in_the_search_text(model: &impl ReadModel) {
     let a = thing(
         "a",
@@ -46,7 +46,7 @@ pub async fn a_word_is_found_anywhere_in_the_search_text(model: &impl ReadModel)
     }
 }
 
-/// Short and long words together; the same word twice is one.
+/// Short and long words together; a repeated word counts once.
 pub async fn all_words_must_be_found(model: &impl ReadModel) {
     let named = |id, name, notes| thing(id, vec![("name", text(name)), ("notes", text(notes))]);
     index_all(model, vec![named("a", "Acme Music", "in Athens"), named("b", "Acme Films", "in Berlin")]).await;
@@ -59,7 +59,7 @@ pub async fn all_words_must_be_found(model: &impl ReadModel) {
     check(model, &["acme", "acme", "be", "be"], &["b"]).await;
 }
 
-/// What means something to a query language means itself, in long words and in short ones.
+/// Special characters of query languages, in long words and in short ones.
 pub async fn special_characters_in_words_are_literal(model: &impl ReadModel) {
     let names = [
         "say \"hello\" now",
@@ -113,8 +113,8 @@ pub async fn special_characters_in_words_are_literal(model: &impl ReadModel) {
     check(model, &["\u{fffd}end"], &[]).await;
 }
 
-/// Hundreds of words, and words of thousands of characters, answer as few and short ones do.
-pub async fn many_and_long_words_are_looked_for_whole(model: &impl ReadModel) {
+/// Hundreds of words, and words of thousands of characters.
+pub async fn many_and_long_words_are_searched_completely(model: &impl ReadModel) {
     let many: Vec<String> = (0..700).map(|number| format!("word{number:03}x")).collect();
     let long: String = many.concat();
     let a = thing("a", vec![("name", text(&many.join(" "))), ("notes", text(&long))]);

@@ -1,0 +1,79 @@
+//! Folding the stored events of a stream into a state, and the state into an entity and a document.
+
+use std::sync::Arc;
+
+use annals_domain::aggregate::Aggregate;
+use annals_domain::change::Change;
+use annals_domain::definition::{Catalog, EntitySchema};
+use annals_domain::entity::Entity;
+use annals_domain::event::DomainEvent;
+use annals_domain::mapping;
+use annals_domain::position::Version;
+use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters, UnreadableEvent};
+
+use crate::ports::Document;
+
+/// Folds the events of one stream into the record's state, in version order.
+pub struct StreamFolder<'a> {
+    adapters: &'a ProviderAdapters,
+    /// `None` before the first event.
+    state: Option<Aggregate>,
+}
+
+impl<'a> StreamFolder<'a> {
+    /// Continues from `state`; `None` starts before the first event of the stream.
+    pub fn new(adapters: &'a ProviderAdapters, state: Option<Aggregate>) -> Self {
+        Self { adapters, state }
+    }
+
+    /// The version that the next event has.
+    pub fn next_version(&self) -> Version {
+        self.state.as_ref().map_or(Version::FIRST, |state| state.version().next())
+    }
+
+    /// Parses an event and folds it. An event that is in the state already changes nothing.
+    pub fn fold(&mut self, event: &DomainEvent) -> Result<(), UnreadableEvent> {
+        if event.version >= self.next_version() {
+            let change = self.adapters.read_event(event)?;
+            self.apply(event, &change);
+        }
+        Ok(())
+    }
+
+    /// Folds an event that is parsed already, and returns the new state.
+    pub fn apply(&mut self, event: &DomainEvent, change: &Change) -> &Aggregate {
+        let state = self.state.get_or_insert_with(|| {
+            Aggregate::new(event.key(), event.metadata.provider, event.metadata.external_id.clone())
+        });
+        state.apply(event.version, change);
+        state
+    }
+
+    /// The state; `None` before the first event.
+    pub fn state(&self) -> Option<&Aggregate> {
+        self.state.as_ref()
+    }
+
+    /// The state; `None` before the first event.
+    pub fn into_state(self) -> Option<Aggregate> {
+        self.state
+    }
+
+    /// The document of the state; `None` if there is no event, or the record waits for its base.
+    pub fn document(&self, catalog: &Catalog) -> Option<Document> {
+        let state = self.state.as_ref()?;
+        let adapter = self.adapters.get(state.provider())?;
+        let schema = catalog.schema(state.provider(), &state.key().entity_name);
+        let entity = visible_entity(state, &schema, &**adapter)?;
+        Some(Document::of(Arc::new(entity), schema))
+    }
+}
+
+/// The entity that readers see; `None` while the record waits for its base.
+pub(super) fn visible_entity(
+    state: &Aggregate,
+    schema: &EntitySchema,
+    adapter: &dyn ProviderAdapter,
+) -> Option<Entity> {
+    state.has_base().then(|| mapping::map(state, schema, adapter))
+}

@@ -1,0 +1,45 @@
+//! Why a query fails.
+
+use annals_domain::provider_adapter::UnreadableEvent;
+
+use super::filter::InvalidParameter;
+use crate::ports::PortError;
+
+/// Why a query fails.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// No definition and no known object has that name.
+    #[error("there is no entity type `{0}`")]
+    UnknownType(String),
+    /// No event of the entity is stored. A change event that was accepted a moment ago may still come.
+    #[error("there is no {aggregate_type} `{id}`")]
+    NotFound {
+        /// The name of the entity type.
+        aggregate_type: String,
+        /// The id as the request has it.
+        id: String,
+    },
+    /// Events of the entity are stored, but not its creation. Only its history can be queried.
+    #[error("the creation of the {aggregate_type} `{id}` has not arrived yet; its history is available")]
+    AwaitingBase {
+        /// The name of the entity type.
+        aggregate_type: String,
+        /// The id as the request has it.
+        id: String,
+    },
+    /// Parameters of the request are invalid: all of them, not only the first.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    InvalidParameters(Vec<InvalidParameter>),
+    /// A stored event cannot be parsed, so that the history has a gap there. An operator must look at it.
+    #[error("a stored event cannot be read")]
+    Unreadable(#[source] UnreadableEvent),
+    /// A store failed; [`PortError::is_retryable`] says whether the same query may succeed later.
+    #[error("the query failed")]
+    Port(#[from] PortError),
+}
+
+impl QueryError {
+    pub(super) fn not_found(aggregate_type: impl ToString, id: &str) -> Self {
+        Self::NotFound { aggregate_type: aggregate_type.to_string(), id: id.to_owned() }
+    }
+}
