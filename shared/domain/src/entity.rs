@@ -10,7 +10,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
-use crate::definition::{EntityDefinition, EntitySchema, Field};
+use crate::definition::{EntityDefinition, EntitySchema, Field, SystemField};
 use crate::identity::{AggregateId, AggregateType, EntityName, ExternalId, Provider};
 use crate::position::Version;
 use crate::timestamp::Timestamp;
@@ -168,22 +168,28 @@ impl EntityJson<'_> {
 
     fn fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let Some(definition) = self.schema.definition() else {
-            return self.entity.fields.iter().try_for_each(|(name, value)| map.serialize_entry(&**name, value));
+            let mut fields = self.entity.fields.iter().filter(|(name, _)| self.shows(name));
+            return fields.try_for_each(|(name, value)| map.serialize_entry(&**name, value));
         };
         let mut fields = self.entity.fields_of(definition);
         fields.try_for_each(|(field, value)| map.serialize_entry(&*field.name, &value))
     }
 
+    /// Whether an open entity's field is written: not beside the system field of its name.
+    fn shows(&self, name: &str) -> bool {
+        !self.with_system || SystemField::named(name).is_none_or(SystemField::is_mapped)
+    }
+
     fn system<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let entity = self.entity;
-        map.serialize_entry("aggregate_id", &entity.aggregate_id)?;
-        map.serialize_entry("aggregate_type", &entity.aggregate_type)?;
-        map.serialize_entry("provider", &entity.provider)?;
-        map.serialize_entry("version", &entity.version)?;
-        map.serialize_entry("created_at", &entity.created_at)?;
-        map.serialize_entry("updated_at", &entity.updated_at)?;
-        map.serialize_entry("warnings", &entity.warnings)?;
-        map.serialize_entry("unknown", &entity.unknown)
+        map.serialize_entry(SystemField::AggregateId.name(), &entity.aggregate_id)?;
+        map.serialize_entry(SystemField::AggregateType.name(), &entity.aggregate_type)?;
+        map.serialize_entry(SystemField::Provider.name(), &entity.provider)?;
+        map.serialize_entry(SystemField::Version.name(), &entity.version)?;
+        map.serialize_entry(SystemField::CreatedAt.name(), &entity.created_at)?;
+        map.serialize_entry(SystemField::UpdatedAt.name(), &entity.updated_at)?;
+        map.serialize_entry(SystemField::Warnings.name(), &entity.warnings)?;
+        map.serialize_entry(SystemField::Unknown.name(), &entity.unknown)
     }
 }
 

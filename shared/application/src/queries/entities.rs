@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use annals_domain::definition::{Catalog, EntitySchema};
+use annals_domain::definition::{Catalog, EntitySchema, SystemField};
 use annals_domain::provider_adapter::ProviderAdapters;
 use annals_domain::search_text::query_words;
 
@@ -160,7 +160,7 @@ impl EntityQueries {
         if !invalid.is_empty() {
             return Err(QueryError::InvalidParameters(invalid));
         }
-        let filters_deleted = filters.iter().any(|filter| &*filter.field == "is_deleted");
+        let filters_deleted = filters.iter().any(|filter| &*filter.field == SystemField::IsDeleted.name());
         let words = request.search_term.as_deref().map(query_words).unwrap_or_default();
         let include_deleted = request.include_deleted || filters_deleted;
         Ok((EntityQuery { schema, filters, words, include_deleted, sort, offset, limit }, page.page))

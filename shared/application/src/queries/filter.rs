@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use annals_domain::definition::{EntitySchema, FieldType};
+use annals_domain::definition::{EntitySchema, FieldType, SystemField};
 use annals_domain::timestamp::Timestamp;
 use jiff::civil::Date;
 
@@ -25,16 +25,6 @@ impl InvalidParameter {
         Self { field: field.into(), message: message.into() }
     }
 }
-
-/// The system fields that can be filtered and sorted by, with their types.
-const SYSTEM: [(&str, FieldType); 6] = [
-    ("aggregate_id", FieldType::Id),
-    ("provider", FieldType::String),
-    ("version", FieldType::Number),
-    ("created_at", FieldType::Datetime),
-    ("updated_at", FieldType::Datetime),
-    ("is_deleted", FieldType::Bool),
-];
 
 /// The filter that requires a field to have a value.
 pub(super) fn filter_by(schema: &EntitySchema, name: &str, value: &str) -> Result<Filter, InvalidParameter> {
@@ -63,18 +53,18 @@ pub(super) fn sort_by(schema: &EntitySchema, fields: &str) -> Result<Vec<SortKey
 /// The type of a field of a schema, or of a system field.
 fn field_type(schema: &EntitySchema, name: &str) -> Result<FieldType, InvalidParameter> {
     let defined = schema.definition().and_then(|definition| definition.field(name)).map(|field| field.field_type);
-    let open_id = (schema.definition().is_none() && name == "id").then_some(FieldType::Id);
-    let system = SYSTEM.iter().find(|(system, _)| *system == name).map(|(_, t)| *t);
-    defined.or(open_id).or(system).ok_or_else(|| {
+    defined.or_else(|| SystemField::named(name)?.query_type()).ok_or_else(|| {
         let (aggregate_type, names) = (schema.aggregate_type(), field_names(schema));
         InvalidParameter::new(name, format!("a {aggregate_type} has no such field; expected one of {names}"))
     })
 }
 
 fn field_names(schema: &EntitySchema) -> String {
-    let defined = schema.definition().map(|d| d.fields.iter().map(|field| field.name.to_string()).collect());
-    let mut names: Vec<String> = defined.unwrap_or_else(|| vec!["id".to_owned()]);
-    names.extend(SYSTEM.iter().map(|(name, _)| (*name).to_owned()));
+    let defined = schema.definition().into_iter().flat_map(|definition| &definition.fields);
+    let system = SystemField::ALL.into_iter().filter(|field| field.query_type().is_some());
+    let mut names: Vec<&str> = defined.map(|field| &*field.name).collect();
+    // A closure, since the name of a system field is `&'static str` and the others are not.
+    names.extend(system.map(|field| -> &str { field.name() }));
     names.sort();
     names.dedup();
     names.join(", ")

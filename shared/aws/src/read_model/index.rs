@@ -5,7 +5,7 @@
 //! document before any call.
 
 use annals_application::ports::Document;
-use annals_domain::definition::FieldType;
+use annals_domain::definition::{FieldType, SystemField};
 use annals_domain::entity::{Entity, FieldValue};
 use annals_domain::search_text::fold;
 use annals_domain::timestamp::Timestamp;
@@ -13,7 +13,7 @@ use bytes::{BufMut, BytesMut};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::read_model::mapping::{ENTITY, ID, Place, SEARCH_TEXT};
+use crate::read_model::mapping::{ENTITY, Place, SEARCH_TEXT};
 use crate::read_model::words::stored;
 
 /// How much of a text is filtered and sorted by.
@@ -67,7 +67,7 @@ impl<'a> Prepared<'a> {
     pub(crate) fn new(document: &'a Document) -> Result<Self, String> {
         let Some(definition) = document.schema.definition() else {
             let mut prepared = Self { document, values: Vec::new() };
-            prepared.add_text(ID, document.entity.external_id.as_str());
+            prepared.add_text(SystemField::Id.name(), document.entity.external_id.as_str());
             return Ok(prepared);
         };
         let mut prepared = Self { document, values: Vec::with_capacity(2 * definition.fields.len()) };
@@ -128,17 +128,17 @@ impl Serialize for Prepared<'_> {
         let Document { schema, entity, search_text } = self.document;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(ENTITY, &entity.as_json(schema))?;
-        map.serialize_entry("aggregate_id", &entity.aggregate_id)?;
+        map.serialize_entry(SystemField::AggregateId.name(), &entity.aggregate_id)?;
         map.serialize_entry("entity_name", &entity.entity_name)?;
-        map.serialize_entry("provider", &entity.provider)?;
-        map.serialize_entry("version", &version(entity))?;
-        let timestamps = [("created_at", entity.created_at), ("updated_at", entity.updated_at)];
-        for (name, timestamp) in timestamps {
+        map.serialize_entry(SystemField::Provider.name(), &entity.provider)?;
+        map.serialize_entry(SystemField::Version.name(), &version(entity))?;
+        let timestamps = [(SystemField::CreatedAt, entity.created_at), (SystemField::UpdatedAt, entity.updated_at)];
+        for (field, timestamp) in timestamps {
             if let Some(timestamp) = timestamp {
-                map.serialize_entry(name, &Timestamp::millis(timestamp))?;
+                map.serialize_entry(field.name(), &Timestamp::millis(timestamp))?;
             }
         }
-        map.serialize_entry("is_deleted", &entity.is_deleted)?;
+        map.serialize_entry(SystemField::IsDeleted.name(), &entity.is_deleted)?;
         if !search_text.is_empty() {
             map.serialize_entry(SEARCH_TEXT, &stored(search_text))?;
         }

@@ -5,7 +5,7 @@
 //! older index takes its documents all the same.
 
 use annals_application::queries::MAX_RESULT_WINDOW;
-use annals_domain::definition::{EntitySchema, FieldType};
+use annals_domain::definition::{EntitySchema, FieldType, SystemField};
 use serde_json::{Map, Value, json};
 
 use crate::read_model::connect::Layout;
@@ -21,23 +21,20 @@ const OPEN_DIGEST: &str = "open";
 const TOTAL_FIELDS: usize = 1_000;
 const SYSTEM_FIELDS: usize = 32;
 
-/// The one mapped field of an object without a definition.
-pub(crate) const ID: &str = "id";
 /// The entity as readers get it, which is kept as it is and not looked into.
 pub(crate) const ENTITY: &str = "entity";
 /// The folded text that searches look into.
 pub(crate) const SEARCH_TEXT: &str = "search_text";
 
-/// The places of an entity's system fields.
-const SYSTEM: [(&str, &str); 7] = [
-    ("aggregate_id", "keyword"),
-    ("entity_name", "keyword"),
-    ("provider", "keyword"),
-    ("version", "long"),
-    ("created_at", "long"),
-    ("updated_at", "long"),
-    ("is_deleted", "boolean"),
-];
+/// The path and the indexed type of a system field that queries may name. The id stands among the mapped fields.
+pub(crate) fn system_path(field: SystemField) -> Option<(&'static str, &'static str)> {
+    let indexed_as = match field {
+        SystemField::Id => return None,
+        SystemField::Version => "long",
+        _ => Place::of(field.query_type()?).indexed_as(),
+    };
+    Some((field.name(), indexed_as))
+}
 
 /// A kind of place: the object that fields of one type stand under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +99,7 @@ pub(crate) fn fields(schema: &EntitySchema) -> Vec<(&str, FieldType)> {
         EntitySchema::Defined(definition) => {
             definition.fields.iter().map(|field| (&*field.name, field.field_type)).collect()
         }
-        EntitySchema::Open(_) => vec![(ID, FieldType::Id)],
+        EntitySchema::Open(_) => vec![(SystemField::Id.name(), FieldType::Id)],
     }
 }
 
@@ -113,8 +110,10 @@ pub(crate) fn digest(schema: &EntitySchema) -> &str {
 
 /// Every path a query of this schema may name, and what it is indexed as.
 pub(crate) fn paths(schema: &EntitySchema) -> Vec<(String, &'static str)> {
-    let mut paths: Vec<(String, &'static str)> = SYSTEM.map(|(path, kind)| (path.to_owned(), kind)).to_vec();
-    paths.push((SEARCH_TEXT.to_owned(), "wildcard"));
+    let system = SystemField::ALL.into_iter().filter_map(system_path);
+    let own = [("entity_name", "keyword"), (SEARCH_TEXT, "wildcard")];
+    let mut paths: Vec<(String, &'static str)> =
+        system.chain(own).map(|(path, indexed_as)| (path.to_owned(), indexed_as)).collect();
     for (field, field_type) in fields(schema) {
         let place = Place::of(field_type);
         paths.push((place.path(field), place.indexed_as()));

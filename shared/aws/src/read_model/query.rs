@@ -4,12 +4,12 @@
 //! ties by aggregate id. A query whose words no call can carry is read on by `scan`.
 
 use annals_application::ports::{Condition, EntityQuery, Filter, PortError, PortErrorKind, QueryValue, SortKey};
-use annals_domain::definition::{EntitySchema, FieldType};
+use annals_domain::definition::{EntitySchema, FieldType, SystemField};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::read_model::index::{compared, compared_number};
-use crate::read_model::mapping::{Place, SEARCH_TEXT};
+use crate::read_model::mapping::{Place, SEARCH_TEXT, system_path};
 use crate::read_model::words::Search;
 
 /// A query as OpenSearch is asked it.
@@ -46,7 +46,7 @@ impl Plan {
             plan.conditions.push(json!({ "term": { "entity_name": object } }));
         }
         if !query.include_deleted {
-            plan.conditions.push(json!({ "term": { "is_deleted": false } }));
+            plan.conditions.push(json!({ "term": { SystemField::IsDeleted.name(): false } }));
         }
         plan.add_filters(query)?;
         if !plan.search.patterns.is_empty() {
@@ -57,7 +57,7 @@ impl Plan {
         for key in &query.sort {
             plan.add_sort(&query.schema, key)?;
         }
-        plan.sort.push(json!({ "aggregate_id": "asc" }));
+        plan.sort.push(json!({ SystemField::AggregateId.name(): "asc" }));
         Ok(plan)
     }
 
@@ -121,13 +121,12 @@ fn stands(schema: &EntitySchema, field: &str) -> Result<Stands, PortError> {
         let place = Place::of(field_type);
         Ok(Stands { path: place.path(field), indexed_as: place.indexed_as(), field_type: Some(field_type) })
     };
+    let system_field = SystemField::named(field);
     let defined = schema.definition().and_then(|definition| definition.field(field));
-    match (field, defined) {
-        ("aggregate_id" | "provider", _) => system("keyword"),
-        ("version" | "created_at" | "updated_at", _) => system("long"),
-        ("is_deleted", _) => system("boolean"),
-        (_, Some(defined)) => placed(defined.field_type),
-        ("id", None) if schema.definition().is_none() => placed(FieldType::Id),
+    match (system_field.and_then(system_path), defined) {
+        (Some((_, indexed_as)), _) => system(indexed_as),
+        (None, Some(defined)) => placed(defined.field_type),
+        (None, None) if system_field == Some(SystemField::Id) => placed(FieldType::Id),
         _ => {
             let message = format!("there is no field `{field}`");
             Err(PortError::new(PortErrorKind::Rejected, schema.aggregate_type().to_string(), message))
@@ -140,7 +139,9 @@ fn term(stands: &Stands, filter: &Filter) -> Option<Value> {
     let Condition::Equals(value) = &filter.condition;
     Some(match (value, stands.indexed_as) {
         // A text that is no UUID is no record's.
-        (QueryValue::Text(text), "keyword") if stands.path == "aggregate_id" => json!(Uuid::parse_str(text).ok()?),
+        (QueryValue::Text(text), "keyword") if stands.path == SystemField::AggregateId.name() => {
+            json!(Uuid::parse_str(text).ok()?)
+        }
         (QueryValue::Text(text) | QueryValue::Date(text), "keyword") => json!(compared(text)),
         (QueryValue::Timestamp(timestamp), "long") => json!(timestamp.millis()),
         (QueryValue::Number(number), "long") => json!(whole(*number)?),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::raw::{Placed, RawDefinition, RawField, RawOperation};
-use super::{BroadcastRule, EntityDefinition, Field, FieldType, Leaf, Operation, SYSTEM_FIELDS};
+use super::{BroadcastRule, EntityDefinition, Field, FieldType, Leaf, Operation, SystemField};
 use crate::identity::{AggregateType, EntityName, Provider};
 use crate::provider_adapter::{ProviderAdapter, ProviderAdapters};
 
@@ -144,7 +144,7 @@ impl Loader<'_> {
 
     fn field(&self, raw: &RawField, objects: &BTreeMap<Provider, EntityName>) -> Result<Field, DefinitionError> {
         let name = self.name(&raw.name)?;
-        if SYSTEM_FIELDS.contains(&name.as_str()) {
+        if SystemField::named(&name).is_some_and(|field| !field.is_mapped()) {
             return Err(self.refuse(&raw.name, format!("every entity has `{name}` already; choose another name")));
         }
         let field_type = self.field_type(&raw.field_type)?;

@@ -6,68 +6,21 @@
 
 mod catalog;
 mod digest;
+mod field_type;
 mod load;
 mod raw;
+mod system_field;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use self::catalog::{Catalog, EntitySchema};
 pub use self::digest::{current_digest, former_digests};
+pub use self::field_type::FieldType;
 pub use self::load::{DefinitionError, DefinitionFile};
+pub use self::system_field::SystemField;
 use crate::identity::{AggregateType, EntityName, Provider};
 use crate::path::Path;
-
-/// Names that every entity has beside its definition's fields.
-pub const SYSTEM_FIELDS: [&str; 8] =
-    ["aggregate_id", "aggregate_type", "provider", "version", "created_at", "updated_at", "warnings", "unknown"];
-
-/// The type of a field's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FieldType {
-    /// The record's own id at its provider.
-    Id,
-    /// Another record's id at its provider.
-    Reference,
-    /// A text.
-    String,
-    /// A list of texts.
-    List,
-    /// A timestamp.
-    Datetime,
-    /// A calendar day.
-    Date,
-    /// True or false.
-    Bool,
-    /// A number; whole ones beyond 2^53 are written as strings.
-    Number,
-    /// An exact decimal number, written as a string.
-    Decimal,
-}
-
-impl FieldType {
-    const NAMES: [(&'static str, Self); 9] = [
-        ("id", Self::Id),
-        ("reference", Self::Reference),
-        ("string", Self::String),
-        ("list", Self::List),
-        ("datetime", Self::Datetime),
-        ("date", Self::Date),
-        ("bool", Self::Bool),
-        ("number", Self::Number),
-        ("decimal", Self::Decimal),
-    ];
-
-    /// The type's name in a definition.
-    pub fn as_str(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, t)| *t == self).map_or("string", |(name, _)| name)
-    }
-
-    /// Whether its values are texts, so that they fold, sort and are searched as such.
-    pub fn is_text(self) -> bool {
-        matches!(self, Self::Id | Self::Reference | Self::String)
-    }
-}
 
 /// Where a value is taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]

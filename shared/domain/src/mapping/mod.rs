@@ -14,7 +14,7 @@ use serde_json::Value;
 pub use self::again::map_again;
 use self::convert::convert;
 use crate::aggregate::{Aggregate, Reading};
-use crate::definition::{EntityDefinition, EntitySchema, Field, FieldType, Leaf, Operation};
+use crate::definition::{EntityDefinition, EntitySchema, Field, FieldType, Leaf, Operation, SystemField};
 use crate::entity::{Entity, FieldValue, MappingWarning};
 use crate::provider_adapter::ProviderAdapter;
 
@@ -89,9 +89,12 @@ fn keep(entity: &mut Entity, field: &Field, mapped: Mapped) {
 }
 
 fn map_open(entity: &mut Entity, aggregate: &Aggregate) {
-    entity.fields.push(("id".into(), FieldValue::Text(aggregate.external_id().as_str().into())));
-    entity.fields.push(("is_deleted".into(), FieldValue::Bool(aggregate.is_deleted())));
-    entity.fields.extend(aggregate.raw().into_iter().map(|(name, value)| (name.into(), FieldValue::Raw(value))));
+    let id = FieldValue::Text(aggregate.external_id().as_str().into());
+    entity.fields.push((SystemField::Id.name().into(), id));
+    entity.fields.push((SystemField::IsDeleted.name().into(), FieldValue::Bool(aggregate.is_deleted())));
+    let own =
+        aggregate.raw().into_iter().filter(|(name, _)| !SystemField::named(name).is_some_and(SystemField::is_mapped));
+    entity.fields.extend(own.map(|(name, value)| (name.into(), FieldValue::Raw(value))));
     entity.unknown.extend(aggregate.unknown_paths().map(|path| path.as_str().into()));
 }
 

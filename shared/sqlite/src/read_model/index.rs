@@ -1,7 +1,7 @@
 //! Writing documents: a row each, and the words only where they changed.
 
 use annals_application::ports::{Document, IndexOutcome};
-use annals_domain::definition::{EntitySchema, FieldType};
+use annals_domain::definition::{EntitySchema, FieldType, SystemField};
 use annals_domain::entity::FieldValue;
 use annals_domain::timestamp::Timestamp;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
@@ -93,22 +93,23 @@ impl<'t> Writer<'t> {
     }
 }
 
-const SYSTEM: [&str; 10] = [
-    "aggregate_id",
+/// The columns before those of the definition's fields.
+const COLUMNS: [&str; 10] = [
+    SystemField::AggregateId.name(),
     "entity_name",
-    "provider",
+    SystemField::Provider.name(),
     "external_id",
-    "version",
-    "created_at",
-    "updated_at",
-    "is_deleted",
+    SystemField::Version.name(),
+    SystemField::CreatedAt.name(),
+    SystemField::UpdatedAt.name(),
+    SystemField::IsDeleted.name(),
     "search_text",
     "doc",
 ];
 
 fn names(schema: &EntitySchema) -> Vec<String> {
     let fields = schema.definition().into_iter().flat_map(|definition| definition.fields.iter());
-    SYSTEM.iter().map(|name| (*name).to_owned()).chain(fields.map(|field| column(&field.name))).collect()
+    COLUMNS.iter().map(|name| (*name).to_owned()).chain(fields.map(|field| column(&field.name))).collect()
 }
 
 fn insert_sql(table: &Table, schema: &EntitySchema) -> String {
@@ -126,7 +127,7 @@ fn row(document: &Document) -> Result<Vec<ToSqlOutput<'_>>, String> {
     let (entity, definition) = (&document.entity, document.schema.definition());
     let doc = serde_json::to_string(&entity.as_json(&document.schema)).map_err(|error| error.to_string())?;
     let fields = definition.map(|definition| definition.fields.as_slice()).unwrap_or_default();
-    let mut values = Vec::with_capacity(SYSTEM.len() + fields.len() + 1);
+    let mut values = Vec::with_capacity(COLUMNS.len() + fields.len() + 1);
     values.extend([
         ToSqlOutput::Owned(Value::Blob(entity.aggregate_id.uuid().as_bytes().to_vec())),
         text(entity.entity_name.as_str()),

@@ -1,7 +1,7 @@
 //! Reading: one statement a query.
 
 use annals_application::ports::{Condition, EntityQuery, Filter, QueryValue, ReadDocument};
-use annals_domain::definition::{EntitySchema, FieldType};
+use annals_domain::definition::{EntitySchema, FieldType, SystemField};
 use annals_domain::identity::AggregateId;
 use rusqlite::types::Value;
 use rusqlite::{Row, Transaction, params_from_iter};
@@ -112,7 +112,7 @@ fn equals(schema: &EntitySchema, filter: &Filter) -> Result<(String, Value), Fai
     let Condition::Equals(value) = &filter.condition;
     let (column, field_type) = place(schema, &filter.field)?;
     let bound = match value {
-        QueryValue::Text(text) if &*filter.field == "aggregate_id" => {
+        QueryValue::Text(text) if &*filter.field == SystemField::AggregateId.name() => {
             // A text that is no UUID is no record's.
             Value::Blob(Uuid::parse_str(text).map(|uuid| uuid.as_bytes().to_vec()).unwrap_or_default())
         }
@@ -132,12 +132,10 @@ fn equals(schema: &EntitySchema, filter: &Filter) -> Result<(String, Value), Fai
 /// A field's column, and its type where a definition gives it.
 fn place(schema: &EntitySchema, field: &str) -> Result<(String, Option<FieldType>), Failure> {
     let defined = schema.definition().and_then(|definition| definition.field(field));
-    match (field, defined) {
-        ("aggregate_id" | "provider" | "version" | "created_at" | "updated_at" | "is_deleted", _) => {
-            Ok((field.to_owned(), None))
-        }
+    match (SystemField::named(field), defined) {
+        (Some(SystemField::Id), None) => Ok(("external_id".to_owned(), Some(FieldType::Id))),
+        (Some(system), _) if system != SystemField::Id && system.query_type().is_some() => Ok((field.to_owned(), None)),
         (_, Some(defined)) => Ok((column(field), Some(defined.field_type))),
-        ("id", None) if schema.definition().is_none() => Ok(("external_id".to_owned(), Some(FieldType::Id))),
         _ => Err(Failure::rejected(format!("there is no field `{field}`"))),
     }
 }
