@@ -10,12 +10,12 @@ use std::sync::Arc;
 use annals_benches::{pair, per_call};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::aggregate::Aggregate;
-use annals_domain::change::{Change, Content};
+use annals_domain::change::{Change, WriteContent};
 use annals_domain::definition::Catalog;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider};
 use annals_domain::mapping;
 use annals_domain::position::{Position, Version};
-use annals_domain::provider_adapter::{Intake, ProviderAdapter, ProviderAdapters};
+use annals_domain::provider_adapter::{ParsedInput, ProviderAdapter, ProviderAdapters};
 use annals_tests::crm::{Account, Delivery};
 use annals_tests::random::Random;
 use serde_json::Value;
@@ -36,7 +36,7 @@ fn inputs() -> Vec<String> {
 
 fn read(adapter: &Salesforce, input: &str) -> Option<Arc<Change>> {
     match adapter.read_input(input) {
-        Intake::Changes(mut changes) => changes.pop().map(|incoming| incoming.change),
+        ParsedInput::Changes(mut changes) => changes.pop().map(|incoming| incoming.change),
         _ => None,
     }
 }
@@ -52,8 +52,8 @@ fn bare_fold(changes: &[Arc<Change>]) -> BTreeMap<&str, (Position, Option<&Value
     for change in changes {
         for write in &change.writes {
             let value = match &write.content {
-                Content::Whole(value) => Some(value),
-                Content::Unknown | Content::Diff(_) => None,
+                WriteContent::Value(value) => Some(value),
+                WriteContent::Unknown | WriteContent::Diff(_) => None,
             };
             let newest = map.entry(write.path.as_str()).or_insert((change.position, value));
             if newest.0 < change.position {

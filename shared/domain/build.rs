@@ -1,5 +1,5 @@
-//! Reads the definition files that ship with the code, so that a new entity type is a new file, and
-//! writes them down in a form that a starting function reads in no time.
+//! Converts the shipped definition files to a binary form that a function reads at start without parsing TOML. A new entity
+//! type is a new file.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut list = String::from("&[\n");
     for file in files {
         let name = file.file_name().unwrap_or_default();
-        let _ = writeln!(list, "    ({name:?}, &{:?}),", written(&file)?);
+        let _ = writeln!(list, "    ({name:?}, &{:?}),", binary_form(&file)?);
     }
     list.push(']');
     let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn written(file: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
+fn binary_form(file: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     let text = fs::read_to_string(file)?;
     let raw: raw::RawDefinition = toml::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(postcard::to_allocvec(&raw)?)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use annals_application::commands::FoundRecord;
 use annals_domain::identity::{EntityName, ExternalId, Provider};
-use annals_domain::provider_adapter::Image;
+use annals_domain::provider_adapter::RecordImage;
 use annals_domain::timestamp::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -190,8 +190,11 @@ impl Account {
         // Reads come one after the other, whatever the record's stamp.
         self.last_read = self.last_read.max(self.now) + 1 + i64::try_from(random.below(2_000)).expect("small");
         let fetched_at = Timestamp::from_millis(self.last_read).expect("in range");
-        let image =
-            Image { record: Some(Value::Object(record).to_string().into()), fetched_at, still_fresh: random.one_in(4) };
+        let image = RecordImage {
+            record: Some(Value::Object(record).to_string().into()),
+            fetched_at,
+            still_fresh: random.one_in(4),
+        };
         self.found(image)
     }
 
@@ -199,11 +202,11 @@ impl Account {
     pub fn absence(&mut self, random: &mut Random) -> Delivery {
         self.tick(random);
         self.is_deleted = true;
-        let image = Image { record: None, fetched_at: self.timestamp(), still_fresh: false };
+        let image = RecordImage { record: None, fetched_at: self.timestamp(), still_fresh: false };
         self.found(image)
     }
 
-    fn found(&self, image: Image) -> Delivery {
+    fn found(&self, image: RecordImage) -> Delivery {
         Delivery::Image(FoundRecord {
             provider: Provider::Salesforce,
             entity_name: EntityName::new("Account"),

@@ -7,7 +7,7 @@ use annals_domain::aggregate::Aggregate;
 use annals_domain::change::Change;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::position::Version;
-use annals_domain::provider_adapter::{Intake, ProviderAdapter};
+use annals_domain::provider_adapter::{ParsedInput, ProviderAdapter};
 use annals_tests::crm::Delivery;
 use annals_tests::history::History;
 
@@ -16,7 +16,7 @@ const RECORD: &str = "001000000000001AAA";
 fn read(adapter: &Salesforce, delivery: &Delivery) -> Arc<Change> {
     match delivery {
         Delivery::Event(text) => match adapter.read_input(text) {
-            Intake::Changes(mut changes) => changes.remove(0).change,
+            ParsedInput::Changes(mut changes) => changes.remove(0).change,
             other => panic!("{other:?}\n{text}"),
         },
         Delivery::Image(found) => {

@@ -16,10 +16,10 @@ use annals_application::ports::{
 use annals_application::system::{RandomIds, SystemClock};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::definition::Catalog;
-use annals_domain::head::StreamHead;
 use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
+use annals_domain::stream_head::StreamHead;
 use annals_sqlite::{Database, SqliteEventStore, SqliteStateStore};
 use annals_tests::crm::{Account, Delivery};
 use annals_tests::process::key_of;

@@ -115,7 +115,7 @@ mod tests {
         let odd = flags(Some("e"), Some("no address"), None);
         let message = "--opensearch: `no address` is neither an http(s) address nor a domain's name";
         refused(&odd, None, message);
-        let message = "ANNALS_SALESFORCE_ORG: `acme` is not a Salesforce org id (15 or 18 letters and digits)";
+        let message = "ANNALS_SALESFORCE_ORG: invalid Salesforce org id `acme`: expected 15 or 18 letters and digits";
         refused(&odd, Some("acme"), message);
     }
 }

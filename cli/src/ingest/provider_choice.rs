@@ -1,7 +1,7 @@
 //! Which provider an input is from.
 
 use annals_domain::identity::Provider;
-use annals_domain::provider_adapter::{Intake, ProviderAdapters};
+use annals_domain::provider_adapter::{ParsedInput, ProviderAdapters};
 
 use crate::exit::Failure;
 
@@ -34,7 +34,7 @@ impl ProviderChoice {
         match self {
             Self::Fixed(provider) => *provider,
             Self::Detected(adapters) => {
-                let recognises = |input: &Intake| !matches!(input, Intake::Unrecognised(_));
+                let recognises = |input: &ParsedInput| !matches!(input, ParsedInput::Unrecognised(_));
                 let found = adapters.iter().find(|adapter| recognises(&adapter.read_input(input)));
                 found.map_or_else(|| self.fallback(), |adapter| adapter.provider())
             }

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::sync::Arc;
 
 use annals_domain::validation_issue::ValidationIssue;
-use annals_json::{self as json, JsonFault};
+use annals_json::{self as json, JsonError};
 use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 
@@ -215,7 +215,7 @@ impl Reader {
     }
 }
 
-fn not_json(fault: &JsonFault) -> ValidationIssue {
+fn not_json(fault: &JsonError) -> ValidationIssue {
     ValidationIssue::new("", format!("cannot be read as JSON: {fault}"))
 }
 

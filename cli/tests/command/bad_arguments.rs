@@ -33,7 +33,7 @@ fn invalid_arguments_are_refused_before_anything_is_opened() {
     check(
         &["ingest", "in.json", "--provider", "zoho"],
         2,
-        &["`zoho` is not a provider (salesforce, hubspot or pipedrive)"],
+        &["unknown provider `zoho`: expected salesforce, hubspot or pipedrive"],
     );
     check(&["ingest"], 2, &["<PATH>"]);
     check(&["frobnicate"], 2, &["frobnicate"]);

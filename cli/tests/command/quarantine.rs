@@ -23,7 +23,7 @@ fn an_entry_is_shown_for_people_and_as_json() {
     let (folder, id) = with_one();
     let shown = folder.annals(&["quarantine", "show", &id[..8]]).exits(0).stdout;
     assert!(shown.starts_with(&format!("id           {id}\nprovider     salesforce\n")), "{shown}");
-    assert!(shown.contains("error        ChangeEventHeader.commitNumber: `\"7\"` does not fit"), "{shown}");
+    assert!(shown.contains("error        ChangeEventHeader.commitNumber: invalid value `\"7\"`"), "{shown}");
     let json = folder.json(&["quarantine", "show", &id, "--json"]);
     let input = std::fs::read_to_string(folder.path().join("in.json")).unwrap();
     assert_eq!((&json["body"], &json["size"], &json["state"]), (&json!(input), &json!(input.len()), &json!("open")));

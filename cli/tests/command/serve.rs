@@ -72,7 +72,7 @@ fn it_ingests_prints_the_result_of_each_record_serves_and_stops_cleanly() {
     stored              client        001000000000001AAA  Created   v1     in/1.jsonl:1
     stored              client        001000000000001AAA  Updated   v2     in/1.jsonl:2
     duplicate           client        001000000000001AAA  Updated   -      in/1.jsonl:3
-    quarantined         -             -                   -         -      in/1.jsonl:4  ChangeEventHeader.changeType: `"SNAPSHOT"` does not fit; CREATE, UPDATE, DELETE, UNDELETE, GAP_CREATE, GAP_UPDATE, GAP_DELETE, GAP_UNDELETE or GAP_OVERFLOW would
+    quarantined         -             -                   -         -      in/1.jsonl:4  ChangeEventHeader.changeType: invalid value `"SNAPSHOT"`: expected CREATE, UPDATE, DELETE, UNDELETE, GAP_CREATE, GAP_UPDATE, GAP_DELETE, GAP_UNDELETE or GAP_OVERFLOW
     failed              -             -                   -         -      in/2.json  the file is empty
     4 records: 2 stored, 1 duplicate, 1 quarantined, 1 failed
     quarantined inputs are kept: `annals quarantine list` lists them

@@ -1,4 +1,4 @@
-//! The adapters of one installation, for the accounts that its operator has set.
+//! The adapters of one installation, for the accounts that its operator configures.
 
 use std::sync::Arc;
 
@@ -7,17 +7,16 @@ use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
 
 use crate::salesforce::Salesforce;
 
-/// A setting that names no Salesforce org.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a Salesforce org id (15 or 18 letters and digits)")]
-pub struct NotAnOrg(pub String);
+#[error("invalid Salesforce org id `{0}`: expected 15 or 18 letters and digits")]
+pub struct InvalidOrgId(pub String);
 
-/// The adapters. Where an org is set, events of another one are refused; where none is, no org is
-/// checked.
-pub fn adapters(salesforce_org: Option<&str>) -> Result<ProviderAdapters, NotAnOrg> {
+/// The adapters of this installation. With an org, events of another org are rejected; without one, the org is not
+/// checked. Fails if the org's id is invalid.
+pub fn adapters(salesforce_org: Option<&str>) -> Result<ProviderAdapters, InvalidOrgId> {
     let account = salesforce_org.map(|org| {
         let is_org_id = matches!(org.len(), 15 | 18) && org.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if is_org_id { Ok(ProviderAccount::new(org)) } else { Err(NotAnOrg(org.to_owned())) }
+        if is_org_id { Ok(ProviderAccount::new(org)) } else { Err(InvalidOrgId(org.to_owned())) }
     });
     let salesforce: Arc<dyn ProviderAdapter> = Arc::new(Salesforce::new(account.transpose()?));
     Ok(ProviderAdapters::new([salesforce]))

@@ -1,14 +1,13 @@
-//! One text for JSON values that say the same, and its SHA-256: the identity of content.
+//! A canonical text of a JSON value and its SHA-256, to compare contents.
 //!
-//! Promises that neither key order nor white space matters. Numbers are compared by their text:
-//! `1.0` and `1` are two contents.
+//! Key order and white space do not matter. Numbers are compared by their text: `1.0` and `1` are different contents.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use annals_json::Json;
 
-/// The SHA-256, in hexadecimal, of an object of those fields.
+/// The SHA-256, in hexadecimal, of an object with these fields.
 pub(crate) fn sha256_of_fields<'a>(fields: impl Iterator<Item = (&'a str, &'a Json<'a>)>) -> String {
     let mut text = String::with_capacity(1024);
     write_object(&mut text, fields);

@@ -1,10 +1,10 @@
-//! CRM providers: what their inputs, records and stored events say, in the domain's terms.
+//! CRM providers: the adapters that parse their inputs, records and stored events into the domain's types.
 //!
-//! Promises that nothing half-read goes inward: an input is a strict change, or it is named as
-//! what else it is. Does not store, map or talk to anyone.
+//! An input becomes a valid change, or the result says what it is instead; nothing half-parsed goes on. Storing, mapping
+//! and calling the CRM are done elsewhere.
 
 mod adapters;
 mod canonical_json;
 pub mod salesforce;
 
-pub use self::adapters::{NotAnOrg, adapters};
+pub use self::adapters::{InvalidOrgId, adapters};

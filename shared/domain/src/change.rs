@@ -1,7 +1,7 @@
-//! What one event says of its record, in the fold's own terms.
+//! What one event says about its record, in the terms of the aggregate.
 //!
-//! Promises that a `Change` depends on its event alone: never on what the aggregate holds, on when
-//! it arrived, or on what came before. An adapter makes it; the aggregate applies it.
+//! A `Change` depends on its event alone: not on the aggregate, not on the time of arrival, not on earlier events. An
+//! adapter reads it from the event; the aggregate applies it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,54 +11,50 @@ use crate::position::{Position, Rank};
 use crate::text_diff::TextDiff;
 use crate::timestamp::Timestamp;
 
-/// Whether the record stands at its CRM.
+/// Whether the record exists in its CRM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lifecycle {
-    /// It is there.
+    /// It exists.
     Active,
-    /// It was deleted, or its absence was confirmed.
+    /// It was deleted, or the CRM confirmed that it does not exist.
     Deleted,
 }
 
-/// What is written at a path.
+/// What a change writes at a path.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Content {
-    /// The value, null included.
-    Whole(Value),
-    /// It changed, but the event does not carry to what.
+pub enum WriteContent {
+    /// A full value, null included.
+    Value(Value),
+    /// The value changed, but the event does not carry the new one.
     Unknown,
-    /// A long text's difference from the value before it.
+    /// The difference of a long text from its previous value.
     Diff(TextDiff),
 }
 
-/// One leaf's part of a change.
+/// One field of a change.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Write {
-    /// Where.
+pub struct FieldWrite {
     pub path: Path,
-    /// What.
-    pub content: Content,
+    pub content: WriteContent,
 }
 
-impl Write {
-    /// A whole value at a path.
-    pub fn whole(path: Path, value: Value) -> Self {
-        Self { path, content: Content::Whole(value) }
+impl FieldWrite {
+    pub fn of_value(path: Path, value: Value) -> Self {
+        Self { path, content: WriteContent::Value(value) }
     }
 }
 
-/// When the record was created, as far as one event tells.
+/// When the record was created, by what one event states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Creation {
-    /// The CRM's own field says so.
+pub enum CreationTime {
+    /// By the CRM's own field.
     Stated(Timestamp),
-    /// The creation's commit timestamp, where no field says it.
+    /// The commit timestamp of the creation, where no field states the time.
     Committed(Timestamp),
 }
 
-impl Creation {
-    /// The timestamp.
+impl CreationTime {
     pub fn timestamp(self) -> Timestamp {
         match self {
             Self::Stated(timestamp) | Self::Committed(timestamp) => timestamp,
@@ -66,51 +62,51 @@ impl Creation {
     }
 }
 
-/// Why the whole record should be read from the CRM.
+/// Why a record must be read again from the CRM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefetchReason {
-    /// Changes came, but nothing yet that states the whole record.
+    /// Changes arrived, but no event states the whole record.
     MissingBase,
-    /// The CRM says that something changed, not what.
+    /// The CRM reports that something changed, but not what.
     Gap,
-    /// Which fields changed could not be read.
+    /// The list of changed fields could not be decoded.
     UndecodableFields,
-    /// A field is named as changed and not carried.
+    /// A field is listed as changed, but its value is not in the event.
     NotCarried,
-    /// A restored record whose empty fields were left out.
+    /// A restoration whose event leaves out empty fields.
     RestoredInPart,
-    /// A creation that carries no fields.
+    /// A creation without fields.
     BodilessCreation,
-    /// A text's differences do not lead to the value they promise.
+    /// The differences of a text do not give the value whose hash they name.
     BrokenText,
     /// An update newer than the record's deletion.
     AliveAfterDeletion,
-    /// A change of the very timestamp that an image states.
+    /// A change has the same timestamp as a record image, which may not include it.
     AtAnImagesInstant,
     /// Other records were merged into this one.
     MergeSurvivor,
 }
 
-/// What one event says.
+/// What one event says about its record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// Where it stands at the source.
+    /// Its order at the source.
     pub position: Position,
-    /// What it says of the record's life, if anything.
+    /// The lifecycle that it states, if it states one.
     pub lifecycle: Option<Lifecycle>,
-    /// Whether it states the whole record, so that later parts have something to stand on.
+    /// Whether it states the whole record.
     pub is_base: bool,
-    /// What it says of the record's creation.
-    pub creation: Option<Creation>,
-    /// Its leaves.
-    pub writes: Vec<Write>,
-    /// Whether it by itself asks for the whole record. An image never does.
+    /// When the record was created, if it states that.
+    pub creation: Option<CreationTime>,
+    /// The fields it writes.
+    pub writes: Vec<FieldWrite>,
+    /// Why this change by itself requires a refetch, if it does. A record image never does.
     pub asks_refetch: Option<RefetchReason>,
 }
 
 impl Change {
-    /// Whether this is a record read from the CRM, not a change event.
+    /// Whether this is a record image, not a change event.
     pub fn is_image(&self) -> bool {
         self.position.rank != Rank::Change
     }

@@ -1,7 +1,7 @@
 //! Mapped entities: what readers see.
 //!
-//! Promises typed values with one JSON form each. An entity is derived: it is never stored as
-//! truth, and a changed definition gives another one from the same events.
+//! An entity is derived from events by its definition and never stored as truth: another definition gives another
+//! entity from the same events. Each field value has exactly one JSON form.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::identity::{AggregateId, AggregateType, EntityName, ExternalId, Provid
 use crate::position::Version;
 use crate::timestamp::Timestamp;
 
-/// The largest whole number that every JSON reader keeps: 2^53.
+/// The largest integer that every JSON reader keeps exactly (most read numbers as 64-bit floats): 2^53.
 const SAFE_INTEGER: u64 = 1 << 53;
 
 /// One field's value.
@@ -23,17 +23,13 @@ const SAFE_INTEGER: u64 = 1 << 53;
 pub enum FieldValue {
     /// Known to be empty.
     Null,
-    /// A text, an id or a reference; shared, since most texts outlive many changes of their entity.
+    /// A text, an id or a reference. Shared, because most texts do not change when their entity does.
     Text(Arc<str>),
     /// A list of texts.
     List(Vec<String>),
-    /// A timestamp.
     Timestamp(Timestamp),
-    /// A day.
     Date(Date),
-    /// True or false.
     Bool(bool),
-    /// A number.
     Number(Number),
     /// An exact decimal in plain digits.
     Decimal(String),
@@ -59,7 +55,6 @@ impl Serialize for FieldValue {
 }
 
 impl FieldValue {
-    /// The value's JSON.
     pub fn to_json(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
     }
@@ -75,38 +70,30 @@ fn is_unsafe_integer(number: &Number) -> bool {
 /// A value that could not be mapped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MappingWarning {
-    /// The entity's field.
     pub field: Arc<str>,
-    /// What was there instead of what fits.
+    /// The value that was found and the type that was expected.
     pub message: String,
 }
 
 /// One entity as readers see it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entity {
-    /// Its type.
     pub aggregate_type: AggregateType,
-    /// The provider's object.
     pub entity_name: EntityName,
-    /// Its internal id.
     pub aggregate_id: AggregateId,
-    /// The CRM.
     pub provider: Provider,
-    /// Its id there.
     pub external_id: ExternalId,
-    /// The version of the newest event in it.
+    /// The version of the newest event applied.
     pub version: Version,
-    /// When the CRM created it, as far as known.
+    /// When the CRM created the record, where an event states it.
     pub created_at: Option<Timestamp>,
-    /// The timestamp of the newest change in it.
+    /// The timestamp of the newest change applied.
     pub updated_at: Option<Timestamp>,
-    /// Whether it is deleted.
     pub is_deleted: bool,
-    /// Its fields that are known, in the definition's order.
+    /// The fields with a known value, in the order of the definition.
     pub fields: Vec<(Arc<str>, FieldValue)>,
-    /// Values that could not be mapped.
     pub warnings: Vec<MappingWarning>,
-    /// Fields that changed to something that is not known.
+    /// Fields whose new value no event carried; they wait for a refetch.
     pub unknown: Vec<Arc<str>>,
 }
 
@@ -121,7 +108,7 @@ impl Entity {
         &'a self,
         definition: &'a EntityDefinition,
     ) -> impl Iterator<Item = (&'a Field, Option<&'a FieldValue>)> {
-        // The known fields stand in the definition's order, so the next one is mostly the one looked for.
+        // The known fields are in the order of the definition, so the next one is almost always the one looked for.
         let mut known = self.fields.iter().peekable();
         definition.fields.iter().map(move |field| {
             let next = known.next_if(|(name, _)| *name == field.name).map(|(_, value)| value);
@@ -129,28 +116,28 @@ impl Entity {
         })
     }
 
-    /// Its mapped fields as JSON: all of its schema, null where not known.
+    /// The mapped fields as JSON: all fields of the schema, null where the value is not known.
     pub fn data(&self, schema: &EntitySchema) -> Map<String, Value> {
         self.as_data(schema).to_map()
     }
 
-    /// The same, to be written without being built first.
+    /// The same, serialised without building a map first.
     pub fn as_data<'a>(&'a self, schema: &'a EntitySchema) -> EntityJson<'a> {
         EntityJson { entity: self, schema, with_system: false }
     }
 
-    /// The whole entity as readers get it.
+    /// The mapped fields and the system fields: the JSON that readers get.
     pub fn to_json(&self, schema: &EntitySchema) -> Map<String, Value> {
         self.as_json(schema).to_map()
     }
 
-    /// The same, to be written without being built first.
+    /// The same, serialised without building a map first.
     pub fn as_json<'a>(&'a self, schema: &'a EntitySchema) -> EntityJson<'a> {
         EntityJson { entity: self, schema, with_system: true }
     }
 }
 
-/// An entity that serialises as readers get it.
+/// An entity, serialised with or without its system fields.
 #[derive(Debug, Clone, Copy)]
 pub struct EntityJson<'a> {
     entity: &'a Entity,
@@ -175,7 +162,7 @@ impl EntityJson<'_> {
         fields.try_for_each(|(field, value)| map.serialize_entry(&*field.name, &value))
     }
 
-    /// Whether an open entity's field is written: not beside the system field of its name.
+    /// Whether a field of an object without a definition is written: not if a system field of its name is.
     fn shows(&self, name: &str) -> bool {
         !self.with_system || SystemField::named(name).is_none_or(SystemField::is_mapped)
     }

@@ -1,7 +1,6 @@
-//! What differs between two states of an entity, field by field.
+//! The differences between two states of an entity, field by field, in the order of the schema.
 //!
-//! Promises the schema's fields in their order, and that a field which is not known is no other than
-//! one that is null: readers see null for both.
+//! An unknown field equals a null one: readers see null for both.
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -9,8 +8,7 @@ use serde_json::{Map, Value};
 use crate::definition::EntitySchema;
 use crate::entity::{Entity, FieldValue};
 
-/// The difference between an entity and what it was, which serialises as `{from, to}` per field that
-/// differs.
+/// The differences between two states of an entity. Serialises as `{from, to}` for each field that differs.
 #[derive(Debug, Clone, Copy)]
 pub struct EntityChanges<'a> {
     schema: &'a EntitySchema,
@@ -19,18 +17,17 @@ pub struct EntityChanges<'a> {
 }
 
 #[derive(Serialize)]
-struct FromTo<'a> {
+struct FieldChange<'a> {
     from: &'a FieldValue,
     to: &'a FieldValue,
 }
 
 impl<'a> EntityChanges<'a> {
-    /// Between these two, of one schema; `before` is `None` for an entity that did not show.
+    /// Both states must have the same schema. `before` is `None` if the entity was not visible before.
     pub fn between(schema: &'a EntitySchema, before: Option<&'a Entity>, after: &'a Entity) -> Self {
         Self { schema, before, after }
     }
 
-    /// The same as a map.
     pub fn to_map(self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(map)) => map,
@@ -38,7 +35,7 @@ impl<'a> EntityChanges<'a> {
         }
     }
 
-    /// Each field's name, and its value before and after where that is known.
+    /// Each field's name, and its values before and after where they are known.
     fn fields(&self) -> Vec<(&'a str, Option<&'a FieldValue>, Option<&'a FieldValue>)> {
         let (before, after) = (self.before, self.after);
         if let Some(definition) = self.schema.definition() {
@@ -57,8 +54,10 @@ impl<'a> EntityChanges<'a> {
 impl<'a> Serialize for EntityChanges<'a> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let or_null = |value: Option<&'a FieldValue>| value.unwrap_or(&FieldValue::Null);
-        let fields =
-            self.fields().into_iter().map(|(name, from, to)| (name, FromTo { from: or_null(from), to: or_null(to) }));
-        serializer.collect_map(fields.filter(|(_, FromTo { from, to })| from != to))
+        let fields = self
+            .fields()
+            .into_iter()
+            .map(|(name, from, to)| (name, FieldChange { from: or_null(from), to: or_null(to) }));
+        serializer.collect_map(fields.filter(|(_, FieldChange { from, to })| from != to))
     }
 }

@@ -1,7 +1,7 @@
-//! Stored events: what came, exactly as it came, with what was known on arrival.
+//! Stored events: the input exactly as it arrived, and what was known on arrival.
 //!
-//! Promises immutability: nothing here is changed once stored. What an event *says* is read from
-//! its data by an adapter, so that a better reading needs no migration.
+//! A stored event is immutable. What it says is read from its data by an adapter each time, so that a corrected adapter
+//! needs no migration.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,23 +13,23 @@ use crate::position::{EventId, Position, Version};
 use crate::timestamp::Timestamp;
 use crate::validation_issue::ValidationIssue;
 
-/// What happened, in this domain's words.
+/// What happened to the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EventType {
-    /// The record came to be, or was met for the first time.
+    /// The record was created, or seen for the first time.
     Created,
-    /// Some of its fields changed.
+    /// Some fields changed.
     Updated,
-    /// It was deleted.
+    /// The record was deleted.
     Deleted,
-    /// It was brought back from deletion.
+    /// The record was restored after a deletion.
     Restored,
-    /// Something changed that the event does not carry.
+    /// Something changed, and the event does not carry what.
     Gap,
 }
 
 impl EventType {
-    /// The name in storage and answers.
+    /// The name in storage and in responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Created => "Created",
@@ -47,61 +47,57 @@ impl fmt::Display for EventType {
     }
 }
 
-/// By which way an event came.
+/// How an event arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
-    /// Change Data Capture.
+    /// By Change Data Capture.
     Cdc,
-    /// A webhook.
+    /// By a webhook.
     Webhook,
-    /// A read of the CRM.
+    /// By reading the CRM.
     Backfill,
 }
 
-/// The family of the body, which decides what null and absence mean in it.
+/// The form of the body. It decides what a null and a missing field mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BodyForm {
-    /// Only what changed is there.
+    /// Changed fields only.
     Json,
-    /// Every field is there; unchanged ones are null.
+    /// Every field; unchanged ones are null.
     Pubsub,
-    /// A record as the CRM's read API gives it.
+    /// A record as the CRM's read API returns it.
     Image,
 }
 
-/// What is known of an event beside its data.
+/// What is known about an event besides its data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// By which way it came.
     pub source: Source,
-    /// How its body is to be read.
     pub body_form: BodyForm,
-    /// The CRM.
     pub provider: Provider,
-    /// The record's id there.
+    /// The record's id at its provider.
     pub external_id: ExternalId,
-    /// Who made the change, by the CRM's user id.
+    /// The CRM's id of the user who made the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// By which client the change was made.
+    /// The client that made the change, as the CRM names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_origin: Option<String>,
-    /// The source's transaction; opaque.
+    /// The CRM's transaction. Opaque.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction_key: Option<String>,
-    /// What this event belongs together with.
+    /// Events with the same id belong together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
-    /// The command that stored it.
+    /// The command that stored the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation_id: Option<String>,
-    /// The record that this one was merged into.
+    /// The record into which this one was merged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<ExternalId>,
-    /// Whether an image of the same timestamp was stored before it: one of the two may not hold
-    /// what the other says.
+    /// Whether a record image of the same timestamp was stored before it. The image may not include the change.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub meets_image: bool,
 }
@@ -109,38 +105,33 @@ pub struct Metadata {
 /// One stored event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DomainEvent {
-    /// The record.
     pub aggregate_id: AggregateId,
-    /// The provider's object.
     pub entity_name: EntityName,
-    /// What happened.
     pub event_type: EventType,
-    /// Its number in the aggregate.
+    /// Its number in the stream.
     pub version: Version,
-    /// Its place at the source; holds its id and its timestamp.
+    /// Its order at the source, with its id and its timestamp.
     pub position: Position,
-    /// When it was stored; never below its predecessor's.
+    /// When it was stored. Never earlier than the event before it.
     pub recorded_at: Timestamp,
-    /// The input as it came, to the byte, whole header included.
+    /// The input byte for byte, with its header.
     pub data: Arc<str>,
-    /// What is known beside it.
     pub metadata: Metadata,
-    /// What validation found on arrival.
+    /// The warnings of validation on arrival.
     pub warnings: Vec<ValidationIssue>,
 }
 
 impl DomainEvent {
-    /// What makes the change unique at its source.
+    /// The id that a redelivery of the same change has too.
     pub fn event_id(&self) -> EventId {
         self.position.event_id
     }
 
-    /// When the CRM committed it.
+    /// When the CRM committed the change.
     pub fn timestamp(&self) -> Timestamp {
         self.position.timestamp
     }
 
-    /// The stream it is in.
     pub fn key(&self) -> EntityKey {
         EntityKey { entity_name: self.entity_name.clone(), aggregate_id: self.aggregate_id }
     }

@@ -1,8 +1,7 @@
-//! Who a record is: provider, account, object and external id, and the ids made of them.
+//! Identities: provider, account, object and external id of a record, and the ids computed from them.
 //!
-//! Promises that (provider, account, object, external id) gives the aggregate id without a lookup,
-//! so two writers can never race for it. Does not know any provider's id format: an adapter makes
-//! external ids canonical before they come here.
+//! The aggregate id follows from provider, account, object and external id without a lookup, so two writers cannot
+//! race for it. External ids arrive here in canonical form; their formats are known to the adapters only.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,10 +10,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Namespace of every UUIDv5 made here; drawn once for this project, and never to change.
+/// The namespace of every UUIDv5 of this project. Stored ids depend on it: it never changes.
 pub(crate) const NAMESPACE: Uuid = Uuid::from_u128(0x6f2d_7c1e_93b4_4a58_8f0a_51c7_d2e6_3b90);
 
-/// A CRM product whose change events are understood.
+/// A supported CRM product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
@@ -27,7 +26,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// All of them, in the order of their names' first use here.
+    /// Every provider.
     pub const ALL: [Self; 3] = [Self::Salesforce, Self::Hubspot, Self::Pipedrive];
 
     /// The name in paths, settings and stored events.
@@ -40,9 +39,8 @@ impl Provider {
     }
 }
 
-/// A provider's name that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a provider (salesforce, hubspot or pipedrive)")]
+#[error("unknown provider `{0}`: expected salesforce, hubspot or pipedrive")]
 pub struct UnknownProvider(String);
 
 impl FromStr for Provider {
@@ -59,7 +57,7 @@ impl fmt::Display for Provider {
     }
 }
 
-/// Defines a text newtype that is shared cheaply and shown as itself.
+/// Defines a newtype of a text that is cheap to clone.
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -67,12 +65,10 @@ macro_rules! text_id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes the text as it is.
             pub fn new(text: impl Into<Arc<str>>) -> Self {
                 Self(text.into())
             }
 
-            /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -87,7 +83,7 @@ macro_rules! text_id {
 }
 
 text_id!(
-    /// Which account (org, portal, company) of a provider the records are of.
+    /// The account of a provider: a Salesforce org, a HubSpot portal, a Pipedrive company.
     ProviderAccount
 );
 text_id!(
@@ -99,12 +95,12 @@ text_id!(
     EntityName
 );
 text_id!(
-    /// A definition's name for an entity, or an undefined object's lowercase name: `client`.
+    /// The name of an entity type: a definition's, such as `client`, or the lowercase name of an object without one.
     AggregateType
 );
 
 impl ProviderAccount {
-    /// The account of an installation that has named none.
+    /// The account of an installation that configures none.
     pub fn unset() -> Self {
         Self::new("default")
     }
@@ -115,7 +111,7 @@ impl ProviderAccount {
 pub struct AggregateId(Uuid);
 
 impl AggregateId {
-    /// The id of that record; the same for the same four, always.
+    /// The id of that record: always the same for the same four values.
     pub fn of(provider: Provider, account: &ProviderAccount, object: &EntityName, id: &ExternalId) -> Self {
         Self(uuid_of(&[provider.as_str(), account.as_str(), object.as_str(), id.as_str()]))
     }
@@ -125,7 +121,6 @@ impl AggregateId {
         Self(uuid)
     }
 
-    /// The UUID itself.
     pub fn uuid(self) -> Uuid {
         self.0
     }
@@ -137,7 +132,7 @@ impl fmt::Display for AggregateId {
     }
 }
 
-/// UUIDv5 over parts that no separator inside one of them can make ambiguous.
+/// UUIDv5 of several parts. Each is preceded by its length, so `ab`, `c` and `a`, `bc` give different ids.
 pub(crate) fn uuid_of(parts: &[&str]) -> Uuid {
     let mut name = Vec::with_capacity(parts.iter().map(|p| p.len() + 8).sum());
     for part in parts {
@@ -150,16 +145,13 @@ pub(crate) fn uuid_of(parts: &[&str]) -> Uuid {
 /// The partition key of one record's events: `entity_name#entity_id`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntityKey {
-    /// The provider's object.
     pub entity_name: EntityName,
-    /// The record.
     pub aggregate_id: AggregateId,
 }
 
-/// A text that is no entity key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an entity key (such as Account#6f2d7c1e-93b4-5a58-8f0a-51c7d2e63b90)")]
-pub struct NotAnEntityKey(String);
+#[error("invalid entity key `{0}`: expected a key such as Account#6f2d7c1e-93b4-5a58-8f0a-51c7d2e63b90")]
+pub struct InvalidEntityKey(String);
 
 impl fmt::Display for EntityKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -168,14 +160,14 @@ impl fmt::Display for EntityKey {
 }
 
 impl FromStr for EntityKey {
-    type Err = NotAnEntityKey;
+    type Err = InvalidEntityKey;
 
-    fn from_str(text: &str) -> Result<Self, NotAnEntityKey> {
-        let refused = || NotAnEntityKey(text.to_owned());
-        let (name, id) = text.rsplit_once('#').ok_or_else(refused)?;
-        let uuid = Uuid::parse_str(id).map_err(|_| refused())?;
+    fn from_str(text: &str) -> Result<Self, InvalidEntityKey> {
+        let invalid = || InvalidEntityKey(text.to_owned());
+        let (name, id) = text.rsplit_once('#').ok_or_else(invalid)?;
+        let uuid = Uuid::parse_str(id).map_err(|_| invalid())?;
         if name.is_empty() {
-            return Err(refused());
+            return Err(invalid());
         }
         Ok(Self { entity_name: EntityName::new(name), aggregate_id: AggregateId(uuid) })
     }
@@ -203,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_record_has_the_same_id_and_no_other_has_it() {
+    fn two_records_have_the_same_id_only_if_they_are_the_same_record() {
         assert_eq!(id("o", "Account", "1"), id("o", "Account", "1"));
         assert_ne!(id("o", "Account", "1"), id("p", "Account", "1"));
         assert_ne!(id("o", "Account", "1"), id("o", "Contact", "1"));
@@ -216,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_reads_back_as_written() {
+    fn an_entity_key_parses_to_what_was_written() {
         let key = EntityKey { entity_name: EntityName::new("Account"), aggregate_id: id("o", "Account", "1") };
         assert_eq!(key.to_string().parse(), Ok(key));
         assert!("Account".parse::<EntityKey>().is_err());

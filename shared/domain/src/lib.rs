@@ -1,7 +1,7 @@
-//! The domain of Annals: identities, events, the fold, entity definitions and mapping.
+//! The domain of Annals: identities, events, folding, entity definitions and mapping.
 //!
-//! Promises purity: no I/O, no clock, no randomness, no async. Everything here is a function of
-//! its arguments, so the four functions and the local process answer alike.
+//! Everything here is a pure function of its arguments: no I/O, no clock, no randomness, no async. That is why the
+//! AWS functions and the local process give the same results.
 
 pub mod aggregate;
 pub mod change;
@@ -9,7 +9,6 @@ pub mod definition;
 pub mod entity;
 pub mod entity_changes;
 pub mod event;
-pub mod head;
 pub mod identity;
 pub mod mapping;
 pub mod path;
@@ -17,6 +16,7 @@ pub mod position;
 pub mod provider_adapter;
 pub mod search_text;
 pub mod services;
+pub mod stream_head;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod text_diff;

@@ -1,44 +1,43 @@
-//! Canonical paths of leaf fields: `Name`, `BillingAddress.Country`.
+//! Canonical paths of fields: `Name`, `BillingAddress.Country`.
 //!
-//! Promises only that parts are separated by dots and that ancestors can be walked. Which spelling
-//! is canonical for a provider is its adapter's knowledge.
+//! The parts are separated by dots. Which spelling is canonical is decided by the provider's adapter.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// The one name of a leaf field, or of a struct of leaves, whatever form it came in.
+/// The canonical name of a field or of a struct of fields, whatever its spelling in the input.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Path(Arc<str>);
 
 impl Path {
-    /// A path that the caller knows to be canonical.
+    /// The caller guarantees that `text` is canonical.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 
-    /// The text, parts joined by dots.
+    /// The parts, joined by dots.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The paths above this one, nearest first.
+    /// The paths above this one, the nearest first.
     pub fn ancestors(&self) -> impl Iterator<Item = &str> {
         std::iter::successors(self.0.rsplit_once('.').map(|(head, _)| head), |path| {
             path.rsplit_once('.').map(|(head, _)| head)
         })
     }
 
-    /// Whether one is the other or lies below it.
-    pub fn is_in_line_with(&self, other: &Self) -> bool {
-        self == other || self.below(other.as_str()).is_some() || other.below(self.as_str()).is_some()
+    /// Whether one of the two is the other or is below it.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self == other || self.relative_to(other.as_str()).is_some() || other.relative_to(self.as_str()).is_some()
     }
 
-    /// What of `self` lies below `above`: `Country` for `BillingAddress.Country` below `BillingAddress`.
-    pub fn below(&self, above: &str) -> Option<&str> {
-        self.0.strip_prefix(above)?.strip_prefix('.')
+    /// The rest of the path below `ancestor`: `Country` for `BillingAddress.Country` below `BillingAddress`.
+    pub fn relative_to(&self, ancestor: &str) -> Option<&str> {
+        self.0.strip_prefix(ancestor)?.strip_prefix('.')
     }
 }
 
@@ -66,16 +65,16 @@ mod tests {
     }
 
     #[test]
-    fn a_path_lies_below_its_ancestors_only() {
-        assert_eq!(Path::new("Name.LastName").below("Name"), Some("LastName"));
-        assert_eq!(Path::new("NameLastName").below("Name"), None);
-        assert_eq!(Path::new("Name").below("Name"), None);
+    fn a_path_is_relative_to_its_ancestors_only() {
+        assert_eq!(Path::new("Name.LastName").relative_to("Name"), Some("LastName"));
+        assert_eq!(Path::new("NameLastName").relative_to("Name"), None);
+        assert_eq!(Path::new("Name").relative_to("Name"), None);
     }
 
     #[test]
-    fn paths_are_in_line_up_and_down_and_not_sideways() {
-        let in_line = |one: &str, other: &str| Path::new(one).is_in_line_with(&Path::new(other));
-        assert!(in_line("a.b", "a.b") && in_line("a", "a.b.c") && in_line("a.b.c", "a"));
-        assert!(!in_line("a.b", "a.c") && !in_line("a", "ab") && !in_line("ab.c", "a"));
+    fn a_path_overlaps_its_ancestors_and_descendants_only() {
+        let overlaps = |one: &str, other: &str| Path::new(one).overlaps(&Path::new(other));
+        assert!(overlaps("a.b", "a.b") && overlaps("a", "a.b.c") && overlaps("a.b.c", "a"));
+        assert!(!overlaps("a.b", "a.c") && !overlaps("a", "ab") && !overlaps("ab.c", "a"));
     }
 }

@@ -1,7 +1,7 @@
 //! Two orders: of arrival (`Version`) and of the source (`Position`).
 //!
-//! Promises that positions are a total order that only the source's words decide, so every arrival
-//! order folds alike. Does not promise that a position tells when something arrived.
+//! Positions are a total order that depends only on what the source states, so every order of arrival gives the same
+//! state. A position does not say when an event arrived.
 
 use std::fmt;
 
@@ -11,32 +11,30 @@ use uuid::Uuid;
 use crate::identity::uuid_of;
 use crate::timestamp::Timestamp;
 
-/// An event's number in its aggregate: dense, from 1, in order of arrival; the optimistic lock.
+/// The number of an event in its stream: dense, from 1, in order of arrival. It is also the optimistic lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(u64);
 
 impl Version {
-    /// The version of an aggregate's first event.
+    /// The version of the first event of a stream.
     pub const FIRST: Self = Self(1);
 
-    /// A version read back; 0 stands for an aggregate without events.
+    /// 0 means a stream without events.
     pub fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// The number.
     pub fn get(self) -> u64 {
         self.0
     }
 
-    /// The version behind this one.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
 
-    /// The version before this one; 0 before the first.
+    /// 0 for the first version.
     #[must_use]
     pub fn previous(self) -> Self {
         Self(self.0.saturating_sub(1))
@@ -49,13 +47,12 @@ impl fmt::Display for Version {
     }
 }
 
-/// An event's identity: UUIDv5 of what makes the change unique at its source, so that a
-/// redelivery has the same id.
+/// The id of an event: a UUIDv5 of what makes the change unique at its source, so that a redelivery has the same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EventId(Uuid);
 
 impl EventId {
-    /// The id of the change that those parts name.
+    /// The id of the change that is identified by `parts`.
     pub fn of(parts: &[&str]) -> Self {
         Self(uuid_of(parts))
     }
@@ -65,7 +62,6 @@ impl EventId {
         Self(uuid)
     }
 
-    /// The UUID itself.
     pub fn uuid(self) -> Uuid {
         self.0
     }
@@ -77,36 +73,35 @@ impl fmt::Display for EventId {
     }
 }
 
-/// Where an event stands among those of its own timestamp.
+/// The order of events with the same timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Rank {
-    /// An image fetched so soon after its stamp that changes of that timestamp may be missing in it.
+    /// A record image read so soon after its timestamp that changes of that timestamp may be missing in it.
     FreshImage,
-    /// A change.
+    /// A change event.
     Change,
-    /// An image: what it shows includes the changes of its timestamp.
+    /// A record image. It includes the changes of its timestamp.
     Image,
 }
 
 /// Order at the source: timestamp, rank, commit number and sequence number, then event id.
 ///
-/// Commit numbers pass 2^53 (they are nanoseconds in newer orgs), so they are never a float.
-/// What a body lacks sorts first.
+/// Commit numbers exceed 2^53 (in newer orgs they are nanoseconds), so they never become a float. A missing number
+/// sorts first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
-    /// When the CRM committed it; an image's own stamp.
+    /// When the CRM committed the change; for a record image, when the record was last modified.
     #[serde(rename = "t")]
     pub timestamp: Timestamp,
-    /// Change or image.
     #[serde(rename = "r")]
     pub rank: Rank,
-    /// The commit number; for an image, when it was fetched (milliseconds).
+    /// The commit number; for a record image, when it was read (milliseconds since 1970).
     #[serde(rename = "c")]
     pub commit_number: Option<i64>,
-    /// The number inside the transaction.
+    /// The number within the transaction.
     #[serde(rename = "s")]
     pub sequence_number: Option<i64>,
-    /// Decides what nothing else decides.
+    /// Decides between events that are otherwise equal.
     #[serde(rename = "e")]
     pub event_id: EventId,
 }

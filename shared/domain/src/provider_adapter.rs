@@ -1,7 +1,7 @@
-//! What the domain needs to know of a provider: how its inputs and stored events are read.
+//! The port to a provider's forms: how its inputs, records and stored events are read.
 //!
-//! Promises purity: an adapter gives the same reading of the same text, with no clock and no I/O.
-//! Talking to a CRM is not its matter.
+//! An adapter is pure: the same text always gives the same result, with no clock and no I/O. Calling a CRM is not its
+//! responsibility.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,137 +16,131 @@ use crate::position::EventId;
 use crate::timestamp::Timestamp;
 use crate::validation_issue::ValidationIssue;
 
-/// One change of one record, strict, ready to be stored.
+/// One valid change of one record, ready to be stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IncomingChange {
-    /// The provider's object.
     pub entity_name: EntityName,
-    /// What happened. For an image, what it shows: `Deleted` or else `Updated`; the handler
-    /// labels it `Created` where nothing was there.
+    /// What happened. For a record image: `Deleted` or `Updated`; the command handler makes it `Created` if the
+    /// stream has no base.
     pub event_type: EventType,
-    /// What it says; shared with whoever folds it in the same process.
+    /// Shared with the projection of the same process.
     pub change: Arc<Change>,
-    /// The input as it came.
+    /// The input byte for byte.
     pub data: Arc<str>,
-    /// What is known beside it, the record's external id among it.
     pub metadata: Metadata,
-    /// What was missing in it without making it malformed.
+    /// What is missing or unusual in it, without making it malformed.
     pub warnings: Vec<ValidationIssue>,
 }
 
-/// A change that concerns all records of an object: a wildcard or an overflow.
+/// A change of an object that does not name its records: a wildcard or an overflow. Any record of the object may have
+/// changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntityWideChange {
-    /// The provider's object.
     pub entity_name: EntityName,
-    /// What makes it unique at its source; a redelivery has the same.
+    /// The id that a redelivery of the same change has too.
     pub identity: EventId,
-    /// Why no record is named.
+    /// Why it names no records.
     pub reason: String,
 }
 
-/// What one input turned out to be.
+/// The result of parsing one input.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Intake {
-    /// Changes, one a record, in the order of the input.
+pub enum ParsedInput {
+    /// One change for each record, in the order of the input.
     Changes(Vec<IncomingChange>),
-    /// A change of a whole object.
+    /// A change that does not name its records.
     EntityWide(EntityWideChange),
-    /// No change event at all, and what it is.
+    /// Not a change event; says what it is instead.
     Ignored(String),
-    /// A change event, but one that cannot be stored, and why not.
+    /// A change event that is invalid, with every error.
     Malformed(Vec<ValidationIssue>),
-    /// None of the provider's forms.
+    /// Not one of the provider's forms.
     Unrecognised(ValidationIssue),
 }
 
-/// A record as it was read from its CRM.
+/// A whole record, read from the CRM's API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
-    /// The record as JSON text, as it came; `None` where its absence was confirmed.
+pub struct RecordImage {
+    /// The record's JSON, byte for byte; `None` if the CRM confirmed that it does not exist.
     pub record: Option<Arc<str>>,
     /// When it was read, by the CRM's clock.
     pub fetched_at: Timestamp,
-    /// Whether it was read again after one read too close to its stamp, and is too close still.
+    /// Whether it was read so soon after the record's last change that changes of the same timestamp may be missing,
+    /// even after a second read.
     pub still_fresh: bool,
 }
 
-/// A stored event that this code cannot read; an older or newer release may.
+/// A stored event that this release cannot read. Another release may.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("event `{event_id}` cannot be read: {reason}")]
+#[error("cannot read event `{event_id}`: {reason}")]
 pub struct UnreadableEvent {
-    /// Which.
     pub event_id: EventId,
-    /// Why.
     pub reason: String,
 }
 
-/// One provider's way of saying things.
+/// Reads the forms of one provider.
 pub trait ProviderAdapter: Send + Sync {
-    /// Whose.
     fn provider(&self) -> Provider;
 
-    /// The account whose records these are.
+    /// The account that the records belong to.
     fn account(&self) -> &ProviderAccount;
 
-    /// The field that is the record's id.
+    /// The name of the field that is the record's id.
     fn id_field(&self) -> &str;
 
-    /// The field that says whether the record is deleted, where there is one.
+    /// The name of the field that says whether the record is deleted, if there is one.
     fn deleted_field(&self) -> Option<&str>;
 
-    /// The canonical path of a field of an object, however it is spelt.
-    fn canonical(&self, object: &EntityName, field: &str) -> Path;
+    /// The canonical path of a field of an object, for any spelling of it.
+    fn canonical_path(&self, object: &EntityName, field: &str) -> Path;
 
-    /// The canonical form of a record's id; `None` where it cannot be one.
+    /// The canonical form of a record's id; `None` if `id` is not a valid id.
     fn canonical_id(&self, id: &str) -> Option<ExternalId>;
 
-    /// The text that a struct stands for where a text is wanted, such as a person's name.
+    /// The text of a struct where a definition maps it to a text, such as a person's name; `None` if it has none.
     fn struct_text(&self, leaves: &BTreeMap<&str, std::borrow::Cow<'_, Value>>) -> Option<String>;
 
-    /// Reads one input: a change in any of the provider's forms.
-    fn read_input(&self, input: &str) -> Intake;
+    /// Parses one input in any of the provider's forms.
+    fn read_input(&self, input: &str) -> ParsedInput;
 
-    /// Reads a record fetched from the CRM. `id` is canonical.
+    /// Parses a record image. `id` is canonical. Fails with every error of the image.
     fn read_image(
         &self,
         object: &EntityName,
         id: &ExternalId,
-        image: &Image,
+        image: &RecordImage,
     ) -> Result<IncomingChange, Vec<ValidationIssue>>;
 
-    /// Reads what a stored event says: the same as when it came in.
+    /// Parses a stored event: the same change as on arrival.
     fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent>;
 }
 
-/// The adapters of this installation, one a provider.
+/// The adapters of this installation, one for each provider.
 #[derive(Clone, Default)]
 pub struct ProviderAdapters {
     by_provider: BTreeMap<Provider, Arc<dyn ProviderAdapter>>,
 }
 
 impl ProviderAdapters {
-    /// Those adapters.
     pub fn new(adapters: impl IntoIterator<Item = Arc<dyn ProviderAdapter>>) -> Self {
         Self { by_provider: adapters.into_iter().map(|adapter| (adapter.provider(), adapter)).collect() }
     }
 
-    /// The adapter of a provider.
     pub fn get(&self, provider: Provider) -> Option<&Arc<dyn ProviderAdapter>> {
         self.by_provider.get(&provider)
     }
 
-    /// All of them, in the providers' order.
+    /// In the order of the providers.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn ProviderAdapter>> {
         self.by_provider.values()
     }
 
-    /// Reads what a stored event says, by its provider's adapter.
+    /// Parses a stored event with its provider's adapter.
     pub fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent> {
         let provider = event.metadata.provider;
         let adapter = self.get(provider).ok_or_else(|| UnreadableEvent {
             event_id: event.event_id(),
-            reason: format!("this installation reads no {provider} events"),
+            reason: format!("no adapter for {provider} in this installation"),
         })?;
         adapter.read_event(event)
     }

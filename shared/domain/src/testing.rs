@@ -1,6 +1,6 @@
-//! Test support: a plain adapter, builders of changes, and the given/when/then harness.
+//! Test support: an adapter, builders of changes, and the given/when/then scenario.
 //!
-//! Promises nothing to production code: the `testing` feature is on in tests only.
+//! Only tests enable the `testing` feature.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,30 +9,32 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::aggregate::Aggregate;
-use crate::change::{Change, Content, Creation, Lifecycle, RefetchReason, Write};
+use crate::change::{Change, CreationTime, FieldWrite, Lifecycle, RefetchReason, WriteContent};
 use crate::definition::{Catalog, DefinitionFile, EntitySchema};
 use crate::entity::Entity;
 use crate::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
-use crate::head::{Admission, StreamHead};
 use crate::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use crate::mapping;
 use crate::path::Path;
 use crate::position::{EventId, Position, Rank, Version};
-use crate::provider_adapter::{Image, IncomingChange, Intake, ProviderAdapter, ProviderAdapters, UnreadableEvent};
-use crate::services::refetch::{Judged, reasons};
+use crate::provider_adapter::{
+    IncomingChange, ParsedInput, ProviderAdapter, ProviderAdapters, RecordImage, UnreadableEvent,
+};
+use crate::services::refetch::{RefetchInput, reasons};
+use crate::stream_head::{Admission, StreamHead};
 use crate::text_diff::TextDiff;
 use crate::timestamp::Timestamp;
-use crate::validation::{Report, Subject, validate};
+use crate::validation::{ValidationInput, ValidationReport, validate};
 use crate::validation_issue::ValidationIssue;
 
-/// An adapter that takes fields as they are spelt, and reads nothing.
+/// An adapter that leaves field names unchanged and parses nothing.
 #[derive(Debug)]
 pub struct PlainAdapter {
     account: ProviderAccount,
 }
 
 impl PlainAdapter {
-    /// As the only adapter.
+    /// The adapters of an installation that has this one only.
     pub fn alone() -> ProviderAdapters {
         ProviderAdapters::new([Arc::new(Self { account: ProviderAccount::unset() }) as Arc<dyn ProviderAdapter>])
     }
@@ -55,7 +57,7 @@ impl ProviderAdapter for PlainAdapter {
         Some("IsDeleted")
     }
 
-    fn canonical(&self, _: &EntityName, field: &str) -> Path {
+    fn canonical_path(&self, _: &EntityName, field: &str) -> Path {
         Path::new(field)
     }
 
@@ -67,27 +69,32 @@ impl ProviderAdapter for PlainAdapter {
         None
     }
 
-    fn read_input(&self, _: &str) -> Intake {
-        Intake::Unrecognised(ValidationIssue::new("", "the plain adapter reads nothing"))
+    fn read_input(&self, _: &str) -> ParsedInput {
+        ParsedInput::Unrecognised(ValidationIssue::new("", "the plain adapter parses nothing"))
     }
 
-    fn read_image(&self, _: &EntityName, _: &ExternalId, _: &Image) -> Result<IncomingChange, Vec<ValidationIssue>> {
-        Err(vec![ValidationIssue::new("", "the plain adapter reads nothing")])
+    fn read_image(
+        &self,
+        _: &EntityName,
+        _: &ExternalId,
+        _: &RecordImage,
+    ) -> Result<IncomingChange, Vec<ValidationIssue>> {
+        Err(vec![ValidationIssue::new("", "the plain adapter parses nothing")])
     }
 
     fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent> {
-        Err(UnreadableEvent { event_id: event.event_id(), reason: "the plain adapter reads nothing".to_owned() })
+        Err(UnreadableEvent { event_id: event.event_id(), reason: "the plain adapter parses nothing".to_owned() })
     }
 }
 
-/// A change being put together.
+/// Builds a change.
 #[derive(Debug, Clone)]
 pub struct ChangeBuilder {
     event_type: EventType,
     change: Change,
 }
 
-/// The timestamp `seconds` into 2026.
+/// The timestamp `seconds` after the start of 2026.
 pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millis(1_767_225_600_000 + seconds * 1_000).expect("a second of 2026")
 }
@@ -96,13 +103,13 @@ fn builder(event_type: EventType, seconds: i64, rank: Rank, lifecycle: Lifecycle
     let event_id = EventId::of(&[event_type.as_str(), &seconds.to_string(), &format!("{rank:?}")]);
     let timestamp = at(seconds);
     let position = Position { timestamp, rank, commit_number: None, sequence_number: None, event_id };
-    let creation = (event_type == EventType::Created).then_some(Creation::Committed(timestamp));
+    let creation = (event_type == EventType::Created).then_some(CreationTime::Committed(timestamp));
     let lifecycle = Some(lifecycle);
     let change = Change { position, lifecycle, is_base, creation, writes: Vec::new(), asks_refetch: None };
     ChangeBuilder { event_type, change }
 }
 
-/// A creation, `seconds` into 2026.
+/// A creation, `seconds` after the start of 2026.
 pub fn created(seconds: i64) -> ChangeBuilder {
     builder(EventType::Created, seconds, Rank::Change, Lifecycle::Active, true)
 }
@@ -117,12 +124,12 @@ pub fn deleted(seconds: i64) -> ChangeBuilder {
     builder(EventType::Deleted, seconds, Rank::Change, Lifecycle::Deleted, false)
 }
 
-/// A restoring with all fields.
+/// A restoration with all fields.
 pub fn restored_whole(seconds: i64) -> ChangeBuilder {
     builder(EventType::Restored, seconds, Rank::Change, Lifecycle::Active, true)
 }
 
-/// A restoring that leaves empty fields out.
+/// A restoration that leaves out empty fields.
 pub fn restored_in_part(seconds: i64) -> ChangeBuilder {
     let mut builder = builder(EventType::Restored, seconds, Rank::Change, Lifecycle::Active, false);
     builder.change.asks_refetch = Some(RefetchReason::RestoredInPart);
@@ -136,7 +143,7 @@ pub fn gap(seconds: i64) -> ChangeBuilder {
     builder
 }
 
-/// An image.
+/// A record image.
 pub fn image(seconds: i64) -> ChangeBuilder {
     builder(EventType::Updated, seconds, Rank::Image, Lifecycle::Active, true)
 }
@@ -145,23 +152,23 @@ impl ChangeBuilder {
     /// Writes a value at a path.
     #[must_use]
     pub fn with(mut self, path: &str, value: impl Into<Value>) -> Self {
-        self.change.writes.push(Write::whole(Path::new(path), value.into()));
+        self.change.writes.push(FieldWrite::of_value(Path::new(path), value.into()));
         self
     }
 
-    /// Names a path without carrying its value.
+    /// Lists a path as changed, without its value.
     #[must_use]
     pub fn naming(mut self, path: &str) -> Self {
-        self.change.writes.push(Write { path: Path::new(path), content: Content::Unknown });
+        self.change.writes.push(FieldWrite { path: Path::new(path), content: WriteContent::Unknown });
         self.change.asks_refetch = Some(RefetchReason::NotCarried);
         self
     }
 
-    /// Writes a text's difference at a path.
+    /// Writes a text difference at a path.
     #[must_use]
     pub fn diffing(mut self, path: &str, diff: &str) -> Self {
         let diff = TextDiff::recognise(diff).expect("a diff with its header");
-        self.change.writes.push(Write { path: Path::new(path), content: Content::Diff(diff) });
+        self.change.writes.push(FieldWrite { path: Path::new(path), content: WriteContent::Diff(diff) });
         self
     }
 
@@ -174,12 +181,11 @@ impl ChangeBuilder {
         self
     }
 
-    /// The change.
     pub fn change(self) -> Change {
         self.change
     }
 
-    /// The change as it comes in.
+    /// The change as an adapter returns it.
     pub fn incoming(self) -> IncomingChange {
         let metadata = Metadata {
             source: Source::Cdc,
@@ -205,27 +211,27 @@ impl ChangeBuilder {
     }
 }
 
-/// A record's state and head, as events leave them.
+/// The state and the stream head of one record, after some events.
 #[derive(Debug)]
 pub struct Scenario {
     state: Aggregate,
     head: Option<StreamHead>,
     catalog: Catalog,
     adapters: ProviderAdapters,
-    last: Option<(Report, Vec<RefetchReason>)>,
+    last: Option<(ValidationReport, Vec<RefetchReason>)>,
     was_stored: bool,
 }
 
-/// A record of `Account` with those changes stored, in that order.
+/// A record of `Account` with these changes stored in this order.
 pub fn given(changes: impl IntoIterator<Item = ChangeBuilder>) -> Scenario {
     given_as(include_str!("../entities/client.toml"), changes)
 }
 
-/// The same, with a definition of one's own.
+/// The same, with another definition.
 pub fn given_as(definition: &str, changes: impl IntoIterator<Item = ChangeBuilder>) -> Scenario {
     let adapters = PlainAdapter::alone();
     let file = DefinitionFile { name: "test.toml".to_owned(), text: definition.to_owned() };
-    let catalog = Catalog::load(&[file], &adapters).expect("a definition that fits");
+    let catalog = Catalog::load(&[file], &adapters).expect("a valid definition");
     let (name, id) = (EntityName::new("Account"), ExternalId::new("001A"));
     let aggregate_id = AggregateId::of(Provider::Salesforce, &ProviderAccount::unset(), &name, &id);
     let state = Aggregate::new(EntityKey { entity_name: name, aggregate_id }, Provider::Salesforce, id);
@@ -234,7 +240,7 @@ pub fn given_as(definition: &str, changes: impl IntoIterator<Item = ChangeBuilde
 }
 
 impl Scenario {
-    /// The next change arrives.
+    /// Stores the next change.
     #[must_use]
     pub fn when(mut self, change: ChangeBuilder) -> Self {
         let incoming = change.incoming();
@@ -243,29 +249,28 @@ impl Scenario {
         let head = self.head.as_ref();
         self.was_stored = matches!(StreamHead::admit(head, &incoming.change.position), Some(Admission::New { .. }));
         let now = at(86_400 * 300);
-        let report = validate(&Subject { incoming: &incoming, head, schema: &schema, adapter: &**adapter, now });
+        let report =
+            validate(&ValidationInput { incoming: &incoming, head, schema: &schema, adapter: &**adapter, now });
         let version = head.map_or(Version::FIRST, |head| head.version.next());
-        let standing = self.state.standing();
+        let lifecycle = self.state.lifecycle_at();
         self.state.apply(version, &incoming.change);
         self.head = Some(StreamHead::after(head, incoming.event_type, &incoming.change, version, now));
-        let judged = Judged { event_type: incoming.event_type, change: &incoming.change, meets_image: false };
-        let asked = reasons(standing, &self.state, &[judged]).into_iter().collect();
+        let input = RefetchInput { event_type: incoming.event_type, change: &incoming.change, meets_image: false };
+        let asked = reasons(lifecycle, &self.state, &[input]).into_iter().collect();
         self.last = Some((report, asked));
         self
     }
 
-    /// The schema of the record's entity.
     pub fn schema(&self) -> EntitySchema {
         self.catalog.schema(Provider::Salesforce, &EntityName::new("Account"))
     }
 
-    /// The entity now.
     pub fn entity(&self) -> Entity {
         let adapter = self.adapters.get(Provider::Salesforce).expect("the plain adapter");
         mapping::map(&self.state, &self.schema(), &**adapter)
     }
 
-    /// The field has that JSON value; null also where it is not known.
+    /// The field has this JSON value; null also if it is not known.
     #[track_caller]
     #[must_use]
     pub fn then_field(self, name: &str, expected: impl Into<Value>) -> Self {
@@ -274,7 +279,7 @@ impl Scenario {
         self
     }
 
-    /// Exactly those fields wait for refetch.
+    /// Exactly these fields are unknown.
     #[track_caller]
     #[must_use]
     pub fn then_unknown(self, names: &[&str]) -> Self {
@@ -284,7 +289,7 @@ impl Scenario {
         self
     }
 
-    /// The entity shows, or waits for its base.
+    /// Whether the entity is visible; it is not while it has no base.
     #[track_caller]
     #[must_use]
     pub fn then_shows(self, shows: bool) -> Self {
@@ -292,7 +297,6 @@ impl Scenario {
         self
     }
 
-    /// The record is deleted, or not.
     #[track_caller]
     #[must_use]
     pub fn then_deleted(self, deleted: bool) -> Self {
@@ -300,18 +304,18 @@ impl Scenario {
         self
     }
 
-    /// The last change was given exactly those warnings, each named by how it starts.
+    /// The last change has exactly these warnings, each given by its first words.
     #[track_caller]
     #[must_use]
     pub fn then_warned(self, starts: &[&str]) -> Self {
         let (report, _) = self.last.as_ref().expect("a change has arrived");
         let messages: Vec<&str> = report.warnings.iter().map(|issue| issue.message.as_str()).collect();
-        let fit = messages.len() == starts.len() && messages.iter().zip(starts).all(|(m, s)| m.starts_with(s));
-        assert!(fit, "warnings {messages:?}, expected {starts:?}");
+        let is_equal = messages.len() == starts.len() && messages.iter().zip(starts).all(|(m, s)| m.starts_with(s));
+        assert!(is_equal, "warnings {messages:?}, expected {starts:?}");
         self
     }
 
-    /// The last change asked for refetch for exactly those reasons.
+    /// The last change requires a refetch for exactly these reasons.
     #[track_caller]
     #[must_use]
     pub fn then_asks(self, expected: &[RefetchReason]) -> Self {

@@ -1,39 +1,38 @@
-//! Long texts that come as a unified diff with the SHA-256 of the value they lead to.
+//! Long texts that arrive as a unified diff, with the SHA-256 of the resulting text.
 //!
-//! Promises never to give a text whose hash is not the promised one. Line ends are not in the
-//! diff: the base's are tried first, then the other kind.
+//! `apply` never returns a text with another hash. A diff does not say which line ends the text has: those of the base
+//! are tried first, then the other kind.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// A difference as it came: `--- `, `+++ <sha256>`, hunks.
+/// A unified diff: `--- `, `+++ <sha256>`, hunks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextDiff(String);
 
-/// One line of a hunk.
-enum Line<'a> {
-    Kept(&'a str),
+enum HunkLine<'a> {
+    Context(&'a str),
     Removed(&'a str),
     Added(&'a str),
 }
 
 impl TextDiff {
-    /// Takes a text that has a diff's header, `--- ` then `+++ ` and 64 hexadecimal digits.
+    /// `None` if the text does not start with a diff's header: `--- `, then `+++ ` and 64 hexadecimal digits.
     pub fn recognise(text: &str) -> Option<Self> {
         Self::hash_of(text)?;
         Some(Self(text.to_owned()))
     }
 
-    /// The text after this difference; `None` where `base` is not what it was made from.
+    /// The text after this diff; `None` if the diff was not made from `base`.
     pub fn apply(&self, base: &str) -> Option<String> {
-        let promised = Self::hash_of(&self.0)?;
+        let expected = Self::hash_of(&self.0)?;
         let lines: Vec<&str> = base.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
         let patched = self.patch(&lines)?;
         let ends = if base.contains("\r\n") { ["\r\n", "\n"] } else { ["\n", "\r\n"] };
-        ends.iter().map(|end| patched.join(end)).find(|text| sha256_hex(text).eq_ignore_ascii_case(promised))
+        ends.iter().map(|end| patched.join(end)).find(|text| sha256_hex(text).eq_ignore_ascii_case(expected))
     }
 
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub(crate) fn weight(&self) -> usize {
         self.0.len()
     }
@@ -47,48 +46,48 @@ impl TextDiff {
 
     fn patch<'a>(&'a self, base: &[&'a str]) -> Option<Vec<&'a str>> {
         let mut patched = Vec::with_capacity(base.len());
-        let mut taken = 0;
+        let mut consumed = 0;
         for line in self.0.split('\n').skip(2).map(|line| line.strip_suffix('\r').unwrap_or(line)) {
             if let Some(header) = line.strip_prefix("@@ -") {
                 let start = hunk_start(header)?;
-                patched.extend_from_slice(base.get(taken..start)?);
-                taken = start;
+                patched.extend_from_slice(base.get(consumed..start)?);
+                consumed = start;
                 continue;
             }
             match read_line(line) {
                 None => {}
-                Some(Line::Added(text)) => patched.push(text),
-                Some(Line::Kept(text)) => {
-                    patched.push(*base.get(taken).filter(|have| **have == text)?);
-                    taken += 1;
+                Some(HunkLine::Added(text)) => patched.push(text),
+                Some(HunkLine::Context(text)) => {
+                    patched.push(*base.get(consumed).filter(|have| **have == text)?);
+                    consumed += 1;
                 }
-                Some(Line::Removed(text)) => {
-                    base.get(taken).filter(|have| **have == text)?;
-                    taken += 1;
+                Some(HunkLine::Removed(text)) => {
+                    base.get(consumed).filter(|have| **have == text)?;
+                    consumed += 1;
                 }
             }
         }
-        patched.extend_from_slice(base.get(taken..)?);
+        patched.extend_from_slice(base.get(consumed..)?);
         Some(patched)
     }
 }
 
-fn read_line(line: &str) -> Option<Line<'_>> {
+fn read_line(line: &str) -> Option<HunkLine<'_>> {
     let (kind, text) = line.split_at_checked(1)?;
     match kind {
-        "+" => Some(Line::Added(text)),
-        "-" => Some(Line::Removed(text)),
-        " " => Some(Line::Kept(text)),
+        "+" => Some(HunkLine::Added(text)),
+        "-" => Some(HunkLine::Removed(text)),
+        " " => Some(HunkLine::Context(text)),
         _ => None,
     }
 }
 
-/// The index of the first base line that a hunk header such as `2,1 +2,1 @@` speaks of.
+/// The index of the first base line of a hunk, from its header such as `2,1 +2,1 @@`.
 fn hunk_start(header: &str) -> Option<usize> {
     let range = header.split(' ').next()?;
     let (start, length) = range.split_once(',').unwrap_or((range, "1"));
     let start: usize = start.parse().ok()?;
-    // A hunk that takes no line names the line it comes after.
+    // A hunk without base lines names the line before it.
     if length == "0" { Some(start) } else { start.checked_sub(1) }
 }
 
@@ -116,12 +115,12 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_are_the_bases_whatever_the_diff_has() {
+    fn the_line_ends_are_those_of_the_base() {
         check("a\r\nb\r\nc", "@@ -2,1 +2,1 @@\n-b\n+B", "a\r\nB\r\nc");
     }
 
     #[test]
-    fn another_base_or_hash_gives_nothing() {
+    fn another_base_or_hash_gives_no_text() {
         let text = format!("--- \n+++ {}\n@@ -1,1 +1,1 @@\n-a\n+b", sha256_hex("b"));
         let diff = TextDiff::recognise(&text).expect("a diff");
         assert_eq!(diff.apply("a").as_deref(), Some("b"));
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn hunks_out_of_order_or_range_give_nothing() {
+    fn hunks_out_of_order_or_range_give_no_text() {
         for hunks in
             ["@@ -9,1 +9,1 @@\n-a", "@@ -2,1 +2,1 @@\n-b\n@@ -1,1 +1,1 @@\n-a", "@@ -x +y @@", "@@ -0,1 +0,1 @@"]
         {

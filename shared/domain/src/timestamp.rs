@@ -1,8 +1,7 @@
-//! Timestamps, to the millisecond, as every CRM of this project states them.
+//! Timestamps, to the millisecond, as the CRMs state them.
 //!
-//! Promises one reading of all forms seen (RFC 3339 with any offset form, Salesforce's `+0000`,
-//! epoch milliseconds) and one writing (RFC 3339 in UTC). Does not know the present: that is the
-//! `Clock` port's.
+//! Reads every form observed (RFC 3339 with any offset, Salesforce's `+0000`, epoch milliseconds) and writes one:
+//! RFC 3339 in UTC. The current time comes from the `Clock` port.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,31 +10,30 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The first millisecond of the year 10000, which RFC 3339 can no longer write.
+/// The first millisecond of the year 10000: RFC 3339 has four digits for the year.
 const YEAR_10000_MS: i64 = 253_402_300_800_000;
 
 /// A point in time: milliseconds since 1970 in UTC, before the year 10000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// Why a text or a number is no timestamp.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a timestamp (RFC 3339 such as 2024-04-09T20:19:25Z, before the year 10000)")]
+#[error("invalid timestamp `{0}`: expected RFC 3339 such as 2024-04-09T20:19:25Z, before the year 10000")]
 pub struct InvalidTimestamp(String);
 
 impl Timestamp {
-    /// The timestamp at that many milliseconds since 1970; from -9999 on and before the year 10000.
+    /// `millis` since 1970, in the years -9999 to 9999.
     pub fn from_millis(millis: i64) -> Result<Self, InvalidTimestamp> {
         let writable = millis < YEAR_10000_MS && jiff::Timestamp::from_millisecond(millis).is_ok();
         if writable { Ok(Self(millis)) } else { Err(InvalidTimestamp(millis.to_string())) }
     }
 
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970 in UTC.
     pub fn millis(self) -> i64 {
         self.0
     }
 
-    /// This timestamp moved by `millis`, or the nearest timestamp that can be written.
+    /// The timestamp `millis` later (earlier if negative), limited to the years 1970 to 9999.
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis).clamp(0, YEAR_10000_MS - 1))
@@ -55,11 +53,11 @@ impl FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        let refused = || InvalidTimestamp(text.to_owned());
-        // Offsets come as `Z`, `+00:00` and, from Salesforce's REST API, `+0000`; a time without
-        // any is refused, since reading it as UTC would be a guess.
-        let timestamp: jiff::Timestamp = text.parse().map_err(|_| refused())?;
-        Self::from_millis(timestamp.as_millisecond()).map_err(|_| refused())
+        let invalid = || InvalidTimestamp(text.to_owned());
+        // Offsets come as `Z`, `+00:00` and, from Salesforce's REST API, `+0000`. A time without an offset
+        // is rejected, because reading it as UTC would be a guess.
+        let timestamp: jiff::Timestamp = text.parse().map_err(|_| invalid())?;
+        Self::from_millis(timestamp.as_millisecond()).map_err(|_| invalid())
     }
 }
 
@@ -92,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_seen_reads_as_the_same_timestamp() {
+    fn every_form_of_one_timestamp_reads_the_same() {
         check("2019-05-02T11:29:00Z", Some(1_556_796_540_000));
         check("2019-05-02T11:29:00.000Z", Some(1_556_796_540_000));
         check("2019-05-02T11:29:00.000+0000", Some(1_556_796_540_000));
@@ -100,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_single_timestamp_is_refused() {
+    fn a_text_that_is_not_exactly_one_timestamp_is_rejected() {
         check("2019-05-02T11:29:00", None);
         check("2019-05-02", None);
         check("10000-01-01T00:00:00Z", None);

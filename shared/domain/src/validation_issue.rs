@@ -1,23 +1,19 @@
-//! Findings: what is wrong or odd, and where.
-//!
-//! Promises a place and a message that says what would fit. Whether it refuses or warns is for the
-//! report it stands in.
+//! Validation issues: what is wrong with an input or unusual about it, and in which field.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One thing found: where, and what.
+/// An error or a warning, depending on the list that holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValidationIssue {
-    /// The field of the input, as a path; empty where it is the input as a whole.
+    /// The path of the field in the input; empty for the input as a whole.
     pub field: String,
-    /// What is wrong, and what would fit.
+    /// What was found, and what was expected.
     pub message: String,
 }
 
 impl ValidationIssue {
-    /// An issue at a field.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }

@@ -1,8 +1,8 @@
-//! Duplicates: what the head knows, and where the look back stops.
+//! Duplicates: what the stream head decides, and where the search through stored events stops.
 
 use annals_domain::event::EventType;
-use annals_domain::head::{Admission, LookBack, StreamHead};
 use annals_domain::position::Version;
+use annals_domain::stream_head::{Admission, DuplicateSearch, StreamHead};
 use annals_domain::testing::{ChangeBuilder, at, created, image, updated};
 
 const NEW: Admission = Admission::New { at_image: false };
@@ -26,31 +26,31 @@ fn check(stored: &[ChangeBuilder], arrives: ChangeBuilder, expected: Admission, 
     let position = arrives.change().position;
     let mut met = 0;
     let admission = StreamHead::admit(stream.last().map(|(_, head)| head), &position).unwrap_or_else(|| {
-        let mut look_back = LookBack::new(position);
+        let mut search = DuplicateSearch::new(position);
         let answer = stream.iter().rev().find_map(|(stored, head)| {
             met += 1;
-            look_back.meet(stored, head)
+            search.visit(stored, head)
         });
-        answer.unwrap_or_else(|| look_back.end())
+        answer.unwrap_or_else(|| search.finish())
     });
     assert_eq!((admission, met), (expected, events_met));
 }
 
 #[test]
-fn a_later_timestamp_is_new_without_a_look_back() {
+fn a_later_timestamp_is_new_without_a_search() {
     check(&[], created(1), NEW, 0);
     check(&[created(1)], updated(2), NEW, 0);
 }
 
 #[test]
-fn at_the_heads_timestamp_the_head_itself_tells() {
+fn at_the_heads_timestamp_the_head_decides() {
     check(&[created(1), updated(2)], updated(2), Admission::Duplicate, 0);
     check(&[created(1), updated(2)], updated(2).numbered(9), NEW, 0);
     check(&[created(1), image(2)], updated(2), Admission::New { at_image: true }, 0);
 }
 
 #[test]
-fn a_look_back_stops_at_the_changes_own_timestamp() {
+fn a_search_stops_at_the_changes_own_timestamp() {
     let stored: Vec<_> = std::iter::once(created(1)).chain((2..40).map(updated)).collect();
     check(&stored, updated(38), Admission::Duplicate, 2);
     check(&stored, updated(38).numbered(1), NEW, 3);
@@ -58,14 +58,14 @@ fn a_look_back_stops_at_the_changes_own_timestamp() {
 }
 
 #[test]
-fn a_look_back_finds_a_duplicate_that_itself_came_late() {
+fn a_search_finds_a_duplicate_that_arrived_late() {
     let stored = [created(1), updated(9), updated(3), updated(10)];
     check(&stored, updated(3), Admission::Duplicate, 2);
     check(&stored, image(9), NEW, 4);
 }
 
 #[test]
-fn more_changes_of_one_timestamp_than_a_head_names_are_looked_up() {
+fn more_changes_of_one_timestamp_than_a_head_lists_are_searched_for() {
     let stored: Vec<_> = (0..40).map(|sequence| updated(5).numbered(sequence)).collect();
     check(&stored, updated(5).numbered(39), Admission::Duplicate, 1);
     check(&stored, updated(5).numbered(0), Admission::Duplicate, 0);

@@ -1,11 +1,11 @@
-//! The laws of the fold: any order, any repetition, any grouping give the same state; and of mapping:
-//! what changes were not near, maps as before.
+//! The laws of folding: any order, repetition and grouping gives the same state. And of mapping: mapping only the changed
+//! fields equals mapping the whole state.
 
 use annals_domain::aggregate::Aggregate;
-use annals_domain::change::{Change, Content, Lifecycle, Write};
+use annals_domain::change::{Change, FieldWrite, Lifecycle, WriteContent};
 use annals_domain::definition::EntitySchema;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
-use annals_domain::mapping::{map, map_again};
+use annals_domain::mapping::{map, remap};
 use annals_domain::path::Path;
 use annals_domain::position::{EventId, Position, Rank, Version};
 use annals_domain::testing::{PlainAdapter, at, given_as};
@@ -46,11 +46,11 @@ type = "bool"
 salesforce = { bool = "IsDeleted" }
 "#;
 
-fn content() -> impl Strategy<Value = Content> {
+fn content() -> impl Strategy<Value = WriteContent> {
     prop_oneof![
-        6 => (0..4_u8).prop_map(|n| Content::Whole(Value::from(format!("v{n}")))),
-        2 => Just(Content::Whole(Value::Null)),
-        1 => Just(Content::Unknown),
+        6 => (0..4_u8).prop_map(|n| WriteContent::Value(Value::from(format!("v{n}")))),
+        2 => Just(WriteContent::Value(Value::Null)),
+        1 => Just(WriteContent::Unknown),
     ]
 }
 
@@ -60,8 +60,10 @@ fn change() -> impl Strategy<Value = Change> {
     let writes = proptest::collection::btree_map(0..PATHS.len(), content(), 0..4);
     (0..6_i64, rank, 0..3_i64, lifecycle, any::<bool>(), writes).prop_map(
         |(seconds, rank, sequence, lifecycle, is_base, writes)| {
-            let writes: Vec<Write> =
-                writes.into_iter().map(|(path, content)| Write { path: Path::new(PATHS[path]), content }).collect();
+            let writes: Vec<FieldWrite> = writes
+                .into_iter()
+                .map(|(path, content)| FieldWrite { path: Path::new(PATHS[path]), content })
+                .collect();
             // Like a real one, the id follows from what the change says.
             let event_id = EventId::of(&[&format!("{seconds} {rank:?} {sequence} {lifecycle:?} {is_base} {writes:?}")]);
             let position = Position {
@@ -110,24 +112,24 @@ proptest! {
     }
 
     #[test]
-    fn mapping_again_gives_what_mapping_the_whole_gives(
-        (before, behind) in (proptest::collection::vec(change(), 1..8), proptest::collection::vec(change(), 0..8))
+    fn mapping_the_changed_fields_equals_mapping_the_whole_state(
+        (before, after) in (proptest::collection::vec(change(), 1..8), proptest::collection::vec(change(), 0..8))
     ) {
         let adapters = PlainAdapter::alone();
         let adapter = adapters.get(Provider::Salesforce).expect("the plain adapter");
         for schema in [given_as(DEFINITION, []).schema(), EntitySchema::Open(EntityName::new("Account"))] {
             let mut state = fold(&before);
             let known = map(&state, &schema, &**adapter);
-            for change in &behind {
+            for change in &after {
                 state.apply(Version::FIRST, change);
             }
-            let again = map_again(Some(&known), &behind, &state, &schema, &**adapter);
+            let again = remap(Some(&known), &after, &state, &schema, &**adapter);
             prop_assert_eq!(again, map(&state, &schema, &**adapter));
         }
     }
 
     #[test]
-    fn reading_any_state_never_panics_and_raw_shows_no_unknown(changes in proptest::collection::vec(change(), 0..12)) {
+    fn reading_any_state_never_panics_and_raw_has_no_unknown_field(changes in proptest::collection::vec(change(), 0..12)) {
         let state = fold(&changes);
         let _ = state.raw();
         for path in PATHS {

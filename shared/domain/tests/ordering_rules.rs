@@ -1,4 +1,4 @@
-//! The ordering rules: what arrives, what the aggregate has, and what follows.
+//! The ordering rules: what arrives, what the aggregate holds, and what follows.
 
 use annals_domain::change::RefetchReason::{AliveAfterDeletion, Gap, MissingBase, NotCarried, RestoredInPart};
 use annals_domain::testing::{created, deleted, gap, given, image, restored_in_part, restored_whole, updated};
@@ -19,7 +19,7 @@ fn a_second_creation_is_stored_with_a_warning_and_folds_by_position() {
 }
 
 #[test]
-fn a_creation_behind_its_image_is_older_than_its_image() {
+fn a_creation_that_arrives_after_its_image_is_older_than_it() {
     let _ = given([image(5).with("Name", "new")])
         .when(created(2).with("Name", "old"))
         .then_warned(&["older than its image"])
@@ -27,7 +27,7 @@ fn a_creation_behind_its_image_is_older_than_its_image() {
 }
 
 #[test]
-fn changes_before_their_base_are_kept_and_wait() {
+fn changes_before_their_base_are_stored_and_not_visible() {
     let waits = given([]).when(updated(2).with("Name", "B")).then_shows(false);
     let _ = waits
         .then_warned(&["Updated before its creation"])
@@ -40,7 +40,7 @@ fn changes_before_their_base_are_kept_and_wait() {
 }
 
 #[test]
-fn a_whole_restoring_is_a_base_and_one_in_part_is_not() {
+fn a_restoration_with_all_fields_is_a_base_and_one_without_is_not() {
     let _ = given([]).when(restored_whole(3).with("Name", "A")).then_shows(true).then_asks(&[]);
     let _ = given([])
         .when(restored_in_part(3).with("Name", "A"))
@@ -50,7 +50,7 @@ fn a_whole_restoring_is_a_base_and_one_in_part_is_not() {
 }
 
 #[test]
-fn late_is_fine() {
+fn a_late_change_is_applied_without_a_warning() {
     let _ = given([created(1), updated(9).with("Name", "new")])
         .when(updated(5).with("Name", "old").with("Description", "kept"))
         .then_warned(&[])
@@ -59,12 +59,12 @@ fn late_is_fine() {
 }
 
 #[test]
-fn a_gap_asks_for_refetch_and_changes_no_field() {
+fn a_gap_requires_a_refetch_and_changes_no_field() {
     let _ = given([created(1).with("Name", "A")]).when(gap(2)).then_asks(&[Gap]).then_field("name", "A");
 }
 
 #[test]
-fn an_update_newer_than_the_deletion_proves_that_the_record_lives() {
+fn an_update_newer_than_the_deletion_proves_that_the_record_exists() {
     let _ = given([created(1), deleted(2)])
         .when(updated(3).with("Name", "A"))
         .then_deleted(false)
@@ -74,7 +74,7 @@ fn an_update_newer_than_the_deletion_proves_that_the_record_lives() {
 }
 
 #[test]
-fn what_is_named_and_not_carried_is_unknown_until_someone_says() {
+fn a_field_listed_without_a_value_is_unknown_until_an_event_states_it() {
     let _ = given([created(1).with("Name", "A")])
         .when(updated(2).naming("Name"))
         .then_unknown(&["name"])
@@ -86,7 +86,7 @@ fn what_is_named_and_not_carried_is_unknown_until_someone_says() {
 }
 
 #[test]
-fn an_image_proves_values_up_to_its_stamp_only() {
+fn an_image_proves_values_up_to_its_timestamp_only() {
     let _ = given([created(1), updated(7).with("Name", "newer")])
         .when(image(5).with("Name", "image").with("Description", "image"))
         .then_field("name", "newer")
@@ -97,6 +97,6 @@ fn an_image_proves_values_up_to_its_stamp_only() {
 fn business_rules_warn() {
     let _ = given([])
         .when(created(1).with("Account_Status__c", "Sleeping").with("ParentId", "001A"))
-        .then_warned(&["`Sleeping` is not one of the expected", "the record is its own parent"]);
+        .then_warned(&["unexpected status `Sleeping`", "the record is its own parent"]);
     let _ = given([]).when(created(86_400 * 301)).then_warned(&["2026-10-29T00:00:00Z is in the future"]);
 }

@@ -1,4 +1,4 @@
-//! A write at a path stands for its whole subtree, and texts that come as differences.
+//! A write at a path counts for its whole subtree; and texts that arrive as differences.
 
 use annals_domain::testing::{created, given, image, updated};
 use serde_json::Value;
@@ -15,7 +15,7 @@ fn a_null_parent_ends_older_children_and_newer_children_end_it() {
 }
 
 #[test]
-fn the_same_holds_when_the_null_parent_comes_late() {
+fn the_same_holds_if_the_null_parent_arrives_late() {
     let _ = given([created(1).with(COUNTRY, "US"), updated(3).with("BillingAddress.City", "Paris")])
         .when(updated(2).with("BillingAddress", Value::Null))
         .then_field("billing_country", Value::Null)
@@ -24,7 +24,7 @@ fn the_same_holds_when_the_null_parent_comes_late() {
 }
 
 #[test]
-fn a_parent_that_is_named_and_not_carried_makes_its_children_unknown() {
+fn a_parent_listed_without_a_value_makes_its_children_unknown() {
     let _ = given([created(1).with(COUNTRY, "US")])
         .when(updated(2).naming("BillingAddress"))
         .then_unknown(&["billing_country"])
@@ -34,11 +34,11 @@ fn a_parent_that_is_named_and_not_carried_makes_its_children_unknown() {
 }
 
 #[test]
-fn a_struct_where_a_text_is_wanted_is_left_out_with_a_warning() {
+fn a_struct_for_a_text_field_is_left_out_with_a_warning() {
     let scenario = given([created(1).with("Name.LastName", "Brown")]).then_field("name", Value::Null);
     let warnings = scenario.entity().warnings;
     assert_eq!(warnings.len(), 1);
-    assert_eq!((&*warnings[0].field, warnings[0].message.as_str()), ("name", "Name: a struct of string does not fit"));
+    assert_eq!((&*warnings[0].field, warnings[0].message.as_str()), ("name", "Name: a struct is not a string"));
 }
 
 /// `a\nb` becomes `a\nB`; the hash is of the latter.
@@ -53,7 +53,7 @@ fn diff(template: &str) -> String {
 }
 
 #[test]
-fn differences_are_patched_in_the_order_of_the_source() {
+fn differences_are_applied_in_the_order_of_the_source() {
     let (first, second) = (diff(TO_UPPER_B), diff(TO_UPPER_A));
     let _ = given([created(1).with("Description", "a\nb")])
         .when(updated(3).diffing("Description", &second))
@@ -64,7 +64,7 @@ fn differences_are_patched_in_the_order_of_the_source() {
 }
 
 #[test]
-fn a_broken_chain_is_unknown_until_a_whole_value_comes() {
+fn a_broken_chain_of_differences_is_unknown_until_a_full_value_arrives() {
     let _ = given([created(1).with("Description", "other")])
         .when(updated(2).diffing("Description", &diff(TO_UPPER_B)))
         .then_unknown(&["description"])

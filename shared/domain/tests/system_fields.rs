@@ -1,4 +1,4 @@
-//! System fields and a record's own fields of the same names.
+//! System fields, and a record's own fields of the same names.
 
 use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::{Catalog, EntitySchema, SystemField};
@@ -25,9 +25,9 @@ fn entity(last: ChangeBuilder) -> (Entity, EntitySchema) {
     (map(&state, &schema, &**adapter), schema)
 }
 
-/// The keys of the text of an object, in order, as often as each is there.
+/// The keys of an object's text, in order. Panics if a key is duplicated.
 fn keys(text: &str) -> Vec<String> {
-    let object = annals_json::read(text).expect("no key comes twice");
+    let object = annals_json::read(text).expect("no duplicate key");
     object.as_object().expect("an object").iter().map(|(key, _)| key.to_owned()).collect()
 }
 
@@ -51,7 +51,7 @@ fn a_system_field_wins_over_a_records_own_field_of_its_name() {
 }
 
 #[test]
-fn an_objects_fields_alone_keep_an_own_field_beside_which_there_is_no_system_field() {
+fn data_without_system_fields_keeps_the_records_own_fields() {
     let (entity, schema) = entity(updated(2));
     let text = serde_json::to_string(&entity.as_data(&schema)).expect("an object");
     assert_eq!(keys(&text).len(), SystemField::ALL.len() + 2);

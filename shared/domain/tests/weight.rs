@@ -1,4 +1,4 @@
-//! A state's weight beside the memory that states really take.
+//! Compares the estimated size of a state with the memory it really takes.
 
 #![cfg(target_os = "linux")]
 
@@ -27,7 +27,7 @@ fn state(record: usize, fields: usize, length: usize) -> Aggregate {
     aggregate
 }
 
-/// The states, so that what they take is not taken again.
+/// Returns the states, so that their memory is not reused by the next check.
 #[must_use]
 #[track_caller]
 fn check(records: usize, fields: usize, length: usize) -> Vec<Aggregate> {
@@ -41,6 +41,6 @@ fn check(records: usize, fields: usize, length: usize) -> Vec<Aggregate> {
 }
 
 #[test]
-fn it_is_within_half_and_twice_of_the_memory_whatever_the_fields() {
+fn the_estimate_is_between_half_and_twice_the_memory() {
     let _held = [check(3_000, 60, 20), check(5_000, 5, 20), check(100, 10, 32_000)];
 }

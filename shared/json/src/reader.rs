@@ -1,6 +1,4 @@
-//! Building a value of a text, strictly.
-//!
-//! Promises to refuse a key that comes twice in one object, at the place of its second coming.
+//! Builds a value from a text, and rejects a duplicate key where it appears.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -13,22 +11,21 @@ use serde_json::Number;
 
 use super::tree::{Json, Object};
 
-/// The key under which serde_json hands a visitor the digits of a number that no 64-bit integer
-/// is. No provider sends it, so an object that starts with it is refused, not mistaken for one.
+/// The key under which serde_json passes the digits of a number that is not a 64-bit integer. No provider sends it, so an
+/// object that starts with it is rejected.
 const NUMBER_KEY: &str = "$serde_json::private::Number";
 
-/// How many fields an object has room for from the start.
+/// The initial capacity of an object: most objects of change events have at most eight fields.
 const USUAL_FIELDS: usize = 8;
 
-/// Up to how many fields a key is looked for by comparing; beyond, by hashing, since the first
-/// would take the square of their number.
+/// With fewer fields than this, a new key is compared with each; with more, by its hash, because comparing takes the square
+/// of their number.
 const COMPARED_FIELDS: usize = 32;
 
-/// Builds a value and refuses a key that comes twice.
 #[derive(Clone, Copy)]
-pub(super) struct Checked;
+pub(super) struct StrictReader;
 
-impl<'de> DeserializeSeed<'de> for Checked {
+impl<'de> DeserializeSeed<'de> for StrictReader {
     type Value = Json<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
@@ -36,7 +33,7 @@ impl<'de> DeserializeSeed<'de> for Checked {
     }
 }
 
-impl<'de> Visitor<'de> for Checked {
+impl<'de> Visitor<'de> for StrictReader {
     type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,13 +74,13 @@ impl<'de> Visitor<'de> for Checked {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Json<'de>, A::Error> {
         let mut object = Object::with_capacity(USUAL_FIELDS);
-        let mut keys = Keys::default();
-        while let Some(Key(key)) = fields.next_key()? {
+        let mut keys = KnownKeys::default();
+        while let Some(ObjectKey(key)) = fields.next_key()? {
             if object.is_empty() && key == NUMBER_KEY {
-                return fields.next_value_seed(Digits).map(Json::Number);
+                return fields.next_value_seed(NumberDigits).map(Json::Number);
             }
-            if keys.has_met(&object, &key) {
-                return Err(A::Error::custom(format!("the key `{key}` comes twice in one object")));
+            if keys.has(&object, &key) {
+                return Err(A::Error::custom(format!("the key `{key}` is duplicated")));
             }
             let value = fields.next_value_seed(self)?;
             object.push(key, value);
@@ -92,15 +89,15 @@ impl<'de> Visitor<'de> for Checked {
     }
 }
 
-/// The hashes of an object's keys, once they are many.
+/// The hashes of an object's keys, kept only if there are many.
 #[derive(Default)]
-struct Keys {
+struct KnownKeys {
     hashes: Option<(RandomState, HashSet<u64>)>,
 }
 
-impl Keys {
-    /// Whether the object has that key already.
-    fn has_met(&mut self, object: &Object<'_>, key: &str) -> bool {
+impl KnownKeys {
+    /// Whether the object already has the key.
+    fn has(&mut self, object: &Object<'_>, key: &str) -> bool {
         if object.len() < COMPARED_FIELDS {
             return object.contains_key(key);
         }
@@ -114,17 +111,16 @@ impl Keys {
     }
 }
 
-/// An object's key. Transparent, since serde_json hands the key of a number's digits over as it is asked
-/// for anything.
+/// A key of an object. Transparent, because serde_json passes the key of a number's digits only that way.
 #[derive(Deserialize)]
 #[serde(transparent)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+struct ObjectKey<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A number's digits. serde_json hands them over as an owned string, and a string of the text
-/// never so: that tells them from an object that happens to have the key.
-struct Digits;
+/// The digits of a number. serde_json passes them as an owned string and never passes a string of the text so. That
+/// distinguishes a number from an object that has the same key.
+struct NumberDigits;
 
-impl<'de> DeserializeSeed<'de> for Digits {
+impl<'de> DeserializeSeed<'de> for NumberDigits {
     type Value = Number;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Number, D::Error> {
@@ -132,7 +128,7 @@ impl<'de> DeserializeSeed<'de> for Digits {
     }
 }
 
-impl Visitor<'_> for Digits {
+impl Visitor<'_> for NumberDigits {
     type Value = Number;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,7 +136,7 @@ impl Visitor<'_> for Digits {
     }
 
     fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<Number, E> {
-        Err(E::custom(format!("the key `{NUMBER_KEY}` cannot be kept")))
+        Err(E::custom(format!("the key `{NUMBER_KEY}` is reserved")))
     }
 
     fn visit_string<E: serde::de::Error>(self, digits: String) -> Result<Number, E> {

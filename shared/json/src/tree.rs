@@ -1,8 +1,8 @@
 //! A JSON value that borrows from its text.
 //!
-//! Promises what `serde_json::Value` does (digits and the order of keys are kept) without a copy of
-//! a string that has no escapes, and without a hash table an object: an object of a change event has
-//! a dozen keys, and most are looked at once. Does not check that a key comes once; the reader does.
+//! Like `serde_json::Value` it keeps digits and the order of keys. Unlike it, it does not copy strings without escapes and
+//! has no hash table for each object: an object of a change event has a dozen keys, and most are looked up once. Duplicate
+//! keys are rejected by the reader, not here.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,18 +13,14 @@ use serde_json::{Number, Value};
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Json<'a> {
-    /// `null`.
     #[default]
     Null,
-    /// `true` or `false`.
     Bool(bool),
     /// A number, with all its digits.
     Number(Number),
     /// A string, without its escapes.
     String(Cow<'a, str>),
-    /// A list.
     Array(Vec<Json<'a>>),
-    /// An object.
     Object(Object<'a>),
 }
 
@@ -33,37 +29,35 @@ pub enum Json<'a> {
 pub struct Object<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
 
 impl<'a> Json<'a> {
-    /// Whether it is `null`.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
     }
 
-    /// The string that it is.
+    /// The string; `None` for another value.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::String(text) = self { Some(text) } else { None }
     }
 
-    /// The number that it is.
+    /// The number; `None` for another value.
     pub fn as_number(&self) -> Option<&Number> {
         if let Self::Number(number) = self { Some(number) } else { None }
     }
 
-    /// The elements of the list that it is.
+    /// The elements of an array; `None` for another value.
     pub fn as_array(&self) -> Option<&[Self]> {
         if let Self::Array(items) = self { Some(items) } else { None }
     }
 
-    /// The object that it is.
+    /// The object; `None` for another value.
     pub fn as_object(&self) -> Option<&Object<'a>> {
         if let Self::Object(fields) = self { Some(fields) } else { None }
     }
 
-    /// The same, to be changed.
     pub fn as_object_mut(&mut self) -> Option<&mut Object<'a>> {
         if let Self::Object(fields) = self { Some(fields) } else { None }
     }
 
-    /// The value, with `null` left in its place.
+    /// Takes the value and leaves `null`.
     #[must_use]
     pub fn take(&mut self) -> Self {
         std::mem::take(self)
@@ -71,37 +65,32 @@ impl<'a> Json<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// An object with room for so many fields.
     pub(super) fn with_capacity(fields: usize) -> Self {
         Self(Vec::with_capacity(fields))
     }
 
-    /// Adds a field behind the others.
+    /// Adds a field after the others. The caller guarantees that the key is new.
     pub(super) fn push(&mut self, key: Cow<'a, str>, value: Json<'a>) {
         self.0.push((key, value));
     }
 
-    /// How many fields there are.
+    /// The number of fields.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// A field's value.
     pub fn get(&self, key: &str) -> Option<&Json<'a>> {
         self.0.iter().find(|(other, _)| other == key).map(|(_, value)| value)
     }
 
-    /// A field's value, to be changed.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Json<'a>> {
         self.0.iter_mut().find(|(other, _)| other == key).map(|(_, value)| value)
     }
 
-    /// Whether there is such a field.
     pub fn contains_key(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
@@ -111,12 +100,11 @@ impl<'a> Object<'a> {
         self.0.iter().map(|(key, value)| (&**key, value))
     }
 
-    /// The values in their order, to be changed.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Json<'a>> {
         self.0.iter_mut().map(|(_, value)| value)
     }
 
-    /// Drops the fields that are not to be kept.
+    /// Removes the fields for which `is_kept` is false.
     pub fn retain(&mut self, mut is_kept: impl FnMut(&str, &Json<'a>) -> bool) {
         self.0.retain(|(key, value)| is_kept(key, value));
     }

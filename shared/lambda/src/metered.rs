@@ -7,9 +7,9 @@ use annals_application::ports::{
     AppendError, EventPublisher, EventStore, JobOutcome, JobReport, NormalizedEntityEvent, PortError, ProjectionJob,
     ProjectionJobs, ReadOptions, StoredEvent,
 };
-use annals_domain::head::StreamHead;
 use annals_domain::identity::EntityKey;
 use annals_domain::services::broadcast::BroadcastDecision;
+use annals_domain::stream_head::StreamHead;
 use async_trait::async_trait;
 
 use crate::telemetry::Count;
@@ -103,7 +103,7 @@ fn name_of(outcome: &JobOutcome) -> &'static str {
     match outcome {
         JobOutcome::Indexed => "indexed",
         JobOutcome::AwaitsBase => "awaits_base",
-        JobOutcome::Broadcast { decision: BroadcastDecision::Announced } => "announced",
+        JobOutcome::Broadcast { decision: BroadcastDecision::Publish } => "announced",
         JobOutcome::Broadcast { decision: BroadcastDecision::Quiet { .. } } => "quiet",
         JobOutcome::Refetch { asked: true } => "asked",
         JobOutcome::Refetch { asked: false } => "not_needed",

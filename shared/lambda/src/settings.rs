@@ -240,7 +240,7 @@ mod tests {
     fn an_invalid_value_is_reported_with_what_is_expected() {
         let tables = [(EVENTS_TABLE, "e"), (STATE_TABLE, "s")];
         let org = [tables[0], tables[1], (SALESFORCE_ORG, "acme")];
-        let problem = "ANNALS_SALESFORCE_ORG: `acme` is not a Salesforce org id (15 or 18 letters and digits)";
+        let problem = "ANNALS_SALESFORCE_ORG: invalid Salesforce org id `acme`: expected 15 or 18 letters and digits";
         check(Function::Ingest, &org, &[problem]);
         check(Function::Ingest, &tables, &[]);
     }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use annals_application::commands::CommandMetadata;
 use annals_application::ports::{AppendError, EventStore, PortError, ReadOptions, StoredEvent};
-use annals_domain::head::StreamHead;
 use annals_domain::identity::{EntityKey, Provider};
+use annals_domain::stream_head::StreamHead;
 use annals_lambda::Installation;
 use async_trait::async_trait;
 

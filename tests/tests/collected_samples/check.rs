@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::ports::QuarantineState;
 use annals_application::queries::{HistoryEvent, HistoryRequest, ListRequest};
-use annals_domain::aggregate::{Aggregate, Reading};
+use annals_domain::aggregate::{Aggregate, FieldReading};
 use annals_domain::change::RefetchReason;
 use annals_domain::identity::{EntityKey, EntityName, ExternalId};
 use annals_domain::path::Path;
@@ -128,7 +128,8 @@ impl Checker {
         let waits = row.outcome == Outcome::AwaitingBase;
         self.expect(row, "errors", json!(read.errors), json!([]));
         let event_type = read.event_type.expect("a stored change has one");
-        let message = format!("{event_type} before its creation: the entity waits for it");
+        let message =
+            format!("{event_type} before its creation: the entity is not visible until the whole record is known");
         let warning = json!([{ "field": "event_type", "message": message }]);
         self.expect(row, "warnings", json!(read.warnings), if waits { warning } else { json!([]) });
         if let Some(event) = &behind.event {
@@ -211,14 +212,15 @@ impl Checker {
             }
             Says::Raw(path, json) => {
                 let reading = state.read(&Path::new(*path));
-                let shown = if let Reading::Known(value) = reading { value.into_owned() } else { json!("not known") };
+                let shown =
+                    if let FieldReading::Known(value) = reading { value.into_owned() } else { json!("not known") };
                 self.expect(row, &what, shown, parsed(json));
             }
             Says::Writes(paths) => {
                 self.expect(row, &what, state.paths().map(Path::as_str).collect::<Vec<_>>(), *paths);
             }
             Says::Leaves(above, count) => {
-                self.expect(row, &what, state.paths().filter(|path| path.below(above).is_some()).count(), *count);
+                self.expect(row, &what, state.paths().filter(|path| path.relative_to(above).is_some()).count(), *count);
             }
             Says::Life(life) => self.expect(row, &what, json!(state.lifecycle()), json!(life)),
             Says::OutOfLists => self.check_lists(behind).await,

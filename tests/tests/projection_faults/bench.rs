@@ -16,8 +16,8 @@ use annals_application::projection::{
 use annals_application::system::{RandomIds, SystemClock};
 use annals_domain::definition::EntitySchema;
 use annals_domain::event::DomainEvent;
-use annals_domain::head::StreamHead;
 use annals_domain::identity::{AggregateId, EntityKey};
+use annals_domain::stream_head::StreamHead;
 use annals_sqlite::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore, TracedJobs};
 use annals_tests::crm::{Account, Delivery};
 use annals_tests::process::TestProcess;

@@ -8,9 +8,9 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use annals_domain::event::{DomainEvent, EventType};
-use annals_domain::head::{Admission, LookBack, StreamHead};
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Position;
+use annals_domain::stream_head::{Admission, DuplicateSearch, StreamHead};
 use annals_domain::validation_issue::ValidationIssue;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
@@ -189,9 +189,9 @@ impl<'a> Rounds<'a> {
         if let Some(answer) = StreamHead::admit(head, &position) {
             return Ok(answer);
         }
-        let mut look_back = LookBack::new(position);
+        let mut search = DuplicateSearch::new(position);
         for (stored, head) in added.into_iter().flatten().rev() {
-            if let Some(answer) = look_back.meet(stored, head) {
+            if let Some(answer) = search.visit(stored, head) {
                 return Ok(answer);
             }
         }
@@ -201,13 +201,13 @@ impl<'a> Rounds<'a> {
             let options = ReadOptions::back_from(Some(version.previous()), LOOK_BACK_PAGE);
             let events = self.read(self.handler.store.read(&change.key, &options)).await?;
             for stored in &events {
-                if let Some(answer) = look_back.meet(&stored.event.position, &stored.head) {
+                if let Some(answer) = search.visit(&stored.event.position, &stored.head) {
                     return Ok(answer);
                 }
             }
             below = events.last().filter(|_| events.len() == LOOK_BACK_PAGE).map(|stored| stored.event.version);
         }
-        Ok(look_back.end())
+        Ok(search.finish())
     }
 
     fn take_answer(

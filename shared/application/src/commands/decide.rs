@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use annals_domain::definition::Catalog;
 use annals_domain::event::DomainEvent;
-use annals_domain::head::StreamHead;
 use annals_domain::identity::{AggregateId, EntityKey};
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::{IncomingChange, ProviderAdapter};
-use annals_domain::services::event_type;
+use annals_domain::services::sequence;
+use annals_domain::stream_head::StreamHead;
 use annals_domain::timestamp::Timestamp;
-use annals_domain::validation::{Subject, validate};
+use annals_domain::validation::{ValidationInput, validate};
 use annals_domain::validation_issue::ValidationIssue;
 use uuid::Uuid;
 
@@ -59,14 +59,14 @@ pub(super) fn event_behind(
 ) -> Result<StoredEvent, Vec<ValidationIssue>> {
     let incoming = &*pending.incoming;
     let schema = with.catalog.schema(incoming.metadata.provider, &incoming.entity_name);
-    let subject = Subject { incoming, head, schema: &schema, adapter: with.adapter, now: with.now };
-    let report = validate(&subject);
+    let input = ValidationInput { incoming, head, schema: &schema, adapter: with.adapter, now: with.now };
+    let report = validate(&input);
     if !report.is_accepted() {
         return Err(report.errors);
     }
     let version = head.map_or(Version::FIRST, |head| head.version.next());
     let recorded_at = StreamHead::next_recorded_at(head, with.now);
-    let event_type = event_type::label(head, incoming);
+    let event_type = sequence::event_type_of(head, incoming);
     let mut metadata = incoming.metadata.clone();
     metadata.causation_id = Some(with.command_id.to_string());
     metadata.correlation_id = metadata.correlation_id.or_else(|| with.metadata.correlation_id.clone());

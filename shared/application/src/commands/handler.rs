@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use annals_domain::change::Change;
 use annals_domain::definition::Catalog;
-use annals_domain::head::StreamHead;
 use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::position::EventId;
 use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
+use annals_domain::stream_head::StreamHead;
 use annals_domain::validation_issue::ValidationIssue;
 use annals_json as json;
 use async_trait::async_trait;
@@ -95,7 +95,7 @@ impl CommandError {
 pub enum TakeError {
     /// It is no JSON.
     #[error("the body is not JSON")]
-    NotJson(#[source] json::JsonFault),
+    NotJson(#[source] json::JsonError),
     /// It holds more inputs than one body may.
     #[error("the body holds {0} inputs; {MOST_INPUTS} at most are taken at once")]
     TooMany(usize),

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use annals_domain::identity::Provider;
-use annals_domain::provider_adapter::{EntityWideChange, IncomingChange, Intake};
+use annals_domain::provider_adapter::{EntityWideChange, IncomingChange, ParsedInput};
 use annals_domain::validation_issue::ValidationIssue;
 
 use super::append::Settled;
@@ -31,7 +31,7 @@ impl CommandHandler {
             Action::ProcessCrmEvent { provider, raw_event } => {
                 let intake = self.adapter(*provider)?.read_input(raw_event);
                 let read = match intake {
-                    Intake::Changes(changes)
+                    ParsedInput::Changes(changes)
                         if changes.len() > 1 && changes.len() * raw_event.len() > MOST_FANNED_OUT =>
                     {
                         let message = format!(
@@ -41,15 +41,17 @@ impl CommandHandler {
                         );
                         self.refuse(*provider, raw_event, vec![ValidationIssue::new("", message)]).await?
                     }
-                    Intake::Changes(changes) => return self.queue(index, changes, pending),
-                    Intake::EntityWide(change) => self.request_backfill(*provider, &change, raw_event).await?,
-                    Intake::Ignored(word) => {
+                    ParsedInput::Changes(changes) => return self.queue(index, changes, pending),
+                    ParsedInput::EntityWide(change) => self.request_backfill(*provider, &change, raw_event).await?,
+                    ParsedInput::Ignored(word) => {
                         let mut read = EventRead::of_input(*provider, Outcome::Ignored, self.clock.now());
                         read.warnings.push(ValidationIssue::new("", word));
                         read
                     }
-                    Intake::Malformed(errors) => self.refuse(*provider, raw_event, errors).await?,
-                    Intake::Unrecognised(error) => self.refuse(*provider, raw_event, vec![error]).await?.unrecognised(),
+                    ParsedInput::Malformed(errors) => self.refuse(*provider, raw_event, errors).await?,
+                    ParsedInput::Unrecognised(error) => {
+                        self.refuse(*provider, raw_event, vec![error]).await?.unrecognised()
+                    }
                 };
                 Ok(vec![Some(read)])
             }

@@ -15,7 +15,7 @@ mod quarantine;
 use std::sync::Arc;
 
 use annals_domain::identity::{EntityName, ExternalId, Provider};
-use annals_domain::provider_adapter::Image;
+use annals_domain::provider_adapter::RecordImage;
 use uuid::Uuid;
 
 pub use self::event_read::{EventRead, Outcome};
@@ -65,7 +65,7 @@ pub struct FoundRecord {
     /// The record, canonical.
     pub external_id: ExternalId,
     /// What was found.
-    pub image: Image,
+    pub image: RecordImage,
 }
 
 /// One command.

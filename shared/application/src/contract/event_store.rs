@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use annals_domain::head::StreamHead;
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
+use annals_domain::stream_head::StreamHead;
 use futures::future::join_all;
 
 use super::samples::{intricate_event, key, key_of, next_event, stream, timestamp};

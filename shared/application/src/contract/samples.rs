@@ -8,13 +8,13 @@ use annals_domain::change::{Change, Lifecycle};
 use annals_domain::definition::{Catalog, DefinitionFile, EntitySchema};
 use annals_domain::entity::{Entity, FieldValue};
 use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
-use annals_domain::head::StreamHead;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::path::Path;
 use annals_domain::position::{EventId, Position, Rank, Version};
 use annals_domain::provider_adapter::{
-    Image, IncomingChange, Intake, ProviderAdapter, ProviderAdapters, UnreadableEvent,
+    IncomingChange, ParsedInput, ProviderAdapter, ProviderAdapters, RecordImage, UnreadableEvent,
 };
+use annals_domain::stream_head::StreamHead;
 use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
 use serde_json::Value;
@@ -274,7 +274,7 @@ impl ProviderAdapter for PlainAdapter {
         Some("IsDeleted")
     }
 
-    fn canonical(&self, _object: &EntityName, field: &str) -> Path {
+    fn canonical_path(&self, _object: &EntityName, field: &str) -> Path {
         Path::new(field)
     }
 
@@ -286,11 +286,16 @@ impl ProviderAdapter for PlainAdapter {
         None
     }
 
-    fn read_input(&self, _input: &str) -> Intake {
-        Intake::Ignored("the samples' adapter parses no input".to_owned())
+    fn read_input(&self, _input: &str) -> ParsedInput {
+        ParsedInput::Ignored("the samples' adapter parses no input".to_owned())
     }
 
-    fn read_image(&self, _: &EntityName, _: &ExternalId, _: &Image) -> Result<IncomingChange, Vec<ValidationIssue>> {
+    fn read_image(
+        &self,
+        _: &EntityName,
+        _: &ExternalId,
+        _: &RecordImage,
+    ) -> Result<IncomingChange, Vec<ValidationIssue>> {
         Err(vec![ValidationIssue::new("", "the samples' adapter parses no image")])
     }
 

@@ -1,7 +1,7 @@
 //! What every [`SnapshotStore`] must do.
 
 use annals_domain::aggregate::Aggregate;
-use annals_domain::change::{Content, Creation, Lifecycle, Write};
+use annals_domain::change::{CreationTime, FieldWrite, Lifecycle, WriteContent};
 use annals_domain::identity::{EntityKey, ExternalId, Provider};
 use annals_domain::path::Path;
 use annals_domain::position::Version;
@@ -60,15 +60,15 @@ pub async fn a_snapshot_comes_back_exactly(store: &impl SnapshotStore) {
     let diff = format!("--- \n+++ {}\n@@ -1,1 +1,1 @@\n-old\n+new", "0a".repeat(32));
     let diff = TextDiff::recognise(&diff).expect("it has a diff's header");
     let contents = [
-        ("Name", Content::Whole(json!("Crème\r\n\u{0}\"🦀\""))),
-        ("Numbers__c", Content::Whole(exact)),
-        ("BillingAddress.Country", Content::Unknown),
-        ("Description", Content::Diff(diff)),
+        ("Name", WriteContent::Value(json!("Crème\r\n\u{0}\"🦀\""))),
+        ("Numbers__c", WriteContent::Value(exact)),
+        ("BillingAddress.Country", WriteContent::Unknown),
+        ("Description", WriteContent::Diff(diff)),
     ];
     let mut rich = change(position(2, "rich"));
     rich.lifecycle = Some(Lifecycle::Deleted);
-    rich.creation = Some(Creation::Stated(timestamp(-5)));
-    rich.writes = contents.map(|(path, content)| Write { path: Path::new(path), content }).into();
+    rich.creation = Some(CreationTime::Stated(timestamp(-5)));
+    rich.writes = contents.map(|(path, content)| FieldWrite { path: Path::new(path), content }).into();
     aggregate.apply(Version::new(2), &rich);
     store.put(vec![aggregate.clone()]).await.expect("the store writes");
     let found = store.newest(&key, Version::new(2)).await.expect("the store reads");

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use annals_domain::event::DomainEvent;
-use annals_domain::head::StreamHead;
 use annals_domain::identity::EntityKey;
 use annals_domain::position::{EventId, Version};
+use annals_domain::stream_head::StreamHead;
 use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
 

@@ -56,7 +56,7 @@ impl Projection for BroadcastProjection {
                 continue;
             }
             let decision = decide(&transition.schema, transition.before.as_deref(), &transition.entity);
-            if decision == BroadcastDecision::Announced
+            if decision == BroadcastDecision::Publish
                 && let Some(event) = published_event(input)
             {
                 indices.push(results.len());

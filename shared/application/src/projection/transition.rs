@@ -15,7 +15,7 @@ use annals_domain::event::DomainEvent;
 use annals_domain::mapping;
 use annals_domain::position::{Position, Version};
 use annals_domain::provider_adapter::ProviderAdapter;
-use annals_domain::services::refetch::Judged;
+use annals_domain::services::refetch::RefetchInput;
 
 use super::batch::StreamSpan;
 use super::cache::CachedState;
@@ -51,8 +51,8 @@ pub struct StateTransition {
 
 impl StateTransition {
     /// The events as the refetch rules take them.
-    pub(super) fn refetch_inputs(&self) -> Vec<Judged<'_>> {
-        let inputs = self.events.iter().map(|EventWithChange { event, change }| Judged {
+    pub(super) fn refetch_inputs(&self) -> Vec<RefetchInput<'_>> {
+        let inputs = self.events.iter().map(|EventWithChange { event, change }| RefetchInput {
             event_type: event.event_type,
             change,
             meets_image: event.metadata.meets_image,
@@ -80,7 +80,7 @@ impl TransitionLoader<'_> {
         let schema = self.catalog.schema(span.first.metadata.provider, &span.first.entity_name);
         let StateBelow { state, entity: before, folded } = self.state_below(span, cached, &schema, adapter).await?;
         let events = self.complete(span, events).await?;
-        let lifecycle_before = state.as_ref().and_then(Aggregate::standing);
+        let lifecycle_before = state.as_ref().and_then(Aggregate::lifecycle_at);
         let mut folder = StreamFolder::new(self.states.adapters, state);
         for EventWithChange { event, change } in &events {
             folder.apply(event, change);
@@ -89,7 +89,7 @@ impl TransitionLoader<'_> {
             return Err(ProjectionFailure::Poison("no event to project".to_owned()));
         };
         let changes = events.iter().map(|read| &*read.change);
-        let entity = Arc::new(mapping::map_again(before.as_deref(), changes, &after, &schema, adapter));
+        let entity = Arc::new(mapping::remap(before.as_deref(), changes, &after, &schema, adapter));
         Ok(StateTransition { schema, before, lifecycle_before, after, entity, events, folded })
     }
 

@@ -6,11 +6,11 @@ use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::EntitySchema;
 use annals_domain::entity_changes::EntityChanges;
 use annals_domain::event::{DomainEvent, EventType, Source};
-use annals_domain::head::StreamHead;
 use annals_domain::identity::EntityKey;
 use annals_domain::mapping;
 use annals_domain::position::{EventId, Position, Version};
 use annals_domain::provider_adapter::ProviderAdapters;
+use annals_domain::stream_head::StreamHead;
 use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
 use serde::Serialize;
@@ -221,7 +221,7 @@ impl HistoryReader {
         let before = folder.state().map(|state| mapping::map(state, schema, &**adapter));
         let newest = folder.state().and_then(Aggregate::newest);
         let state = folder.apply(event, &change);
-        let after = mapping::map_again(before.as_ref(), [&change], state, schema, &**adapter);
+        let after = mapping::remap(before.as_ref(), [&change], state, schema, &**adapter);
         let changes = EntityChanges::between(schema, before.as_ref(), &after).to_map();
         let late = newest.is_some_and(|newest| newest > event.position);
         Ok(Some(history_event(event, late, changes, raw)))

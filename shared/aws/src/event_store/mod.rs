@@ -14,8 +14,8 @@ mod table;
 use std::sync::Arc;
 
 use annals_application::ports::{AppendError, EventStore, PortError, PortErrorKind, ReadOptions, StoredEvent};
-use annals_domain::head::StreamHead;
 use annals_domain::identity::EntityKey;
+use annals_domain::stream_head::StreamHead;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;

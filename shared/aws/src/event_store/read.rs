@@ -1,8 +1,8 @@
 //! Reading streams, with consistent reads and over as many pages as needed.
 
 use annals_application::ports::{Direction, PortError, ReadOptions, StoredEvent};
-use annals_domain::head::StreamHead;
 use annals_domain::identity::EntityKey;
+use annals_domain::stream_head::StreamHead;
 use annals_domain::timestamp::Timestamp;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;

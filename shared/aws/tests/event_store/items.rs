@@ -8,9 +8,9 @@ use annals_application::ports::{AppendError, EventStore, PortErrorKind, StoredEv
 use annals_aws::event_store::{MAX_ITEM_BYTES, decode, encode, item_size, key_of as item_key, write_units};
 use annals_domain::change::{Change, Lifecycle};
 use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
-use annals_domain::head::StreamHead;
 use annals_domain::identity::{ExternalId, Provider};
 use annals_domain::position::{EventId, Position, Rank, Version};
+use annals_domain::stream_head::StreamHead;
 use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
 use aws_sdk_dynamodb::types::AttributeValue as SdkValue;

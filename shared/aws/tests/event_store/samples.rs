@@ -9,10 +9,10 @@ use std::sync::Arc;
 use annals_application::ports::StoredEvent;
 use annals_aws::event_store::{encode, item_size, write_units};
 use annals_domain::event::DomainEvent;
-use annals_domain::head::StreamHead;
 use annals_domain::identity::{AggregateId, Provider};
 use annals_domain::position::Version;
-use annals_domain::provider_adapter::{IncomingChange, Intake, ProviderAdapter};
+use annals_domain::provider_adapter::{IncomingChange, ParsedInput, ProviderAdapter};
+use annals_domain::stream_head::StreamHead;
 use serde_dynamo::AttributeValue;
 use uuid::Uuid;
 
@@ -70,7 +70,7 @@ fn measured(folder: &Path) -> Vec<(usize, usize, usize, String)> {
     let mut measured = Vec::new();
     for file in files(folder) {
         let name = file.file_name().expect("a name").to_string_lossy().into_owned();
-        let Intake::Changes(changes) = adapter.read_input(&std::fs::read_to_string(&file).expect("UTF-8")) else {
+        let ParsedInput::Changes(changes) = adapter.read_input(&std::fs::read_to_string(&file).expect("UTF-8")) else {
             continue;
         };
         for change in changes {

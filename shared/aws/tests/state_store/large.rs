@@ -5,7 +5,7 @@ use annals_application::ports::{
     BackfillJob, BackfillMode, JobCounts, JobState, PortErrorKind, QuarantineEntry, QuarantineState,
 };
 use annals_domain::aggregate::Aggregate;
-use annals_domain::change::Write;
+use annals_domain::change::FieldWrite;
 use annals_domain::identity::{EntityName, ExternalId, Provider};
 use annals_domain::path::Path;
 use annals_domain::position::Version;
@@ -19,7 +19,7 @@ use crate::bench::{Bench, entry, noise_text};
 fn snapshot(version: u64, text: &str) -> Aggregate {
     let mut aggregate = Aggregate::new(key("a"), Provider::Salesforce, ExternalId::new("001"));
     let mut large = change(position(1, "large"));
-    large.writes = vec![Write::whole(Path::new("Description"), json!(text))];
+    large.writes = vec![FieldWrite::of_value(Path::new("Description"), json!(text))];
     aggregate.apply(Version::new(version), &large);
     aggregate
 }

@@ -1,7 +1,7 @@
 //! Avro's JSON encoding of unions: `{"string": "Acme"}` for `"Acme"`.
 //!
-//! Promises to see through wrappers wherever they are. Salesforce's own fields start with a
-//! capital, so no struct is mistaken for a wrapper.
+//! Wrappers are removed wherever they are. Salesforce's own fields start with a capital letter, so no struct is mistaken
+//! for a wrapper.
 
 use annals_json::{Json, Object};
 
@@ -15,7 +15,7 @@ pub(super) fn inside<'a, 'b>(mut value: &'b Json<'a>) -> &'b Json<'a> {
     value
 }
 
-/// The value without wrappers, in the elements of lists too.
+/// The value without wrappers, also in the elements of lists.
 pub(super) fn unwrapped(mut value: Json<'_>) -> Json<'_> {
     loop {
         match value {
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn wrappers_of_any_depth_are_seen_through() {
+    fn wrappers_of_any_depth_are_removed() {
         check(&json!({"string": "Acme"}), &json!("Acme"));
         check(&json!({"com.sforce.eventbus.Address": {"City": null}}), &json!({"City": null}));
         check(&json!({"array": [{"string": "a"}, null, {"x": {"long": 1}}]}), &json!(["a", null, {"x": 1}]));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn structs_are_left_alone() {
+    fn structs_are_unchanged() {
         for value in [json!({}), json!({"City": "x"}), json!({"string": 1, "long": 2}), json!({"diff": "x"}), json!(1)]
         {
             check(&value, &value);

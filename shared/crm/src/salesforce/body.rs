@@ -1,12 +1,11 @@
-//! From a body's fields to writes, one a leaf.
+//! Reads the fields of a body as writes, one for each field.
 //!
-//! Promises that a struct is written leaf by leaf, that a null struct is a write of its own path,
-//! that lists are leaves, and that a difference is never taken for a text. Which fields count is
-//! the caller's word.
+//! A struct is written field by field, a null struct as a write of its own path, and a list as one value. A text
+//! difference is never taken for the text itself. The caller says which fields of the body count.
 
 use std::collections::BTreeSet;
 
-use annals_domain::change::{Content, Write};
+use annals_domain::change::{FieldWrite, WriteContent};
 use annals_domain::event::BodyForm;
 use annals_domain::path::Path;
 use annals_domain::text_diff::TextDiff;
@@ -16,17 +15,17 @@ use super::envelope::HEADER;
 use super::{avro, paths};
 use annals_json::{Json, Object};
 
-/// What a body writes.
+/// The writes of a body.
 #[derive(Debug, Default)]
-pub(super) struct Written {
-    pub(super) writes: Vec<Write>,
-    /// Whether something is named whose value is not carried.
+pub(super) struct BodyWrites {
+    pub(super) writes: Vec<FieldWrite>,
+    /// Whether a field is listed whose value the body does not have.
     pub(super) lacks_values: bool,
 }
 
-/// Everything that the body carries.
-pub(super) fn all(object: &str, body: Object<'_>, diffs: &BTreeSet<Path>) -> Written {
-    let mut writer = Writer { diffs, written: Written::default() };
+/// All fields of the body.
+pub(super) fn all(object: &str, body: Object<'_>, diffs: &BTreeSet<Path>) -> BodyWrites {
+    let mut writer = BodyWriter { diffs, written: BodyWrites::default() };
     writer.written.writes.reserve(body.len());
     for (key, value) in body {
         if key != HEADER {
@@ -36,31 +35,32 @@ pub(super) fn all(object: &str, body: Object<'_>, diffs: &BTreeSet<Path>) -> Wri
     writer.written
 }
 
-/// What of the body is named, and null or `Unknown` for what is named and not carried.
+/// The fields of the body that are listed in `names`. A listed field that the body does not have is null if its struct is
+/// null, else unknown.
 pub(super) fn named(
     object: &str,
     mut body: Object<'_>,
     names: &BTreeSet<Path>,
     diffs: &BTreeSet<Path>,
     form: BodyForm,
-) -> Written {
+) -> BodyWrites {
     let roots: BTreeSet<&str> = names.iter().map(|path| root(path.as_str())).collect();
-    let is_met = |key: &str| key != HEADER && roots.contains(&*paths::place(object, root(key)).root);
-    body.retain(|key, _| is_met(key));
+    let is_listed = |key: &str| key != HEADER && roots.contains(&*paths::locate(object, root(key)).root);
+    body.retain(|key, _| is_listed(key));
     let carried = all(object, body, diffs);
-    Selection::of(names, form).select(carried)
+    FieldSelection::of(names, form).select(carried)
 }
 
 fn root(path: &str) -> &str {
     path.split('.').next().unwrap_or_default()
 }
 
-struct Writer<'a> {
+struct BodyWriter<'a> {
     diffs: &'a BTreeSet<Path>,
-    written: Written,
+    written: BodyWrites,
 }
 
-impl Writer<'_> {
+impl BodyWriter<'_> {
     fn put(&mut self, path: Path, value: Json<'_>) {
         match avro::unwrapped(value) {
             Json::Object(mut fields) => match sole_diff(&mut fields) {
@@ -72,72 +72,72 @@ impl Writer<'_> {
                 }
             },
             leaf if self.diffs.contains(&path) => self.put_diff(path, &leaf),
-            leaf => self.written.writes.push(Write::whole(path, leaf.into())),
+            leaf => self.written.writes.push(FieldWrite::of_value(path, leaf.into())),
         }
     }
 
-    /// What is named a difference is one, or it is not known: its text is never the value.
+    /// A value listed as a difference is a difference, or unknown; it is never taken as the text.
     fn put_diff(&mut self, path: Path, diff: &Json<'_>) {
-        let content = diff.as_str().and_then(TextDiff::recognise).map_or(Content::Unknown, Content::Diff);
-        self.written.lacks_values |= content == Content::Unknown;
-        self.written.writes.push(Write { path, content });
+        let content = diff.as_str().and_then(TextDiff::recognise).map_or(WriteContent::Unknown, WriteContent::Diff);
+        self.written.lacks_values |= content == WriteContent::Unknown;
+        self.written.writes.push(FieldWrite { path, content });
     }
 }
 
-/// The JSON form's `{"diff": "--- …"}`.
+/// The difference in `{"diff": "--- …"}`, the JSON form.
 fn sole_diff<'a>(fields: &mut Object<'a>) -> Option<Json<'a>> {
     if fields.len() == 1 { fields.get_mut("diff").map(Json::take) } else { None }
 }
 
-/// The fields that an update names, and which of them were met.
-struct Selection<'a> {
+/// Selects the writes of the fields that an update lists.
+struct FieldSelection<'a> {
     names: &'a BTreeSet<Path>,
     form: BodyForm,
-    /// Names above other names: their struct's parts speak for themselves.
+    /// Listed structs of which parts are listed too.
     divided: BTreeSet<&'a str>,
-    met: BTreeSet<&'a str>,
+    found: BTreeSet<&'a str>,
     nulls: BTreeSet<Path>,
 }
 
-impl<'a> Selection<'a> {
+impl<'a> FieldSelection<'a> {
     fn of(names: &'a BTreeSet<Path>, form: BodyForm) -> Self {
         let divided = names.iter().flat_map(Path::ancestors).filter(|above| names.contains(*above)).collect();
-        Self { names, form, divided, met: BTreeSet::new(), nulls: BTreeSet::new() }
+        Self { names, form, divided, found: BTreeSet::new(), nulls: BTreeSet::new() }
     }
 
-    fn select(mut self, carried: Written) -> Written {
-        let mut selected = Written::default();
+    fn select(mut self, carried: BodyWrites) -> BodyWrites {
+        let mut selected = BodyWrites::default();
         for write in carried.writes {
             if self.is_named(&write) {
-                selected.lacks_values |= write.content == Content::Unknown;
+                selected.lacks_values |= write.content == WriteContent::Unknown;
                 selected.writes.push(write);
             }
         }
-        for name in self.names.iter().filter(|name| !self.met.contains(name.as_str())) {
-            // A null struct says null of each of its parts.
+        for name in self.names.iter().filter(|name| !self.found.contains(name.as_str())) {
+            // If a struct is null, so is each of its fields.
             let is_null = name.ancestors().any(|above| self.nulls.contains(above));
-            let content = if is_null { Content::Whole(Value::Null) } else { Content::Unknown };
+            let content = if is_null { WriteContent::Value(Value::Null) } else { WriteContent::Unknown };
             selected.lacks_values |= !is_null;
-            selected.writes.push(Write { path: name.clone(), content });
+            selected.writes.push(FieldWrite { path: name.clone(), content });
         }
         selected
     }
 
-    fn is_named(&mut self, write: &Write) -> bool {
-        let is_null = write.content == Content::Whole(Value::Null);
+    fn is_named(&mut self, write: &FieldWrite) -> bool {
+        let is_null = write.content == WriteContent::Value(Value::Null);
         if is_null {
             self.nulls.insert(write.path.clone());
         }
         let mut covering = None;
         for path in std::iter::once(write.path.as_str()).chain(write.path.ancestors()) {
             if let Some(name) = self.names.get(path) {
-                self.met.insert(name.as_str());
+                self.found.insert(name.as_str());
                 covering = covering.or(Some(name.as_str()));
             }
         }
         let Some(name) = covering else { return false };
-        // In the Pub/Sub form unchanged parts are null: where the changed ones are named, a null
-        // that is not among them is no news.
+        // In the Pub/Sub form unchanged fields are null. If the changed fields of a struct are listed, a null
+        // field that is not listed did not change.
         let is_unchanged =
             is_null && self.form == BodyForm::Pubsub && name != write.path.as_str() && self.divided.contains(name);
         !is_unchanged
@@ -149,11 +149,11 @@ mod tests {
     use super::*;
     use annals_json as json;
 
-    fn show(written: &Written) -> Vec<String> {
-        let show = |write: &Write| match &write.content {
-            Content::Whole(value) => format!("{}={value}", write.path),
-            Content::Unknown => format!("{}?", write.path),
-            Content::Diff(_) => format!("{}~", write.path),
+    fn show(written: &BodyWrites) -> Vec<String> {
+        let show = |write: &FieldWrite| match &write.content {
+            WriteContent::Value(value) => format!("{}={value}", write.path),
+            WriteContent::Unknown => format!("{}?", write.path),
+            WriteContent::Diff(_) => format!("{}~", write.path),
         };
         let mut shown: Vec<_> = written.writes.iter().map(show).collect();
         shown.extend(written.lacks_values.then(|| "lacks".to_owned()));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn structs_are_written_leaf_by_leaf_and_nulls_at_their_own_path() {
+    fn structs_are_written_field_by_field_and_nulls_at_their_own_path() {
         carries(
             r#"{"ChangeEventHeader":null,"Name":{"FirstName":"M","LastName":null},"BillingAddress":null,"A":{"b":{"c":1}},"E":{}}"#,
             &["Name.FirstName=\"M\"", "Name.LastName=null", "BillingAddress=null", "A.B.C=1"],
@@ -192,12 +192,12 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_leaves() {
+    fn a_list_is_one_value() {
         carries(r#"{"L":["a",{"string":"b"}],"M":[]}"#, &[r#"L=["a","b"]"#, "M=[]"]);
     }
 
     #[test]
-    fn union_wrappers_are_seen_through() {
+    fn union_wrappers_are_removed() {
         carries(
             r#"{"Name":{"string":"x"},"N":{"string":null},"BillingAddress":{"com.sforce.eventbus.Address":{"City":{"string":"c"}}}}"#,
             &["Name=\"x\"", "N=null", "BillingAddress.City=\"c\""],
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_one_leaf_are_one_path() {
+    fn two_spellings_of_one_field_are_one_path() {
         carries(
             r#"{"BillingStreet":"s","BillingAddress":{"city":"c"}}"#,
             &["BillingAddress.Street=\"s\"", "BillingAddress.City=\"c\""],
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_never_taken_for_the_text() {
+    fn a_difference_is_never_taken_as_the_text() {
         carries(&format!(r#"{{"Description":{{"diff":"{}"}}}}"#, diff()), &["Description~"]);
         carries(r#"{"Description":{"diff":"--- no header"}}"#, &["Description?", "lacks"]);
         carries(r#"{"Description":{"diff":null}}"#, &["Description?", "lacks"]);
@@ -228,11 +228,11 @@ mod tests {
     fn a_text_that_only_looks_like_a_difference_is_a_text() {
         let body = format!(r#"{{"Description":"{}"}}"#, diff());
         let written = all("Account", fields(&body), &BTreeSet::new());
-        assert!(matches!(&written.writes[0].content, Content::Whole(Value::String(_))));
+        assert!(matches!(&written.writes[0].content, WriteContent::Value(Value::String(_))));
     }
 
     #[test]
-    fn only_what_is_named_is_written() {
+    fn only_listed_fields_are_written() {
         let body = r#"{"Name":"n","Industry":"enriched","BillingAddress":{"Street":"s","City":"c"}}"#;
         names(&["Name"], BodyForm::Json, body, &["Name=\"n\""]);
         names(&["BillingAddress.City"], BodyForm::Json, body, &["BillingAddress.City=\"c\""]);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn named_and_absent_is_unknown_and_named_and_null_is_null() {
+    fn a_listed_field_is_unknown_if_absent_and_null_if_null() {
         for form in [BodyForm::Json, BodyForm::Pubsub] {
             names(&["Name"], form, "{}", &["Name?", "lacks"]);
             names(&["Name"], form, r#"{"Name":null}"#, &["Name=null"]);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn null_parts_beside_named_ones_are_no_news_in_the_pubsub_form() {
+    fn null_fields_beside_listed_ones_are_unchanged_in_the_pubsub_form() {
         let body = r#"{"BillingAddress":{"Street":null,"City":"c","State":null}}"#;
         names(&["BillingAddress.City"], BodyForm::Pubsub, body, &["BillingAddress.City=\"c\""]);
         names(
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_is_no_field() {
+    fn the_header_is_not_a_field() {
         names(
             &["ChangeEventHeader"],
             BodyForm::Json,

@@ -1,7 +1,7 @@
-//! A delivered change event: one change a record.
+//! Parses a change event into one change for each of its records.
 //!
-//! Promises the same event id for every delivery of one change, in whatever envelope: neither
-//! replay ids nor delivery ids nor delivery times are in it.
+//! Every event of one change has the same event id, in any envelope: replay ids, event ids and event times are
+//! not part of it.
 
 use std::sync::Arc;
 
@@ -9,72 +9,73 @@ use annals_domain::change::Change;
 use annals_domain::event::{Metadata, Source};
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::position::{EventId, Position, Rank};
-use annals_domain::provider_adapter::{EntityWideChange, IncomingChange, Intake};
+use annals_domain::provider_adapter::{EntityWideChange, IncomingChange, ParsedInput};
 use annals_domain::validation_issue::ValidationIssue;
 
-use super::envelope::{Delivery, HEADER};
-use super::header::{self, Header, Records};
-use super::statement::{self, Statement};
+use super::envelope::{ChangeEvent, HEADER};
+use super::header::{self, ChangeEventHeader};
+use super::header_fields::AffectedRecords;
+use super::statement::{self, EventStatement};
 use crate::canonical_json;
 use annals_json::{Json, Object};
 
-/// Stands for the record in the identity of a change of all records.
+/// Replaces the record's id in the identity of a change that does not name its records.
 const EVERY_RECORD: &str = "*";
 
-/// Reads a delivery. `refusals` are what the envelope alone has against it.
+/// Parses a change event. `errors` are those that its envelope has already.
 pub(super) fn read(
     account: &ProviderAccount,
-    delivery: Delivery<'_>,
-    mut refusals: Vec<ValidationIssue>,
+    event: ChangeEvent<'_>,
+    mut errors: Vec<ValidationIssue>,
     input: &str,
-) -> Intake {
-    let Delivery { header, payload, envelope_id, .. } = delivery;
+) -> ParsedInput {
+    let ChangeEvent { header, payload, envelope_id, .. } = event;
     let checked = match header::read(&header) {
-        Ok(checked) if refusals.is_empty() => checked,
-        Ok(_) => return Intake::Malformed(refusals),
-        Err(errors) => {
-            refusals.extend(errors);
-            return Intake::Malformed(refusals);
+        Ok(checked) if errors.is_empty() => checked,
+        Ok(_) => return ParsedInput::Malformed(errors),
+        Err(more) => {
+            errors.extend(more);
+            return ParsedInput::Malformed(errors);
         }
     };
     let identity = Identity::of(account, &checked, &header, &payload);
     match &checked.records {
-        Records::All(reason) => Intake::EntityWide(EntityWideChange {
+        AffectedRecords::All(reason) => ParsedInput::EntityWide(EntityWideChange {
             entity_name: EntityName::new(checked.object),
             identity: identity.event_id(EVERY_RECORD),
             reason: reason.clone(),
         }),
-        Records::Each(ids) => {
+        AffectedRecords::Each(ids) => {
             let statement = statement::read(&checked, payload);
-            Intake::Changes(changes(&checked, ids, statement, &identity, envelope_id.as_deref(), input))
+            ParsedInput::Changes(changes(&checked, ids, statement, &identity, envelope_id.as_deref(), input))
         }
     }
 }
 
-/// What a stored change event says of one of its records, at its stored position.
+/// Parses a stored change event for one of its records, at the stored position.
 pub(super) fn reread(
-    delivery: Delivery<'_>,
+    event: ChangeEvent<'_>,
     id: &ExternalId,
     position: Position,
 ) -> Result<Change, Vec<ValidationIssue>> {
-    let header = header::read(&delivery.header)?;
+    let header = header::read(&event.header)?;
     match &header.records {
-        Records::Each(ids) if ids.contains(id) => Ok(change(statement::read(&header, delivery.payload), position)),
-        _ => Err(vec![ValidationIssue::new(format!("{HEADER}.recordIds"), format!("`{id}` is not among them"))]),
+        AffectedRecords::Each(ids) if ids.contains(id) => Ok(change(statement::read(&header, event.payload), position)),
+        _ => Err(vec![ValidationIssue::new(format!("{HEADER}.recordIds"), format!("the record `{id}` is not listed"))]),
     }
 }
 
 fn changes(
-    header: &Header<'_>,
+    header: &ChangeEventHeader<'_>,
     ids: &[ExternalId],
-    statement: Statement,
+    statement: EventStatement,
     identity: &Identity<'_>,
     envelope_id: Option<&str>,
     input: &str,
 ) -> Vec<IncomingChange> {
     let data: Arc<str> = input.into();
     let entity_name = EntityName::new(header.object);
-    let one = |(id, statement): (&ExternalId, Statement)| IncomingChange {
+    let one = |(id, statement): (&ExternalId, EventStatement)| IncomingChange {
         entity_name: entity_name.clone(),
         event_type: header.change_type.event_type(),
         data: Arc::clone(&data),
@@ -85,7 +86,7 @@ fn changes(
     ids.iter().zip(std::iter::repeat_n(statement, ids.len())).map(one).collect()
 }
 
-fn position(header: &Header<'_>, event_id: EventId) -> Position {
+fn position(header: &ChangeEventHeader<'_>, event_id: EventId) -> Position {
     Position {
         timestamp: header.committed_at,
         rank: Rank::Change,
@@ -95,7 +96,7 @@ fn position(header: &Header<'_>, event_id: EventId) -> Position {
     }
 }
 
-fn change(statement: Statement, position: Position) -> Change {
+fn change(statement: EventStatement, position: Position) -> Change {
     Change {
         position,
         lifecycle: Some(statement.lifecycle),
@@ -106,7 +107,12 @@ fn change(statement: Statement, position: Position) -> Change {
     }
 }
 
-fn metadata(header: &Header<'_>, id: &ExternalId, statement: &Statement, envelope_id: Option<&str>) -> Metadata {
+fn metadata(
+    header: &ChangeEventHeader<'_>,
+    id: &ExternalId,
+    statement: &EventStatement,
+    envelope_id: Option<&str>,
+) -> Metadata {
     Metadata {
         source: Source::Cdc,
         body_form: statement.form,
@@ -122,23 +128,28 @@ fn metadata(header: &Header<'_>, id: &ExternalId, statement: &Statement, envelop
     }
 }
 
-/// What makes one event's changes unique at the source, the record aside.
+/// What makes the changes of one event unique at the source, except for the record.
 struct Identity<'a> {
     account: &'a str,
     object: &'a str,
     change_type: &'a str,
     transaction_key: &'a str,
     sequence_number: String,
-    /// Where the transaction or the place in it is missing: commit timestamp and number, and the
-    /// payload's hash, so that distinct changes never fall together.
-    instead: Option<[String; 3]>,
+    /// If the transaction or the sequence number is missing: commit timestamp, commit number and the payload's hash,
+    /// so that two different changes never get the same id.
+    fallback: Option<[String; 3]>,
 }
 
 impl<'a> Identity<'a> {
-    fn of(account: &'a ProviderAccount, header: &Header<'a>, header_json: &Json<'_>, payload: &Object<'_>) -> Self {
+    fn of(
+        account: &'a ProviderAccount,
+        header: &ChangeEventHeader<'a>,
+        header_json: &Json<'_>,
+        payload: &Object<'_>,
+    ) -> Self {
         let or_empty = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
-        let is_whole = header.transaction_key.is_some() && header.sequence_number.is_some();
-        let instead = (!is_whole).then(|| {
+        let is_complete = header.transaction_key.is_some() && header.sequence_number.is_some();
+        let fallback = (!is_complete).then(|| {
             let with_header = |(key, value)| if key == HEADER { (key, header_json) } else { (key, value) };
             let fields = payload.iter().map(with_header);
             let hash = canonical_json::sha256_of_fields(fields);
@@ -150,7 +161,7 @@ impl<'a> Identity<'a> {
             change_type: header.change_type.as_str(),
             transaction_key: header.transaction_key.unwrap_or_default(),
             sequence_number: or_empty(header.sequence_number),
-            instead,
+            fallback,
         }
     }
 
@@ -165,7 +176,7 @@ impl<'a> Identity<'a> {
             self.transaction_key,
             &self.sequence_number,
         ];
-        match &self.instead {
+        match &self.fallback {
             None => EventId::of(&known),
             Some([timestamp, commit_number, hash]) => {
                 let parts: Vec<&str> = known.into_iter().chain([timestamp.as_str(), commit_number, hash]).collect();

@@ -1,6 +1,4 @@
-//! What a change event says happened.
-//!
-//! Promises one reading of each documented type. `SNAPSHOT` is reserved and therefore unknown.
+//! The documented types of change events. `SNAPSHOT` is reserved by Salesforce and therefore unknown here.
 
 use annals_domain::change::Lifecycle;
 use annals_domain::event::EventType;
@@ -32,7 +30,7 @@ impl ChangeType {
         Self::GapOverflow,
     ];
 
-    /// Its name in the header.
+    /// The name in the header.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Create => "CREATE",
@@ -47,12 +45,10 @@ impl ChangeType {
         }
     }
 
-    /// The type of that name.
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.as_str() == name)
     }
 
-    /// The same in the domain's words.
     pub(super) fn event_type(self) -> EventType {
         match self {
             Self::Create => EventType::Created,
@@ -65,7 +61,6 @@ impl ChangeType {
         }
     }
 
-    /// What it says of the record's life.
     pub(super) fn lifecycle(self) -> Lifecycle {
         match self {
             Self::Delete | Self::GapDelete => Lifecycle::Deleted,

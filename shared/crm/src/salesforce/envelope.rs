@@ -1,44 +1,42 @@
-//! Envelopes: where in an input the change event is, and what an input without one is.
+//! Envelopes: finds the change event in an input, or says what the input is instead.
 //!
-//! Promises to find the payload of every form seen, and to call broken what claims to be a change
-//! event and has no header. Does not read the header.
+//! The header itself is not read here. An input that is named as a change event but has no header is invalid.
 
 use annals_domain::validation_issue::ValidationIssue;
 
 use annals_json::{Json, Object};
 
-/// The payload's field that makes it a change event.
+/// The key that makes a payload a change event.
 pub(super) const HEADER: &str = "ChangeEventHeader";
 
-/// What EventBridge calls the source of relayed events, before the org's id.
+/// The prefix of EventBridge's `source` for relayed events. The org's id follows.
 const PARTNER_SOURCE: &str = "aws.partner/salesforce.com/";
 
-/// A change event and what its envelope says of it.
-pub(super) struct Delivery<'a> {
-    /// The header, whatever its type.
+/// A change event, and what its envelope says about it.
+pub(super) struct ChangeEvent<'a> {
+    /// The header, not checked yet.
     pub(super) header: Json<'a>,
-    /// The fields in their order; the header's place is kept, with null in it.
+    /// The fields in their order. The header's key is kept, with null as its value, since bitmaps count it.
     pub(super) payload: Object<'a>,
-    /// The org that EventBridge's source names.
+    /// The org in EventBridge's `source`.
     pub(super) org: Option<String>,
     /// EventBridge's id of this delivery.
     pub(super) envelope_id: Option<String>,
 }
 
-/// What an input is.
-pub(super) enum Opened<'a> {
-    /// A change event.
-    Change(Delivery<'a>),
-    /// An envelope of something else.
+/// The result of opening an input.
+pub(super) enum OpenedEnvelope<'a> {
+    Change(ChangeEvent<'a>),
+    /// An envelope of something else, and what it is.
     Other(String),
-    /// Something that claims to be a change event and is none.
+    /// Named as a change event, but without a header.
     Broken(ValidationIssue),
-    /// No form of this provider.
+    /// Not a form of this provider.
     Unrecognised(ValidationIssue),
 }
 
 /// Opens any of the forms.
-pub(super) fn open(input: Json<'_>) -> Opened<'_> {
+pub(super) fn open(input: Json<'_>) -> OpenedEnvelope<'_> {
     let Json::Object(mut outer) = input else { return unrecognised() };
     if outer.contains_key(HEADER) {
         return change(outer);
@@ -52,7 +50,7 @@ pub(super) fn open(input: Json<'_>) -> Opened<'_> {
     open_streamed(&mut outer)
 }
 
-fn open_event_bridge(mut outer: Object<'_>) -> Opened<'_> {
+fn open_event_bridge(mut outer: Object<'_>) -> OpenedEnvelope<'_> {
     let text = |key: &str| outer.get(key).and_then(Json::as_str).map(str::to_owned);
     let (detail_type, source, envelope_id) = (text("detail-type"), text("source"), text("id"));
     let payload = match outer.get_mut("detail").map(Json::take) {
@@ -71,16 +69,18 @@ fn open_event_bridge(mut outer: Object<'_>) -> Opened<'_> {
     }
     match (detail_type, source) {
         (Some(name), _) if name.ends_with("ChangeEvent") => {
-            Opened::Broken(header_missing(&format!("the event is a `{name}`")))
+            OpenedEnvelope::Broken(header_missing(&format!("the event is a `{name}`")))
         }
-        (Some(name), Some(source)) => Opened::Other(format!("not a change event: the event `{name}` of `{source}`")),
-        (Some(name), None) => Opened::Other(format!("not a change event: the event `{name}`")),
-        (None, Some(source)) => Opened::Other(format!("not a change event: an event of `{source}`")),
+        (Some(name), Some(source)) => {
+            OpenedEnvelope::Other(format!("not a change event: the event `{name}` of `{source}`"))
+        }
+        (Some(name), None) => OpenedEnvelope::Other(format!("not a change event: the event `{name}`")),
+        (None, Some(source)) => OpenedEnvelope::Other(format!("not a change event: an event of `{source}`")),
         (None, None) => unrecognised(),
     }
 }
 
-fn open_comet_d(mut outer: Object<'_>) -> Opened<'_> {
+fn open_comet_d(mut outer: Object<'_>) -> OpenedEnvelope<'_> {
     let channel = outer.get("channel").and_then(Json::as_str).filter(|name| name.starts_with('/')).map(str::to_owned);
     let mut data = match outer.get_mut("data").map(Json::take) {
         Some(Json::Object(data)) => data,
@@ -90,20 +90,22 @@ fn open_comet_d(mut outer: Object<'_>) -> Opened<'_> {
         return change(payload);
     }
     match channel {
-        Some(name) if name.starts_with("/data/") => Opened::Broken(header_missing(&format!("the channel is `{name}`"))),
-        Some(name) => Opened::Other(format!("not a change event: a message on `{name}`")),
+        Some(name) if name.starts_with("/data/") => {
+            OpenedEnvelope::Broken(header_missing(&format!("the channel is `{name}`")))
+        }
+        Some(name) => OpenedEnvelope::Other(format!("not a change event: a message on `{name}`")),
         None => open_streamed(&mut data),
     }
 }
 
 /// `{schema, payload, event}`, and the decoded form of Pub/Sub clients.
-fn open_streamed<'a>(outer: &mut Object<'a>) -> Opened<'a> {
+fn open_streamed<'a>(outer: &mut Object<'a>) -> OpenedEnvelope<'a> {
     if let Some(payload) = payload_of(outer) {
         return change(payload);
     }
     let is_streamed = ["schema", "schemaId", "event", "replayId"].iter().any(|key| outer.contains_key(key));
     if is_streamed && outer.get("payload").is_some_and(|payload| payload.as_object().is_some()) {
-        return Opened::Other("not a change event: a platform event".to_owned());
+        return OpenedEnvelope::Other("not a change event: a platform event".to_owned());
     }
     unrecognised()
 }
@@ -116,22 +118,22 @@ fn payload_of<'a>(envelope: &mut Object<'a>) -> Option<Object<'a>> {
     }
 }
 
-fn change(payload: Object<'_>) -> Opened<'_> {
+fn change(payload: Object<'_>) -> OpenedEnvelope<'_> {
     delivery(payload, None, None)
 }
 
-fn delivery(mut payload: Object<'_>, org: Option<String>, envelope_id: Option<String>) -> Opened<'_> {
+fn delivery(mut payload: Object<'_>, org: Option<String>, envelope_id: Option<String>) -> OpenedEnvelope<'_> {
     let header = payload.get_mut(HEADER).map_or(Json::Null, Json::take);
-    Opened::Change(Delivery { header, payload, org, envelope_id })
+    OpenedEnvelope::Change(ChangeEvent { header, payload, org, envelope_id })
 }
 
 fn header_missing(claim: &str) -> ValidationIssue {
     ValidationIssue::new(HEADER, format!("missing, though {claim}; a change event has a header"))
 }
 
-fn unrecognised<'a>() -> Opened<'a> {
+fn unrecognised<'a>() -> OpenedEnvelope<'a> {
     let forms = "an EventBridge event, a CometD message, `schema`, `payload` and `event`, or a payload with a ChangeEventHeader";
-    Opened::Unrecognised(ValidationIssue::new("", format!("no form of a Salesforce change event; {forms} would fit")))
+    OpenedEnvelope::Unrecognised(ValidationIssue::new("", format!("not a Salesforce change event: expected {forms}")))
 }
 
 #[cfg(test)]
@@ -142,13 +144,13 @@ mod tests {
     #[track_caller]
     fn check(input: &str, expected: &str) {
         let what = match open(json::read(input).expect(input)) {
-            Opened::Change(found) => {
+            OpenedEnvelope::Change(found) => {
                 assert!(found.payload.get(HEADER).is_some_and(Json::is_null));
                 format!("change {} {:?} {:?}", found.header, found.org, found.envelope_id)
             }
-            Opened::Other(what) => what,
-            Opened::Broken(issue) => format!("broken: {issue}"),
-            Opened::Unrecognised(_) => "unrecognised".to_owned(),
+            OpenedEnvelope::Other(what) => what,
+            OpenedEnvelope::Broken(issue) => format!("broken: {issue}"),
+            OpenedEnvelope::Unrecognised(_) => "unrecognised".to_owned(),
         };
         assert_eq!(what, expected, "{input}");
     }

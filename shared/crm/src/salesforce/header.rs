@@ -1,63 +1,49 @@
-//! The change event header, strict.
+//! The header of a change event, checked.
 //!
-//! Promises every reason why a header is malformed, each with its field, what is there and what
-//! would fit; what is odd without being malformed is a warning and counts as missing. Does not
-//! look at the body.
+//! An invalid header is rejected with every error at once: the field, the value and what was expected. An unusual value
+//! gives a warning and counts as missing. The body is not read here.
 
-mod fields;
-
-use annals_domain::identity::ExternalId;
 use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
 
-use self::fields::Fields;
 use super::change_type::ChangeType;
 use super::envelope::HEADER;
+use super::header_fields::{AffectedRecords, HeaderFields, invalid};
 use annals_json::{Json, Object};
 
-/// Which records a change is of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Records {
-    /// Those, each once.
-    Each(Vec<ExternalId>),
-    /// All of the object, and why.
-    All(String),
-}
-
-/// A header that checked out.
+/// A valid header.
 #[derive(Debug)]
-pub(super) struct Header<'a> {
+pub(super) struct ChangeEventHeader<'a> {
     pub(super) object: &'a str,
     pub(super) change_type: ChangeType,
-    pub(super) records: Records,
+    pub(super) records: AffectedRecords,
     pub(super) committed_at: Timestamp,
     pub(super) commit_number: Option<i64>,
     pub(super) sequence_number: Option<i64>,
     pub(super) transaction_key: Option<&'a str>,
     pub(super) user: Option<&'a str>,
     pub(super) origin: Option<&'a str>,
-    /// `changedFields`, where it is there.
+    /// `changedFields`, if present.
     pub(super) changed: Option<Vec<&'a str>>,
-    /// `nulledFields`, where it is there.
+    /// `nulledFields`, if present.
     pub(super) nulled: Option<Vec<&'a str>>,
-    /// `diffFields`; none where it is missing.
+    /// `diffFields`; empty if missing.
     pub(super) diffs: Vec<&'a str>,
     /// Whether it has a field that only the Pub/Sub form has.
     pub(super) has_pubsub_fields: bool,
     pub(super) warnings: Vec<ValidationIssue>,
 }
 
-/// Reads a header, or finds all that is wrong with it.
-pub(super) fn read<'a>(header: &'a Json<'_>) -> Result<Header<'a>, Vec<ValidationIssue>> {
+/// Parses a header. Fails with every error.
+pub(super) fn read<'a>(header: &'a Json<'_>) -> Result<ChangeEventHeader<'a>, Vec<ValidationIssue>> {
     let Json::Object(map) = header else {
-        let message = format!("`{}` does not fit; an object would", fields::shown(header));
-        return Err(vec![ValidationIssue::new(HEADER, message)]);
+        return Err(vec![ValidationIssue::new(HEADER, invalid(header, "an object"))]);
     };
     read_fields(map)
 }
 
-fn read_fields<'a>(map: &'a Object<'_>) -> Result<Header<'a>, Vec<ValidationIssue>> {
-    let mut fields = Fields::of(map);
+fn read_fields<'a>(map: &'a Object<'_>) -> Result<ChangeEventHeader<'a>, Vec<ValidationIssue>> {
+    let mut fields = HeaderFields::of(map);
     let object = fields.entity_name();
     let change_type = fields.change_type();
     let records = fields.records(change_type);
@@ -74,9 +60,10 @@ fn read_fields<'a>(map: &'a Object<'_>) -> Result<Header<'a>, Vec<ValidationIssu
     let nulled = fields.optional_names("nulledFields");
     let diffs = fields.optional_names("diffFields").unwrap_or_default();
     let has_pubsub_fields = map.contains_key("nulledFields") || map.contains_key("diffFields");
+    let (errors, warnings) = fields.into_issues();
     match (object, change_type, records, committed_at) {
-        (Some(object), Some(change_type), Some(records), Some(committed_at)) if fields.errors.is_empty() => {
-            Ok(Header {
+        (Some(object), Some(change_type), Some(records), Some(committed_at)) if errors.is_empty() => {
+            Ok(ChangeEventHeader {
                 object,
                 change_type,
                 records,
@@ -90,10 +77,10 @@ fn read_fields<'a>(map: &'a Object<'_>) -> Result<Header<'a>, Vec<ValidationIssu
                 nulled,
                 diffs,
                 has_pubsub_fields,
-                warnings: fields.warnings,
+                warnings,
             })
         }
-        _ => Err(fields.errors),
+        _ => Err(errors),
     }
 }
 
@@ -102,11 +89,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use annals_domain::identity::ExternalId;
     use annals_json as json;
 
-    /// What is wanted of the header that a value reads as.
+    /// Applies `wanted` to the header of a valid value.
     #[track_caller]
-    fn of<T>(header: &Value, wanted: impl FnOnce(Header<'_>) -> T) -> T {
+    fn of<T>(header: &Value, wanted: impl FnOnce(ChangeEventHeader<'_>) -> T) -> T {
         let text = header.to_string();
         wanted(read(&json::read(&text).expect("JSON")).expect("a header"))
     }
@@ -154,7 +142,7 @@ mod tests {
     fn a_valid_header_reads_exactly() {
         of(&valid(), |read| {
             assert_eq!((read.object, read.change_type), ("Account", ChangeType::Update));
-            assert_eq!(read.records, Records::Each(vec![ExternalId::new("0014H00002LbR7QQAV")]));
+            assert_eq!(read.records, AffectedRecords::Each(vec![ExternalId::new("0014H00002LbR7QQAV")]));
             assert_eq!(read.commit_number, Some(1_778_192_987_716_501_506));
             assert_eq!((read.user, read.origin), (Some("005"), None));
             assert_eq!(read.changed, Some(vec!["Name"]));
@@ -164,14 +152,14 @@ mod tests {
 
     #[test]
     fn only_an_object_is_a_header() {
-        malformed(&json!(null), &["ChangeEventHeader: `null` does not fit; an object would"]);
-        malformed(&json!("x"), &["ChangeEventHeader: `\"x\"` does not fit; an object would"]);
+        malformed(&json!(null), &["ChangeEventHeader: invalid value `null`: expected an object"]);
+        malformed(&json!("x"), &["ChangeEventHeader: invalid value `\"x\"`: expected an object"]);
     }
 
     #[test]
     fn the_entity_name_is_an_api_name() {
-        let fits = "an object's API name such as Account";
-        malformed(&without("entityName"), &[&format!("ChangeEventHeader.entityName: missing; {fits} would fit")]);
+        let expected = "an object's API name such as Account";
+        malformed(&without("entityName"), &[&format!("ChangeEventHeader.entityName: missing: expected {expected}")]);
         for (name, shown) in [
             (json!(""), "\"\""),
             (json!("1A"), "\"1A\""),
@@ -181,7 +169,7 @@ mod tests {
         ] {
             malformed(
                 &with("entityName", name),
-                &[&format!("ChangeEventHeader.entityName: `{shown}` does not fit; {fits} would")],
+                &[&format!("ChangeEventHeader.entityName: invalid value `{shown}`: expected {expected}")],
             );
         }
     }
@@ -193,9 +181,7 @@ mod tests {
         for length in [121, 1_000] {
             malformed(
                 &with("entityName", json!("A".repeat(length))),
-                &[&format!(
-                    "ChangeEventHeader.entityName: has {length} characters; an object's API name has 120 at most"
-                )],
+                &[&format!("ChangeEventHeader.entityName: the name has {length} characters: expected at most 120")],
             );
         }
     }
@@ -203,16 +189,16 @@ mod tests {
     #[test]
     fn record_ids_are_a_list_of_at_least_one_id() {
         let list = "a list of at least one id";
-        malformed(&without("recordIds"), &[&format!("ChangeEventHeader.recordIds: missing; {list} would fit")]);
+        malformed(&without("recordIds"), &[&format!("ChangeEventHeader.recordIds: missing: expected {list}")]);
         for value in [json!([]), json!(null), json!("0014H00002LbR7QQAV"), json!({})] {
-            let expected = format!("ChangeEventHeader.recordIds: `{value}` does not fit; {list} would");
+            let expected = format!("ChangeEventHeader.recordIds: invalid value `{value}`: expected {list}");
             malformed(&with("recordIds", value), &[&expected]);
         }
         malformed(
             &with("recordIds", json!(["0014H00002LbR7QQAV", "<record_ID>", 5])),
             &[
-                "ChangeEventHeader.recordIds[1]: `\"<record_ID>\"` does not fit; an id of 15 or 18 letters and digits would",
-                "ChangeEventHeader.recordIds[2]: `5` does not fit; an id of 15 or 18 letters and digits would",
+                "ChangeEventHeader.recordIds[1]: invalid value `\"<record_ID>\"`: expected an id of 15 or 18 letters and digits",
+                "ChangeEventHeader.recordIds[2]: invalid value `5`: expected an id of 15 or 18 letters and digits",
             ],
         );
     }
@@ -221,36 +207,40 @@ mod tests {
     fn a_long_list_of_bad_ids_is_not_reported_one_by_one() {
         let errors = errors(&with("recordIds", json!(vec!["x"; 5000])));
         assert_eq!(errors.len(), 21);
-        assert_eq!(errors[20].to_string(), "ChangeEventHeader.recordIds: 4980 more entries do not fit");
+        assert_eq!(errors[20].to_string(), "ChangeEventHeader.recordIds: 4980 more invalid entries");
     }
 
     #[test]
     fn fifteen_and_eighteen_characters_are_one_id_and_count_once() {
         let header = with("recordIds", json!(["0014H00002LbR7Q", "0014H00002LbR7QQAV", "001B000000kNbqhIAC"]));
         let ids = ["0014H00002LbR7QQAV", "001B000000kNbqhIAC"].map(ExternalId::new);
-        assert_eq!(of(&header, |header| header.records), Records::Each(ids.to_vec()));
+        assert_eq!(of(&header, |header| header.records), AffectedRecords::Each(ids.to_vec()));
     }
 
     #[test]
     fn a_wildcard_or_an_overflow_is_of_all_records() {
         for ids in [json!(["001*"]), json!(["0014H00002LbR7QQAV", "001*"])] {
             let header = with("recordIds", ids);
-            assert!(matches!(of(&header, |header| header.records), Records::All(why) if why.contains("`001*`")));
+            assert!(
+                matches!(of(&header, |header| header.records), AffectedRecords::All(why) if why.contains("`001*`"))
+            );
         }
         let mut overflow = with("changeType", json!("GAP_OVERFLOW"));
         overflow["recordIds"] = json!(["000000000000000AAA"]);
-        assert!(matches!(of(&overflow, |header| header.records), Records::All(why) if why.contains("GAP_OVERFLOW")));
+        assert!(
+            matches!(of(&overflow, |header| header.records), AffectedRecords::All(why) if why.contains("GAP_OVERFLOW"))
+        );
         malformed(
             &with("recordIds", json!(["001*", "x"])),
-            &["ChangeEventHeader.recordIds[1]: `\"x\"` does not fit; an id of 15 or 18 letters and digits would"],
+            &["ChangeEventHeader.recordIds[1]: invalid value `\"x\"`: expected an id of 15 or 18 letters and digits"],
         );
     }
 
     #[test]
-    fn the_empty_id_is_of_overflows_only() {
+    fn only_an_overflow_may_have_the_empty_id() {
         for empty in ["000000000000000AAA", "000000000000000"] {
             let expected = format!(
-                "ChangeEventHeader.recordIds[0]: `\"{empty}\"` does not fit; a record's own id would (only GAP_OVERFLOW has the empty one)"
+                "ChangeEventHeader.recordIds[0]: invalid value `\"{empty}\"`: expected the id of a record (only GAP_OVERFLOW has the empty id)"
             );
             malformed(&with("recordIds", json!([empty])), &[&expected]);
         }
@@ -258,29 +248,30 @@ mod tests {
 
     #[test]
     fn the_change_type_is_a_documented_one() {
-        let fits = "CREATE, UPDATE, DELETE, UNDELETE, GAP_CREATE, GAP_UPDATE, GAP_DELETE, GAP_UNDELETE or GAP_OVERFLOW";
-        malformed(&without("changeType"), &[&format!("ChangeEventHeader.changeType: missing; {fits} would fit")]);
+        let expected =
+            "CREATE, UPDATE, DELETE, UNDELETE, GAP_CREATE, GAP_UPDATE, GAP_DELETE, GAP_UNDELETE or GAP_OVERFLOW";
+        malformed(&without("changeType"), &[&format!("ChangeEventHeader.changeType: missing: expected {expected}")]);
         malformed(
             &with("changeType", json!("SNAPSHOT")),
-            &[&format!("ChangeEventHeader.changeType: `\"SNAPSHOT\"` does not fit; {fits} would")],
+            &[&format!("ChangeEventHeader.changeType: invalid value `\"SNAPSHOT\"`: expected {expected}")],
         );
         malformed(
             &with("changeType", json!(null)),
-            &[&format!("ChangeEventHeader.changeType: `null` does not fit; {fits} would")],
+            &[&format!("ChangeEventHeader.changeType: invalid value `null`: expected {expected}")],
         );
     }
 
     #[test]
     fn the_commit_timestamp_is_a_positive_timestamp_before_the_year_10000() {
-        let fits = "a positive number of milliseconds before the year 10000";
+        let expected = "a positive number of milliseconds before the year 10000";
         malformed(
             &without("commitTimestamp"),
-            &[&format!("ChangeEventHeader.commitTimestamp: missing; {fits} would fit")],
+            &[&format!("ChangeEventHeader.commitTimestamp: missing: expected {expected}")],
         );
         for value in
             [json!(0), json!(-1), json!(253_402_300_800_000_i64), json!("1696444513000"), json!(1.5), json!(null)]
         {
-            let expected = format!("ChangeEventHeader.commitTimestamp: `{value}` does not fit; {fits} would");
+            let expected = format!("ChangeEventHeader.commitTimestamp: invalid value `{value}`: expected {expected}");
             malformed(&with("commitTimestamp", value), &[&expected]);
         }
     }
@@ -290,12 +281,12 @@ mod tests {
         for field in ["commitNumber", "sequenceNumber"] {
             for value in [json!(null), json!("1"), json!(1.5), json!(true), json!([1]), json!(u64::MAX)] {
                 let expected =
-                    format!("ChangeEventHeader.{field}: `{value}` does not fit; an integer of 64 bits would");
+                    format!("ChangeEventHeader.{field}: invalid value `{value}`: expected an integer of 64 bits");
                 malformed(&with(field, value), &[&expected]);
             }
             warned(
                 &without(field),
-                &[&format!("ChangeEventHeader.{field}: missing; the change is taken with what it has")],
+                &[&format!("ChangeEventHeader.{field}: missing: the change is accepted without it")],
             );
             warned(&with(field, json!(1.0)), &[]);
         }
@@ -305,18 +296,18 @@ mod tests {
     fn changed_fields_are_a_list_of_texts_where_they_are_there() {
         for value in [json!(null), json!("Name"), json!({})] {
             let expected =
-                format!("ChangeEventHeader.changedFields: `{value}` does not fit; a list of field names would");
+                format!("ChangeEventHeader.changedFields: invalid value `{value}`: expected a list of field names");
             malformed(&with("changedFields", value), &[&expected]);
         }
         malformed(
             &with("changedFields", json!(["Name", 1])),
-            &["ChangeEventHeader.changedFields[1]: `1` does not fit; a field name would"],
+            &["ChangeEventHeader.changedFields[1]: invalid value `1`: expected a field name"],
         );
         assert!(of(&without("changedFields"), |header| header.changed.is_none()));
     }
 
     #[test]
-    fn every_error_is_told_at_once() {
+    fn every_error_is_reported_at_once() {
         let fields = |header: &Value| errors(header).into_iter().map(|e| e.field).collect::<Vec<_>>();
         assert_eq!(
             fields(&json!({"commitNumber": null, "changedFields": 1})),
@@ -326,32 +317,32 @@ mod tests {
     }
 
     #[test]
-    fn what_else_is_odd_is_a_warning_and_counts_as_missing() {
+    fn any_other_unusual_value_is_a_warning_and_counts_as_missing() {
         warned(
             &without("transactionKey"),
-            &["ChangeEventHeader.transactionKey: missing; the change is taken with what it has"],
+            &["ChangeEventHeader.transactionKey: missing: the change is accepted without it"],
         );
         warned(
             &with("transactionKey", json!("")),
-            &["ChangeEventHeader.transactionKey: missing; the change is taken with what it has"],
+            &["ChangeEventHeader.transactionKey: missing: the change is accepted without it"],
         );
         warned(
             &with("commitUser", json!(5)),
-            &["ChangeEventHeader.commitUser: `5` does not fit and is passed over; a text would"],
+            &["ChangeEventHeader.commitUser: ignored: invalid value `5`: expected a text"],
         );
         warned(
             &with("nulledFields", json!("x")),
-            &["ChangeEventHeader.nulledFields: `\"x\"` does not fit and is passed over; a list of field names would"],
+            &["ChangeEventHeader.nulledFields: ignored: invalid value `\"x\"`: expected a list of field names"],
         );
         warned(
             &with("diffFields", json!([1])),
-            &["ChangeEventHeader.diffFields: `[1]` does not fit and is passed over; a list of field names would"],
+            &["ChangeEventHeader.diffFields: ignored: invalid value `[1]`: expected a list of field names"],
         );
         warned(
             &with("transactionKey", json!(1)),
             &[
-                "ChangeEventHeader.transactionKey: `1` does not fit and is passed over; a text would",
-                "ChangeEventHeader.transactionKey: missing; the change is taken with what it has",
+                "ChangeEventHeader.transactionKey: ignored: invalid value `1`: expected a text",
+                "ChangeEventHeader.transactionKey: missing: the change is accepted without it",
             ],
         );
         warned(&with("isTransactionEnd", json!(true)), &[]);

@@ -1,13 +1,12 @@
-//! Salesforce ids: 15 case-sensitive characters, or 18 with a suffix that spells their case.
+//! Salesforce ids: 15 case-sensitive characters, or 18 with a suffix that encodes their case.
 //!
-//! Promises one form, the 18 characters. Does not check whether a suffix is right: an id of 18 is
-//! taken at its word.
+//! The canonical form has 18 characters. Whether the suffix of an id is correct is not checked.
 
 use annals_domain::identity::ExternalId;
 
 const SUFFIX_DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
 
-/// The id in 18 characters; `None` where the text cannot be one.
+/// The id in 18 characters; `None` if the text is not an id.
 pub(super) fn canonical(id: &str) -> Option<ExternalId> {
     if !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return None;
@@ -28,12 +27,12 @@ fn with_suffix(id: &str) -> String {
     id.chars().chain(suffix).collect()
 }
 
-/// Whether it is the id that names no record: all zeros.
+/// Whether it is the empty id: all zeros, which is no record's.
 pub(super) fn is_empty_id(id: &ExternalId) -> bool {
     id.as_str().bytes().take(15).all(|byte| byte == b'0')
 }
 
-/// Whether it names all records of an object, by its key prefix: `001*`.
+/// Whether it means all records of an object, by the key prefix of their ids: `001*`.
 pub(super) fn is_wildcard(id: &str) -> bool {
     id.strip_suffix('*').is_some_and(|prefix| prefix.len() == 3 && prefix.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
@@ -48,20 +47,20 @@ mod tests {
     }
 
     #[test]
-    fn fifteen_characters_get_the_suffix_that_spells_their_case() {
+    fn fifteen_characters_get_the_suffix_that_encodes_their_case() {
         check("003ak00000IiFIn", Some("003ak00000IiFInAAN"));
         check("0014H00002LbR7Q", Some("0014H00002LbR7QQAV"));
         check("000000000000000", Some("000000000000000AAA"));
     }
 
     #[test]
-    fn eighteen_characters_are_taken_as_they_are() {
+    fn eighteen_characters_are_unchanged() {
         check("0014H00002LbR7QQAV", Some("0014H00002LbR7QQAV"));
         check("0014h00002lbr7qqav", Some("0014h00002lbr7qqav"));
     }
 
     #[test]
-    fn anything_else_is_no_id() {
+    fn anything_else_is_not_an_id() {
         for id in [
             "",
             "001",

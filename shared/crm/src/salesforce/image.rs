@@ -1,16 +1,15 @@
-//! A record as Salesforce's REST API gives it: an image.
+//! Parses a record image: a record as Salesforce's REST API returns it.
 //!
-//! Promises that equal contents of one stamp have one event id, whenever they were fetched. Does
-//! not fetch.
+//! Equal contents with the same modification time have the same event id, whenever they were read.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use annals_domain::change::{Change, Lifecycle};
+use annals_domain::change::{Change, FieldWrite, Lifecycle};
 use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::position::{EventId, Position, Rank};
-use annals_domain::provider_adapter::{Image, IncomingChange};
+use annals_domain::provider_adapter::{IncomingChange, RecordImage};
 use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
 
@@ -20,78 +19,80 @@ use annals_json::{Json, Object};
 
 use crate::canonical_json;
 
-/// The data of an image that shows no record.
+/// The data of an image of a record that does not exist.
 const ABSENT: &str = "null";
 
-/// Whose image it is.
-pub(super) struct Subject<'a> {
+/// The record that an image is of.
+pub(super) struct RecordRef<'a> {
     pub(super) account: &'a ProviderAccount,
     pub(super) object: &'a EntityName,
     pub(super) id: &'a ExternalId,
 }
 
-/// What one image shows.
-struct Shown {
+/// The content of one image.
+struct ImageContent {
     stamp: Timestamp,
     lifecycle: Lifecycle,
     hash: String,
     merged_into: Option<ExternalId>,
-    writes: Vec<annals_domain::change::Write>,
+    writes: Vec<FieldWrite>,
 }
 
-/// Reads an image.
-pub(super) fn read(subject: &Subject<'_>, image: &Image) -> Result<IncomingChange, Vec<ValidationIssue>> {
-    let shown = match &image.record {
-        Some(record) => show(subject, record)?,
+pub(super) fn read(record_ref: &RecordRef<'_>, image: &RecordImage) -> Result<IncomingChange, Vec<ValidationIssue>> {
+    let content = match &image.record {
+        Some(record) => show(record_ref, record)?,
         None => absence(image.fetched_at),
     };
-    let (lifecycle, merged_into) = (shown.lifecycle, shown.merged_into.clone());
+    let (lifecycle, merged_into) = (content.lifecycle, content.merged_into.clone());
     Ok(IncomingChange {
-        entity_name: subject.object.clone(),
+        entity_name: record_ref.object.clone(),
         event_type: if lifecycle == Lifecycle::Deleted { EventType::Deleted } else { EventType::Updated },
-        change: Arc::new(change(position(subject, &shown, image), shown)),
+        change: Arc::new(change(position(record_ref, &content, image), content)),
         data: image.record.clone().unwrap_or_else(|| Arc::from(ABSENT)),
-        metadata: metadata(subject.id, merged_into),
+        metadata: metadata(record_ref.id, merged_into),
         warnings: Vec::new(),
     })
 }
 
-/// What a stored image says, at its stored position.
-pub(super) fn reread(subject: &Subject<'_>, event: &DomainEvent) -> Result<Change, Vec<ValidationIssue>> {
-    let shown = match &*event.data {
+/// Parses a stored image, at the stored position.
+pub(super) fn reread(record_ref: &RecordRef<'_>, event: &DomainEvent) -> Result<Change, Vec<ValidationIssue>> {
+    let content = match &*event.data {
         ABSENT => absence(event.position.timestamp),
-        record => show(subject, record)?,
+        record => show(record_ref, record)?,
     };
-    Ok(change(event.position, shown))
+    Ok(change(event.position, content))
 }
 
-fn absence(fetched_at: Timestamp) -> Shown {
+fn absence(fetched_at: Timestamp) -> ImageContent {
     let hash = canonical_json::sha256(&Json::Null);
-    Shown { stamp: fetched_at, lifecycle: Lifecycle::Deleted, hash, merged_into: None, writes: Vec::new() }
+    ImageContent { stamp: fetched_at, lifecycle: Lifecycle::Deleted, hash, merged_into: None, writes: Vec::new() }
 }
 
-fn show(subject: &Subject<'_>, record: &str) -> Result<Shown, Vec<ValidationIssue>> {
+fn show(record_ref: &RecordRef<'_>, record: &str) -> Result<ImageContent, Vec<ValidationIssue>> {
     let value = json::read(record)
-        .map_err(|fault| vec![ValidationIssue::new("", format!("the record cannot be read: {fault}"))])?;
+        .map_err(|error| vec![ValidationIssue::new("", format!("cannot be read as JSON: {error}"))])?;
     let Json::Object(mut fields) = value else {
-        return Err(vec![ValidationIssue::new("", "the record is no object; a record as REST gives it would fit")]);
+        return Err(vec![ValidationIssue::new(
+            "",
+            "invalid record: expected a JSON object as the REST API returns it",
+        )]);
     };
-    let own_id = check_id(&fields, subject.id);
+    let own_id = check_id(&fields, record_ref.id);
     let stamp = stamp(&fields);
     let (Ok(()), Ok(stamp)) = (&own_id, &stamp) else {
         return Err(own_id.err().into_iter().chain(stamp.err()).collect());
     };
     let is_deleted = fields.get("IsDeleted") == Some(&Json::Bool(true));
     let master = fields.get("MasterRecordId").and_then(Json::as_str).and_then(ids::canonical);
-    let content = fields.iter().filter(|(key, _)| *key != "attributes");
-    let hash = canonical_json::sha256_of_fields(content);
+    let content_fields = fields.iter().filter(|(key, _)| *key != "attributes");
+    let hash = canonical_json::sha256_of_fields(content_fields);
     keep_own_fields(&mut fields);
-    Ok(Shown {
+    Ok(ImageContent {
         stamp: *stamp,
         lifecycle: if is_deleted { Lifecycle::Deleted } else { Lifecycle::Active },
         hash,
         merged_into: master.filter(|_| is_deleted),
-        writes: body::all(subject.object.as_str(), fields, &BTreeSet::new()).writes,
+        writes: body::all(record_ref.object.as_str(), fields, &BTreeSet::new()).writes,
     })
 }
 
@@ -100,7 +101,7 @@ fn check_id(fields: &Object<'_>, id: &ExternalId) -> Result<(), ValidationIssue>
     if own.as_str().and_then(ids::canonical).as_ref() == Some(id) {
         return Ok(());
     }
-    Err(ValidationIssue::new("Id", format!("`{own}` does not fit; `{id}` would, the record that was asked for")))
+    Err(ValidationIssue::new("Id", format!("invalid id `{own}`: expected `{id}`, the requested record")))
 }
 
 fn stamp(fields: &Object<'_>) -> Result<Timestamp, ValidationIssue> {
@@ -109,16 +110,13 @@ fn stamp(fields: &Object<'_>) -> Result<Timestamp, ValidationIssue> {
         Some((field, value))
     });
     let Some((field, value)) = there else {
-        return Err(ValidationIssue::new(
-            "SystemModstamp",
-            "missing, as is LastModifiedDate; an image needs one of them",
-        ));
+        return Err(ValidationIssue::new("SystemModstamp", "missing, like LastModifiedDate: expected one of the two"));
     };
     scalar::timestamp(value.as_number(), value.as_str())
-        .ok_or_else(|| ValidationIssue::new(field, format!("`{value}` does not fit; a timestamp would")))
+        .ok_or_else(|| ValidationIssue::new(field, format!("invalid value `{value}`: expected a timestamp")))
 }
 
-/// Drops what is not the record's own: REST's `attributes`, and records of other objects.
+/// Removes what is not part of the record: REST's `attributes`, and records of other objects.
 fn keep_own_fields(fields: &mut Object<'_>) {
     fields.retain(|key, value| {
         let is_nested_result = value.as_object().is_some_and(|inner| inner.contains_key("records"));
@@ -127,31 +125,31 @@ fn keep_own_fields(fields: &mut Object<'_>) {
     fields.values_mut().filter_map(Json::as_object_mut).for_each(keep_own_fields);
 }
 
-fn position(subject: &Subject<'_>, shown: &Shown, image: &Image) -> Position {
+fn position(record_ref: &RecordRef<'_>, content: &ImageContent, image: &RecordImage) -> Position {
     let rank = if image.still_fresh { Rank::FreshImage } else { Rank::Image };
-    // A fresh image and a settled one of equal content stand at two places: they are two events.
+    // A fresh image and a later one with equal contents have different positions, so they are two events.
     let kind = if image.still_fresh { "fresh image" } else { "image" };
-    let stamp = shown.stamp.millis().to_string();
+    let stamp = content.stamp.millis().to_string();
     let event_id = EventId::of(&[
         Provider::Salesforce.as_str(),
-        subject.account.as_str(),
-        subject.object.as_str(),
-        subject.id.as_str(),
+        record_ref.account.as_str(),
+        record_ref.object.as_str(),
+        record_ref.id.as_str(),
         kind,
         &stamp,
-        &shown.hash,
+        &content.hash,
     ]);
     let commit_number = Some(image.fetched_at.millis());
-    Position { timestamp: shown.stamp, rank, commit_number, sequence_number: None, event_id }
+    Position { timestamp: content.stamp, rank, commit_number, sequence_number: None, event_id }
 }
 
-fn change(position: Position, shown: Shown) -> Change {
+fn change(position: Position, content: ImageContent) -> Change {
     Change {
         position,
-        lifecycle: Some(shown.lifecycle),
+        lifecycle: Some(content.lifecycle),
         is_base: true,
-        creation: statement::stated_creation(&shown.writes),
-        writes: shown.writes,
+        creation: statement::stated_creation(&content.writes),
+        writes: content.writes,
         asks_refetch: None,
     }
 }

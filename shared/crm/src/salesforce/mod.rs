@@ -1,19 +1,20 @@
-//! Salesforce, by Change Data Capture and its REST API.
+//! Salesforce: Change Data Capture events and records of the REST API.
 //!
-//! Promises one reading of a change whatever way it came: Event Relay, AppFlow, CometD, Pub/Sub or
-//! bare. What is no change event is named and left; what is malformed is told with every reason.
-//! Does not talk to Salesforce.
+//! A change event gives the same change whether it arrives by Event Relay, AppFlow, CometD, Pub/Sub or without an
+//! envelope. Anything else is ignored with a reason, and an invalid change event is rejected with every error. This module
+//! does not call Salesforce.
 
 mod avro;
 mod bitmap;
 mod body;
 mod change;
 mod change_type;
+mod changed_fields;
 mod envelope;
 mod header;
+mod header_fields;
 mod ids;
 mod image;
-mod naming;
 mod paths;
 mod person_name;
 mod scalar;
@@ -28,11 +29,11 @@ use annals_domain::change::Change;
 use annals_domain::event::{DomainEvent, Source};
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::path::Path;
-use annals_domain::provider_adapter::{Image, IncomingChange, Intake, ProviderAdapter, UnreadableEvent};
+use annals_domain::provider_adapter::{IncomingChange, ParsedInput, ProviderAdapter, RecordImage, UnreadableEvent};
 use annals_domain::validation_issue::ValidationIssue;
 use serde_json::Value;
 
-use self::envelope::Opened;
+use self::envelope::OpenedEnvelope;
 use annals_json as json;
 
 /// The Salesforce adapter of one org.
@@ -43,7 +44,7 @@ pub struct Salesforce {
 }
 
 impl Salesforce {
-    /// The adapter of that org (its id, 15 or 18 characters). Without one, no org is checked.
+    /// `account` is the org's id, 15 or 18 characters. Without one, the org of an input is not checked.
     pub fn new(account: Option<ProviderAccount>) -> Self {
         let checks_org = account.is_some();
         let account =
@@ -51,11 +52,11 @@ impl Salesforce {
         Self { account, checks_org }
     }
 
-    /// What speaks against an input of that org.
-    fn refusals(&self, org: Option<&str>) -> Vec<ValidationIssue> {
+    /// The errors of an input from `org`: one if it is not the org of this installation.
+    fn org_errors(&self, org: Option<&str>) -> Vec<ValidationIssue> {
         let other = org.filter(|org| self.checks_org && canonical_org(org) != self.account.as_str());
         let message = |org: &str| {
-            format!("the org `{org}` does not fit; `{}` would, the org of this installation", self.account.as_str())
+            format!("invalid org `{org}`: expected `{}`, the org of this installation", self.account.as_str())
         };
         other.map(|org| ValidationIssue::new("source", message(org))).into_iter().collect()
     }
@@ -63,14 +64,14 @@ impl Salesforce {
     fn reread(&self, event: &DomainEvent) -> Result<Change, Vec<ValidationIssue>> {
         let id = &event.metadata.external_id;
         if event.metadata.source == Source::Backfill {
-            let subject = image::Subject { account: &self.account, object: &event.entity_name, id };
-            return image::reread(&subject, event);
+            let record = image::RecordRef { account: &self.account, object: &event.entity_name, id };
+            return image::reread(&record, event);
         }
-        let value = json::read(&event.data).map_err(|fault| vec![unreadable(&fault)])?;
+        let value = json::read(&event.data).map_err(|error| vec![not_json(&error)])?;
         match envelope::open(value) {
-            Opened::Change(delivery) => change::reread(delivery, id, event.position),
-            Opened::Other(what) => Err(vec![ValidationIssue::new("", what)]),
-            Opened::Broken(issue) | Opened::Unrecognised(issue) => Err(vec![issue]),
+            OpenedEnvelope::Change(change_event) => change::reread(change_event, id, event.position),
+            OpenedEnvelope::Other(what) => Err(vec![ValidationIssue::new("", what)]),
+            OpenedEnvelope::Broken(issue) | OpenedEnvelope::Unrecognised(issue) => Err(vec![issue]),
         }
     }
 }
@@ -92,7 +93,7 @@ impl ProviderAdapter for Salesforce {
         Some("IsDeleted")
     }
 
-    fn canonical(&self, object: &EntityName, field: &str) -> Path {
+    fn canonical_path(&self, object: &EntityName, field: &str) -> Path {
         paths::canonical(object.as_str(), field)
     }
 
@@ -104,19 +105,19 @@ impl ProviderAdapter for Salesforce {
         person_name::text(leaves)
     }
 
-    fn read_input(&self, input: &str) -> Intake {
+    fn read_input(&self, input: &str) -> ParsedInput {
         let value = match json::read(input) {
             Ok(value) => value,
-            Err(fault) => return Intake::Unrecognised(unreadable(&fault)),
+            Err(error) => return ParsedInput::Unrecognised(not_json(&error)),
         };
         match envelope::open(value) {
-            Opened::Change(delivery) => {
-                let refusals = self.refusals(delivery.org.as_deref());
-                change::read(&self.account, delivery, refusals, input)
+            OpenedEnvelope::Change(event) => {
+                let org_errors = self.org_errors(event.org.as_deref());
+                change::read(&self.account, event, org_errors, input)
             }
-            Opened::Other(what) => Intake::Ignored(what),
-            Opened::Broken(issue) => Intake::Malformed(vec![issue]),
-            Opened::Unrecognised(issue) => Intake::Unrecognised(issue),
+            OpenedEnvelope::Other(what) => ParsedInput::Ignored(what),
+            OpenedEnvelope::Broken(issue) => ParsedInput::Malformed(vec![issue]),
+            OpenedEnvelope::Unrecognised(issue) => ParsedInput::Unrecognised(issue),
         }
     }
 
@@ -124,9 +125,9 @@ impl ProviderAdapter for Salesforce {
         &self,
         object: &EntityName,
         id: &ExternalId,
-        image: &Image,
+        image: &RecordImage,
     ) -> Result<IncomingChange, Vec<ValidationIssue>> {
-        image::read(&image::Subject { account: &self.account, object, id }, image)
+        image::read(&image::RecordRef { account: &self.account, object, id }, image)
     }
 
     fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent> {
@@ -137,11 +138,11 @@ impl ProviderAdapter for Salesforce {
     }
 }
 
-/// An org's id in 18 characters; a name that is no id stands for itself.
+/// An org's id in 18 characters; another name is returned unchanged.
 fn canonical_org(org: &str) -> String {
     ids::canonical(org).map_or_else(|| org.to_owned(), |id| id.as_str().to_owned())
 }
 
-fn unreadable(fault: &json::JsonFault) -> ValidationIssue {
-    ValidationIssue::new("", format!("cannot be read as JSON: {fault}"))
+fn not_json(error: &json::JsonError) -> ValidationIssue {
+    ValidationIssue::new("", format!("cannot be read as JSON: {error}"))
 }

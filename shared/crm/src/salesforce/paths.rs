@@ -1,13 +1,13 @@
-//! One path for a leaf, however it is spelt: `BillingStreet` is `BillingAddress.Street`.
+//! Canonical paths of fields: `BillingStreet` is `BillingAddress.Street`.
 //!
-//! Promises that the canonical path of a canonical path is itself. Which components exist is fixed
-//! here (the standard compound fields); whether an object has them is not checked.
+//! The canonical path of a canonical path is itself. The components are those of Salesforce's standard compound fields;
+//! whether an object has them is not checked.
 
 use std::borrow::Cow;
 
 use annals_domain::path::Path;
 
-/// Compound address fields and the prefix of their parts as single fields.
+/// Each prefix of single address fields, with the compound field that they belong to.
 const ADDRESSES: [(&str, &str); 8] = [
     ("Billing", "BillingAddress"),
     ("Shipping", "ShippingAddress"),
@@ -19,11 +19,9 @@ const ADDRESSES: [(&str, &str); 8] = [
     ("Additional", "AdditionalAddress"),
 ];
 
-/// A field's place: the top-level field it is in or is, and its part of that.
-pub(super) struct Place<'a> {
-    /// The top-level field.
+/// Where a field is: its top-level field, and its component if it is part of a compound field.
+pub(super) struct FieldLocation<'a> {
     pub(super) root: Cow<'a, str>,
-    /// The part, where the field is one.
     pub(super) component: Option<&'a str>,
 }
 
@@ -33,19 +31,19 @@ pub(super) fn canonical(object: &str, field: &str) -> Path {
         Some((first, below)) => (first, Some(below)),
         None => (field, None),
     };
-    let place = place(object, first);
-    if place.component.is_none() && below.is_none() {
+    let location = locate(object, first);
+    if location.component.is_none() && below.is_none() {
         return Path::new(field);
     }
     let mut path = String::with_capacity(field.len() + 12);
-    path.push_str(&place.root);
-    for part in place.component.into_iter().chain(below.into_iter().flat_map(|below| below.split('.'))) {
+    path.push_str(&location.root);
+    for part in location.component.into_iter().chain(below.into_iter().flat_map(|below| below.split('.'))) {
         push_part(&mut path, part);
     }
     Path::new(path)
 }
 
-/// The canonical path of a struct's part.
+/// The canonical path of a field of a struct.
 pub(super) fn child(parent: &Path, part: &str) -> Path {
     let mut path = String::with_capacity(parent.as_str().len() + 1 + part.len());
     path.push_str(parent.as_str());
@@ -55,15 +53,15 @@ pub(super) fn child(parent: &Path, part: &str) -> Path {
     Path::new(path)
 }
 
-/// Where a top-level field belongs.
-pub(super) fn place<'a>(object: &str, field: &'a str) -> Place<'a> {
+/// Locates a top-level field.
+pub(super) fn locate<'a>(object: &str, field: &'a str) -> FieldLocation<'a> {
     address_part(field)
         .or_else(|| own_part(object, field))
         .or_else(|| custom_part(field))
-        .unwrap_or(Place { root: Cow::Borrowed(field), component: None })
+        .unwrap_or(FieldLocation { root: Cow::Borrowed(field), component: None })
 }
 
-/// Parts of structs start with a capital in change events and a small letter in REST answers.
+/// The fields of structs start with a capital letter in change events and a small one in REST responses.
 fn push_part(path: &mut String, part: &str) {
     path.push('.');
     let mut rest = part.chars();
@@ -73,30 +71,30 @@ fn push_part(path: &mut String, part: &str) {
     }
 }
 
-fn address_part(field: &str) -> Option<Place<'_>> {
+fn address_part(field: &str) -> Option<FieldLocation<'_>> {
     ADDRESSES.iter().find_map(|(prefix, compound)| {
         let component = field.strip_prefix(prefix).filter(|rest| is_address_component(rest))?;
-        Some(Place { root: Cow::Borrowed(compound), component: Some(component) })
+        Some(FieldLocation { root: Cow::Borrowed(compound), component: Some(component) })
     })
 }
 
-/// Parts that stand without a prefix: a person's name, and the one address of leads and users.
-fn own_part<'a>(object: &str, field: &'a str) -> Option<Place<'a>> {
+/// Components without a prefix: those of a person's name, and of the only address of leads and users.
+fn own_part<'a>(object: &str, field: &'a str) -> Option<FieldLocation<'a>> {
     let root = match object {
         "Lead" | "User" if is_address_component(field) => "Address",
         "Contact" | "Lead" | "User" | "Account" if is_name_component(field) => "Name",
         _ => return None,
     };
-    Some(Place { root: Cow::Borrowed(root), component: Some(field) })
+    Some(FieldLocation { root: Cow::Borrowed(root), component: Some(field) })
 }
 
-/// Parts of custom compound fields: `Site__Street__s` is in `Site__c`.
-fn custom_part(field: &str) -> Option<Place<'_>> {
+/// Components of custom compound fields: `Site__Street__s` belongs to `Site__c`.
+fn custom_part(field: &str) -> Option<FieldLocation<'_>> {
     let (compound, component) = field.strip_suffix("__s")?.rsplit_once("__")?;
     if compound.is_empty() || !is_address_component(component) {
         return None;
     }
-    Some(Place { root: Cow::Owned(format!("{compound}__c")), component: Some(component) })
+    Some(FieldLocation { root: Cow::Owned(format!("{compound}__c")), component: Some(component) })
 }
 
 fn is_address_component(name: &str) -> bool {
@@ -115,7 +113,7 @@ fn is_address_component(name: &str) -> bool {
     )
 }
 
-/// Whether a person's name has such a part.
+/// Whether it is a component of a person's name.
 pub(super) fn is_name_component(name: &str) -> bool {
     matches!(name, "FirstName" | "LastName" | "MiddleName" | "Suffix" | "Salutation" | "InformalName")
 }
@@ -132,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_standard_addresses_lie_in_their_compound() {
+    fn components_of_standard_addresses_belong_to_their_compound_field() {
         check("Account", "BillingStreet", "BillingAddress.Street");
         check("Account", "ShippingGeocodeAccuracy", "ShippingAddress.GeocodeAccuracy");
         check("Contact", "MailingStateCode", "MailingAddress.StateCode");
@@ -154,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_a_persons_name_lie_in_name() {
+    fn components_of_a_persons_name_belong_to_name() {
         for object in ["Contact", "Lead", "User", "Account"] {
             check(object, "FirstName", "Name.FirstName");
             check(object, "Salutation", "Name.Salutation");
@@ -164,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_custom_compounds_lie_in_them() {
+    fn components_of_custom_compound_fields_belong_to_them() {
         check("Site__c", "Place__Street__s", "Place__c.Street");
         check("Site__c", "ns__Place__Latitude__s", "ns__Place__c.Latitude");
         check("Site__c", "Place__Other__s", "Place__Other__s");
@@ -172,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_structs_start_with_a_capital() {
+    fn fields_of_structs_start_with_a_capital_letter() {
         check("Lead", "Address.postalCode", "Address.PostalCode");
         check("Lead", "address.city", "address.City");
         check("X", "a.b.c", "a.B.C");
@@ -181,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_canonical_path_is_its_own(
+        fn the_canonical_path_of_a_canonical_path_is_itself(
             object in prop::sample::select(vec!["Account", "Lead", "User", "Contact", "Quote", "Site__c"]),
             field in "(Billing|Other|PersonOther|X__|x)?(Street|City|FirstName|Latitude)?(__s|__c)?(\\.(street|\u{df}x|B|))*|.*",
         ) {

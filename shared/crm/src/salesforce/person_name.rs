@@ -1,7 +1,5 @@
-//! A person's name as one text.
-//!
-//! Promises first, middle and last name and suffix, in that order, as Salesforce itself joins
-//! them; the salutation is not part of a name.
+//! A person's name as one text: first, middle and last name and suffix, in the order in which Salesforce joins them. The
+//! salutation is not part of a name.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,7 +8,7 @@ use serde_json::Value;
 
 use super::paths::is_name_component;
 
-/// The text of a struct that is a person's name; `None` for any other.
+/// The text of a struct that is a person's name; `None` for any other struct.
 pub(super) fn text(leaves: &BTreeMap<&str, Cow<'_, Value>>) -> Option<String> {
     if leaves.is_empty() || !leaves.keys().all(|name| is_name_component(name)) {
         return None;
@@ -51,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_struct_is_no_text() {
+    fn any_other_struct_has_no_text() {
         check(&[("City", json!("x"))], None);
         check(&[("LastName", json!("x")), ("City", json!("y"))], None);
         check(&[], None);

@@ -1,14 +1,12 @@
-//! Whole numbers and timestamps as Salesforce writes them.
-//!
-//! Promises exactness: no number passes through a float on its way.
+//! Integers and timestamps as Salesforce writes them. No number becomes a float on its way.
 
 use annals_domain::timestamp::Timestamp;
 use serde_json::Number;
 
-/// The digits that any `i64` fits in.
+/// The largest number of digits of an `i64`.
 const MOST_DIGITS: i64 = 19;
 
-/// A number whose value is whole, however written: `1`, `1.0` and `1e3` are.
+/// The integer that a number is, in any notation: `1`, `1.0` and `1e3` are integers.
 pub(super) fn whole(number: &Number) -> Option<i64> {
     let text = number.as_str();
     text.parse().ok().or_else(|| whole_of_decimal(text))
@@ -33,7 +31,7 @@ fn whole_of_decimal(text: &str) -> Option<i64> {
     format!("{sign}{significant}{}", "0".repeat(usize::try_from(missing).ok()?)).parse().ok()
 }
 
-/// A timestamp as epoch milliseconds or as text in any of the forms seen.
+/// A timestamp as epoch milliseconds, or as text in any supported form.
 pub(super) fn timestamp(number: Option<&Number>, text: Option<&str>) -> Option<Timestamp> {
     match (number, text) {
         (Some(number), _) => Timestamp::from_millis(whole(number)?).ok(),
@@ -53,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_whole_value_is_whole_however_written() {
+    fn an_integer_is_read_in_any_notation() {
         for (text, value) in
             [("7", 7), ("-7", -7), ("1.0", 1), ("1e3", 1000), ("12.50E1", 125), ("0.001e3", 1), ("-0", 0), ("0.0", 0)]
         {
@@ -65,14 +63,14 @@ mod tests {
     }
 
     #[test]
-    fn numbers_past_two_to_the_53_are_exact() {
+    fn integers_beyond_two_to_the_53_are_exact() {
         check("1778192987716501506", Some(1_778_192_987_716_501_506));
         check("1778192987716501506.0", Some(1_778_192_987_716_501_506));
         check("9223372036854775807", Some(i64::MAX));
     }
 
     #[test]
-    fn a_fraction_or_what_no_integer_holds_is_none() {
+    fn a_fraction_or_a_number_beyond_64_bits_is_none() {
         for text in [
             "1.5",
             "1e-1",

@@ -1,10 +1,9 @@
-//! The aggregate: one record's raw state, folded from its changes.
+//! The aggregate: the raw state of one record, folded from its changes.
 //!
-//! Promises that `apply` is commutative, associative and idempotent: every arrival order of the
-//! same changes gives the same state, and a snapshot is just a state. Does not map, warn or decide
-//! what is stored.
+//! `apply` is commutative, associative and idempotent: the same changes give the same state in every order of arrival,
+//! and a snapshot is simply a state. Mapping, warnings and the decision what is stored are made elsewhere.
 
-mod cell;
+mod field_history;
 mod reading;
 
 use std::collections::BTreeMap;
@@ -12,29 +11,30 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::reading::Reading;
-use crate::aggregate::cell::Cell;
-use crate::change::{Change, Creation, Lifecycle};
+pub use self::reading::FieldReading;
+use crate::aggregate::field_history::FieldHistory;
+use crate::change::{Change, CreationTime, Lifecycle};
 use crate::identity::{EntityKey, ExternalId, Provider};
 use crate::path::Path;
 use crate::position::{Position, Version};
 use crate::timestamp::Timestamp;
 
-/// The number of this fold's rules. A snapshot of another number is not used.
+/// The version of the folding rules. A snapshot made by another version is ignored.
 pub const FOLD_VERSION: u32 = 1;
 
-/// One record as its changes have it: per leaf the newest write with its position and event.
+/// One record: the newest write of each path, with its position.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Aggregate {
     key: EntityKey,
     provider: Provider,
     external_id: ExternalId,
     version: Version,
-    /// Boxed, since a tree's nodes are half empty and a cell is large.
-    cells: BTreeMap<Path, Box<Cell>>,
+    /// Boxed, because a tree's nodes are half empty and a history is large.
+    #[serde(rename = "cells")]
+    fields: BTreeMap<Path, Box<FieldHistory>>,
     lifecycle: Option<(Position, Lifecycle)>,
     has_base: bool,
-    creation: Option<Creation>,
+    creation: Option<CreationTime>,
     newest: Option<Position>,
 }
 
@@ -46,7 +46,7 @@ impl Aggregate {
             provider,
             external_id,
             version: Version::new(0),
-            cells: BTreeMap::new(),
+            fields: BTreeMap::new(),
             lifecycle: None,
             has_base: false,
             creation: None,
@@ -54,14 +54,14 @@ impl Aggregate {
         }
     }
 
-    /// Folds in the change that is stored at `version`; a change folded before alters nothing.
+    /// Folds in the change that is stored at `version`. Applying a change again has no effect.
     pub fn apply(&mut self, version: Version, change: &Change) {
         let position = Arc::new(change.position);
         for write in &change.writes {
-            match self.cells.get_mut(&write.path) {
-                Some(cell) => cell.write(&position, &write.content),
+            match self.fields.get_mut(&write.path) {
+                Some(history) => history.write(&position, &write.content),
                 None => {
-                    self.cells.insert(write.path.clone(), Box::new(Cell::of(&position, &write.content)));
+                    self.fields.insert(write.path.clone(), Box::new(FieldHistory::of(&position, &write.content)));
                 }
             }
         }
@@ -71,74 +71,73 @@ impl Aggregate {
             self.lifecycle = Some((change.position, lifecycle));
         }
         self.has_base |= change.is_base;
-        // A stated timestamp sorts before a committed one, so the least is the best known.
+        // A stated time sorts before a committed one, so the smallest is the most reliable.
         self.creation = self.creation.into_iter().chain(change.creation).min();
         self.newest = self.newest.max(Some(change.position));
         self.version = self.version.max(version);
     }
 
-    /// The record's key.
     pub fn key(&self) -> &EntityKey {
         &self.key
     }
 
-    /// Where the record lives.
     pub fn provider(&self) -> Provider {
         self.provider
     }
 
-    /// The record's id there.
+    /// The record's id at its provider.
     pub fn external_id(&self) -> &ExternalId {
         &self.external_id
     }
 
-    /// The version of the newest event folded in; 0 before any.
+    /// The version of the newest event applied; 0 before the first.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// Whether something has stated the whole record; without that it is not projected.
+    /// Whether an event has stated the whole record. Without a base the record is not projected.
     pub fn has_base(&self) -> bool {
         self.has_base
     }
 
-    /// The newest word on the record's life; `None` where no change has had one.
+    /// The newest lifecycle; `None` if no change states one.
     pub fn lifecycle(&self) -> Option<Lifecycle> {
         self.lifecycle.map(|(_, lifecycle)| lifecycle)
     }
 
-    /// The newest word on the record's life, and where it stands.
-    pub fn standing(&self) -> Option<(Position, Lifecycle)> {
+    /// The newest lifecycle, and the position of the change that states it.
+    pub fn lifecycle_at(&self) -> Option<(Position, Lifecycle)> {
         self.lifecycle
     }
 
-    /// Whether the newest word says that the record is gone.
+    /// Whether the newest lifecycle is `Deleted`.
     pub fn is_deleted(&self) -> bool {
         self.lifecycle() == Some(Lifecycle::Deleted)
     }
 
-    /// When the CRM created the record, as far as known.
+    /// When the CRM created the record, if an event states it.
     pub fn created_at(&self) -> Option<Timestamp> {
-        self.creation.map(Creation::timestamp)
+        self.creation.map(CreationTime::timestamp)
     }
 
-    /// The highest position folded in.
+    /// The highest position applied.
     pub fn newest(&self) -> Option<Position> {
         self.newest
     }
 
-    /// About how many bytes of memory it takes: exact for long texts, less so for what stands beside them.
+    /// Estimated bytes of memory: exact for long texts, rough for everything else.
     pub fn weight(&self) -> usize {
-        size_of::<Self>() + self.cells.iter().map(|(path, cell)| path.as_str().len() + cell.weight()).sum::<usize>()
+        size_of::<Self>()
+            + self.fields.iter().map(|(path, history)| path.as_str().len() + history.weight()).sum::<usize>()
     }
 
-    /// The paths at which anything was ever written.
+    /// Every path that was ever written.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.cells.keys()
+        self.fields.keys()
     }
 
-    /// Who set what shows at `path`.
+    /// The position of the newest write at `path`.
     pub fn set_by(&self, path: &str) -> Option<Position> {
-        self.cells.get(path).and_then(|cell| cell.newest()).copied()
+        self.fields.get(path).and_then(|history| history.newest()).copied()
     }
 }

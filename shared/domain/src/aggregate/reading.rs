@@ -1,7 +1,7 @@
-//! Reading the raw state: which writes show.
+//! Reads the raw state: which of the writes at, above and below a path count.
 //!
-//! Promises the subtree rule: a write at a path stands for all below it, so a leaf shows only if it
-//! is not older than any ancestor's write, and a child's newer write ends a scalar parent.
+//! The subtree rule: a write at a path counts for everything below it. A field shows only if it is not older than the
+//! writes above it, and a newer write below a scalar value ends that value.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,34 +10,33 @@ use std::ops::Bound;
 use serde_json::{Map, Value};
 
 use crate::aggregate::Aggregate;
-use crate::aggregate::cell::{Cell, Whole};
+use crate::aggregate::field_history::{FieldHistory, FullValue};
 use crate::path::Path;
 use crate::position::Position;
 
-/// What shows at a path.
+/// The value at a path.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Reading<'a> {
-    /// Nothing was ever written there.
+pub enum FieldReading<'a> {
+    /// It was never written.
     Absent,
-    /// It changed to something that no event carried.
+    /// It changed, and no event carried the new value.
     Unknown,
     /// A scalar, a list or null.
     Known(Cow<'a, Value>),
-    /// A struct: its leaves that are known, by their names below the path.
+    /// A struct: its known fields, by their names below the path.
     Struct(BTreeMap<&'a str, Cow<'a, Value>>),
 }
 
 impl Aggregate {
-    /// What shows at `path`.
-    pub fn read(&self, path: &Path) -> Reading<'_> {
+    pub fn read(&self, path: &Path) -> FieldReading<'_> {
         let above = self.newest_above(path);
-        let mut from_here = self.cells.range::<str, _>((Bound::Included(path.as_str()), Bound::Unbounded)).peekable();
-        let cell = from_here.next_if(|(found, _)| *found == path).map(|(_, cell)| &**cell);
-        let own = cell.map_or(Reading::Absent, |cell| show(cell, above.map(|(at, _)| at)));
-        let behind = from_here.map(|(path, cell)| (path, &**cell));
+        let mut from_here = self.fields.range::<str, _>((Bound::Included(path.as_str()), Bound::Unbounded)).peekable();
+        let own_history = from_here.next_if(|(found, _)| *found == path).map(|(_, history)| &**history);
+        let own = own_history.map_or(FieldReading::Absent, |history| show(history, above.map(|(at, _)| at)));
+        let following = from_here.map(|(path, history)| (path, &**history));
         match own {
-            Reading::Absent => self.read_without_own(path, above, behind),
-            shown => match self.read_struct(path, cell.and_then(|cell| cell.newest()), behind) {
+            FieldReading::Absent => self.read_without_own(path, above, following),
+            shown => match self.read_struct(path, own_history.and_then(|history| history.newest()), following) {
                 Some(ended_by_children) => ended_by_children,
                 None => shown,
             },
@@ -46,104 +45,104 @@ impl Aggregate {
 
     /// Paths at which something changed and is not known.
     pub fn unknown_paths(&self) -> impl Iterator<Item = &Path> {
-        // Only a write of its own can make a path unknown here: those below are told by their parent's.
-        let doubtful = self.cells.iter().filter(|(_, cell)| cell.is_doubtful());
-        doubtful.map(|(path, _)| path).filter(|path| self.read(path) == Reading::Unknown)
+        // Only paths with a write of their own: an unknown struct is named once, not once for each of its parts.
+        let uncertain = self.fields.iter().filter(|(_, history)| history.is_uncertain());
+        uncertain.map(|(path, _)| path).filter(|path| self.read(path) == FieldReading::Unknown)
     }
 
-    /// The record as one JSON object: structs nested, unknown leaves left out.
+    /// The record as one JSON object: structs are nested, unknown fields are left out.
     pub fn raw(&self) -> Map<String, Value> {
         let mut object = Map::new();
         let roots: std::collections::BTreeSet<&str> =
-            self.cells.keys().map(|path| path.as_str().split('.').next().unwrap_or_default()).collect();
+            self.fields.keys().map(|path| path.as_str().split('.').next().unwrap_or_default()).collect();
         for root in roots {
             match self.read(&Path::new(root)) {
-                Reading::Known(value) => {
+                FieldReading::Known(value) => {
                     object.insert(root.to_owned(), value.into_owned());
                 }
-                Reading::Struct(leaves) => {
+                FieldReading::Struct(leaves) => {
                     let nested = leaves.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned()));
                     object.insert(root.to_owned(), Value::Object(nested.collect()));
                 }
-                Reading::Absent | Reading::Unknown => {}
+                FieldReading::Absent | FieldReading::Unknown => {}
             }
         }
         object
     }
 
-    /// The newest whole write above a path.
-    fn newest_above(&self, path: &Path) -> Option<(&Position, &Whole)> {
-        path.ancestors().filter_map(|above| self.cells.get(above)?.whole()).max_by_key(|(at, _)| **at)
+    /// The newest full write above a path.
+    fn newest_above(&self, path: &Path) -> Option<(&Position, &FullValue)> {
+        path.ancestors().filter_map(|above| self.fields.get(above)?.full_value()).max_by_key(|(at, _)| **at)
     }
 
-    /// A path with no write of its own that shows: its children's, or its ancestor's word for it.
+    /// The value of a path without a write of its own: its children's, or what the newest write above it implies.
     fn read_without_own<'a>(
         &'a self,
         path: &Path,
-        above: Option<(&Position, &Whole)>,
-        behind: impl Iterator<Item = (&'a Path, &'a Cell)>,
-    ) -> Reading<'a> {
-        if let Some(children) = self.read_struct(path, None, behind) {
+        above: Option<(&Position, &FullValue)>,
+        following: impl Iterator<Item = (&'a Path, &'a FieldHistory)>,
+    ) -> FieldReading<'a> {
+        if let Some(children) = self.read_struct(path, None, following) {
             return children;
         }
         match above {
-            Some((_, Whole::Known(Value::Null))) => Reading::Known(Cow::Owned(Value::Null)),
-            Some((_, Whole::Unknown)) => Reading::Unknown,
-            Some((_, Whole::Known(_))) | None => Reading::Absent,
+            Some((_, FullValue::Known(Value::Null))) => FieldReading::Known(Cow::Owned(Value::Null)),
+            Some((_, FullValue::Unknown)) => FieldReading::Unknown,
+            Some((_, FullValue::Known(_))) | None => FieldReading::Absent,
         }
     }
 
-    /// The children's leaves, where one of them is newer than `own`, the path's own write. `behind`: the
-    /// cells behind the path's own.
+    /// The struct of the path's children, if one of them is newer than `own`, the path's own write. `following` are the
+    /// histories after the path's own, in the order of paths.
     fn read_struct<'a>(
         &'a self,
         path: &Path,
         own: Option<&Position>,
-        behind: impl Iterator<Item = (&'a Path, &'a Cell)>,
-    ) -> Option<Reading<'a>> {
+        following: impl Iterator<Item = (&'a Path, &'a FieldHistory)>,
+    ) -> Option<FieldReading<'a>> {
         let (mut ended, mut unknown) = (false, false);
         let mut leaves = BTreeMap::new();
-        for (child, cell) in below(path, behind) {
-            ended |= cell.newest() > own;
-            match show(cell, self.newest_above(child).map(|(at, _)| at)) {
-                Reading::Known(value) => {
-                    leaves.insert(child.below(path.as_str()).unwrap_or_default(), value);
+        for (child, history) in below(path, following) {
+            ended |= history.newest() > own;
+            match show(history, self.newest_above(child).map(|(at, _)| at)) {
+                FieldReading::Known(value) => {
+                    leaves.insert(child.relative_to(path.as_str()).unwrap_or_default(), value);
                 }
-                Reading::Unknown => unknown = true,
-                Reading::Absent | Reading::Struct(_) => {}
+                FieldReading::Unknown => unknown = true,
+                FieldReading::Absent | FieldReading::Struct(_) => {}
             }
         }
         match (ended, leaves.is_empty()) {
-            (true, false) => Some(Reading::Struct(leaves)),
-            (true, true) if unknown => Some(Reading::Unknown),
+            (true, false) => Some(FieldReading::Struct(leaves)),
+            (true, true) if unknown => Some(FieldReading::Unknown),
             _ => None,
         }
     }
 }
 
-/// Those of the cells behind a path's own that lie below it.
+/// The histories below `path`, of those that follow it in the order of paths.
 fn below<'a>(
     path: &Path,
-    behind: impl Iterator<Item = (&'a Path, &'a Cell)>,
-) -> impl Iterator<Item = (&'a Path, &'a Cell)> {
-    // `A.b` and `A0` both start with `A`; only the first lies below it.
-    behind
+    following: impl Iterator<Item = (&'a Path, &'a FieldHistory)>,
+) -> impl Iterator<Item = (&'a Path, &'a FieldHistory)> {
+    // `A.b` and `A0` both start with `A`; only the first is below it.
+    following
         .take_while(|(child, _)| child.as_str().starts_with(path.as_str()))
-        .filter(|(child, _)| child.below(path.as_str()).is_some())
+        .filter(|(child, _)| child.relative_to(path.as_str()).is_some())
 }
 
-/// What a cell shows where the newest write above it stands at `above`.
-fn show<'a>(cell: &'a Cell, above: Option<&Position>) -> Reading<'a> {
-    let whole = cell.whole().filter(|(at, _)| above.is_none_or(|above| *at >= above)).map(|(_, whole)| whole);
-    let mut diffs = cell.diffs().filter(|(at, _)| above.is_none_or(|above| *at >= above)).peekable();
+/// The value of one history. Writes older than `above`, the newest full write above its path, do not count.
+fn show<'a>(history: &'a FieldHistory, above: Option<&Position>) -> FieldReading<'a> {
+    let whole = history.full_value().filter(|(at, _)| above.is_none_or(|above| *at >= above)).map(|(_, whole)| whole);
+    let mut diffs = history.diffs().filter(|(at, _)| above.is_none_or(|above| *at >= above)).peekable();
     if diffs.peek().is_none() {
         return match whole {
-            Some(Whole::Known(value)) => Reading::Known(Cow::Borrowed(value)),
-            Some(Whole::Unknown) => Reading::Unknown,
-            None => Reading::Absent,
+            Some(FullValue::Known(value)) => FieldReading::Known(Cow::Borrowed(value)),
+            Some(FullValue::Unknown) => FieldReading::Unknown,
+            None => FieldReading::Absent,
         };
     }
-    let Some(Whole::Known(Value::String(base))) = whole else { return Reading::Unknown };
+    let Some(FullValue::Known(Value::String(base))) = whole else { return FieldReading::Unknown };
     let patched = diffs.try_fold(base.clone(), |text, (_, diff)| diff.apply(&text));
-    patched.map_or(Reading::Unknown, |text| Reading::Known(Cow::Owned(Value::String(text))))
+    patched.map_or(FieldReading::Unknown, |text| FieldReading::Known(Cow::Owned(Value::String(text))))
 }

@@ -1,6 +1,4 @@
-//! All entity definitions together, and what stands in for a definition where there is none.
-//!
-//! Promises that every object has a schema: a definition's, or an open one under its lowercase name.
+//! All entity definitions, and the schema of an object that has none.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,30 +8,29 @@ use super::{DefinitionError, DefinitionFile, EntityDefinition};
 use crate::identity::{AggregateType, EntityName, Provider};
 use crate::provider_adapter::ProviderAdapters;
 
-/// The definition files that ship with the code, all of `entities/`, by name; as the build read them,
-/// since a function that starts has no time to parse.
+/// The definitions that ship with the code, by file name, in the binary form that the build writes: parsing TOML
+/// would delay the start of a function.
 const BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/built_in_entities.rs"));
 
-/// A file and the definition in it.
-type Read<'a> = (Cow<'a, DefinitionFile>, EntityDefinition);
+type LoadedFile<'a> = (Cow<'a, DefinitionFile>, EntityDefinition);
 
-/// Every entity type there is a definition for.
+/// Every definition of this installation.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     definitions: Vec<Arc<EntityDefinition>>,
 }
 
-/// What an object's records look like.
+/// What is known of an object's records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntitySchema {
-    /// As a definition has it.
+    /// The object has a definition.
     Defined(Arc<EntityDefinition>),
-    /// As they come, under the object's lowercase name.
+    /// The object has no definition: its raw fields are passed through under its lowercase name.
     Open(EntityName),
 }
 
 impl EntitySchema {
-    /// The entity type's name.
+    /// The name of the definition, or the lowercase name of the object.
     pub fn aggregate_type(&self) -> AggregateType {
         match self {
             Self::Defined(definition) => definition.aggregate_type.clone(),
@@ -41,7 +38,6 @@ impl EntitySchema {
         }
     }
 
-    /// The definition, where there is one.
     pub fn definition(&self) -> Option<&Arc<EntityDefinition>> {
         match self {
             Self::Defined(definition) => Some(definition),
@@ -61,19 +57,19 @@ impl Catalog {
         }))
     }
 
-    /// Reads all files; a name or object that two of them claim is refused.
+    /// Reads all files. Fails if two of them use the same name or object.
     pub fn load(files: &[DefinitionFile], adapters: &ProviderAdapters) -> Result<Self, DefinitionError> {
         Self::of(files.iter().map(|file| Ok((Cow::Borrowed(file), file.load(adapters)?))))
     }
 
-    fn of<'a>(read: impl Iterator<Item = Result<Read<'a>, DefinitionError>>) -> Result<Self, DefinitionError> {
-        let mut claimed: BTreeMap<String, String> = BTreeMap::new();
+    fn of<'a>(read: impl Iterator<Item = Result<LoadedFile<'a>, DefinitionError>>) -> Result<Self, DefinitionError> {
+        let mut used: BTreeMap<String, String> = BTreeMap::new();
         let mut definitions = Vec::new();
         for read in read {
             let (file, definition) = read?;
-            for name in claims(&definition) {
-                if let Some(other) = claimed.insert(name.clone(), file.name.clone()) {
-                    return Err(file.error(0, format!("`{name}` is claimed by {other} already")));
+            for name in names_of(&definition) {
+                if let Some(other) = used.insert(name.clone(), file.name.clone()) {
+                    return Err(file.error(0, format!("`{name}` is already used by {other}")));
                 }
             }
             definitions.push(Arc::new(definition));
@@ -95,7 +91,7 @@ impl Catalog {
         )
     }
 
-    /// The definition that a path or option names: by plural, singular, or a provider's object.
+    /// The definition with that plural name, singular name or provider's object.
     pub fn named(&self, name: &str) -> Option<&Arc<EntityDefinition>> {
         self.definitions.iter().find(|definition| {
             definition.plural == name
@@ -105,8 +101,8 @@ impl Catalog {
     }
 }
 
-/// The names by which requests reach a definition, and no other may have.
-fn claims(definition: &EntityDefinition) -> Vec<String> {
+/// The names by which requests find a definition. No other definition may use them.
+fn names_of(definition: &EntityDefinition) -> Vec<String> {
     let mut names = vec![definition.aggregate_type.as_str().to_owned(), definition.plural.clone()];
     names.extend(definition.objects.values().map(|object| object.as_str().to_owned()));
     names.sort();

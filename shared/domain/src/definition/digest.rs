@@ -1,18 +1,18 @@
-//! The digest of a definition: what it was made from is written into indices, tables and rebuild plans.
+//! The digest of a definition. Indices, tables and rebuild plans store the digest of the definition they were built from.
 //!
-//! The digest is a hash of a canonical JSON form that this module writes, so it depends neither on the compiler
-//! nor on how the types are laid out or named. A part that is at its default is left out: a later release may add
-//! a part without changing the digest of definitions that do not use it.
+//! It is a hash of a canonical JSON form that this module writes, so it depends neither on the compiler nor on the
+//! layout or names of the types. A part with its default value is left out of the form: a later release may add a
+//! part without changing the digest of definitions that do not use it.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{EntityDefinition, Field, Leaf, Operation};
+use super::{EntityDefinition, Field, Operation, OperationInput};
 
-/// How many bytes of the hash a digest shows, in hexadecimal.
+/// How many bytes of the hash a digest has; 16 hexadecimal digits are enough to distinguish a handful of definitions.
 const BYTES: usize = 8;
 
-/// The digests that releases before the canonical form gave the definitions that ship, and what they are today.
+/// The digests of the shipped definitions in releases before the canonical form, each with its digest today.
 const FORMER: [(&str, &str); 6] = [
     ("257cd3739bf9c637", "8dd0ecf13a534c64"),
     ("ea079a6755b6e0f6", "c52c50afa782580e"),
@@ -22,13 +22,13 @@ const FORMER: [(&str, &str); 6] = [
     ("88ed3be917f6a176", "6f09e1910c1796a9"),
 ];
 
-/// Today's digest of the definition that `stored` was made from. A digest of the releases before the canonical form
-/// is recognised if it is that of a definition that ships; what was made from it is taken over without a rebuild.
+/// The current form of a stored digest. The digests of shipped definitions from before the canonical form are
+/// recognised, so that indices built from them need no rebuild.
 pub fn current_digest(stored: &str) -> &str {
     FORMER.iter().find(|(former, _)| *former == stored).map_or(stored, |(_, today)| *today)
 }
 
-/// The former digests and what they are today.
+/// The former digests of shipped definitions, each with its digest today.
 pub fn former_digests() -> impl Iterator<Item = (&'static str, &'static str)> {
     FORMER.into_iter()
 }
@@ -39,7 +39,7 @@ impl EntityDefinition {
         Sha256::digest(canonical).iter().take(BYTES).map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Lists of pairs, not objects: the order of an object's keys is a matter of serde_json's features.
+    /// Lists of pairs, not objects: the order of an object's keys depends on the features of serde_json.
     fn canonical_form(&self) -> Value {
         let objects = self.objects.iter().map(|(provider, object)| json!([provider.as_str(), object.as_str()]));
         let mut form = vec![
@@ -56,7 +56,7 @@ impl EntityDefinition {
         if !self.broadcast.quiet_statuses.is_empty() {
             form.push(json!(["quiet_statuses", self.broadcast.quiet_statuses]));
         }
-        if self.broadcast.announce_leaving {
+        if self.broadcast.publishes_leaving {
             form.push(json!(["announce_leaving", true]));
         }
         Value::Array(form)
@@ -75,17 +75,17 @@ fn canonical_field(field: &Field) -> Value {
 }
 
 fn canonical_operation(operation: &Operation) -> Value {
-    let leaves: Vec<Value> = operation.leaves().iter().map(canonical_leaf).collect();
+    let inputs: Vec<Value> = operation.inputs().iter().map(canonical_input).collect();
     match operation {
-        Operation::Split(_, separator) => json!([operation.name(), leaves, separator]),
-        _ => json!([operation.name(), leaves]),
+        Operation::Split(_, separator) => json!([operation.name(), inputs, separator]),
+        _ => json!([operation.name(), inputs]),
     }
 }
 
-fn canonical_leaf(leaf: &Leaf) -> Value {
-    match leaf {
-        Leaf::ExternalId => json!(["external_id"]),
-        Leaf::IsDeleted => json!(["is_deleted"]),
-        Leaf::At(path) => json!(path.as_str()),
+fn canonical_input(input: &OperationInput) -> Value {
+    match input {
+        OperationInput::ExternalId => json!(["external_id"]),
+        OperationInput::IsDeleted => json!(["is_deleted"]),
+        OperationInput::Path(path) => json!(path.as_str()),
     }
 }

@@ -1,48 +1,42 @@
-//! From a definition file's text to a definition, or to the line and reason why not.
+//! Reads a definition file: its text becomes a definition, or an error with the line and the reason.
 //!
-//! Promises that what loads is whole and free of contradictions by itself; what two files say of
-//! the same name is the catalog's matter.
+//! What one file says is checked here; conflicts between two files are the catalog's responsibility.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::raw::{Placed, RawDefinition, RawField, RawOperation};
-use super::{BroadcastRule, EntityDefinition, Field, FieldType, Leaf, Operation, SystemField};
+use super::raw::{Located, RawDefinition, RawField, RawOperation};
+use super::{BroadcastRule, EntityDefinition, Field, FieldType, Operation, OperationInput, SystemField};
 use crate::identity::{AggregateType, EntityName, Provider};
 use crate::provider_adapter::{ProviderAdapter, ProviderAdapters};
 
-/// First segments of paths that entities cannot have, since the API has them.
-const TAKEN_PLURALS: [&str; 5] = ["events", "entities", "quarantine", "health", "openapi.json"];
+/// First path segments of the API's own routes, which no entity may use.
+const RESERVED_PLURALS: [&str; 5] = ["events", "entities", "quarantine", "health", "openapi.json"];
 
-/// A definition's text and the name its errors give it.
+/// A definition's text, and the file name for its errors.
 #[derive(Debug, Clone)]
 pub struct DefinitionFile {
-    /// The file's name.
     pub name: String,
-    /// Its TOML.
     pub text: String,
 }
 
-/// A definition that is refused: where, and why.
+/// Why a definition file is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {reason}")]
 pub struct DefinitionError {
-    /// The file's name.
     pub file: String,
     /// The line, from 1.
     pub line: usize,
-    /// What does not fit, and what would.
+    /// What is wrong, and what was expected.
     pub reason: String,
 }
 
-/// One file being read.
 struct Loader<'a> {
     file: &'a DefinitionFile,
     adapters: &'a ProviderAdapters,
 }
 
 impl DefinitionFile {
-    /// Reads the definition.
     pub fn load(&self, adapters: &ProviderAdapters) -> Result<EntityDefinition, DefinitionError> {
         let raw = toml::from_str(&self.text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
@@ -51,7 +45,7 @@ impl DefinitionFile {
         self.check(&raw, adapters)
     }
 
-    /// The definition that the file's values make.
+    /// Checks the parsed values and builds the definition.
     pub(super) fn check(
         &self,
         raw: &RawDefinition,
@@ -86,36 +80,43 @@ impl Loader<'_> {
         Ok(definition)
     }
 
-    fn refuse<T>(&self, at: &Placed<T>, reason: impl Into<String>) -> DefinitionError {
+    fn error_at<T>(&self, at: &Located<T>, reason: impl Into<String>) -> DefinitionError {
         self.file.error(at.start, reason)
     }
 
-    fn name(&self, name: &Placed<String>) -> Result<String, DefinitionError> {
+    fn name(&self, name: &Located<String>) -> Result<String, DefinitionError> {
         let text = &name.value;
-        let fits = text.starts_with(|c: char| c.is_ascii_lowercase())
+        let is_valid = text.starts_with(|c: char| c.is_ascii_lowercase())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        if fits {
+        if is_valid {
             return Ok(text.clone());
         }
-        Err(self.refuse(name, format!("`{text}` is not a name: lowercase letters, digits and `_`, a letter first")))
+        Err(self.error_at(
+            name,
+            format!("invalid name `{text}`: expected lowercase letters, digits and `_`, starting with a letter"),
+        ))
     }
 
     fn plural(&self, raw: &RawDefinition) -> Result<String, DefinitionError> {
         let plural = self.name(&raw.plural)?;
-        if TAKEN_PLURALS.contains(&plural.as_str()) {
-            return Err(self.refuse(&raw.plural, format!("`{plural}` is a path of the API itself; choose another")));
+        if RESERVED_PLURALS.contains(&plural.as_str()) {
+            return Err(self
+                .error_at(&raw.plural, format!("reserved name `{plural}`: it is a path of the API; choose another")));
         }
         Ok(plural)
     }
 
     fn objects(&self, raw: &RawDefinition) -> Result<BTreeMap<Provider, EntityName>, DefinitionError> {
         if raw.objects.value.is_empty() {
-            return Err(self.refuse(&raw.objects, "names no provider's object, such as salesforce = \"Account\""));
+            return Err(
+                self.error_at(&raw.objects, "no object: expected at least one, such as salesforce = \"Account\"")
+            );
         }
-        let object = |(provider, object): (&Placed<String>, &Placed<String>)| {
-            let known = provider.value.parse().map_err(|e| self.refuse(provider, format!("{e}")))?;
+        let object = |(provider, object): (&Located<String>, &Located<String>)| {
+            let known = provider.value.parse().map_err(|e| self.error_at(provider, format!("{e}")))?;
             if object.value.is_empty() || object.value.contains('#') {
-                return Err(self.refuse(object, "an object's name is not empty and has no `#`"));
+                return Err(self
+                    .error_at(object, format!("invalid object name `{}`: expected a name without `#`", object.value)));
             }
             Ok((known, EntityName::new(object.value.as_str())))
         };
@@ -132,12 +133,12 @@ impl Loader<'_> {
         for field in &raw.fields.value {
             let read = self.field(field, objects)?;
             if !seen.insert(Arc::clone(&read.name)) {
-                return Err(self.refuse(&field.name, format!("field `{}` is there twice", read.name)));
+                return Err(self.error_at(&field.name, format!("duplicate field `{}`", read.name)));
             }
             fields.push(read);
         }
         if !fields.iter().any(|field| &*field.name == "id" && field.field_type == FieldType::Id) {
-            return Err(self.refuse(&raw.fields, "there is no field `id` of type `id`"));
+            return Err(self.error_at(&raw.fields, "no field `id` of type `id`: every definition needs one"));
         }
         Ok(fields)
     }
@@ -145,12 +146,18 @@ impl Loader<'_> {
     fn field(&self, raw: &RawField, objects: &BTreeMap<Provider, EntityName>) -> Result<Field, DefinitionError> {
         let name = self.name(&raw.name)?;
         if SystemField::named(&name).is_some_and(|field| !field.is_mapped()) {
-            return Err(self.refuse(&raw.name, format!("every entity has `{name}` already; choose another name")));
+            return Err(self.error_at(
+                &raw.name,
+                format!("reserved name `{name}`: every entity has this field; choose another name"),
+            ));
         }
         let field_type = self.field_type(&raw.field_type)?;
         let searchable = raw.searchable.as_ref().filter(|searchable| searchable.value);
         if let Some(at) = searchable.filter(|_| !field_type.is_text()) {
-            return Err(self.refuse(at, format!("a {} is not searchable; a text is", field_type.as_str())));
+            return Err(self.error_at(
+                at,
+                format!("a {} field cannot be searchable: expected type id, reference or string", field_type.as_str()),
+            ));
         }
         let given = [
             (Provider::Salesforce, &raw.salesforce),
@@ -161,24 +168,26 @@ impl Loader<'_> {
         for (provider, operation) in given {
             let Some(operation) = operation else { continue };
             let Some(object) = objects.get(&provider) else {
-                return Err(self.refuse(operation, format!("[objects] names no {provider} object to take it from")));
+                return Err(
+                    self.error_at(operation, format!("[objects] has no {provider} object to read this field from"))
+                );
             };
             sources.insert(provider, self.operation(operation, field_type, provider, object)?);
         }
         Ok(Field { name: name.into(), field_type, searchable: searchable.is_some(), sources })
     }
 
-    fn field_type(&self, raw: &Placed<String>) -> Result<FieldType, DefinitionError> {
+    fn field_type(&self, raw: &Located<String>) -> Result<FieldType, DefinitionError> {
         let named = FieldType::NAMES.iter().find(|(name, _)| *name == raw.value);
         named.map(|(_, field_type)| *field_type).ok_or_else(|| {
             let names: Vec<_> = FieldType::NAMES.iter().map(|(name, _)| *name).collect();
-            self.refuse(raw, format!("`{}` is not a type: {}", raw.value, names.join(", ")))
+            self.error_at(raw, format!("invalid type `{}`: expected one of {}", raw.value, names.join(", ")))
         })
     }
 
     fn operation(
         &self,
-        at: &Placed<RawOperation>,
+        at: &Located<RawOperation>,
         field_type: FieldType,
         provider: Provider,
         object: &EntityName,
@@ -187,70 +196,70 @@ impl Loader<'_> {
         let adapter = self
             .adapters
             .get(provider)
-            .ok_or_else(|| self.refuse(at, format!("this build reads no {provider} records")))?;
-        let named = operations_named(raw, |path| leaf_at(&**adapter, object, path));
+            .ok_or_else(|| self.error_at(at, format!("this build does not support {provider}")))?;
+        let named = operations_named(raw, |path| input_at(&**adapter, object, path));
         let [operation] = <[Operation; 1]>::try_from(named)
-            .map_err(|all| self.refuse(at, format!("names {} operations; exactly one fits", all.len())))?;
+            .map_err(|all| self.error_at(at, format!("found {} operations: expected exactly one", all.len())))?;
         if raw.on.is_some() && raw.split.is_none() {
-            return Err(self.refuse(at, "`on` goes with `split` only"));
+            return Err(self.error_at(at, "`on` is only allowed with `split`"));
         }
-        if operation.leaves().is_empty() {
-            return Err(self.refuse(at, "`first_of` names no field"));
+        if operation.inputs().is_empty() {
+            return Err(self.error_at(at, "`first_of` is empty: expected at least one field"));
         }
-        if !fits(&operation, field_type) {
-            let reason = format!("`{}` does not give a {}", operation.name(), field_type.as_str());
-            return Err(self.refuse(at, reason));
+        if !can_produce(&operation, field_type) {
+            let reason = format!("operation `{}` cannot produce a {}", operation.name(), field_type.as_str());
+            return Err(self.error_at(at, reason));
         }
         Ok(operation)
     }
 
-    fn field_named(&self, name: &Placed<String>, fields: &[Field]) -> Result<Arc<str>, DefinitionError> {
+    fn field_named(&self, name: &Located<String>, fields: &[Field]) -> Result<Arc<str>, DefinitionError> {
         let found = fields.iter().find(|field| &*field.name == name.value.as_str());
         let found = found.filter(|field| field.field_type.is_text());
         found
             .map(|field| Arc::clone(&field.name))
-            .ok_or_else(|| self.refuse(name, format!("there is no text field `{}` in this definition", name.value)))
+            .ok_or_else(|| self.error_at(name, format!("no text field `{}` in this definition", name.value)))
     }
 
     fn broadcast(&self, raw: &RawDefinition) -> Result<BroadcastRule, DefinitionError> {
         if let (Some(quiet), None) = (&raw.broadcast.quiet_statuses, &raw.status) {
-            return Err(self.refuse(quiet, "`quiet_statuses` needs a [status] that names the status field"));
+            return Err(self.error_at(quiet, "`quiet_statuses` needs a [status] section that names the status field"));
         }
         let quiet = raw.broadcast.quiet_statuses.as_ref().map(|quiet| quiet.value.as_slice()).unwrap_or_default();
         Ok(BroadcastRule {
             quiet_statuses: quiet.iter().map(|status| status.to_lowercase()).collect(),
-            announce_leaving: raw.broadcast.announce_leaving,
+            publishes_leaving: raw.broadcast.announce_leaving,
         })
     }
 }
 
-/// Every operation that a field's source names; one that fits names exactly one.
-fn operations_named(raw: &RawOperation, leaf: impl Fn(&String) -> Leaf) -> Vec<Operation> {
+/// Every operation that a field's source names. A valid source names exactly one.
+fn operations_named(raw: &RawOperation, input: impl Fn(&String) -> OperationInput) -> Vec<Operation> {
     let separator = raw.on.clone().filter(|on| !on.is_empty()).unwrap_or_else(|| ";".to_owned());
     let named = [
-        raw.copy.as_ref().map(|path| Operation::Copy(leaf(path))),
-        raw.first_of.as_ref().map(|paths| Operation::FirstOf(paths.iter().map(&leaf).collect())),
-        raw.split.as_ref().map(|path| Operation::Split(leaf(path), separator)),
-        raw.datetime.as_ref().map(|path| Operation::Datetime(leaf(path))),
-        raw.date.as_ref().map(|path| Operation::Date(leaf(path))),
-        raw.bool.as_ref().map(|path| Operation::Bool(leaf(path))),
-        raw.number.as_ref().map(|path| Operation::Number(leaf(path))),
-        raw.decimal.as_ref().map(|path| Operation::Decimal(leaf(path))),
+        raw.copy.as_ref().map(|path| Operation::Copy(input(path))),
+        raw.first_of.as_ref().map(|paths| Operation::FirstOf(paths.iter().map(&input).collect())),
+        raw.split.as_ref().map(|path| Operation::Split(input(path), separator)),
+        raw.datetime.as_ref().map(|path| Operation::Datetime(input(path))),
+        raw.date.as_ref().map(|path| Operation::Date(input(path))),
+        raw.bool.as_ref().map(|path| Operation::Bool(input(path))),
+        raw.number.as_ref().map(|path| Operation::Number(input(path))),
+        raw.decimal.as_ref().map(|path| Operation::Decimal(input(path))),
     ];
     named.into_iter().flatten().collect()
 }
 
-fn leaf_at(adapter: &dyn ProviderAdapter, object: &EntityName, path: &str) -> Leaf {
+fn input_at(adapter: &dyn ProviderAdapter, object: &EntityName, path: &str) -> OperationInput {
     if path == adapter.id_field() {
-        Leaf::ExternalId
+        OperationInput::ExternalId
     } else if Some(path) == adapter.deleted_field() {
-        Leaf::IsDeleted
+        OperationInput::IsDeleted
     } else {
-        Leaf::At(adapter.canonical(object, path))
+        OperationInput::Path(adapter.canonical_path(object, path))
     }
 }
 
-fn fits(operation: &Operation, field_type: FieldType) -> bool {
+fn can_produce(operation: &Operation, field_type: FieldType) -> bool {
     match operation {
         Operation::Copy(_) => field_type.is_text() || field_type == FieldType::List,
         Operation::FirstOf(_) => field_type != FieldType::List,

@@ -1,8 +1,7 @@
-//! Entity definitions: what a business entity is made of, as data.
+//! Entity definitions: what a business entity consists of, as data.
 //!
-//! Promises that everything about an entity type follows from its definition: mapping, index,
-//! columns, filters and schemas. A definition is read once, at start, and refused whole if a line
-//! of it does not fit.
+//! Mapping, index, columns, filters and schemas of an entity type all follow from its definition. A definition is
+//! read once, at start, and rejected as a whole if one line of it is invalid.
 
 mod catalog;
 mod digest;
@@ -22,36 +21,36 @@ pub use self::system_field::SystemField;
 use crate::identity::{AggregateType, EntityName, Provider};
 use crate::path::Path;
 
-/// Where a value is taken from.
+/// Where an operation reads a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Leaf {
+pub enum OperationInput {
     /// The record's external id, which change events carry in their header only.
     ExternalId,
-    /// Whether the record is deleted, which the lifecycle knows.
+    /// Whether the record is deleted, as the aggregate's lifecycle has it.
     IsDeleted,
-    /// A leaf of the raw state.
-    At(Path),
+    /// A path of the raw state.
+    Path(Path),
 }
 
-/// How a field's value is made of leaves.
+/// How a field's value is computed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
-    /// One leaf, converted to the field's type.
-    Copy(Leaf),
-    /// The first leaf that is neither null nor empty.
-    FirstOf(Vec<Leaf>),
+    /// One value, converted to the field's type.
+    Copy(OperationInput),
+    /// The first value that is neither null nor empty.
+    FirstOf(Vec<OperationInput>),
     /// A text cut at a separator; blanks around the parts and empty parts are dropped.
-    Split(Leaf, String),
+    Split(OperationInput, String),
     /// A timestamp, from RFC 3339 or epoch milliseconds.
-    Datetime(Leaf),
+    Datetime(OperationInput),
     /// A day, from a date, a timestamp or epoch milliseconds.
-    Date(Leaf),
+    Date(OperationInput),
     /// True or false, also as texts.
-    Bool(Leaf),
+    Bool(OperationInput),
     /// A number, also as a text.
-    Number(Leaf),
+    Number(OperationInput),
     /// An exact decimal, also as a text.
-    Decimal(Leaf),
+    Decimal(OperationInput),
 }
 
 impl Operation {
@@ -69,17 +68,17 @@ impl Operation {
         }
     }
 
-    /// The leaves it reads, in order.
-    pub fn leaves(&self) -> &[Leaf] {
+    /// What it reads, in order.
+    pub fn inputs(&self) -> &[OperationInput] {
         match self {
-            Self::FirstOf(leaves) => leaves,
-            Self::Copy(leaf)
-            | Self::Split(leaf, _)
-            | Self::Datetime(leaf)
-            | Self::Date(leaf)
-            | Self::Bool(leaf)
-            | Self::Number(leaf)
-            | Self::Decimal(leaf) => std::slice::from_ref(leaf),
+            Self::FirstOf(inputs) => inputs,
+            Self::Copy(input)
+            | Self::Split(input, _)
+            | Self::Datetime(input)
+            | Self::Date(input)
+            | Self::Bool(input)
+            | Self::Number(input)
+            | Self::Decimal(input) => std::slice::from_ref(input),
         }
     }
 }
@@ -91,19 +90,19 @@ pub struct Field {
     pub name: Arc<str>,
     /// Its type.
     pub field_type: FieldType,
-    /// Whether a search looks into it.
+    /// Whether a search looks at it.
     pub searchable: bool,
-    /// How each provider's records fill it.
+    /// How its value is computed from each provider's records.
     pub sources: BTreeMap<Provider, Operation>,
 }
 
-/// Which changes are announced.
+/// Which changes are published.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BroadcastRule {
-    /// Statuses in which an entity is not announced, compared without case.
+    /// Changes of an entity in one of these statuses are not published. Lowercase; compared without case.
     pub quiet_statuses: Vec<String>,
-    /// Whether the change into a quiet status is still announced.
-    pub announce_leaving: bool,
+    /// Whether the change into a quiet status is still published.
+    pub publishes_leaving: bool,
 }
 
 /// One entity type.
@@ -113,19 +112,19 @@ pub struct EntityDefinition {
     pub aggregate_type: AggregateType,
     /// The plural name, in paths: `clients`.
     pub plural: String,
-    /// The provider's object it is made of.
+    /// The object of each provider whose records are this entity.
     pub objects: BTreeMap<Provider, EntityName>,
     /// Its fields, in the order of the file.
     pub fields: Vec<Field>,
     /// The field that is its status.
     pub status_field: Option<Arc<str>>,
-    /// The statuses that are expected; empty where any is.
+    /// The expected statuses; empty if any status is.
     pub statuses: Vec<String>,
-    /// The field that names its parent of the same type.
+    /// The field that holds the id of its parent, an entity of the same type.
     pub parent_field: Option<Arc<str>>,
-    /// Which changes are announced.
+    /// Which changes are published.
     pub broadcast: BroadcastRule,
-    /// A digest of all of the above, in hexadecimal. Stable across compilers and releases.
+    /// A digest of all fields above, in hexadecimal. Stable across compilers and releases.
     pub digest: String,
 }
 

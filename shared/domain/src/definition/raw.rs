@@ -1,23 +1,22 @@
-//! The schema of a definition file, before its words are checked against each other.
+//! The form of a definition file, before its values are checked against each other.
 //!
-//! Promises places: every value that a later check may refuse knows where it stands in the file. The
-//! build reads this module too: it writes the definitions that ship down in a form that needs no parsing.
+//! The build reads this module too: it writes the shipped definitions in a binary form that needs no parsing at start.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::Spanned;
 
-/// A value and where it begins in its file, in bytes; 0 where it comes from no file.
+/// A value and its byte offset in its file, for errors; 0 for a value of the binary form.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Placed<T> {
+pub(super) struct Located<T> {
     pub(super) value: T,
     pub(super) start: usize,
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // What is written for machines has no places.
+        // The binary form has no offsets.
         if !deserializer.is_human_readable() {
             return Ok(Self { value: T::deserialize(deserializer)?, start: 0 });
         }
@@ -27,7 +26,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
     }
 }
 
-impl<T: Serialize> Serialize for Placed<T> {
+impl<T: Serialize> Serialize for Located<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.value.serialize(serializer)
     }
@@ -37,11 +36,11 @@ impl<T: Serialize> Serialize for Placed<T> {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawDefinition {
     #[serde(rename = "type")]
-    pub(super) aggregate_type: Placed<String>,
-    pub(super) plural: Placed<String>,
-    pub(super) objects: Placed<BTreeMap<Placed<String>, Placed<String>>>,
-    pub(super) fields: Placed<Vec<RawField>>,
-    pub(super) parent: Option<Placed<String>>,
+    pub(super) aggregate_type: Located<String>,
+    pub(super) plural: Located<String>,
+    pub(super) objects: Located<BTreeMap<Located<String>, Located<String>>>,
+    pub(super) fields: Located<Vec<RawField>>,
+    pub(super) parent: Option<Located<String>>,
     pub(super) status: Option<RawStatus>,
     #[serde(default)]
     pub(super) broadcast: RawBroadcast,
@@ -50,7 +49,7 @@ pub(super) struct RawDefinition {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawStatus {
-    pub(super) field: Placed<String>,
+    pub(super) field: Located<String>,
     #[serde(default)]
     pub(super) expected: Vec<String>,
 }
@@ -59,7 +58,7 @@ pub(super) struct RawStatus {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawBroadcast {
     #[serde(default)]
-    pub(super) quiet_statuses: Option<Placed<Vec<String>>>,
+    pub(super) quiet_statuses: Option<Located<Vec<String>>>,
     #[serde(default)]
     pub(super) announce_leaving: bool,
 }
@@ -67,13 +66,13 @@ pub(super) struct RawBroadcast {
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawField {
-    pub(super) name: Placed<String>,
+    pub(super) name: Located<String>,
     #[serde(rename = "type")]
-    pub(super) field_type: Placed<String>,
-    pub(super) searchable: Option<Placed<bool>>,
-    pub(super) salesforce: Option<Placed<RawOperation>>,
-    pub(super) hubspot: Option<Placed<RawOperation>>,
-    pub(super) pipedrive: Option<Placed<RawOperation>>,
+    pub(super) field_type: Located<String>,
+    pub(super) searchable: Option<Located<bool>>,
+    pub(super) salesforce: Option<Located<RawOperation>>,
+    pub(super) hubspot: Option<Located<RawOperation>>,
+    pub(super) pipedrive: Option<Located<RawOperation>>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

@@ -1,8 +1,8 @@
 //! The fields that every entity has, whatever its definition says.
 //!
-//! A system field wins over a record's own field of the same name: no JSON object has both. Of a defined
-//! entity the loader refuses such a name; of an object without a definition the record's own field is left
-//! out of the object that has the system field.
+//! A system field wins over a record's own field of the same name: no JSON object has both. The loader rejects a definition
+//! that uses such a name. For an object without a definition, the record's own field is left out of every JSON object that
+//! has the system field.
 
 use super::FieldType;
 

@@ -1,7 +1,7 @@
-//! Conversion of one raw value to a field's type.
+//! Converts one raw value to the type of its field.
 //!
-//! Promises exactness: decimals keep their digits, whole numbers never pass through a float, and
-//! what does not convert is said, never guessed.
+//! Conversion is exact: decimals keep their digits and integers never become a float. A value that does not convert is
+//! an error, never a guess.
 
 use jiff::civil::Date;
 use serde_json::{Number, Value};
@@ -10,13 +10,14 @@ use crate::definition::{FieldType, Operation};
 use crate::entity::FieldValue;
 use crate::timestamp::Timestamp;
 
-/// How many digits a decimal's exponent may add. CRM amounts have 18 digits; `1e999` is no amount.
+/// How many digits the exponent of a decimal may add. CRM amounts have 18 digits, so this accepts every amount and
+/// rejects `1e999`.
 const LONGEST_EXPANSION: i64 = 64;
 
-/// The longest text that a message quotes.
+/// How many characters of a value a message quotes.
 const LONGEST_QUOTE: usize = 60;
 
-/// The value as the field's type has it, or a message that says what is there instead.
+/// The value in the field's type, or a message with the value that was found.
 pub(super) fn convert(value: &Value, field_type: FieldType, operation: &Operation) -> Result<FieldValue, String> {
     if value.is_null() {
         return Ok(FieldValue::Null);
@@ -32,7 +33,7 @@ pub(super) fn convert(value: &Value, field_type: FieldType, operation: &Operatio
         FieldType::Number => number(value).map(FieldValue::Number),
         FieldType::Decimal => decimal(value).map(FieldValue::Decimal),
     };
-    // Some providers write an empty value as an empty text, whatever the type.
+    // Some providers write an empty value of any type as an empty text.
     match converted {
         None if value.as_str().is_some_and(|text| text.trim().is_empty()) => Ok(FieldValue::Null),
         converted => converted.ok_or_else(|| format!("{} is not a {}", quote(value), field_type.as_str())),
@@ -85,7 +86,7 @@ fn millis(millis: i64) -> Option<Timestamp> {
     Timestamp::from_millis(millis).ok()
 }
 
-/// A whole number, also when written `1.0` or `1e3`.
+/// An integer, also if written `1.0` or `1e3`.
 fn whole(number: &Number) -> Option<i64> {
     plain_decimal(number.as_str()).and_then(|plain| match plain.split_once('.') {
         None => plain.parse().ok(),
@@ -107,7 +108,7 @@ fn number(value: &Value) -> Option<Number> {
         Value::String(text) => text.trim().parse::<Number>().ok()?,
         _ => return None,
     };
-    // A number that no float can hold has no order to sort it by.
+    // A number beyond the range of floats cannot be sorted.
     number.as_f64().filter(|float| float.is_finite())?;
     Some(number)
 }
@@ -120,7 +121,7 @@ fn decimal(value: &Value) -> Option<String> {
     }
 }
 
-/// A JSON number's digits without an exponent, every digit kept: `4.50E+2` is `450`, `1.20` is `1.20`.
+/// A JSON number without an exponent, with all its digits: `4.50E+2` is `450`, `1.20` is `1.20`.
 fn plain_decimal(number: &str) -> Option<String> {
     let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
     let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
@@ -150,12 +151,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::definition::Leaf;
+    use crate::definition::OperationInput;
 
     #[track_caller]
     fn check(field_type: FieldType, json: &str, expected: Result<Value, &str>) {
         let value: Value = serde_json::from_str(json).expect("a JSON value");
-        let operation = Operation::Split(Leaf::ExternalId, ";".to_owned());
+        let operation = Operation::Split(OperationInput::ExternalId, ";".to_owned());
         let converted = convert(&value, field_type, &operation).map(|value| value.to_json());
         assert_eq!(converted.as_ref().map_err(String::as_str), expected.as_ref().map_err(|e| *e), "{json}");
     }
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_past_two_to_the_53_are_texts() {
+    fn integers_beyond_two_to_the_53_are_texts() {
         check(FieldType::Number, "9007199254740992", Ok(json!(9_007_199_254_740_992_u64)));
         check(FieldType::Number, "9007199254740993", Ok(json!("9007199254740993")));
         check(FieldType::Number, "\"12\"", Ok(json!(12)));
@@ -202,14 +203,14 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_cut_and_trimmed() {
+    fn lists_are_split_and_trimmed() {
         check(FieldType::List, "\"a; b;;c;\"", Ok(json!(["a", "b", "c"])));
         check(FieldType::List, "[\"a\",\"b\"]", Ok(json!(["a", "b"])));
         check(FieldType::List, "{}", Err("`{}` is not a list"));
     }
 
     #[test]
-    fn an_empty_text_is_null_where_no_text_is_wanted() {
+    fn an_empty_text_is_null_for_a_field_that_is_not_a_text() {
         check(FieldType::Number, "\"\"", Ok(Value::Null));
         check(FieldType::String, "\"\"", Ok(json!("")));
         check(FieldType::Bool, "\"true\"", Ok(json!(true)));

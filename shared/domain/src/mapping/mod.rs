@@ -1,33 +1,32 @@
-//! From raw state to mapped entity, as the definition says.
+//! Maps the raw state of a record to its entity, by the definition.
 //!
-//! Promises that the entity depends on the state and the schema alone. A value that does not
-//! convert is left out and reported; a source that is absent is left out; one that is unknown is
-//! named as such. Nothing here fails.
+//! The entity depends on the state and the schema only, and mapping never fails. A value that does not convert is left
+//! out and reported as a warning; a field that was never written is left out; an unknown one is listed as unknown.
 
-mod again;
 mod convert;
+mod remap;
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
-pub use self::again::map_again;
 use self::convert::convert;
-use crate::aggregate::{Aggregate, Reading};
-use crate::definition::{EntityDefinition, EntitySchema, Field, FieldType, Leaf, Operation, SystemField};
+pub use self::remap::remap;
+use crate::aggregate::{Aggregate, FieldReading};
+use crate::definition::{EntityDefinition, EntitySchema, Field, FieldType, Operation, OperationInput, SystemField};
 use crate::entity::{Entity, FieldValue, MappingWarning};
 use crate::provider_adapter::ProviderAdapter;
 
-/// A field's value as mapped.
+/// The result for one field.
 #[derive(Debug, Clone, PartialEq)]
-enum Mapped {
+enum MappingResult {
     Absent,
     Unknown,
     Value(FieldValue),
     Unconvertible(String),
 }
 
-/// Maps a record's state to its entity.
+/// Maps a whole state.
 pub fn map(aggregate: &Aggregate, schema: &EntitySchema, adapter: &dyn ProviderAdapter) -> Entity {
     let mut entity = system(aggregate, schema);
     match schema {
@@ -37,7 +36,7 @@ pub fn map(aggregate: &Aggregate, schema: &EntitySchema, adapter: &dyn ProviderA
     entity
 }
 
-/// An entity without its fields.
+/// The entity without its mapped fields.
 fn system(aggregate: &Aggregate, schema: &EntitySchema) -> Entity {
     Entity {
         aggregate_type: schema.aggregate_type(),
@@ -55,11 +54,11 @@ fn system(aggregate: &Aggregate, schema: &EntitySchema) -> Entity {
     }
 }
 
-/// The text of one field, where it maps to one; for rules that look at a field or two.
+/// The text of one field, if it maps to one. For rules that need a field or two.
 pub fn text_of(aggregate: &Aggregate, field: &Field, adapter: &dyn ProviderAdapter) -> Option<Arc<str>> {
     let operation = field.sources.get(&aggregate.provider())?;
     match field_of(aggregate, field, operation, adapter) {
-        Mapped::Value(FieldValue::Text(text)) if !text.is_empty() => Some(text),
+        MappingResult::Value(FieldValue::Text(text)) if !text.is_empty() => Some(text),
         _ => None,
     }
 }
@@ -73,18 +72,18 @@ fn map_defined(
     entity.fields.reserve(definition.fields.len());
     for field in &definition.fields {
         let Some(operation) = field.sources.get(&aggregate.provider()) else { continue };
-        keep(entity, field, field_of(aggregate, field, operation, adapter));
+        add_result(entity, field, field_of(aggregate, field, operation, adapter));
     }
 }
 
-/// Puts a field's result behind those before it.
-fn keep(entity: &mut Entity, field: &Field, mapped: Mapped) {
+/// Adds the result for the next field of the definition.
+fn add_result(entity: &mut Entity, field: &Field, mapped: MappingResult) {
     let name = Arc::clone(&field.name);
     match mapped {
-        Mapped::Absent => {}
-        Mapped::Unknown => entity.unknown.push(name),
-        Mapped::Value(value) => entity.fields.push((name, value)),
-        Mapped::Unconvertible(message) => entity.warnings.push(MappingWarning { field: name, message }),
+        MappingResult::Absent => {}
+        MappingResult::Unknown => entity.unknown.push(name),
+        MappingResult::Value(value) => entity.fields.push((name, value)),
+        MappingResult::Unconvertible(message) => entity.warnings.push(MappingWarning { field: name, message }),
     }
 }
 
@@ -98,15 +97,20 @@ fn map_open(entity: &mut Entity, aggregate: &Aggregate) {
     entity.unknown.extend(aggregate.unknown_paths().map(|path| path.as_str().into()));
 }
 
-fn field_of(aggregate: &Aggregate, field: &Field, operation: &Operation, adapter: &dyn ProviderAdapter) -> Mapped {
-    let mut mapped = Mapped::Absent;
-    for leaf in operation.leaves() {
-        mapped = map_leaf(aggregate, leaf, field.field_type, operation, adapter);
+fn field_of(
+    aggregate: &Aggregate,
+    field: &Field,
+    operation: &Operation,
+    adapter: &dyn ProviderAdapter,
+) -> MappingResult {
+    let mut mapped = MappingResult::Absent;
+    for input in operation.inputs() {
+        mapped = map_input(aggregate, input, field.field_type, operation, adapter);
         let is_empty = match &mapped {
-            Mapped::Absent | Mapped::Value(FieldValue::Null) => true,
-            Mapped::Value(FieldValue::Text(text)) => text.is_empty(),
-            // A first choice that is not known leaves the answer unknown: a later one may not be it.
-            Mapped::Unknown | Mapped::Value(_) | Mapped::Unconvertible(_) => false,
+            MappingResult::Absent | MappingResult::Value(FieldValue::Null) => true,
+            MappingResult::Value(FieldValue::Text(text)) => text.is_empty(),
+            // If the first choice is unknown, so is the field: a later choice may not be the right one.
+            MappingResult::Unknown | MappingResult::Value(_) | MappingResult::Unconvertible(_) => false,
         };
         if !is_empty {
             break;
@@ -115,26 +119,28 @@ fn field_of(aggregate: &Aggregate, field: &Field, operation: &Operation, adapter
     mapped
 }
 
-fn map_leaf(
+fn map_input(
     aggregate: &Aggregate,
-    leaf: &Leaf,
+    input: &OperationInput,
     field_type: FieldType,
     operation: &Operation,
     adapter: &dyn ProviderAdapter,
-) -> Mapped {
-    let path = match leaf {
-        Leaf::ExternalId => return Mapped::Value(FieldValue::Text(aggregate.external_id().as_str().into())),
-        Leaf::IsDeleted => return Mapped::Value(FieldValue::Bool(aggregate.is_deleted())),
-        Leaf::At(path) => path,
+) -> MappingResult {
+    let path = match input {
+        OperationInput::ExternalId => {
+            return MappingResult::Value(FieldValue::Text(aggregate.external_id().as_str().into()));
+        }
+        OperationInput::IsDeleted => return MappingResult::Value(FieldValue::Bool(aggregate.is_deleted())),
+        OperationInput::Path(path) => path,
     };
     let converted = match aggregate.read(path) {
-        Reading::Absent => return Mapped::Absent,
-        Reading::Unknown => return Mapped::Unknown,
-        Reading::Known(value) => convert(&value, field_type, operation),
-        Reading::Struct(leaves) => match adapter.struct_text(&leaves).filter(|_| field_type.is_text()) {
+        FieldReading::Absent => return MappingResult::Absent,
+        FieldReading::Unknown => return MappingResult::Unknown,
+        FieldReading::Known(value) => convert(&value, field_type, operation),
+        FieldReading::Struct(leaves) => match adapter.struct_text(&leaves).filter(|_| field_type.is_text()) {
             Some(text) => convert(&Value::String(text), field_type, operation),
-            None => Err(format!("a struct of {} does not fit", field_type.as_str())),
+            None => Err(format!("a struct is not a {}", field_type.as_str())),
         },
     };
-    converted.map_or_else(|message| Mapped::Unconvertible(format!("{path}: {message}")), Mapped::Value)
+    converted.map_or_else(|message| MappingResult::Unconvertible(format!("{path}: {message}")), MappingResult::Value)
 }

@@ -1,38 +1,33 @@
-//! The broadcast rule: which changes other systems are told of.
-//!
-//! Promises a decision with its reason, which is recorded with the projection job.
+//! The broadcast rule: which changes are published to other systems. The decision is stored with its reason.
 
 use serde::{Deserialize, Serialize};
 
 use crate::definition::EntitySchema;
 use crate::entity::{Entity, FieldValue};
 
-/// Whether a change is announced.
+/// Whether a change is published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "decision")]
 pub enum BroadcastDecision {
-    /// It is.
-    Announced,
+    #[serde(rename = "announced")]
+    Publish,
     /// It is not: the entity has a quiet status.
-    Quiet {
-        /// Which.
-        status: String,
-    },
+    Quiet { status: String },
 }
 
-/// Decides on the change that led from `before` (`None`: the entity did not show) to `after`.
+/// Decides about the change from `before` (`None` if the entity was not visible) to `after`.
 pub fn decide(schema: &EntitySchema, before: Option<&Entity>, after: &Entity) -> BroadcastDecision {
     match quiet_status(schema, after) {
-        None => BroadcastDecision::Announced,
-        Some(_) if announces_leaving(schema) && before.is_some_and(|b| quiet_status(schema, b).is_none()) => {
-            BroadcastDecision::Announced
+        None => BroadcastDecision::Publish,
+        Some(_) if publishes_leaving(schema) && before.is_some_and(|b| quiet_status(schema, b).is_none()) => {
+            BroadcastDecision::Publish
         }
         Some(status) => BroadcastDecision::Quiet { status: status.to_owned() },
     }
 }
 
-fn announces_leaving(schema: &EntitySchema) -> bool {
-    schema.definition().is_some_and(|definition| definition.broadcast.announce_leaving)
+fn publishes_leaving(schema: &EntitySchema) -> bool {
+    schema.definition().is_some_and(|definition| definition.broadcast.publishes_leaving)
 }
 
 fn quiet_status<'a>(schema: &EntitySchema, entity: &'a Entity) -> Option<&'a str> {

@@ -1,7 +1,7 @@
-//! When a record has to be read from its CRM.
+//! Decides when a record must be read again from its CRM.
 //!
-//! Promises that what backfill itself stored never asks for more. Asks only: when it is done, and
-//! by whom, is the refetch task's matter.
+//! Events that a refetch or backfill stored never cause another one. When and by whom the record is read is the
+//! responsibility of the refetch queue.
 
 use std::collections::BTreeSet;
 
@@ -10,67 +10,65 @@ use crate::change::{Change, Lifecycle, RefetchReason};
 use crate::event::EventType;
 use crate::position::Position;
 
-/// One event of the run that is judged.
+/// One of the events that the decision is about.
 #[derive(Debug, Clone, Copy)]
-pub struct Judged<'a> {
-    /// Its type.
+pub struct RefetchInput<'a> {
     pub event_type: EventType,
-    /// What it says.
     pub change: &'a Change,
-    /// Whether an image of its timestamp was stored before it.
+    /// Whether a record image of the same timestamp was stored before it.
     pub meets_image: bool,
 }
 
-/// Why a run of events that led to `after` asks for the record; empty where it does not.
-/// `standing`: the newest word on the record's life before the run, and its position.
+/// Why consecutive `events` that led to `after` require a refetch; empty if they do not. `lifecycle` is the newest one
+/// before the events, with its position.
 pub fn reasons(
-    standing: Option<(Position, Lifecycle)>,
+    lifecycle: Option<(Position, Lifecycle)>,
     after: &Aggregate,
-    run: &[Judged<'_>],
+    events: &[RefetchInput<'_>],
 ) -> BTreeSet<RefetchReason> {
     let mut reasons = BTreeSet::new();
-    let own: Vec<_> = run.iter().filter(|judged| !judged.change.is_image()).collect();
+    let own: Vec<_> = events.iter().filter(|event| !event.change.is_image()).collect();
     if own.is_empty() {
         return reasons;
     }
-    reasons.extend(own.iter().filter_map(|judged| judged.change.asks_refetch));
+    reasons.extend(own.iter().filter_map(|event| event.change.asks_refetch));
     if !after.has_base() {
         reasons.insert(RefetchReason::MissingBase);
     }
     if after.unknown_paths().next().is_some() && !reasons.contains(&RefetchReason::NotCarried) {
         reasons.insert(RefetchReason::BrokenText);
     }
-    if rises(standing, run) {
+    if updates_after_deletion(lifecycle, events) {
         reasons.insert(RefetchReason::AliveAfterDeletion);
     }
-    if own.iter().any(|judged| judged.meets_image) {
+    if own.iter().any(|event| event.meets_image) {
         reasons.insert(RefetchReason::AtAnImagesInstant);
     }
     reasons
 }
 
-/// Whether an update of the run is newer than a deletion that stood when it came.
-fn rises(mut standing: Option<(Position, Lifecycle)>, run: &[Judged<'_>]) -> bool {
-    for judged in run {
-        let at = judged.change.position;
-        let is_update = judged.event_type == EventType::Updated && !judged.change.is_image();
-        if is_update && standing.is_some_and(|(stood, life)| life == Lifecycle::Deleted && stood < at) {
+/// Whether one of the events is an update newer than the deletion that was the newest lifecycle when it arrived.
+fn updates_after_deletion(mut lifecycle: Option<(Position, Lifecycle)>, events: &[RefetchInput<'_>]) -> bool {
+    for event in events {
+        let at = event.change.position;
+        let is_update = event.event_type == EventType::Updated && !event.change.is_image();
+        if is_update && lifecycle.is_some_and(|(since, state)| state == Lifecycle::Deleted && since < at) {
             return true;
         }
-        if let Some(life) = judged.change.lifecycle
-            && standing.is_none_or(|(stood, _)| stood < at)
+        if let Some(state) = event.change.lifecycle
+            && lifecycle.is_none_or(|(since, _)| since < at)
         {
-            standing = Some((at, life));
+            lifecycle = Some((at, state));
         }
     }
     false
 }
 
-/// Whether an image that came in has brought what a task was waiting for.
-pub fn is_satisfied(after: &Aggregate, run: &[Judged<'_>]) -> bool {
+/// Whether a record image among the events makes the refetch task unnecessary.
+pub fn is_satisfied(after: &Aggregate, events: &[RefetchInput<'_>]) -> bool {
     let image_is_newest =
-        run.iter().any(|judged| after.newest() == Some(judged.change.position) && judged.change.is_image());
-    // A change of the image's own timestamp that came behind it may not be in the image.
-    let meets_image = run.iter().any(|judged| judged.meets_image);
+        events.iter().any(|event| after.newest() == Some(event.change.position) && event.change.is_image());
+    // A change with the timestamp of the image that arrived after it may not be in the image.
+    let meets_image = events.iter().any(|event| event.meets_image);
     image_is_newest && !meets_image && after.has_base() && after.unknown_paths().next().is_none()
 }

@@ -1,6 +1,6 @@
-//! Business rules of a change's own values: its status, its parent.
+//! Business rules about the values of one change: its status and its parent.
 //!
-//! Promises to look at the change alone, mapped by the definition, so that no state is read for it.
+//! Only the change itself is mapped, so no stored state is read.
 
 use crate::aggregate::Aggregate;
 use crate::definition::{EntityDefinition, EntitySchema};
@@ -10,7 +10,7 @@ use crate::position::Version;
 use crate::provider_adapter::{IncomingChange, ProviderAdapter};
 use crate::validation_issue::ValidationIssue;
 
-/// What is odd about the values that `incoming` carries.
+/// The warnings about the values of `incoming`.
 pub fn issues(incoming: &IncomingChange, schema: &EntitySchema, adapter: &dyn ProviderAdapter) -> Vec<ValidationIssue> {
     let EntitySchema::Defined(definition) = schema else { return Vec::new() };
     let status = definition.status_field.as_deref().filter(|_| !definition.statuses.is_empty());
@@ -32,7 +32,7 @@ fn unexpected_status(definition: &EntityDefinition, field: &str, status: &str) -
         return None;
     }
     let known = definition.statuses.join(", ");
-    Some(ValidationIssue::new(field, format!("`{status}` is not one of the expected: {known}")))
+    Some(ValidationIssue::new(field, format!("unexpected status `{status}`: expected one of {known}")))
 }
 
 fn own_parent(alone: &Aggregate, field: &str, parent: &str) -> Option<ValidationIssue> {

@@ -1,52 +1,47 @@
-//! Validation: one pipeline before every command, one report with errors and warnings.
+//! Validation: the rules that run before a change is stored, and one report with errors and warnings.
 //!
-//! Promises that only schema, provider and size refuse a change. Ordering, consistency and business
-//! rules warn: a CRM's order and taste are no reason to lose what it says.
+//! Only schema, provider and size can reject a change. Rules about order, consistency and business produce warnings,
+//! because a change that the CRM has made must not be lost.
 
 mod rules;
 
 pub use self::rules::{FUTURE_TOLERANCE_MS, MAX_EVENT_BYTES};
 use crate::definition::EntitySchema;
-use crate::head::StreamHead;
 use crate::provider_adapter::{IncomingChange, ProviderAdapter};
+use crate::stream_head::StreamHead;
 use crate::timestamp::Timestamp;
 use crate::validation_issue::ValidationIssue;
 
-/// What validation found.
+/// The result of validation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Report {
-    /// Why the change cannot be stored.
+pub struct ValidationReport {
+    /// Why the change cannot be stored; empty if it can.
     pub errors: Vec<ValidationIssue>,
-    /// What is odd about it.
+    /// What is unusual about it.
     pub warnings: Vec<ValidationIssue>,
 }
 
-impl Report {
-    /// Whether the change may be stored.
+impl ValidationReport {
     pub fn is_accepted(&self) -> bool {
         self.errors.is_empty()
     }
 }
 
-/// What the rules look at.
-pub struct Subject<'a> {
-    /// The change.
+/// What the rules read.
+pub struct ValidationInput<'a> {
     pub incoming: &'a IncomingChange,
-    /// The head of its stream, where there is one.
+    /// The head of its stream; `None` for the first event.
     pub head: Option<&'a StreamHead>,
-    /// The schema of its object.
     pub schema: &'a EntitySchema,
-    /// Its provider's adapter.
     pub adapter: &'a dyn ProviderAdapter,
-    /// The present.
     pub now: Timestamp,
 }
 
-/// Runs all rules, in their order.
-pub fn validate(subject: &Subject<'_>) -> Report {
-    let mut report = Report { errors: Vec::new(), warnings: subject.incoming.warnings.clone() };
+/// Runs all rules in order.
+pub fn validate(input: &ValidationInput<'_>) -> ValidationReport {
+    let mut report = ValidationReport { errors: Vec::new(), warnings: input.incoming.warnings.clone() };
     for rule in rules::PIPELINE {
-        rule(subject, &mut report);
+        rule(input, &mut report);
     }
     report
 }

@@ -1,45 +1,43 @@
-//! The rules, each a pure function that adds to the report.
+//! The validation rules. Each is a pure function that adds to the report.
 //!
-//! Promises that none of them reads more than the change, the head and the definition, so that
-//! validating costs no read.
+//! No rule reads more than the change, the stream head and the definition, so validation costs no I/O.
 
-use super::{Report, Subject};
+use super::{ValidationInput, ValidationReport};
 use crate::services::{sequence, status};
 use crate::validation_issue::ValidationIssue;
 
-/// The largest input that is stored as an event: what a change event may have (Salesforce: 1 MB),
-/// with room for its envelope. Larger ones go to quarantine.
+/// The largest input that is stored as an event, in bytes: the limit of a change event (Salesforce: 1 MB) and room for
+/// its envelope. Larger inputs go to quarantine.
 pub const MAX_EVENT_BYTES: usize = 1024 * 1024 + 16 * 1024;
 
-/// How far a commit may lie ahead before it is odd: clocks differ by seconds, not minutes.
+/// How far in the future a commit may be without a warning, in milliseconds. Clocks differ by seconds, not minutes.
 pub const FUTURE_TOLERANCE_MS: i64 = 5 * 60 * 1000;
 
-/// A rule.
-pub(super) type Rule = fn(&Subject<'_>, &mut Report);
+pub(super) type Rule = fn(&ValidationInput<'_>, &mut ValidationReport);
 
-/// All of them. Schema and provider rules ran already: what they refuse is no change at all.
+/// All rules. Schema and provider rules ran earlier, when the adapter parsed the input.
 pub(super) const PIPELINE: [Rule; 4] = [size, ordering, clock, business];
 
-fn size(subject: &Subject<'_>, report: &mut Report) {
-    let bytes = subject.incoming.data.len();
+fn size(input: &ValidationInput<'_>, report: &mut ValidationReport) {
+    let bytes = input.incoming.data.len();
     if bytes > MAX_EVENT_BYTES {
-        let message = format!("the input has {bytes} bytes; an event holds {MAX_EVENT_BYTES} at most");
+        let message = format!("the input has {bytes} bytes: expected at most {MAX_EVENT_BYTES}");
         report.errors.push(ValidationIssue::new("", message));
     }
 }
 
-fn ordering(subject: &Subject<'_>, report: &mut Report) {
-    report.warnings.extend(sequence::issues(subject.head, subject.incoming));
+fn ordering(input: &ValidationInput<'_>, report: &mut ValidationReport) {
+    report.warnings.extend(sequence::issues(input.head, input.incoming));
 }
 
-fn clock(subject: &Subject<'_>, report: &mut Report) {
-    let at = subject.incoming.change.position.timestamp;
-    if at > subject.now.plus_millis(FUTURE_TOLERANCE_MS) {
-        let message = format!("{at} is in the future (now {})", subject.now);
+fn clock(input: &ValidationInput<'_>, report: &mut ValidationReport) {
+    let at = input.incoming.change.position.timestamp;
+    if at > input.now.plus_millis(FUTURE_TOLERANCE_MS) {
+        let message = format!("{at} is in the future (now {})", input.now);
         report.warnings.push(ValidationIssue::new("timestamp", message));
     }
 }
 
-fn business(subject: &Subject<'_>, report: &mut Report) {
-    report.warnings.extend(status::issues(subject.incoming, subject.schema, subject.adapter));
+fn business(input: &ValidationInput<'_>, report: &mut ValidationReport) {
+    report.warnings.extend(status::issues(input.incoming, input.schema, input.adapter));
 }

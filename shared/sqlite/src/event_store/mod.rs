@@ -9,8 +9,8 @@ mod row;
 mod streams;
 
 use annals_application::ports::{AppendError, Direction, EventStore, PortError, ReadOptions, StoredEvent};
-use annals_domain::head::StreamHead;
 use annals_domain::identity::EntityKey;
+use annals_domain::stream_head::StreamHead;
 use async_trait::async_trait;
 use rusqlite::{Transaction, params};
 

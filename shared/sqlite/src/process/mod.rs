@@ -17,7 +17,7 @@ use annals_application::projection::{
 };
 use annals_application::queries::{EntityQueries, HealthCheck, LagSource, PortsHealth, QueryPorts};
 use annals_application::system::{RandomIds, SystemClock};
-use annals_crm::NotAnOrg;
+use annals_crm::InvalidOrgId;
 use annals_domain::definition::{Catalog, DefinitionError};
 use annals_domain::provider_adapter::ProviderAdapters;
 
@@ -48,7 +48,7 @@ pub enum ProcessError {
     },
     /// The org setting is no org id.
     #[error(transparent)]
-    SalesforceOrg(#[from] NotAnOrg),
+    SalesforceOrg(#[from] InvalidOrgId),
     /// The file for announcements cannot be written.
     #[error("announcements cannot be written to `{}`", path.display())]
     Publisher {

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 
 use annals_application::ports::StoredEvent;
-use annals_domain::head::StreamHead;
 use annals_domain::position::{Position, Version};
+use annals_domain::stream_head::StreamHead;
 use serde_dynamo::{AttributeValue, Item, from_item, to_item};
 use uuid::Uuid;
 

@@ -16,9 +16,9 @@ use std::sync::Arc;
 
 use annals_application::ports::StoredEvent;
 use annals_domain::event::{DomainEvent, Metadata};
-use annals_domain::head::StreamHead;
 use annals_domain::identity::{EntityKey, ExternalId};
 use annals_domain::position::{EventId, Position, Rank, Version};
+use annals_domain::stream_head::StreamHead;
 use serde_dynamo::{AttributeValue, Item};
 
 use self::attributes::Attributes;

@@ -1,8 +1,8 @@
-//! How deliveries are taken: envelopes, orgs, records, identities, metadata.
+//! Parsing of change events: envelopes, orgs, records, identities, metadata.
 
 use annals_domain::event::Source;
 use annals_domain::position::{EventId, Rank};
-use annals_domain::provider_adapter::{Intake, ProviderAdapter};
+use annals_domain::provider_adapter::{ParsedInput, ProviderAdapter};
 use serde_json::{Value, json};
 
 use super::{ID, INSTANT, changes, header, one, org, payload, salesforce};
@@ -41,7 +41,7 @@ fn every_envelope_gives_the_same_change() {
 }
 
 #[test]
-fn what_is_known_beside_the_change_is_in_its_metadata() {
+fn the_metadata_has_what_is_known_besides_the_change() {
     let metadata = one(&event_bridge("00DRM000000Fxts2AC", &updated(&json!({})))).metadata;
     assert_eq!(metadata.source, Source::Cdc);
     assert_eq!(metadata.external_id.as_str(), ID);
@@ -53,7 +53,7 @@ fn what_is_known_beside_the_change_is_in_its_metadata() {
 }
 
 #[test]
-fn the_position_is_the_headers_word_to_the_digit() {
+fn the_position_has_every_digit_of_the_header() {
     let position =
         one(&updated(&json!({"commitNumber": 1_778_192_987_716_501_506_i64, "sequenceNumber": 19}))).change.position;
     assert_eq!((position.timestamp.millis(), position.rank), (INSTANT, Rank::Change));
@@ -61,7 +61,7 @@ fn the_position_is_the_headers_word_to_the_digit() {
 }
 
 #[test]
-fn one_change_of_many_records_becomes_one_each() {
+fn one_change_event_of_many_records_gives_one_change_for_each() {
     let input = updated(&json!({"recordIds": [ID, "0014H00002LbR7R"]}));
     let both = changes(&salesforce(), &input);
     let ids: Vec<_> = both.iter().map(|change| change.metadata.external_id.as_str()).collect();
@@ -71,7 +71,7 @@ fn one_change_of_many_records_becomes_one_each() {
 }
 
 #[test]
-fn the_identity_is_made_of_what_is_unique_at_the_source() {
+fn the_identity_consists_of_what_is_unique_at_the_source() {
     let base = event_id(&updated(&json!({})));
     for same in [
         json!({"recordIds": ["0014H00002LbR7Q"]}),
@@ -96,7 +96,7 @@ fn the_identity_is_made_of_what_is_unique_at_the_source() {
 }
 
 #[test]
-fn without_transaction_or_sequence_distinct_changes_never_fall_together() {
+fn without_transaction_or_sequence_number_different_changes_have_different_identities() {
     for missing in ["transactionKey", "sequenceNumber"] {
         let id = |change: &dyn Fn(&mut Value), body: &str| {
             let mut header = header("UPDATE");
@@ -118,16 +118,16 @@ fn the_identity_of_a_known_change_never_changes_between_releases() {
 }
 
 #[test]
-fn a_change_of_all_records_names_none() {
+fn a_change_of_all_records_lists_none() {
     let wide = |more: Value, change_type: &str| match salesforce().read_input(&payload(change_type, &more, "")) {
-        Intake::EntityWide(wide) => wide,
+        ParsedInput::EntityWide(wide) => wide,
         other => panic!("{other:?}"),
     };
     let wildcard = wide(json!({"recordIds": ["001*"]}), "UPDATE");
     assert_eq!(wildcard.entity_name.as_str(), "Account");
     assert_eq!(wildcard.reason, "recordIds has `001*`: all records of the object");
     let overflow = wide(json!({"recordIds": ["000000000000000AAA"]}), "GAP_OVERFLOW");
-    assert_eq!(overflow.reason, "GAP_OVERFLOW: more changes in one transaction than are told one by one");
+    assert_eq!(overflow.reason, "GAP_OVERFLOW: more changes in one transaction than Salesforce reports one by one");
     assert_ne!(wildcard.identity, overflow.identity);
     assert_eq!(wide(json!({"recordIds": ["001*"], "commitNumber": 5}), "UPDATE").identity, wildcard.identity);
     let malformed = salesforce().read_input(&payload(
@@ -135,35 +135,35 @@ fn a_change_of_all_records_names_none() {
         &json!({"recordIds": ["000000000000000AAA"], "commitTimestamp": 0}),
         "",
     ));
-    assert!(matches!(malformed, Intake::Malformed(_)));
+    assert!(matches!(malformed, ParsedInput::Malformed(_)));
 }
 
 #[test]
-fn another_orgs_event_is_refused_where_the_org_is_set() {
+fn an_event_of_another_org_is_rejected_if_the_org_is_configured() {
     let input = event_bridge("00DRM000000Fxts2AC", &updated(&json!({})));
     for own in ["00DRM000000Fxts2AC", "00DRM000000Fxts"] {
         assert_eq!(changes(&org(own), &input).len(), 1);
         assert_eq!(org(own).account().as_str(), "00DRM000000Fxts2AC");
     }
-    let Intake::Malformed(issues) = org("00DRM000000Fxtt").read_input(&input) else { panic!("another org") };
+    let ParsedInput::Malformed(issues) = org("00DRM000000Fxtt").read_input(&input) else { panic!("another org") };
     let expected =
-        "source: the org `00DRM000000Fxts2AC` does not fit; `00DRM000000Fxtt2AC` would, the org of this installation";
+        "source: invalid org `00DRM000000Fxts2AC`: expected `00DRM000000Fxtt2AC`, the org of this installation";
     assert_eq!(issues.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
     assert_eq!(changes(&salesforce(), &input).len(), 1);
     assert_eq!(changes(&org("00DRM000000Fxtt"), &updated(&json!({}))).len(), 1);
     let broken = event_bridge("00DRM000000Fxts2AC", r#"{"ChangeEventHeader":null}"#);
-    let Intake::Malformed(issues) = org("00DRM000000Fxtt").read_input(&broken) else { panic!("malformed") };
+    let ParsedInput::Malformed(issues) = org("00DRM000000Fxtt").read_input(&broken) else { panic!("malformed") };
     assert_eq!(issues.len(), 2);
 }
 
 #[test]
-fn what_is_no_change_is_named_as_what_it_is() {
+fn an_input_that_is_not_a_change_event_says_what_it_is() {
     let read = |input: &str| salesforce().read_input(input);
     assert!(
-        matches!(read(r#"{"schema":"s","payload":{"A":1}}"#), Intake::Ignored(what) if what.contains("platform event"))
+        matches!(read(r#"{"schema":"s","payload":{"A":1}}"#), ParsedInput::Ignored(what) if what.contains("platform event"))
     );
-    assert!(matches!(read("[]"), Intake::Unrecognised(_)));
-    assert!(matches!(read(r#"{"ChangeEventHeader":[]}"#), Intake::Malformed(_)));
-    let Intake::Unrecognised(issue) = read("{\"a\":1,\n\"a\":2}") else { panic!("a key twice") };
-    assert_eq!(issue.to_string(), "cannot be read as JSON: line 2, column 3: the key `a` comes twice in one object");
+    assert!(matches!(read("[]"), ParsedInput::Unrecognised(_)));
+    assert!(matches!(read(r#"{"ChangeEventHeader":[]}"#), ParsedInput::Malformed(_)));
+    let ParsedInput::Unrecognised(issue) = read("{\"a\":1,\n\"a\":2}") else { panic!("a key twice") };
+    assert_eq!(issue.to_string(), "cannot be read as JSON: line 2, column 3: the key `a` is duplicated");
 }

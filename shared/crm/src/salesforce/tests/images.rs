@@ -1,10 +1,10 @@
-//! Records as REST gives them.
+//! Record images.
 
-use annals_domain::change::{Creation, Lifecycle};
+use annals_domain::change::{CreationTime, Lifecycle};
 use annals_domain::event::{BodyForm, EventType, Source};
 use annals_domain::identity::{EntityName, ExternalId};
 use annals_domain::position::{EventId, Rank};
-use annals_domain::provider_adapter::{Image, IncomingChange, ProviderAdapter};
+use annals_domain::provider_adapter::{IncomingChange, ProviderAdapter, RecordImage};
 use annals_domain::timestamp::Timestamp;
 
 use super::{ID, salesforce, show, stored};
@@ -16,11 +16,11 @@ fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis).unwrap()
 }
 
-fn image(record: Option<&str>) -> Image {
-    Image { record: record.map(Into::into), fetched_at: at(STAMP_MS + 9000), still_fresh: false }
+fn image(record: Option<&str>) -> RecordImage {
+    RecordImage { record: record.map(Into::into), fetched_at: at(STAMP_MS + 9000), still_fresh: false }
 }
 
-fn read(image: &Image) -> Result<IncomingChange, Vec<String>> {
+fn read(image: &RecordImage) -> Result<IncomingChange, Vec<String>> {
     let read = salesforce().read_image(&EntityName::new("Lead"), &ExternalId::new(ID), image);
     read.map_err(|issues| issues.iter().map(ToString::to_string).collect())
 }
@@ -34,8 +34,8 @@ fn event_id(fields: &str) -> EventId {
 }
 
 #[track_caller]
-fn refused(record: &str, expected: &[&str]) {
-    assert_eq!(read(&image(Some(record))).expect_err("refused"), expected, "{record}");
+fn rejected(record: &str, expected: &[&str]) {
+    assert_eq!(read(&image(Some(record))).expect_err("rejected"), expected, "{record}");
 }
 
 #[test]
@@ -66,31 +66,31 @@ fn an_image_writes_every_field_under_its_canonical_path() {
 }
 
 #[test]
-fn an_image_stands_behind_the_changes_of_its_stamp_and_a_fresh_one_before_them() {
+fn an_image_sorts_after_the_changes_of_its_timestamp_and_a_fresh_one_before_them() {
     let position = record(r#""A":1"#).change.position;
     assert_eq!((position.timestamp, position.rank), (at(STAMP_MS), Rank::Image));
     assert_eq!((position.commit_number, position.sequence_number), (Some(STAMP_MS + 9000), None));
-    let fresh = Image { still_fresh: true, ..image(Some(&format!("{{{STAMP}}}"))) };
+    let fresh = RecordImage { still_fresh: true, ..image(Some(&format!("{{{STAMP}}}"))) };
     assert_eq!(read(&fresh).unwrap().change.position.rank, Rank::FreshImage);
     let modified = read(&image(Some(r#"{"SystemModstamp":null,"LastModifiedDate":"2024-01-15T10:30:00Z"}"#))).unwrap();
     assert_eq!(modified.change.position.timestamp, at(STAMP_MS));
 }
 
 #[test]
-fn equal_contents_of_one_stamp_are_one_event_whenever_fetched() {
+fn equal_contents_of_one_timestamp_are_one_event_whenever_read() {
     let base = event_id(r#""A":1,"B":2"#);
     assert_eq!(event_id(r#""B":2, "A":1,"attributes":{"url":"x"}"#), base);
     assert_ne!(event_id(r#""A":1,"B":3"#), base);
     let text = format!(r#"{{{STAMP},"A":1,"B":2}}"#);
-    let later = Image { fetched_at: at(STAMP_MS + 99_000), ..image(Some(&text)) };
+    let later = RecordImage { fetched_at: at(STAMP_MS + 99_000), ..image(Some(&text)) };
     assert_eq!(read(&later).unwrap().change.position.event_id, base);
-    let fresh = Image { still_fresh: true, ..image(Some(&text)) };
+    let fresh = RecordImage { still_fresh: true, ..image(Some(&text)) };
     assert_ne!(read(&fresh).unwrap().change.position.event_id, base);
     insta::assert_snapshot!(base, @"4d8bfa49-4844-59a6-aaee-41fa98c08ece");
 }
 
 #[test]
-fn a_deleted_record_says_so_and_into_which_it_was_merged() {
+fn the_image_of_a_deleted_record_is_a_deletion_with_its_merge_target() {
     let deleted = record(r#""IsDeleted":true,"MasterRecordId":"0014H00002LbR7R""#);
     assert_eq!((deleted.event_type, deleted.change.lifecycle), (EventType::Deleted, Some(Lifecycle::Deleted)));
     assert_eq!(deleted.metadata.merged_into, Some(ExternalId::new("0014H00002LbR7RQAV")));
@@ -99,7 +99,7 @@ fn a_deleted_record_says_so_and_into_which_it_was_merged() {
 }
 
 #[test]
-fn a_confirmed_absence_is_a_deletion_when_it_was_seen() {
+fn a_confirmed_absence_is_a_deletion_at_the_time_of_reading() {
     let absent = read(&image(None)).unwrap();
     assert_eq!((absent.event_type, absent.change.lifecycle), (EventType::Deleted, Some(Lifecycle::Deleted)));
     assert_eq!((absent.change.position.timestamp, &*absent.data), (at(STAMP_MS + 9000), "null"));
@@ -107,41 +107,41 @@ fn a_confirmed_absence_is_a_deletion_when_it_was_seen() {
 }
 
 #[test]
-fn the_creation_is_what_the_record_states() {
+fn the_creation_time_is_the_one_the_record_states() {
     let created = record(r#""CreatedDate":"1970-01-01T00:00:05.000+0000""#).change.creation;
-    assert_eq!(created, Some(Creation::Stated(at(5000))));
+    assert_eq!(created, Some(CreationTime::Stated(at(5000))));
     assert_eq!(record(r#""A":1"#).change.creation, None);
 }
 
 #[test]
-fn what_is_not_the_record_asked_for_is_refused() {
-    refused("{}", &["SystemModstamp: missing, as is LastModifiedDate; an image needs one of them"]);
-    refused(r#"{"SystemModstamp":"soon"}"#, &["SystemModstamp: `\"soon\"` does not fit; a timestamp would"]);
-    refused("[]", &["the record is no object; a record as REST gives it would fit"]);
-    refused("null", &["the record is no object; a record as REST gives it would fit"]);
-    refused("{", &["the record cannot be read: line 1, column 1: ends too early: EOF while parsing an object"]);
-    refused(
+fn another_record_than_the_requested_one_is_rejected() {
+    rejected("{}", &["SystemModstamp: missing, like LastModifiedDate: expected one of the two"]);
+    rejected(r#"{"SystemModstamp":"soon"}"#, &["SystemModstamp: invalid value `\"soon\"`: expected a timestamp"]);
+    rejected("[]", &["invalid record: expected a JSON object as the REST API returns it"]);
+    rejected("null", &["invalid record: expected a JSON object as the REST API returns it"]);
+    rejected("{", &["cannot be read as JSON: line 1, column 1: unexpected end: EOF while parsing an object"]);
+    rejected(
         r#"{"Id":"0014H00002LbR7RQAV"}"#,
         &[
-            "Id: `\"0014H00002LbR7RQAV\"` does not fit; `0014H00002LbR7QQAV` would, the record that was asked for",
-            "SystemModstamp: missing, as is LastModifiedDate; an image needs one of them",
+            "Id: invalid id `\"0014H00002LbR7RQAV\"`: expected `0014H00002LbR7QQAV`, the requested record",
+            "SystemModstamp: missing, like LastModifiedDate: expected one of the two",
         ],
     );
-    refused(
+    rejected(
         &format!(r#"{{{STAMP},"Id":null}}"#),
-        &["Id: `null` does not fit; `0014H00002LbR7QQAV` would, the record that was asked for"],
+        &["Id: invalid id `null`: expected `0014H00002LbR7QQAV`, the requested record"],
     );
 }
 
 #[test]
-fn a_stored_image_reads_as_it_came_in() {
+fn a_stored_image_reads_the_same_as_on_arrival() {
     for record in [
         None,
         Some(format!(r#"{{{STAMP},"A":1,"Address":{{"city":"x"}}}}"#)),
         Some(format!(r#"{{{STAMP},"IsDeleted":true}}"#)),
     ] {
         for still_fresh in [false, true] {
-            let image = Image { still_fresh, ..image(record.as_deref()) };
+            let image = RecordImage { still_fresh, ..image(record.as_deref()) };
             let incoming = read(&image).unwrap();
             assert_eq!(salesforce().read_event(&stored(&salesforce(), &incoming)), Ok((*incoming.change).clone()));
         }

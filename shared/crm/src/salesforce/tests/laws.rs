@@ -1,7 +1,7 @@
 //! Laws that hold for any input.
 
 use annals_domain::identity::{EntityName, ExternalId};
-use annals_domain::provider_adapter::{Image, Intake, ProviderAdapter};
+use annals_domain::provider_adapter::{ParsedInput, ProviderAdapter, RecordImage};
 use annals_domain::timestamp::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -112,7 +112,7 @@ fn wild_headers() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
 }
 
 fn check_reread(input: &str) -> Result<(), TestCaseError> {
-    if let Intake::Changes(all) = salesforce().read_input(input) {
+    if let ParsedInput::Changes(all) = salesforce().read_input(input) {
         for incoming in all {
             prop_assert_eq!(salesforce().read_event(&stored(&salesforce(), &incoming)), Ok((*incoming.change).clone()));
         }
@@ -122,28 +122,28 @@ fn check_reread(input: &str) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn no_value_makes_it_panic(value in any_json()) {
+    fn no_value_causes_a_panic(value in any_json()) {
         let text = value.to_string();
         check_reread(&text)?;
-        let image = Image { record: Some(text.into()), fetched_at: Timestamp::from_millis(5).unwrap(), still_fresh: false };
+        let image = RecordImage { record: Some(text.into()), fetched_at: Timestamp::from_millis(5).unwrap(), still_fresh: false };
         let _ = salesforce().read_image(&EntityName::new("Account"), &ExternalId::new(ID), &image);
     }
 
     #[test]
-    fn no_header_makes_it_panic_and_what_is_stored_reads_as_it_came_in(input in any_change(wild_headers())) {
+    fn no_header_causes_a_panic_and_a_stored_event_reads_the_same_as_on_arrival(input in any_change(wild_headers())) {
         check_reread(&input)?;
     }
 
     #[test]
-    fn a_sound_header_is_always_taken_whatever_the_body(input in any_change(wild_lists())) {
-        let intake = salesforce().read_input(&input);
-        prop_assert!(matches!(intake, Intake::Changes(_) | Intake::EntityWide(_)), "{intake:?}");
+    fn a_valid_header_is_accepted_with_any_body(input in any_change(wild_lists())) {
+        let parsed = salesforce().read_input(&input);
+        prop_assert!(matches!(parsed, ParsedInput::Changes(_) | ParsedInput::EntityWide(_)), "{parsed:?}");
         check_reread(&input)?;
     }
 }
 
 #[test]
-fn each_record_of_a_merged_change_reads_as_it_came_in() {
+fn each_record_of_a_merged_change_reads_the_same_as_on_arrival() {
     let input =
         payload("UPDATE", &json!({"recordIds": [ID, "0014H00002LbR7R"], "changedFields": ["Name"]}), r#"{"Name":"n"}"#);
     for incoming in changes(&salesforce(), &input) {
@@ -152,7 +152,7 @@ fn each_record_of_a_merged_change_reads_as_it_came_in() {
 }
 
 #[test]
-fn an_event_that_cannot_be_read_says_which_and_why() {
+fn the_error_of_an_unreadable_event_names_it_and_the_reason() {
     let incoming = one(&payload("UPDATE", &json!({}), r#"{"Name":"n"}"#));
     let reason = |change: &dyn Fn(&mut annals_domain::event::DomainEvent)| {
         let mut event = stored(&salesforce(), &incoming);
@@ -162,14 +162,14 @@ fn an_event_that_cannot_be_read_says_which_and_why() {
         error.reason
     };
     let other = reason(&|event| event.metadata.external_id = ExternalId::new("0014H00002LbR7RQAV"));
-    assert_eq!(other, "ChangeEventHeader.recordIds: `0014H00002LbR7RQAV` is not among them");
+    assert_eq!(other, "ChangeEventHeader.recordIds: the record `0014H00002LbR7RQAV` is not listed");
     assert_eq!(
         reason(&|event| event.data = "{".into()),
-        "cannot be read as JSON: line 1, column 1: ends too early: EOF while parsing an object"
+        "cannot be read as JSON: line 1, column 1: unexpected end: EOF while parsing an object"
     );
-    assert!(reason(&|event| event.data = "[]".into()).starts_with("no form of a Salesforce change event"));
+    assert!(reason(&|event| event.data = "[]".into()).starts_with("not a Salesforce change event"));
     assert_eq!(
         reason(&|event| event.data = r#"{"ChangeEventHeader":1}"#.into()),
-        "ChangeEventHeader: `1` does not fit; an object would"
+        "ChangeEventHeader: invalid value `1`: expected an object"
     );
 }

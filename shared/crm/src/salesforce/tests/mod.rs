@@ -1,15 +1,15 @@
-//! Rules of the adapter as a whole, on small payloads of our own.
+//! Rules of the whole adapter, on small payloads.
 
 mod deliveries;
 mod images;
 mod laws;
 mod statements;
 
-use annals_domain::change::{Change, Content};
+use annals_domain::change::{Change, WriteContent};
 use annals_domain::event::DomainEvent;
 use annals_domain::identity::{AggregateId, Provider, ProviderAccount};
 use annals_domain::position::Version;
-use annals_domain::provider_adapter::{IncomingChange, Intake, ProviderAdapter};
+use annals_domain::provider_adapter::{IncomingChange, ParsedInput, ProviderAdapter};
 use serde_json::{Value, json};
 
 use super::Salesforce;
@@ -43,7 +43,7 @@ fn payload(change_type: &str, more: &Value, body: &str) -> String {
 #[track_caller]
 fn changes(adapter: &Salesforce, input: &str) -> Vec<IncomingChange> {
     match adapter.read_input(input) {
-        Intake::Changes(changes) => changes,
+        ParsedInput::Changes(changes) => changes,
         other => panic!("{input} gives {other:?}"),
     }
 }
@@ -77,9 +77,9 @@ fn show(change: &Change) -> Vec<String> {
         .writes
         .iter()
         .map(|write| match &write.content {
-            Content::Whole(value) => format!("{}={value}", write.path),
-            Content::Unknown => format!("{}?", write.path),
-            Content::Diff(_) => format!("{}~", write.path),
+            WriteContent::Value(value) => format!("{}={value}", write.path),
+            WriteContent::Unknown => format!("{}?", write.path),
+            WriteContent::Diff(_) => format!("{}~", write.path),
         })
         .collect();
     shown.extend(change.asks_refetch.map(|reason| format!("asks {reason:?}")));

@@ -1,6 +1,6 @@
-//! What each change type says of its record.
+//! What each change type says about its record.
 
-use annals_domain::change::{Creation, Lifecycle};
+use annals_domain::change::{CreationTime, Lifecycle};
 use annals_domain::event::{BodyForm, EventType};
 use annals_domain::timestamp::Timestamp;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ fn every_change_type_has_its_event_type_lifecycle_and_base() {
 }
 
 #[test]
-fn a_creation_writes_all_it_carries() {
+fn a_creation_writes_all_fields_of_its_body() {
     says("CREATE", &json!({"changedFields": ["Name"]}), r#"{"Name":"n","Phone":null}"#, &[r#"Name="n""#, "Phone=null"]);
     says(
         "CREATE",
@@ -62,7 +62,7 @@ fn bodies_of_deletions_and_gaps_are_never_applied() {
 }
 
 #[test]
-fn an_update_writes_what_it_names() {
+fn an_update_writes_the_fields_it_lists() {
     says("UPDATE", &json!({"changedFields": ["Name"]}), r#"{"Name":"n","Industry":"enriched"}"#, &[r#"Name="n""#]);
     says(
         "UPDATE",
@@ -76,7 +76,7 @@ fn an_update_writes_what_it_names() {
 }
 
 #[test]
-fn an_update_without_names_writes_the_keys_of_its_body() {
+fn an_update_without_lists_writes_the_keys_of_its_body() {
     says("UPDATE", &json!({}), r#"{"Name":"n","Phone":null}"#, &[r#"Name="n""#, "Phone=null"]);
     says("UPDATE", &json!({}), r#"{"LastModifiedDate":1,"Name":"n"}"#, &["LastModifiedDate=1", r#"Name="n""#]);
     says("UPDATE", &json!({}), r#"{"LastModifiedDate":1,"Name":null}"#, &["asks UndecodableFields"]);
@@ -84,13 +84,13 @@ fn an_update_without_names_writes_the_keys_of_its_body() {
 }
 
 #[test]
-fn an_update_that_names_nothing_writes_nothing_and_asks() {
+fn an_update_with_empty_lists_writes_nothing_and_requires_a_refetch() {
     says("UPDATE", &json!({"changedFields": []}), r#"{"Name":"n"}"#, &["asks UndecodableFields"]);
     says("UPDATE", &pubsub(&json!([])), r#"{"Name":"n"}"#, &["asks UndecodableFields"]);
 }
 
 #[test]
-fn bitmaps_name_by_the_bodys_order() {
+fn bitmaps_select_fields_by_the_order_of_the_body() {
     let body = r#"{"Name":null,"Fax":"1","Industry":"enriched","BillingAddress":{"Street":"s","City":null},"LastModifiedDate":5}"#;
     says("UPDATE", &pubsub(&json!(["0x24"])), body, &[r#"Fax="1""#, "LastModifiedDate=5"]);
     says("UPDATE", &pubsub(&json!(["0x20", "4-0x01"])), body, &[r#"BillingAddress.Street="s""#, "LastModifiedDate=5"]);
@@ -101,13 +101,13 @@ fn bitmaps_name_by_the_bodys_order() {
 }
 
 #[test]
-fn null_siblings_of_named_parts_are_not_written_in_the_pubsub_form() {
+fn null_siblings_of_listed_fields_are_not_written_in_the_pubsub_form() {
     let body = r#"{"BillingAddress":{"Street":null,"City":"c","Xyz":null}}"#;
     says("UPDATE", &pubsub(&json!(["BillingAddress.City"])), body, &[r#"BillingAddress.City="c""#]);
 }
 
 #[test]
-fn a_difference_is_kept_as_one_in_both_forms() {
+fn a_difference_is_stored_as_a_difference_in_both_forms() {
     let text = format!("--- \\n+++ {}\\n@@ -1,1 +1,1 @@\\n-a\\n+b", "0".repeat(64));
     let json_form = format!(r#"{{"Description":{{"diff":"{text}"}}}}"#);
     says("UPDATE", &json!({"changedFields": ["Description"]}), &json_form, &["Description~"]);
@@ -124,7 +124,7 @@ fn a_difference_is_kept_as_one_in_both_forms() {
 }
 
 #[test]
-fn the_body_form_is_told_by_what_only_the_pubsub_form_has() {
+fn the_body_form_is_recognised_by_what_only_the_pubsub_form_has() {
     let form = |more: Value, body: &str| one(&payload("UPDATE", &more, body)).metadata.body_form;
     assert_eq!(
         form(json!({"changedFields": ["Name"]}), r#"{"LastModifiedDate":"2024-01-15T10:30:00Z"}"#),
@@ -138,10 +138,10 @@ fn the_body_form_is_told_by_what_only_the_pubsub_form_has() {
 }
 
 #[test]
-fn the_creation_is_stated_by_the_fields_that_count_or_committed_by_a_creation() {
+fn the_creation_time_is_stated_by_a_field_or_is_the_commit_of_the_creation() {
     let creation = |change_type: &str, more: Value, body: &str| one(&payload(change_type, &more, body)).change.creation;
     let at = |millis| Timestamp::from_millis(millis).unwrap();
-    let (committed, stated) = (Some(Creation::Committed(at(INSTANT))), Some(Creation::Stated(at(5000))));
+    let (committed, stated) = (Some(CreationTime::Committed(at(INSTANT))), Some(CreationTime::Stated(at(5000))));
     assert_eq!(creation("CREATE", json!({}), r#"{"CreatedDate":"1970-01-01T00:00:05.000+0000"}"#), stated);
     assert_eq!(creation("CREATE", json!({}), r#"{"CreatedDate":"soon"}"#), committed);
     assert_eq!(creation("CREATE", json!({}), ""), committed);

@@ -1,45 +1,45 @@
-//! Which fields an update names as changed.
+//! Which fields an update lists as changed.
 //!
-//! Promises that enriched fields are never taken for changes: only `changedFields`, `nulledFields`
-//! and `diffFields` name, or, where a body has neither of the first two, its keys. A bitmap is
-//! believed only if the values bear it out.
+//! Only `changedFields`, `nulledFields` and `diffFields` list changes; a body with neither of the first two lists them by
+//! its keys. Enriched fields are therefore never taken as changes. A bitmap is accepted only if the values of the body
+//! confirm it.
 
 use std::collections::BTreeSet;
 
 use annals_domain::path::Path;
 
-use super::bitmap::{Layout, is_bitmap};
-use super::header::Header;
+use super::bitmap::{FieldLayout, is_bitmap};
+use super::header::ChangeEventHeader;
 use super::{avro, paths};
 use annals_json::{Json, Object};
 
-/// What an update names.
+/// The fields that an update lists.
 #[derive(Debug, PartialEq)]
-pub(super) enum Naming {
-    /// Every key of its body.
+pub(super) enum ChangedFields {
+    /// Every key of the body.
     Body,
-    /// Those fields.
+    /// These fields.
     Fields(BTreeSet<Path>),
-    /// Nothing that can be told.
+    /// The list cannot be decoded.
     Undecodable,
 }
 
-/// One list of names, resolved; those that bitmaps named with the values they fell on.
-struct Resolved<'a> {
+/// One list of fields as paths, and the values of the fields that bitmaps select.
+struct ResolvedNames<'a> {
     paths: BTreeSet<Path>,
     decoded: Vec<(Path, &'a Json<'a>)>,
 }
 
-/// What the header names as changed in the payload. The header's place in it is kept.
-pub(super) fn changed(header: &Header<'_>, payload: &Object<'_>) -> Naming {
+/// The changed fields of the payload. The payload must still have the key of its header.
+pub(super) fn changed(header: &ChangeEventHeader<'_>, payload: &Object<'_>) -> ChangedFields {
     if header.changed.is_none() && header.nulled.is_none() {
-        return Naming::Body;
+        return ChangedFields::Body;
     }
-    named(header, payload).filter(|paths| !paths.is_empty()).map_or(Naming::Undecodable, Naming::Fields)
+    named(header, payload).filter(|paths| !paths.is_empty()).map_or(ChangedFields::Undecodable, ChangedFields::Fields)
 }
 
-/// The fields whose text is a difference; `None` where that cannot be told.
-pub(super) fn diffs(header: &Header<'_>, payload: &Object<'_>) -> Option<BTreeSet<Path>> {
+/// The fields whose value is a text difference; `None` if the list cannot be decoded.
+pub(super) fn diffs(header: &ChangeEventHeader<'_>, payload: &Object<'_>) -> Option<BTreeSet<Path>> {
     if header.diffs.is_empty() {
         return Some(BTreeSet::new());
     }
@@ -48,7 +48,7 @@ pub(super) fn diffs(header: &Header<'_>, payload: &Object<'_>) -> Option<BTreeSe
     diffs.decoded.iter().all(|(_, value)| avro::inside(value).as_str().is_some()).then_some(diffs.paths)
 }
 
-fn named(header: &Header<'_>, payload: &Object<'_>) -> Option<BTreeSet<Path>> {
+fn named(header: &ChangeEventHeader<'_>, payload: &Object<'_>) -> Option<BTreeSet<Path>> {
     let mut paths = diffs(header, payload)?;
     let (changed, nulled) =
         (header.changed.as_deref().unwrap_or_default(), header.nulled.as_deref().unwrap_or_default());
@@ -56,7 +56,7 @@ fn named(header: &Header<'_>, payload: &Object<'_>) -> Option<BTreeSet<Path>> {
     let changed = resolve(header.object, changed, layout.as_ref())?;
     let nulled = resolve(header.object, nulled, layout.as_ref())?;
     let is_decoded = layout.is_some() || header.diffs.iter().any(|entry| is_bitmap(entry));
-    if is_decoded && !is_borne_out(&changed, &nulled, payload) {
+    if is_decoded && !is_confirmed(&changed, &nulled, payload) {
         return None;
     }
     paths.extend(changed.paths);
@@ -64,12 +64,12 @@ fn named(header: &Header<'_>, payload: &Object<'_>) -> Option<BTreeSet<Path>> {
     Some(paths)
 }
 
-fn layout_for<'a>(entries: &[&str], payload: &'a Object<'a>) -> Option<Layout<'a>> {
-    entries.iter().any(|entry| is_bitmap(entry)).then(|| Layout::of(payload)).flatten()
+fn layout_for<'a>(entries: &[&str], payload: &'a Object<'a>) -> Option<FieldLayout<'a>> {
+    entries.iter().any(|entry| is_bitmap(entry)).then(|| FieldLayout::of(payload)).flatten()
 }
 
-fn resolve<'a>(object: &str, entries: &[&str], layout: Option<&Layout<'a>>) -> Option<Resolved<'a>> {
-    let mut resolved = Resolved { paths: BTreeSet::new(), decoded: Vec::new() };
+fn resolve<'a>(object: &str, entries: &[&str], layout: Option<&FieldLayout<'a>>) -> Option<ResolvedNames<'a>> {
+    let mut resolved = ResolvedNames { paths: BTreeSet::new(), decoded: Vec::new() };
     for entry in entries {
         if entry.is_empty() {
             return None;
@@ -78,18 +78,18 @@ fn resolve<'a>(object: &str, entries: &[&str], layout: Option<&Layout<'a>>) -> O
             resolved.paths.insert(paths::canonical(object, entry));
             continue;
         }
-        for spot in layout?.spots(entry)? {
-            let path = paths::canonical(object, &spot.name);
+        for field in layout?.fields(entry)? {
+            let path = paths::canonical(object, &field.name);
             resolved.paths.insert(path.clone());
-            resolved.decoded.push((path, spot.value));
+            resolved.decoded.push((path, field.value));
         }
     }
     Some(resolved)
 }
 
-/// Whether the values agree: what changed has a value or was nulled, what was nulled is null, and
-/// the modification's own date, where carried, is among what changed.
-fn is_borne_out(changed: &Resolved<'_>, nulled: &Resolved<'_>, payload: &Object<'_>) -> bool {
+/// Whether the values confirm the decoded bitmaps: a changed field has a value or is listed as nulled, a nulled field is
+/// null, and the date of the modification, if the body has it, is among the changed fields.
+fn is_confirmed(changed: &ResolvedNames<'_>, nulled: &ResolvedNames<'_>, payload: &Object<'_>) -> bool {
     let is_null = |value: &Json<'_>| avro::inside(value).is_null();
     let stamp = payload.get("LastModifiedDate").filter(|stamp| !is_null(stamp));
     changed.decoded.iter().all(|(path, value)| !is_null(value) || nulled.paths.contains(path))
@@ -105,7 +105,7 @@ mod tests {
 
     const BODY: &str = r#""Name":"a","Type":null,"BillingAddress":{"Street":"s","City":null},"LastModifiedDate":1"#;
 
-    fn naming(lists: &str, body: &str) -> Naming {
+    fn naming(lists: &str, body: &str) -> ChangedFields {
         let header = format!(
             r#"{{"entityName":"Account","recordIds":["0014H00002LbR7QQAV"],"changeType":"UPDATE","commitTimestamp":1{lists}}}"#
         );
@@ -116,13 +116,14 @@ mod tests {
     #[track_caller]
     fn check(lists: &str, expected: Option<&[&str]>) {
         let body = format!(r#"{{"ChangeEventHeader":null,{BODY}}}"#);
-        let expected = expected
-            .map_or(Naming::Undecodable, |paths| Naming::Fields(paths.iter().map(|path| Path::new(*path)).collect()));
+        let expected = expected.map_or(ChangedFields::Undecodable, |paths| {
+            ChangedFields::Fields(paths.iter().map(|path| Path::new(*path)).collect())
+        });
         assert_eq!(naming(lists, &body), expected, "{lists}");
     }
 
     #[test]
-    fn names_are_taken_as_canonical_paths() {
+    fn listed_names_become_canonical_paths() {
         check(r#","changedFields":["Name","BillingStreet"]"#, Some(&["Name", "BillingAddress.Street"]));
         check(r#","changedFields":["Name"],"nulledFields":["Type"]"#, Some(&["Name", "Type"]));
         check(r#","nulledFields":["Type"]"#, Some(&["Type"]));
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decoding_that_the_values_do_not_bear_out_is_not_believed() {
+    fn a_bitmap_that_the_values_do_not_confirm_is_undecodable() {
         check(r#","changedFields":["0x02"]"#, None);
         check(r#","changedFields":["0x14"]"#, None);
         check(r#","changedFields":["0x12"],"nulledFields":["0x2"]"#, None);
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_that_names_nothing_is_undecodable() {
+    fn an_update_with_empty_lists_is_undecodable() {
         check(r#","changedFields":[]"#, None);
         check(r#","changedFields":[],"nulledFields":[],"diffFields":[]"#, None);
         check(r#","nulledFields":[]"#, None);
@@ -161,15 +162,15 @@ mod tests {
     }
 
     #[test]
-    fn without_lists_the_keys_of_the_body_name() {
-        assert_eq!(naming("", r#"{"ChangeEventHeader":null,"Name":1}"#), Naming::Body);
-        assert_eq!(naming(r#","diffFields":[]"#, r#"{"ChangeEventHeader":null,"Name":1}"#), Naming::Body);
+    fn without_lists_the_keys_of_the_body_are_the_changed_fields() {
+        assert_eq!(naming("", r#"{"ChangeEventHeader":null,"Name":1}"#), ChangedFields::Body);
+        assert_eq!(naming(r#","diffFields":[]"#, r#"{"ChangeEventHeader":null,"Name":1}"#), ChangedFields::Body);
     }
 
     #[test]
-    fn a_bitmap_needs_the_header_in_front() {
+    fn a_bitmap_needs_the_header_as_the_first_key() {
         let body = format!(r#"{{{BODY},"ChangeEventHeader":null}}"#);
-        assert_eq!(naming(r#","changedFields":["0x12"]"#, &body), Naming::Undecodable);
-        assert!(matches!(naming(r#","changedFields":["Name"]"#, &body), Naming::Fields(_)));
+        assert_eq!(naming(r#","changedFields":["0x12"]"#, &body), ChangedFields::Undecodable);
+        assert!(matches!(naming(r#","changedFields":["Name"]"#, &body), ChangedFields::Fields(_)));
     }
 }

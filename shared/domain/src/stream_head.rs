@@ -1,7 +1,8 @@
-//! The head of a stream: all that the next append needs to know of those before it.
+//! The head of a stream: a summary of its events, stored with the newest one. An append reads nothing else.
 //!
-//! Promises that a change later than the head's timestamp is admitted without a read, and that a
-//! look back stops at the change's own timestamp. Decides duplicates; never what a change says.
+//! A change later than the head's timestamp is admitted without reading older events. An older one is compared with
+//! the stored events down to its own timestamp ([`DuplicateSearch`]). The head decides duplicates only; it never looks
+//! at the values of a change.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,55 +11,55 @@ use crate::event::EventType;
 use crate::position::{EventId, Position, Rank, Version};
 use crate::timestamp::Timestamp;
 
-/// How many ids a head names at its highest timestamp. More than any burst seen (a HubSpot save
-/// gives some ten changes of one timestamp); past it, the look back decides.
+/// How many event ids a head lists at its highest timestamp. More than any burst observed (a HubSpot save gives about
+/// ten changes of one timestamp); beyond it, a search through the stored events decides.
 const IDS_AT_HIGHEST: usize = 32;
 
-/// What stated the whole record first.
+/// Which event stated the whole record first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Base {
-    /// Its creation.
+pub enum BaseKind {
+    /// The creation.
     #[serde(rename = "c")]
     Created,
-    /// Its restoring, with all fields.
+    /// A restoration with all fields.
     #[serde(rename = "r")]
     Restored,
-    /// An image of it.
+    /// A record image.
     #[serde(rename = "i")]
     Image,
 }
 
-/// A stream's summary up to one of its events, and stored with that event.
+/// The summary of a stream up to the event it is stored with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StreamHead {
     /// The version of the event it is stored with.
     #[serde(rename = "v")]
     pub version: Version,
-    /// When that event was stored (milliseconds since 1970 in storage).
+    /// When that event was stored. Never decreases within a stream.
     #[serde(rename = "a", with = "millis")]
     pub recorded_at: Timestamp,
-    /// What stated the whole record first, if anything has.
+    /// Which event stated the whole record first, if one has.
     #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<Base>,
-    /// The newest word on the record's life, and its timestamp.
+    pub base: Option<BaseKind>,
+    /// The newest lifecycle of the record, and the timestamp of the change that states it.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
-    lifecycle: Option<Standing>,
+    lifecycle: Option<LifecycleAt>,
     /// The highest timestamp among the events.
     #[serde(rename = "h", with = "millis")]
     pub highest: Timestamp,
-    /// The events at that timestamp, as many as are named.
+    /// The events at that timestamp, up to [`IDS_AT_HIGHEST`].
     #[serde(rename = "i")]
     at_highest: Vec<EventId>,
-    /// Whether there are more at that timestamp than are named.
+    /// Whether more events have that timestamp than are listed.
     #[serde(rename = "m", default, skip_serializing_if = "std::ops::Not::not")]
     more_at_highest: bool,
-    /// Whether one of those at that timestamp is an image.
+    /// Whether one of the events at that timestamp is a record image.
     #[serde(rename = "g", default, skip_serializing_if = "std::ops::Not::not")]
     image_at_highest: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Standing {
+struct LifecycleAt {
     #[serde(rename = "t", with = "millis")]
     at: Timestamp,
     #[serde(rename = "s")]
@@ -68,17 +69,17 @@ struct Standing {
 /// Whether a change is to be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// It is new; and whether an image of its very timestamp is stored.
+    /// It is new.
     New {
-        /// An image of the same timestamp is there.
+        /// Whether a record image of the same timestamp is stored.
         at_image: bool,
     },
-    /// It is stored already.
+    /// It is already stored.
     Duplicate,
 }
 
 impl StreamHead {
-    /// The head after `change` is stored behind `previous` at `version`.
+    /// The head after `change` is stored at `version`, as the next event after `previous`.
     pub fn after(
         previous: Option<&Self>,
         event_type: EventType,
@@ -94,9 +95,9 @@ impl StreamHead {
             head.base = Some(base_of(event_type, change));
         }
         if let Some(lifecycle) = change.lifecycle
-            && head.lifecycle.is_none_or(|standing| standing.at <= at.timestamp)
+            && head.lifecycle.is_none_or(|newest| newest.at <= at.timestamp)
         {
-            head.lifecycle = Some(Standing { at: at.timestamp, lifecycle });
+            head.lifecycle = Some(LifecycleAt { at: at.timestamp, lifecycle });
         }
         head.raise(at);
         head
@@ -132,18 +133,18 @@ impl StreamHead {
         self.image_at_highest |= at.rank != Rank::Change;
     }
 
-    /// Whether the record's deletion is the newest word, and older than `timestamp`.
+    /// Whether the newest lifecycle is a deletion older than `timestamp`.
     pub fn is_deleted_before(&self, timestamp: Timestamp) -> bool {
         self.lifecycle.is_some_and(|s| s.lifecycle == Lifecycle::Deleted && s.at < timestamp)
     }
 
-    /// The `recorded_at` of the next event: now, but never below this head's.
+    /// The `recorded_at` of the next event: now, or that of `head` if the clock went back.
     pub fn next_recorded_at(head: Option<&Self>, now: Timestamp) -> Timestamp {
         head.map_or(now, |head| head.recorded_at.max(now))
     }
 
-    /// Whether the change at `position` may be stored behind this head; `None` where only the events
-    /// before the head can tell ([`LookBack`]).
+    /// Whether the change at `position` is to be stored. `None` if only the stored events can decide:
+    /// see [`DuplicateSearch`].
     pub fn admit(head: Option<&Self>, position: &Position) -> Option<Admission> {
         let Some(head) = head else { return Some(Admission::New { at_image: false }) };
         if position.timestamp > head.highest {
@@ -159,47 +160,46 @@ impl StreamHead {
     }
 }
 
-/// The look back for one change: fed with stored events from the newest down, until it knows.
+/// Searches the stored events for one change, from the newest event to older ones.
 #[derive(Debug, Clone)]
-pub struct LookBack {
+pub struct DuplicateSearch {
     position: Position,
     at_image: bool,
 }
 
-impl LookBack {
-    /// For the change at `position`.
+impl DuplicateSearch {
     pub fn new(position: Position) -> Self {
         Self { position, at_image: false }
     }
 
-    /// Takes the next older event, with the head stored with it; gives the answer once it is certain.
-    pub fn meet(&mut self, stored: &Position, head: &StreamHead) -> Option<Admission> {
+    /// Looks at the next older event and the head stored with it. Returns the result as soon as it is certain.
+    pub fn visit(&mut self, stored: &Position, head: &StreamHead) -> Option<Admission> {
         if stored.event_id == self.position.event_id {
             return Some(Admission::Duplicate);
         }
-        // All up to this event are of an earlier timestamp, so the duplicate cannot be among them.
+        // This event and all before it have earlier timestamps, so none of them can be the duplicate.
         if head.highest < self.position.timestamp {
-            return Some(self.end());
+            return Some(self.finish());
         }
         self.at_image |= stored.timestamp == self.position.timestamp && stored.rank != Rank::Change;
         None
     }
 
-    /// The answer where no event is left.
-    pub fn end(&self) -> Admission {
+    /// The result if no event is left.
+    pub fn finish(&self) -> Admission {
         Admission::New { at_image: self.at_image }
     }
 }
 
-fn base_of(event_type: EventType, change: &Change) -> Base {
+fn base_of(event_type: EventType, change: &Change) -> BaseKind {
     match event_type {
-        _ if change.is_image() => Base::Image,
-        EventType::Restored => Base::Restored,
-        _ => Base::Created,
+        _ if change.is_image() => BaseKind::Image,
+        EventType::Restored => BaseKind::Restored,
+        _ => BaseKind::Created,
     }
 }
 
-/// Timestamps as milliseconds: a head is in every stored event, so its bytes count.
+/// Timestamps as milliseconds: every stored event has a head, so its size matters.
 mod millis {
     use serde::{Deserialize, Deserializer, Serializer};
 
