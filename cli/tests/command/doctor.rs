@@ -23,7 +23,7 @@ fn every_check_of_a_sound_database_is_ok() {
     assert_eq!(
         report["checks"][5]["found"],
         json!(
-            "1 records to read from their CRM, 0 backfill jobs waiting, 0 projections parked, 0 inputs in quarantine"
+            "1 records to refetch from their CRM, 0 backfill jobs waiting, 0 projections parked, 0 inputs in quarantine"
         )
     );
     let table = folder.annals(&["doctor"]).exits(0).stdout;

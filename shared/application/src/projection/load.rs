@@ -102,5 +102,5 @@ fn fold_page(folder: &mut StreamFolder<'_>, page: &[StoredEvent]) -> Result<(), 
 }
 
 fn not_stored(version: Version) -> ProjectionFailure {
-    ProjectionFailure::Poison(format!("version {version} is not in the event store"))
+    ProjectionFailure::Poison(format!("version {version} is not in the store"))
 }
