@@ -76,6 +76,10 @@ impl Package {
             let folder = folder_of_children(&file.path);
             let paths = [format!("{folder}/{}.rs", child.name), format!("{folder}/{}/mod.rs", child.name)];
             let Some(found) = paths.iter().find_map(|path| files.get(path.as_str())) else { continue };
+            // A module for each of two features is declared twice, and both roots may declare the same.
+            if self.modules.iter().any(|module| module.path == found.path) {
+                continue;
+            }
             let mut names = names.clone();
             names.push(child.name);
             self.read_module(found, names, for_testing || child.for_testing, files)?;

@@ -28,7 +28,7 @@ const STATE_STORE: &str = "shared/aws/src/state_store/";
 const ALLOWED: [(&str, &[&str], &str); 3] = [
     (EVENT_STORE, &["put_item"], "an append puts one item, on the condition that nothing is there"),
     (STATE_STORE, &WRITES, "it has a table of its own"),
-    ("cli/src/doctor/", &WRITES, "`doctor` tries rights by writes whose condition never holds"),
+    ("cli/src/aws/doctor/", &WRITES, "`doctor` tries rights by writes whose condition never holds"),
 ];
 
 /// No other file of a production package writes to DynamoDB.
