@@ -19,14 +19,6 @@ const ALLOWED: &[(&[&str], &str)] = &[
         "the command path, until it is a line",
     ),
     (
-        &["shared/application/src/projection/parked.rs", "shared/application/src/projection/projector.rs"],
-        "the projector in two files, until it is one",
-    ),
-    (
-        &["shared/application/src/queries/health.rs", "shared/application/src/queries/lag.rs"],
-        "the lag is a part of the health that reports it",
-    ),
-    (
         &["shared/aws/src/publisher/event_bridge.rs", "shared/aws/src/publisher/settings.rs"],
         "settings that build the publisher they are for",
     ),
