@@ -73,7 +73,7 @@ impl Ingest {
         let issue = ValidationIssue::new("", log_chain(error));
         let entry = self.handler.quarantine().keep_by(deadline, PROVIDER, text.as_bytes(), vec![issue]).await?;
         Count::Quarantined.add(1);
-        tracing::warn!(quarantine_id = entry.id, outcome = "quarantined", "input quarantined");
+        tracing::warn!(quarantine_id = entry.id, outcome = "quarantined", "ingested");
         Ok(())
     }
 }

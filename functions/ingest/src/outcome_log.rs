@@ -20,7 +20,7 @@ impl OutcomeObserver for OutcomeLogger {
             outcome = read.outcome.as_str(),
             quarantine_id = read.quarantine_id.as_deref(),
             job_id = read.job_id.map(tracing::field::display),
-            "change ingested"
+            "ingested"
         );
     }
 }

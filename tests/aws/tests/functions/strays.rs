@@ -62,7 +62,7 @@ async fn what_is_no_batch_fails_and_shows_nothing_of_it() {
     for payload in [json!({ "Records": SECRET }), json!(SECRET), json!({}), json!([])] {
         let answer = projection.invoke_with(&payload).await;
         let error = answer.outcome.as_ref().unwrap_err();
-        assert!(error.contains("no batch of a DynamoDB stream"), "{error}");
+        assert!(error.contains("not a batch of a DynamoDB stream"), "{error}");
         assert!(!error.contains(SECRET) && !answer.lines.join("").contains(SECRET), "{error} {:?}", answer.lines);
     }
 }

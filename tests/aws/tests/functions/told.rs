@@ -89,7 +89,7 @@ async fn every_invocation_tells_its_request_and_records_and_never_a_value() {
     let stage = Stage::new().await;
     let events = json!([told_change(1), told_change(2)]).to_string();
     let taken = check_invocations(&stage.ingest(), "ingest", &events, &["ColdStart", "Stored"], &["Duplicate"]).await;
-    let of_records = lines_of(&taken, "taken");
+    let of_records = lines_of(&taken, "ingested");
     assert_eq!(of_records.len(), 2);
     for line in &of_records {
         assert!(line["aggregate"].as_str().unwrap().starts_with("Account#"), "{line}");
@@ -122,15 +122,15 @@ async fn what_is_done_for_a_request_tells_whose_it_is_though_it_outlives_the_req
     let body = json!([told_change(1), told_change(2)]).to_string();
     let events = request("POST", path, Caller::Reader, Some(&body)).to_string();
     let taken = check_invocations(&stage.ingest(), "ingest", &events, &["ColdStart", "Stored"], &["Duplicate"]).await;
-    assert_eq!(lines_of(&taken, "taken").len(), 2);
+    assert_eq!(lines_of(&taken, "ingested").len(), 2);
 
     let ingest = stage.ingest();
     let refused = ingest.invoke_with(&request("POST", path, Caller::Reader, Some("{}"))).await;
     check_lines(&refused, "ingest");
-    let id = lines_of(&refused, "taken")[0]["quarantine_id"].as_str().unwrap().to_owned();
+    let id = lines_of(&refused, "ingested")[0]["quarantine_id"].as_str().unwrap().to_owned();
     let redrive = request("POST", &format!("/quarantine/{id}/redrive"), Caller::Admin, None);
     let again = ingest.invoke_with(&redrive).await;
-    assert_eq!((again.http().0, lines_of(&again, "taken").len()), (200, 1));
+    assert_eq!((again.http().0, lines_of(&again, "ingested").len()), (200, 1));
     check_lines(&again, "ingest");
 }
 
