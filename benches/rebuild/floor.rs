@@ -14,16 +14,16 @@ use serde_json::value::RawValue;
 
 use crate::world::World;
 
-/// As many documents a call as the rebuild's.
+/// The number of documents in a call, as in the rebuild.
 const DOCUMENTS: usize = 500;
 
-/// Reads the whole table in the rebuild's segments, decoding nothing; how many items it has.
+/// Reads the whole table in the segments of the rebuild, without decoding. Returns the time and the number of items.
 pub(crate) async fn scan(world: &World, settings: &RebuildSettings) -> Result<(Duration, usize)> {
     let client = &world.tables.client;
     let table = &world.tables.events_table;
     let total = i32::try_from(settings.segments)?;
     let start = Instant::now();
-    // Each by itself, so that answers are read on as many processors as there are.
+    // A task each, so that responses are read on all processors.
     let read = |segment: i32| {
         let scan = client.scan().table_name(table).consistent_read(true).segment(segment).total_segments(total);
         tokio::spawn(async move {
@@ -40,11 +40,10 @@ pub(crate) async fn scan(world: &World, settings: &RebuildSettings) -> Result<(D
     Ok((start.elapsed(), items))
 }
 
-/// Documents as calls of `_bulk` hold them.
+/// Documents as the bodies of `_bulk` calls.
 pub(crate) struct Bulk {
     transport: Transport,
     bodies: Vec<String>,
-    /// How many there are.
     pub(crate) documents: usize,
 }
 
@@ -73,7 +72,7 @@ struct Hit<'a> {
 }
 
 impl Bulk {
-    /// The documents of an index, as they are stored there.
+    /// Reads the documents of an index as they are stored.
     pub(crate) async fn of(url: &str, index: &str) -> Result<Self> {
         let transport = Transport::single_node(url)?;
         let first = format!("/{index}/_search?scroll=1m&size={DOCUMENTS}&version=true");
@@ -97,15 +96,15 @@ impl Bulk {
         }
     }
 
-    /// Writes them into an index.
+    /// Writes all documents to an index.
     pub(crate) async fn write(&self, index: &str) -> Result<Duration> {
         let path = format!("/{index}/_bulk?filter_path=errors");
         let start = Instant::now();
         let write = |body: &String| {
             let (path, body) = (path.clone(), body.clone());
             async move {
-                let answer = self.call(Method::Post, &path, body).await?;
-                ensure!(answer.contains("\"errors\":false"), "the bulk had errors");
+                let response = self.call(Method::Post, &path, body).await?;
+                ensure!(response.contains("\"errors\":false"), "the bulk had errors");
                 Ok(())
             }
         };
@@ -116,8 +115,8 @@ impl Bulk {
     async fn call(&self, method: Method, path: &str, body: String) -> Result<String> {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", "application/x-ndjson".parse()?);
-        let answer = self.transport.send(method, path, headers, None::<&()>, Some(body), None).await?;
-        ensure!(answer.status_code().is_success(), "{path} answered {}", answer.status_code());
-        Ok(answer.text().await?)
+        let response = self.transport.send(method, path, headers, None::<&()>, Some(body), None).await?;
+        ensure!(response.status_code().is_success(), "{path} returned {}", response.status_code());
+        Ok(response.text().await?)
     }
 }

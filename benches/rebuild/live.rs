@@ -1,5 +1,5 @@
-//! Live changes during a rebuild: written, and projected as the projection function would, by two
-//! projectors that know of the rebuild only what they read.
+//! Live changes during a rebuild, written and then projected as the projection function does it: by two projectors
+//! that know only the stored plan.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,33 +18,32 @@ use futures::stream::FuturesUnordered;
 
 use crate::world::{CHANGES, World};
 
-/// How many changes come in a second.
+/// Changes in a second.
 const RATE: u64 = 50;
-/// How many are under way at once: a store that a rebuild scans takes its time for each. Far fewer than
-/// records, so that each record's changes come one after the other.
+/// The number of changes at the same time: a store that a rebuild scans is slow. Far fewer than records, so that the
+/// changes of one record come one after the other.
 const IN_FLIGHT: usize = 32;
-/// How often a change is brought.
+/// How often a change is delivered at most.
 const DELIVERIES: usize = 10;
-/// How long a projector takes the plan of a rebuild to stand. In a function it is ten seconds.
-pub(crate) const PLAN_STANDS: Duration = Duration::from_secs(1);
+/// How long a projector caches the plan of a rebuild. A function caches it for ten seconds.
+pub(crate) const PLAN_CACHE_TIME: Duration = Duration::from_secs(1);
 
-/// Writes and projects until it is told to stop.
+/// Writes and projects changes until it is stopped.
 pub(crate) struct Live {
     world: Arc<World>,
     projectors: [Projector; 2],
     records: usize,
-    /// How many changes were written.
+    /// The number of changes written.
     pub(crate) written: AtomicU64,
-    /// Ends it.
     pub(crate) stop: AtomicBool,
 }
 
 impl Live {
-    /// Over the first `records` records.
+    /// Changes of the first `records` records.
     pub(crate) fn new(world: Arc<World>, records: usize) -> Self {
         let projector = || {
             let (leases, clock) = (Arc::clone(&world.installation.state.leases), Arc::clone(&world.installation.clock));
-            let live = LiveTargets::cached_for(leases, clock, PLAN_STANDS);
+            let live = LiveTargets::cached_for(leases, clock, PLAN_CACHE_TIME);
             let read_model: OpenSearchReadModel = world.search.read_model().with_dual_write(Arc::new(live));
             let read_model: Arc<dyn ReadModel> = Arc::new(read_model);
             world.installation.projector(&read_model, None, projector_settings())
@@ -53,7 +52,6 @@ impl Live {
         Self { world, projectors, records, written: AtomicU64::new(0), stop: AtomicBool::new(false) }
     }
 
-    /// Runs.
     pub(crate) async fn run(&self) -> Result<()> {
         let mut ticks = tokio::time::interval(Duration::from_micros(1_000_000 / RATE));
         let mut under_way = FuturesUnordered::new();
@@ -81,8 +79,8 @@ impl Live {
 
     async fn change(&self, record: usize, round: usize) -> Result<()> {
         let text = [change(round, record).to_string()];
-        // What brings changes brings them again where the store was too busy: whether that attempt was
-        // stored or not, the change is stored once.
+        // A change is delivered again where the store was too busy. Whether the first attempt was stored or not,
+        // the change is stored once.
         for _ in 0..DELIVERIES {
             if self.world.write(&text).await.is_ok() {
                 break;
@@ -92,7 +90,7 @@ impl Live {
         let stored = self.world.installation.store.read(&self.world.key(record), &options).await?;
         ensure!(stored.len() == 1, "a live change was not stored: record {record}, version {}", round + 1);
         let events = stored.into_iter().map(|stored| stored.event).collect();
-        // Each record's changes go through either projector in turn, as re-cut batches do.
+        // The changes of a record alternate between the projectors, as happens when batches are cut anew.
         let projector = &self.projectors[usize::from(round.is_multiple_of(2))];
         let report = projector.project(events).await;
         ensure!(report.failed.is_empty() && report.parked == 0, "a live change was not projected: {report:?}");

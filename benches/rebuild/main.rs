@@ -1,12 +1,12 @@
 //! Rebuild of 100,000 records with 500,000 events beside 50 live changes a second and a reader of
-//! 20 reads a second over 200 of them: killed three times, then timed beside its floor.
+//! 20 reads a second over 200 of them: killed three times, then timed against its floor.
 //!
 //! Floor: a bare parallel scan of the table (the SDK's items, nothing decoded), then a bare `_bulk`
-//! of the same documents from ready bytes. Must hold: no read finds a record missing or older; a
-//! killed rebuild goes on from where it was; 0.7 of the floor's rate or more; under 256 MB.
+//! of the same documents from ready bytes. Required: no read finds a record missing or older; a killed
+//! rebuild continues from its checkpoint; at least 0.7 of the rate of the floor; less than 256 MB.
 //!
-//! `cargo bench -p annals-benches --bench rebuild` runs it (`-- watched` or `-- timed` one part); `-- --small`
-//! with 2,000 records, as CI does, where no rate is judged.
+//! `cargo bench -p annals-benches --bench rebuild` runs it (`-- watched` or `-- timed` for one part);
+//! `-- --small` with 2,000 records, as in CI, without a required rate.
 
 mod floor;
 mod live;
@@ -21,23 +21,22 @@ use std::time::{Duration, Instant};
 use crate::floor::{Bulk, scan};
 use crate::live::Live;
 use crate::poller::Poller;
-use crate::rebuilding::{Rebuilding, WORD, rebuild, settings};
+use crate::rebuilding::{ARGUMENT, Rebuilding, rebuild, settings};
 use crate::world::{CHANGES, World};
-use annals_aws::read_model::IndexAdmin;
 use annals_aws::rebuild::RebuildSettings;
 use annals_benches::{is_small, try_pair};
 use annals_services::{opensearch_endpoints, unique_name};
 use anyhow::{Context, Result, ensure};
 use tokio::runtime::Runtime;
 
-/// How often the rebuilding process is killed.
+/// How often the process that rebuilds is killed.
 const KILLS: usize = 3;
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let runtime = Runtime::new()?;
     if let [word, name, ..] = &words[..]
-        && word == WORD
+        && word == ARGUMENT
     {
         runtime.block_on(async { rebuild(&World::join(name).await, settings()).await })?;
         return Ok(());
@@ -71,7 +70,7 @@ async fn watched(records: usize) -> Result<()> {
     let (mut streams, mut memory) = (0, 0);
     for _ in 0..KILLS {
         let rebuilding = Rebuilding::start(&name)?;
-        streams = rebuilding.goes_on(&world, streams, records as u64 / 8).await?;
+        streams = rebuilding.makes_progress(&world, streams, records as u64 / 8).await?;
         memory = memory.max(rebuilding.kill()?);
     }
     memory = memory.max(Rebuilding::start(&name)?.wait().await?);
@@ -85,31 +84,31 @@ async fn watched(records: usize) -> Result<()> {
     let (written, reads) = (live.written.load(Ordering::Relaxed), poller.reads.load(Ordering::Relaxed));
     println!("rebuild of {records} records beside live changes");
     println!(
-        "  {KILLS} times killed at work, the last behind {streams} records; done after {:.1} s with its waits",
+        "  killed {KILLS} times, the last time after {streams} records; finished after {:.1} s, waits included",
         took.as_secs_f64()
     );
     let a_second = written as f64 / start.elapsed().as_secs_f64();
     println!("  {written} live changes, {a_second:.0} a second; {reads} reads: none found a record missing or older");
     println!("  peak memory {:.0} MB", memory as f64 / 1e6);
-    ensure!(memory < 256_000_000, "the rebuild took {memory} bytes");
+    ensure!(memory < 256_000_000, "the rebuild used {memory} bytes");
     let reads_a_second = reads as f64 / start.elapsed().as_secs_f64();
-    ensure!(is_small() || (a_second > 45.0 && reads_a_second > 18.0), "writers or readers were kept from their rate");
-    whole(&world, records).await
+    ensure!(is_small() || (a_second > 45.0 && reads_a_second > 18.0), "writers or readers did not reach their rate");
+    check_documents(&world, records).await
 }
 
-/// Every record is in the index that answers now, at its newest version.
-async fn whole(world: &World, records: usize) -> Result<()> {
+/// Checks that the serving index has every record in its newest version.
+async fn check_documents(world: &World, records: usize) -> Result<()> {
     let read_model = world.reading();
     for record in 0..records.min(2_000) {
         let key = world.key(record);
-        let found = read_model.get(&world.schema, key.aggregate_id).await?.context("every record is there")?;
+        let found = read_model.get(&world.schema, key.aggregate_id).await?.context("every record has a document")?;
         let head = world.installation.store.heads(&[key]).await?.remove(0).context("every record has a head")?;
         ensure!(found.version == head.version, "record {record} is at {} of {}", found.version, head.version);
     }
     Ok(())
 }
 
-/// The rebuild beside its floor.
+/// The rebuild against its floor.
 fn timed(runtime: &Runtime, records: usize) -> Result<()> {
     let world = runtime.block_on(filled(&unique_name("rebuild"), records))?;
     let bulk = runtime.block_on(documents(&world))?;
@@ -130,18 +129,20 @@ fn timed(runtime: &Runtime, records: usize) -> Result<()> {
     Ok(())
 }
 
-/// The documents that the rebuild comes to.
+/// The documents that the rebuild produces.
 async fn documents(world: &World) -> Result<Bulk> {
-    let indices = IndexAdmin::new(world.search.connection());
-    let current = indices.current(&world.schema).await?.context("an index answers")?;
+    let search = world.search.connection();
+    let indices = search.indices();
+    let current = indices.current(&world.schema).await?.context("an index serves")?;
     indices.refresh(&current).await?;
     let (_, url) = opensearch_endpoints().remove(0);
     Bulk::of(&url, &current).await
 }
 
-/// The floor's time, in an index of its own.
+/// The time of the floor, in an index of its own.
 async fn bare(world: &World, bulk: &Bulk, events: usize, settings: &RebuildSettings) -> Result<Duration> {
-    let indices = IndexAdmin::new(world.search.connection());
+    let search = world.search.connection();
+    let indices = search.indices();
     let index = indices.create_numbered(&world.schema).await?;
     let (scanned, items) = scan(world, settings).await?;
     ensure!(items == events, "{items} items");
@@ -150,7 +151,7 @@ async fn bare(world: &World, bulk: &Bulk, events: usize, settings: &RebuildSetti
     Ok(scanned + written)
 }
 
-/// An installation with that many records, indexed.
+/// An installation with that many records and their documents.
 async fn filled(name: &str, records: usize) -> Result<World> {
     let world = World::make(name).await;
     world.fill(records).await?;

@@ -1,4 +1,4 @@
-//! A reader that watches some records all the while.
+//! A reader that polls some records during the whole rebuild.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,40 +11,39 @@ use anyhow::{Result, bail, ensure};
 
 use crate::world::World;
 
-/// How many reads are made in a second, and how many records are watched.
+/// Reads in a second, and the number of polled records.
 const RATE: u64 = 20;
-const WATCHED: usize = 200;
+const POLLED: usize = 200;
 
-/// Watches until it is told to stop.
+/// Polls until it is stopped.
 pub(crate) struct Poller {
     world: Arc<World>,
     read_model: Arc<dyn ReadModel>,
     records: usize,
-    /// How many reads were made.
+    /// The number of reads.
     pub(crate) reads: AtomicU64,
-    /// Ends it.
     pub(crate) stop: AtomicBool,
 }
 
 impl Poller {
-    /// Over `records` records, of which it watches two hundred.
+    /// Polls two hundred of `records` records.
     pub(crate) fn new(world: Arc<World>, records: usize) -> Self {
         let read_model = world.reading();
         Self { world, read_model, records, reads: AtomicU64::new(0), stop: AtomicBool::new(false) }
     }
 
-    /// Runs; an error is a record that went missing, or back.
+    /// Fails when a record is missing, or older than in an earlier read.
     pub(crate) async fn run(&self) -> Result<()> {
         let mut seen: HashMap<usize, Version> = HashMap::new();
         let mut ticks = tokio::time::interval(Duration::from_micros(1_000_000 / RATE));
-        let watched = WATCHED.min(self.records);
+        let polled = POLLED.min(self.records);
         for number in 0_usize.. {
             ticks.tick().await;
             if self.stop.load(Ordering::Relaxed) {
                 break;
             }
-            // Half of the watched are those that change.
-            let nth = number % watched;
+            // Every second polled record is one that changes.
+            let nth = number % polled;
             let record = if nth.is_multiple_of(2) { nth } else { self.records - nth };
             let id = self.world.key(record).aggregate_id;
             let Some(found) = self.read_model.get(&self.world.schema, id).await? else {

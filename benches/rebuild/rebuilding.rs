@@ -1,4 +1,4 @@
-//! The rebuilding process: begun, killed, begun again, and its memory.
+//! The process that rebuilds: started, killed and started again, with its memory measured.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -7,22 +7,21 @@ use annals_aws::rebuild::{RebuildError, RebuildOutcome, RebuildPlan, RebuildRepo
 use annals_benches::peak_memory;
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::live::PLAN_STANDS;
+use crate::live::PLAN_CACHE_TIME;
 use crate::world::World;
 
-/// What is rebuilt.
 const CLIENTS: RebuildRequest<'_> = RebuildRequest { name: Some("client"), leaves_out_failed: false };
-/// How long a process may take to be at work, the lease of the one before it and its own wait included.
-const LONGEST: Duration = Duration::from_secs(120);
+/// The time limit until a process makes progress, including the rest of the lease of the process before it.
+const TIME_LIMIT: Duration = Duration::from_secs(120);
 
-/// The word by which this program is one that rebuilds.
-pub(crate) const WORD: &str = "--rebuilding";
+/// The argument that makes this program the process that rebuilds.
+pub(crate) const ARGUMENT: &str = "--rebuilding";
 
-/// The settings of a rebuild beside projectors that read its plan each second. More segments than a table in AWS
-/// needs: DynamoDB Local reads a segment from its beginning for each page, and keeps everyone waiting meanwhile.
+/// The settings of a rebuild beside projectors that read its plan each second. It has more segments than a table in
+/// AWS needs: DynamoDB Local reads a segment from its start for each page, and blocks all other calls meanwhile.
 pub(crate) fn settings() -> RebuildSettings {
     RebuildSettings {
-        known_after: 2 * PLAN_STANDS + Duration::from_secs(1),
+        known_after: 2 * PLAN_CACHE_TIME + Duration::from_secs(1),
         checkpoint_interval: Duration::from_millis(200),
         segments: 256,
         old_index_retention: Duration::from_secs(2),
@@ -30,66 +29,65 @@ pub(crate) fn settings() -> RebuildSettings {
     }
 }
 
-/// Begins a rebuild where none is under way, and goes on with it to its end.
+/// Starts a rebuild, or continues an unfinished one, to its end.
 pub(crate) async fn rebuild(world: &World, settings: RebuildSettings) -> Result<RebuildReport> {
     let rebuilder = world.search.rebuilder(&world.installation, settings);
     loop {
         match rebuilder.begin(&CLIENTS).await {
             Ok(_) | Err(RebuildError::Unfinished(_)) => {}
-            // The one that was killed holds its lease until that has run out.
+            // The killed process holds its lease until it expires.
             Err(RebuildError::AlreadyRunning) => {
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 continue;
             }
             Err(error) => return Err(error.into()),
         }
-        let told = |plan: &RebuildPlan| eprintln!("{}", plan.counts.streams);
-        match rebuilder.resume(std::future::pending(), &told).await? {
+        let on_progress = |plan: &RebuildPlan| eprintln!("{}", plan.counts.streams);
+        match rebuilder.resume(std::future::pending(), &on_progress).await? {
             RebuildOutcome::Finished(report) => return Ok(report),
             outcome => bail!("the rebuild ended with {outcome:?}"),
         }
     }
 }
 
-/// A process of this program that rebuilds.
+/// A child process of this program that rebuilds.
 pub(crate) struct Rebuilding(Child);
 
 impl Rebuilding {
-    /// Starts one.
     pub(crate) fn start(name: &str) -> Result<Self> {
         let program = std::env::current_exe()?;
         let mut command = Command::new(program);
-        let child = command.args([WORD, name]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let child = command.args([ARGUMENT, name]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         Ok(Self(child.context("the rebuilding process starts")?))
     }
 
-    /// Waits until it has come past what was there before by so many records; how many there are then. One
-    /// that begins anew comes by less than was there.
-    pub(crate) async fn goes_on(&self, world: &World, behind: u64, by: u64) -> Result<u64> {
-        let deadline = Instant::now() + LONGEST;
+    /// Waits until `by` more records than `before` are done, and returns their number. A process that starts from the
+    /// beginning has fewer than before.
+    pub(crate) async fn makes_progress(&self, world: &World, before: u64, by: u64) -> Result<u64> {
+        let deadline = Instant::now() + TIME_LIMIT;
         while Instant::now() < deadline {
             if let Some(text) = world.installation.state.leases.checkpoint("rebuild").await? {
                 let streams = serde_json::from_str::<RebuildPlan>(&text)?.counts.streams;
-                ensure!(streams >= behind, "it began anew: {streams} records, {behind} were done");
-                if streams >= behind + by {
+                ensure!(streams >= before, "it started from the beginning: {streams} records, {before} before");
+                if streams >= before + by {
                     return Ok(streams);
                 }
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        bail!("it is not at work")
+        bail!("the rebuild makes no progress")
     }
 
-    /// Kills it at its work; its peak memory in bytes.
+    /// Kills it before its end. Returns its peak memory in bytes.
     pub(crate) fn kill(mut self) -> Result<u64> {
-        ensure!(self.0.try_wait()?.is_none(), "it was done before it was killed");
+        ensure!(self.0.try_wait()?.is_none(), "it ended before it was killed");
         let peak = peak_memory(self.0.id());
         self.0.kill()?;
         self.0.wait()?;
         Ok(peak)
     }
 
-    /// Waits for its end; its peak memory in bytes.
+    /// Waits for its end. Returns its peak memory in bytes.
     pub(crate) async fn wait(mut self) -> Result<u64> {
         let mut peak = 0;
         loop {

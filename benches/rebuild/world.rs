@@ -1,4 +1,4 @@
-//! The services, and an installation on them.
+//! An installation on the local services.
 
 use std::sync::Arc;
 
@@ -14,27 +14,24 @@ use annals_tests::changes::{change, record_id};
 use anyhow::Result;
 use futures::{StreamExt, TryStreamExt};
 
-/// How many changes a record has before the rebuild.
+/// Changes of a record before the rebuild.
 pub(crate) const CHANGES: usize = 5;
 
-/// How many records are written in one call.
+/// Records written in one call.
 const RECORDS_A_CALL: usize = 100;
 
 /// An installation on the local services.
 pub(crate) struct World {
-    /// Its tables.
     pub(crate) tables: Tables,
-    /// Over the tables.
     pub(crate) installation: Installation,
-    /// Over the indices.
     pub(crate) search: Search,
-    /// The schema of what is written.
+    /// The schema of the records.
     pub(crate) schema: EntitySchema,
     handler: Arc<CommandHandler>,
 }
 
 impl World {
-    /// Joins an installation of that name; its tables are there.
+    /// Connects to an installation of that name, whose tables exist.
     pub(crate) async fn join(name: &str) -> Self {
         let tables = Tables::named(name);
         let installation = tables.installation();
@@ -44,7 +41,7 @@ impl World {
         Self { tables, handler: installation.handler(), installation, search, schema }
     }
 
-    /// Makes the tables, and joins.
+    /// Creates the tables and connects.
     pub(crate) async fn make(name: &str) -> Self {
         Tables::named(name).make().await;
         Self::join(name).await
@@ -61,7 +58,6 @@ impl World {
         futures::stream::iter(runs).map(write).buffer_unordered(2).try_collect::<()>().await
     }
 
-    /// Writes changes.
     pub(crate) async fn write(&self, texts: &[String]) -> Result<()> {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let commands = self.handler.commands_of(Provider::Salesforce, &texts, &CommandMetadata::default());

@@ -113,7 +113,8 @@ mod tests {
         assert_eq!(endpoint(&flags(Some("e"), None, Some("other"))), r#"Domain("other")"#);
         assert!(endpoint(&flags(Some("e"), Some("https://search.example"), None)).starts_with("Url("));
         let odd = flags(Some("e"), Some("no address"), None);
-        let message = "--opensearch: `no address` is neither an http(s) address nor a domain's name";
+        let message =
+            "--opensearch: invalid OpenSearch endpoint `no address`: expected an http(s) URL or the name of a domain";
         refused(&odd, None, message);
         let message = "ANNALS_SALESFORCE_ORG: invalid Salesforce org id `acme`: expected 15 or 18 letters and digits";
         refused(&odd, Some("acme"), message);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use annals_application::ports::{PortError, ReadModel};
-use annals_aws::read_model::{IndexAdmin, OpenSearch, OpenSearchReadModel, OpenSearchSettings, Refresh};
+use annals_aws::read_model::{OpenSearch, OpenSearchReadModel, OpenSearchSettings, Refresh};
 use annals_aws::rebuild::{LiveTargets, RebuildPorts, RebuildSettings, Rebuilder};
 use aws_config::SdkConfig;
 
@@ -63,7 +63,7 @@ impl Search {
             events: installation.events.clone(),
             leases: Arc::clone(&installation.state.leases),
             objects: Arc::clone(&installation.state.objects),
-            indices: IndexAdmin::new(self.connection.clone()),
+            search: self.connection.clone(),
             catalog: Arc::clone(&installation.catalog),
             adapters: installation.adapters.clone(),
             clock: Arc::clone(&installation.clock),

@@ -22,17 +22,6 @@ const ALLOWED: &[(&[&str], &str)] = &[
         &["shared/aws/src/publisher/event_bridge.rs", "shared/aws/src/publisher/settings.rs"],
         "settings that build the publisher they are for",
     ),
-    (
-        &[
-            "shared/aws/src/read_model/call.rs",
-            "shared/aws/src/read_model/connect.rs",
-            "shared/aws/src/read_model/failure.rs",
-            "shared/aws/src/read_model/fit.rs",
-            "shared/aws/src/read_model/mapping.rs",
-        ],
-        "OpenSearch in several files, until its parts are objects",
-    ),
-    (&["shared/aws/src/rebuild/plan.rs", "shared/aws/src/rebuild/report.rs"], "a plan reports on itself"),
 ];
 
 /// All circles of a package but the allowed ones.

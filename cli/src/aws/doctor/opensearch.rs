@@ -9,7 +9,7 @@ use std::sync::Arc;
 use annals_application::log_chain;
 use annals_application::ports::PortError;
 use annals_application::queries::Health;
-use annals_aws::read_model::{Cluster, ClusterStatus, Endpoint, IndexIssue, IndexProblem, OpenSearchReadModel};
+use annals_aws::read_model::{Cluster, ClusterStatus, Endpoint, IndexIssue, IndexProblem, OpenSearch};
 use annals_aws::rebuild::{RebuildError, RebuildSettings, Rebuilder};
 use annals_domain::definition::EntitySchema;
 use annals_http::QueryApi;
@@ -31,7 +31,7 @@ pub(super) async fn checks(aws: &Aws, settings: &SearchSettings) -> Vec<Check> {
         Ok(search) => search,
         Err(error) => return vec![unreachable(name, &error)],
     };
-    let search = connected.read_model();
+    let search = connected.connection();
     let cluster = match search.cluster().await {
         Ok(cluster) => cluster,
         Err(error) => return vec![unreachable(name, &error)],
@@ -49,10 +49,10 @@ pub(super) async fn checks(aws: &Aws, settings: &SearchSettings) -> Vec<Check> {
     checks
 }
 
-async fn writing(search: &OpenSearchReadModel) -> Check {
+async fn writing(search: &OpenSearch) -> Check {
     let name = "OpenSearch: writing";
     let remedy = "the access policy of the domain has to allow the functions' roles, and this one for `annals rebuild`";
-    match search.try_write().await {
+    match search.writer().check_access().await {
         Ok(()) => Check::ok(name, "this role may write"),
         Err(error) => Check::warning(name, log_chain(&error), remedy),
     }
@@ -110,9 +110,9 @@ fn schemas(aws: &Aws, with_records: &[EntitySchema]) -> Vec<EntitySchema> {
     schemas
 }
 
-async fn index(search: &OpenSearchReadModel, schema: &EntitySchema, has_records: bool) -> Check {
+async fn index(search: &OpenSearch, schema: &EntitySchema, has_records: bool) -> Check {
     let name = format!("index of {}", schema.aggregate_type());
-    match search.check(std::slice::from_ref(schema)).await {
+    match search.indices().check(std::slice::from_ref(schema)).await {
         Ok(issues) => match issues.into_iter().next() {
             None => Check::ok(name, "it matches its definition"),
             Some(issue) => mismatch(name, issue, has_records),

@@ -230,7 +230,7 @@ fn records_without_an_index_and_an_unfinished_rebuild_are_reported() {
         item.insert("checkpoint".to_owned(), AttributeValue::S(plan));
         client.put_item().table_name(&aws.state).set_item(Some(item)).send().await.unwrap();
     });
-    reports(&report(&aws), "rebuild", "wrong", "begun by other definitions than these; ");
+    reports(&report(&aws), "rebuild", "wrong", "started with other definitions than this process has; ");
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn a_detached_rebuild_is_continued() {
     let aws = with_two_clients();
     let begin = ["rebuild", "client", "--known-after", "1", "--detach"];
     aws.annals(&begin).exits(0).prints(&["client_index-000001", "the backfill function continues it"]);
-    aws.annals(&begin).exits(1).prints(&["a rebuild of client that began at", "run the same command to continue it"]);
+    aws.annals(&begin).exits(1).prints(&["a rebuild of client, started at", "run the same command to continue it"]);
     assert_eq!(aws.json(&["list", "clients", "--json"])["count"], json!(0));
     let run = aws.annals(&["rebuild", "client"]).exits(0).prints(&["has not ended; continuing it"]);
     assert!(row(&run, "client").starts_with("0 → 2"), "{}", run.stdout);
@@ -146,7 +146,7 @@ fn a_record_that_cannot_be_rebuilt_is_named_and_the_old_index_stays_in_use() {
         client.put_item().table_name(&aws.events).set_item(Some(key.into())).send().await.unwrap();
     });
     let run = aws.annals(&REBUILD).exits(1);
-    let why = "1 records that readers find could not be rebuilt, so the old index goes on answering";
+    let why = "1 records that readers find could not be rebuilt; the old index continues to serve";
     let run = run.prints(&[why, "version 2 cannot be read", "leave them out with --leave-out-failed"]);
     assert_eq!(run.stdout, "");
     assert_eq!(aws.json(&["list", "clients", "--include-deleted", "--json"])["count"], json!(2));
@@ -157,7 +157,7 @@ fn a_record_that_cannot_be_rebuilt_is_named_and_the_old_index_stays_in_use() {
 #[test]
 fn an_unknown_type_is_refused_and_a_local_database_is_rebuilt_as_a_whole() {
     let aws = Installation::new();
-    aws.annals(&["rebuild", "nonsense"]).exits(2).prints(&["error: there is no entity type `nonsense`"]);
+    aws.annals(&["rebuild", "nonsense"]).exits(2).prints(&["error: no entity type `nonsense`"]);
     assert_eq!(aws.raw("GET", "*/_alias", "").1, Value::Object(serde_json::Map::new()), "no index is left");
     aws.folder.file("in.json", created(1).to_string());
     aws.annals(&["ingest", "in.json", "--target", "local"]).exits(0);

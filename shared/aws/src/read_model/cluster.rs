@@ -1,70 +1,62 @@
-//! The cluster behind the indices: what an operator asks about first.
-//!
-//! Promises to change nothing there. Does not say whether the indices fit: `fit` does.
+//! The OpenSearch cluster itself: program, version, health. Nothing is changed there.
 
 use annals_application::ports::{PortError, PortErrorKind};
 use opensearch::http::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::read_model::connect::OpenSearch;
+use crate::read_model::transport::{CLUSTER, Transport};
 
-/// What errors name where no index is asked for.
-const RESOURCE: &str = "OpenSearch";
-
-/// An alias that is never there.
-const NOBODYS_ALIAS: &str = "annals-doctor";
-
-/// What answers, and how it does.
+/// The program at the endpoint, its version and its health.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
-    /// Which program: `opensearch`, or another's word for itself.
+    /// The name of the program: `opensearch`, or what another program calls itself.
     pub distribution: String,
-    /// Its version.
+    /// The version of the program.
     pub version: String,
-    /// How the indices of this prefix are.
+    /// The health of the indices with the prefix of the settings.
     pub status: ClusterStatus,
 }
 
-/// How indices are.
+/// The health of indices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClusterStatus {
-    /// Every copy of everything is there.
+    /// Every shard and every copy is available.
     Green,
-    /// Everything is there, but not every copy.
+    /// Every shard is available, but not every copy.
     Yellow,
-    /// Something cannot be read or written.
+    /// Some shard cannot be read or written.
     Red,
 }
 
-impl OpenSearch {
-    /// Asks the cluster for itself.
-    pub(crate) async fn cluster(&self) -> Result<Cluster, PortError> {
-        let answer = self.call(RESOURCE, Method::Get, "/", &[], None).await?;
-        let about: Value = answer.read(RESOURCE)?;
+impl Cluster {
+    /// Reads program, version and health with two calls.
+    pub(crate) async fn read(transport: &Transport, prefix: &str) -> Result<Self, PortError> {
+        let response = transport.send(CLUSTER, Method::Get, "/", &[], None).await?;
+        let about: Value = response.json(CLUSTER)?;
         let text = |value: &Value| value.as_str().unwrap_or("unknown").to_owned();
-        let path = format!("/_cluster/health/{}*", self.layout.prefix);
-        let answer = self.call(RESOURCE, Method::Get, &path, &[], None).await?;
-        let health: Value = answer.read(RESOURCE)?;
-        let status = match health["status"].as_str() {
-            Some("green") => ClusterStatus::Green,
-            Some("yellow") => ClusterStatus::Yellow,
-            Some("red") => ClusterStatus::Red,
-            _ => {
-                let message = "the cluster says no status that is known";
-                return Err(PortError::new(PortErrorKind::OutcomeUnknown, RESOURCE, message));
-            }
-        };
+        let path = format!("/_cluster/health/{prefix}*");
+        let response = transport.send(CLUSTER, Method::Get, &path, &[], None).await?;
+        let health: Value = response.json(CLUSTER)?;
         let version = &about["version"];
         // Elasticsearch, from which OpenSearch comes, names no distribution.
-        Ok(Cluster { distribution: text(&version["distribution"]), version: text(&version["number"]), status })
+        Ok(Self {
+            distribution: text(&version["distribution"]),
+            version: text(&version["number"]),
+            status: ClusterStatus::of(&health)?,
+        })
     }
+}
 
-    /// Whether this caller may write documents: tried by one for an alias that nobody makes.
-    pub(crate) async fn try_write(&self) -> Result<(), PortError> {
-        let nowhere = format!("{}{NOBODYS_ALIAS}", self.layout.prefix);
-        let lines = format!("{}\n{{}}\n", json!({ "index": { "_index": nowhere, "_id": "nobody" } }));
-        let query = [("require_alias", "true")];
-        let answer = self.call(RESOURCE, Method::Post, "/_bulk", &query, Some(lines.into())).await?;
-        answer.read::<Value>(RESOURCE).map(drop)
+impl ClusterStatus {
+    fn of(health: &Value) -> Result<Self, PortError> {
+        match health["status"].as_str() {
+            Some("green") => Ok(Self::Green),
+            Some("yellow") => Ok(Self::Yellow),
+            Some("red") => Ok(Self::Red),
+            _ => {
+                let message = "unexpected cluster health: expected `green`, `yellow` or `red`";
+                Err(PortError::new(PortErrorKind::OutcomeUnknown, CLUSTER, message))
+            }
+        }
     }
 }

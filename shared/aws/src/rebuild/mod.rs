@@ -1,25 +1,27 @@
-//! Rebuilding the read model from the events table while projection goes on.
+//! Rebuilds indices of the read model from the events table while projection continues.
 //!
-//! Promises that readers see no document go missing or back: the old index answers until the new
-//! one holds everything, and the alias moves in one call. Promises to go on where a killed run had
-//! come to. Announces nothing.
+//! A plan in the state table names the new indices. Projection reads it at most every ten seconds, and writes to
+//! both indices from then on. Once every running function must have read the plan, the events table is scanned,
+//! folded stream by stream and written with external versions, so that an older state never replaces a newer one.
+//! Then the alias moves, and the old index is deleted.
 //!
-//! How: a plan in the state table names the new indices. Projection reads it at most every ten
-//! seconds and from then on writes to both; once every running function must know it, the events
-//! table is scanned, folded stream by stream and written under external versions, so that a live
-//! change is never overwritten by an older state. Then the alias moves, and the old index goes.
+//! The old index serves readers until the new one has every document, and the alias moves in one call: readers
+//! never miss a document, and never see an older one. A rebuild that was killed continues from its last checkpoint.
+//! Nothing is published.
 
-mod fold;
-mod live;
-mod patience;
+mod error;
+mod lease;
+mod live_targets;
 mod plan;
 mod rebuilder;
-mod report;
-mod segment;
+mod segment_fold;
+mod segment_walk;
+mod settings;
+mod target;
 
-pub use self::live::LiveTargets;
-pub use self::plan::{FailedRecord, RebuildCounts, RebuildPlan, RebuildTarget, SegmentProgress};
-pub use self::rebuilder::{
-    OnProgress, RebuildError, RebuildOutcome, RebuildPorts, RebuildRequest, RebuildSettings, Rebuilder,
-};
-pub use self::report::{RebuildReport, TargetReport};
+pub use self::error::RebuildError;
+pub use self::live_targets::LiveTargets;
+pub use self::plan::{FailedRecord, RebuildCounts, RebuildPlan, RebuildReport, SegmentProgress};
+pub use self::rebuilder::{OnProgress, RebuildOutcome, RebuildRequest, Rebuilder};
+pub use self::settings::{RebuildPorts, RebuildSettings};
+pub use self::target::{RebuildTarget, TargetReport};

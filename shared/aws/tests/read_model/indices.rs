@@ -1,4 +1,4 @@
-//! Indices: made when missing, kept while they serve, left alone where they are not ours.
+//! Indices: created when missing, kept while they serve, and not touched where Annals did not create them.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use annals_application::contract::samples::{catalog_of, changed_catalog, documen
 use annals_application::ports::{
     Condition, Document, EntityQuery, Filter, IndexOutcome, PortErrorKind, QueryValue, ReadModel, SortKey,
 };
-use annals_aws::read_model::{IndexAdmin, IndexProblem, OpenSearchReadModel};
+use annals_aws::read_model::{IndexProblem, OpenSearchReadModel};
 use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::entity::FieldValue;
 use annals_domain::identity::{EntityName, Provider};
@@ -16,17 +16,17 @@ use crate::nodes::Node;
 use crate::on_both;
 
 on_both!(
-    the_first_document_makes_its_index_behind_its_alias,
-    an_index_that_is_not_there_has_no_documents_and_is_not_made_by_reading,
-    many_who_make_an_index_at_once_make_one,
-    an_index_dropped_under_a_running_process_is_made_again,
-    an_index_beside_which_a_rebuild_makes_one_gets_the_next_number,
-    an_index_of_an_older_definition_serves_what_it_can,
-    a_field_whose_type_changed_is_written_and_not_asked_for,
-    an_index_that_annals_did_not_make_is_left_alone,
-    an_index_that_cannot_be_used_keeps_no_other_shape_from_its_own,
-    words_of_any_length_and_number_are_found_exactly,
-    a_whole_number_is_asked_for_whatever_its_size,
+    the_first_document_creates_its_index_and_alias,
+    a_missing_index_has_no_documents_and_reading_does_not_create_it,
+    concurrent_writers_create_one_index,
+    an_index_deleted_under_a_running_process_is_created_again,
+    an_index_gets_the_number_after_that_of_a_rebuild,
+    an_index_of_an_older_definition_serves_all_queries_on_its_fields,
+    a_field_whose_type_changed_is_written_but_cannot_be_queried,
+    an_index_that_annals_did_not_create_is_not_touched,
+    an_unusable_index_does_not_affect_other_types,
+    words_are_found_exactly_whatever_their_length_and_number,
+    an_integer_filter_accepts_numbers_of_any_size,
 );
 
 fn all(schema: EntitySchema) -> EntityQuery {
@@ -42,7 +42,7 @@ fn of(catalog: &Catalog, object: &str) -> EntitySchema {
     catalog.schema(Provider::Salesforce, &EntityName::new(object))
 }
 
-/// The same document by another definition.
+/// The same document with another definition.
 fn with(schema: &EntitySchema, field: (&str, FieldValue), document: Document) -> Document {
     let mut document = Document { schema: schema.clone(), ..document };
     Arc::make_mut(&mut document.entity).fields.push((field.0.into(), field.1));
@@ -54,10 +54,10 @@ async fn write(model: &OpenSearchReadModel, documents: Vec<Document>) {
     assert_eq!(model.index(documents).await.expect("the model writes"), expected);
 }
 
-async fn the_first_document_makes_its_index_behind_its_alias(node: Node) {
+async fn the_first_document_creates_its_index_and_alias(node: Node) {
     let model = node.model().await;
     write(&model, vec![thing("a", Vec::new())]).await;
-    assert_eq!(node.behind("thing_index"), [format!("{}thing_index-000001", node.prefix)]);
+    assert_eq!(node.indices_of("thing_index"), [format!("{}thing_index-000001", node.prefix)]);
     let (_, body) = node.raw("GET", "thing_index-000001", "");
     let index = &body[format!("{}thing_index-000001", node.prefix)];
     assert_eq!(index["settings"]["index"]["number_of_shards"], "1");
@@ -65,9 +65,9 @@ async fn the_first_document_makes_its_index_behind_its_alias(node: Node) {
     let mappings = &index["mappings"];
     assert_eq!(mappings["dynamic"], "false");
     assert_eq!(mappings["_meta"]["annals"]["type"], "thing");
-    let places = &mappings["properties"];
-    assert_eq!(places["entity"]["enabled"], json!(false));
-    for (place, kind) in [
+    let properties = &mappings["properties"];
+    assert_eq!(properties["entity"]["enabled"], json!(false));
+    for (pointer, index_type) in [
         ("/search_text", "wildcard"),
         ("/version", "long"),
         ("/text/properties/name", "keyword"),
@@ -78,23 +78,23 @@ async fn the_first_document_makes_its_index_behind_its_alias(node: Node) {
         ("/bool/properties/open", "boolean"),
         ("/number/properties/amount", "double"),
     ] {
-        assert_eq!(places.pointer(place).expect(place)["type"], kind, "{place}");
+        assert_eq!(properties.pointer(pointer).expect(pointer)["type"], index_type, "{pointer}");
     }
-    assert!(model.check(&[schema("Thing__c")]).await.expect("the check runs").is_empty());
+    assert!(node.connect().await.indices().check(&[schema("Thing__c")]).await.expect("the check runs").is_empty());
 }
 
-async fn an_index_that_is_not_there_has_no_documents_and_is_not_made_by_reading(node: Node) {
+async fn a_missing_index_has_no_documents_and_reading_does_not_create_it(node: Node) {
     let model = node.model().await;
     let (schema, id) = (schema("Thing__c"), thing("a", Vec::new()).entity.aggregate_id);
     assert!(model.get(&schema, id).await.expect("the model reads").is_none());
     assert!(model.search(&all(schema.clone())).await.expect("the model reads").is_empty());
     assert_eq!(model.count(&all(schema.clone())).await.expect("the model reads"), 0);
     assert_eq!(node.raw("GET", "thing_index", "").0, 404);
-    let issues = model.check(&[schema]).await.expect("the check runs");
+    let issues = node.connect().await.indices().check(&[schema]).await.expect("the check runs");
     assert_eq!(issues[0].problem, IndexProblem::Missing);
 }
 
-async fn many_who_make_an_index_at_once_make_one(node: Node) {
+async fn concurrent_writers_create_one_index(node: Node) {
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..8 {
         let model = node.model().await;
@@ -103,11 +103,11 @@ async fn many_who_make_an_index_at_once_make_one(node: Node) {
     for outcomes in tasks.join_all().await {
         assert_eq!(outcomes.expect("each writes"), [IndexOutcome::Indexed]);
     }
-    assert_eq!(node.behind("thing_index"), [format!("{}thing_index-000001", node.prefix)]);
+    assert_eq!(node.indices_of("thing_index"), [format!("{}thing_index-000001", node.prefix)]);
     assert_eq!(node.model().await.count(&all(schema("Thing__c"))).await.expect("the model reads"), 8);
 }
 
-async fn an_index_dropped_under_a_running_process_is_made_again(node: Node) {
+async fn an_index_deleted_under_a_running_process_is_created_again(node: Node) {
     let model = node.model().await;
     write(&model, vec![thing("a", Vec::new()), document("Gadget__c", "g", Vec::new())]).await;
     assert_eq!(node.raw("DELETE", "thing_index-000001", "").0, 200);
@@ -117,18 +117,18 @@ async fn an_index_dropped_under_a_running_process_is_made_again(node: Node) {
     assert_eq!(model.count(&all(schema("Gadget__c"))).await.expect("the model reads"), 2);
     let (_, body) = node.raw("GET", "thing_index/_mapping", "");
     let mapping = body.as_object().and_then(|all| all.values().next()).expect("an index");
-    assert_eq!(mapping["mappings"]["dynamic"], "false", "it was made from the definition, not guessed");
+    assert_eq!(mapping["mappings"]["dynamic"], "false", "it was created from the definition, not guessed");
 }
 
-async fn an_index_beside_which_a_rebuild_makes_one_gets_the_next_number(node: Node) {
-    let admin = IndexAdmin::new(node.connect().await);
-    let first = admin.create_numbered(&schema("Thing__c")).await.expect("it is made");
+async fn an_index_gets_the_number_after_that_of_a_rebuild(node: Node) {
+    let search = node.connect().await;
+    let first = search.indices().create_numbered(&schema("Thing__c")).await.expect("it is created");
     assert_eq!(first, format!("{}thing_index-000001", node.prefix));
     write(&node.model().await, vec![thing("a", Vec::new())]).await;
-    assert_eq!(node.behind("thing_index"), [format!("{}thing_index-000002", node.prefix)]);
+    assert_eq!(node.indices_of("thing_index"), [format!("{}thing_index-000002", node.prefix)]);
 }
 
-async fn an_index_of_an_older_definition_serves_what_it_can(node: Node) {
+async fn an_index_of_an_older_definition_serves_all_queries_on_its_fields(node: Node) {
     let gadget = |id: &str| document("Gadget__c", id, vec![("name", text("Acme"))]);
     write(&node.model().await, vec![gadget("a")]).await;
 
@@ -138,7 +138,7 @@ async fn an_index_of_an_older_definition_serves_what_it_can(node: Node) {
     write(&new, vec![red.clone()]).await;
     let read = new.get(&newer, red.entity.aggregate_id).await.expect("the model reads").expect("it is there");
     let json: Value = serde_json::from_str(read.json.get()).expect("a document is JSON");
-    assert_eq!(json["colour"], "red", "readers get it whole");
+    assert_eq!(json["colour"], "red", "readers get every field");
     let by_name = EntityQuery { filters: vec![equals("name", QueryValue::Text("Acme".into()))], ..all(newer.clone()) };
     assert_eq!(new.count(&by_name).await.expect("the model reads"), 2);
     assert_eq!(old.count(&all(schema("Gadget__c"))).await.expect("the model reads"), 2);
@@ -148,33 +148,34 @@ async fn an_index_of_an_older_definition_serves_what_it_can(node: Node) {
     let sorted =
         EntityQuery { sort: vec![SortKey { field: "colour".into(), descending: false }], ..all(newer.clone()) };
     for query in [&by_colour, &sorted] {
-        let error = new.search(query).await.expect_err("there is no place for it");
+        let error = new.search(query).await.expect_err("the index has no such field");
         assert_eq!(error.kind, PortErrorKind::Misconfigured);
         let message = error.to_string();
-        let index = format!("{}gadget_index-000001: it has no place for `", node.prefix);
+        let index = format!("{}gadget_index-000001: the index has no field `", node.prefix);
         assert!(message.starts_with(&index) && message.ends_with("run `annals rebuild gadget`"), "{message}");
     }
-    let issues = new.check(std::slice::from_ref(&newer)).await.expect("the check runs");
+    let issues = node.connect().await.indices().check(std::slice::from_ref(&newer)).await.expect("the check runs");
     let index = format!("{}gadget_index-000001", node.prefix);
     let missing = vec!["text.colour".to_owned(), "folded.colour".to_owned()];
     assert_eq!(issues[0].problem, IndexProblem::OtherDefinition { index, missing });
 
-    let admin = IndexAdmin::new(node.connect().await);
-    let from = admin.current(&newer).await.expect("it is seen");
-    let fresh = admin.create_numbered(&newer).await.expect("it is made");
-    admin
-        .index_into(&fresh, &[with(&newer, ("colour", FieldValue::Null), gadget("a")), red.clone()])
+    let search = node.connect().await;
+    let from = search.indices().current(&newer).await.expect("OpenSearch responds");
+    let fresh = search.indices().create_numbered(&newer).await.expect("it is created");
+    search
+        .writer()
+        .write_into(&fresh, &[with(&newer, ("colour", FieldValue::Null), gadget("a")), red.clone()])
         .await
         .expect("ok");
-    admin.refresh(&fresh).await.expect("it is refreshed");
-    admin.swap(&newer, from.as_deref(), &fresh).await.expect("it is swapped");
-    // Whoever reads a document sees by it that another index serves by now.
+    search.indices().refresh(&fresh).await.expect("it is refreshed");
+    search.indices().swap(&newer, from.as_deref(), &fresh).await.expect("it is swapped");
+    // The response to a read shows that another index serves now.
     new.get(&newer, red.entity.aggregate_id).await.expect("the model reads");
-    assert_eq!(new.count(&by_colour).await.expect("its place is there"), 1);
-    assert!(new.check(&[newer]).await.expect("the check runs").is_empty());
+    assert_eq!(new.count(&by_colour).await.expect("the index has the field"), 1);
+    assert!(node.connect().await.indices().check(&[newer]).await.expect("the check runs").is_empty());
 }
 
-async fn a_field_whose_type_changed_is_written_and_not_asked_for(node: Node) {
+async fn a_field_whose_type_changed_is_written_but_cannot_be_queried(node: Node) {
     let definition = |kind: &str| {
         let source = if kind == "string" { "copy" } else { kind };
         let text = format!(
@@ -193,11 +194,11 @@ async fn a_field_whose_type_changed_is_written_and_not_asked_for(node: Node) {
     write(&model, vec![large]).await;
     assert_eq!(model.count(&all(new.clone())).await.expect("the model reads"), 2);
     let by_size = EntityQuery { filters: vec![equals("size", QueryValue::Text("large".into()))], ..all(new) };
-    let error = model.count(&by_size).await.expect_err("its place is a number's");
+    let error = model.count(&by_size).await.expect_err("the index has it as a number");
     assert_eq!(error.kind, PortErrorKind::Misconfigured);
 }
 
-async fn an_index_that_annals_did_not_make_is_left_alone(node: Node) {
+async fn an_index_that_annals_did_not_create_is_not_touched(node: Node) {
     let prefix = &node.prefix;
     let aliased = |alias: &str| json!({ "aliases": { format!("{prefix}{alias}"): {} } }).to_string();
     for (name, body) in [
@@ -209,12 +210,14 @@ async fn an_index_that_annals_did_not_make_is_left_alone(node: Node) {
         assert_eq!(node.raw("PUT", name, &body).0, 200, "{name}");
     }
     let model = node.model().await;
-    for (object, reason) in
-        [("Thing__c", "an alias is to be"), ("Gadget__c", "nothing of its definition"), ("Two__c", "several indices")]
-    {
-        let outcomes = model.index(vec![document(object, "a", Vec::new())]).await.expect("the call is answered");
+    for (object, reason) in [
+        ("Thing__c", "an alias is expected"),
+        ("Gadget__c", "does not name its definition"),
+        ("Two__c", "several indices"),
+    ] {
+        let outcomes = model.index(vec![document(object, "a", Vec::new())]).await.expect("there is a response");
         let [IndexOutcome::Refused(refused)] = &outcomes[..] else { panic!("{outcomes:?}") };
-        assert!(refused.contains("was not made by Annals") && refused.contains(reason), "{refused}");
+        assert!(refused.contains("was not created by Annals") && refused.contains(reason), "{refused}");
         let errors = [
             model.search(&all(schema(object))).await.expect_err("it is not read"),
             model.count(&all(schema(object))).await.expect_err("it is not read"),
@@ -222,9 +225,9 @@ async fn an_index_that_annals_did_not_make_is_left_alone(node: Node) {
         for error in errors {
             assert_eq!(error.kind, PortErrorKind::Misconfigured);
             let message = error.to_string();
-            assert!(message.contains("was not made by Annals") && message.contains(reason), "{message}");
+            assert!(message.contains("was not created by Annals") && message.contains(reason), "{message}");
         }
-        let issues = model.check(&[schema(object)]).await.expect("the check runs");
+        let issues = node.connect().await.indices().check(&[schema(object)]).await.expect("the check runs");
         assert!(matches!(&issues[0].problem, IndexProblem::Foreign(_)), "{issues:?}");
     }
     for name in ["thing_index", "someone", "one", "two"] {
@@ -232,29 +235,31 @@ async fn an_index_that_annals_did_not_make_is_left_alone(node: Node) {
     }
 }
 
-/// One whose name OpenSearch does not take, one that another hand made, one that someone closed.
-async fn an_index_that_cannot_be_used_keeps_no_other_shape_from_its_own(node: Node) {
-    let unmakeable = format!("{}__c", "n".repeat(250));
+/// One with an invalid name, one that Annals did not create, and one that is closed.
+async fn an_unusable_index_does_not_affect_other_types(node: Node) {
+    let invalid = format!("{}__c", "n".repeat(250));
     write(&node.model().await, vec![document("Closed__c", "a", Vec::new())]).await;
     assert_eq!(node.raw("POST", "open-closed__c_index/_close", "").0, 200);
     assert_eq!(node.raw("PUT", "gadget_index", "{}").0, 200);
 
     let mut documents: Vec<Document> = (0..10).map(|n| thing(&n.to_string(), Vec::new())).collect();
-    for (place, object) in [(0, unmakeable.as_str()), (5, "Gadget__c"), (12, "Closed__c")] {
-        documents.insert(place, document(object, "b", Vec::new()));
+    for (number, object) in [(0, invalid.as_str()), (5, "Gadget__c"), (12, "Closed__c")] {
+        documents.insert(number, document(object, "b", Vec::new()));
     }
     let model = node.model().await;
-    let outcomes = model.index(documents).await.expect("the call is answered");
-    for (place, reason) in [(0, "it cannot be made"), (5, "not made by Annals"), (12, "index_closed_exception")] {
-        let IndexOutcome::Refused(refused) = &outcomes[place] else { panic!("{place}: {outcomes:?}") };
+    let outcomes = model.index(documents).await.expect("there is a response");
+    for (number, reason) in
+        [(0, "the index cannot be created"), (5, "not created by Annals"), (12, "index_closed_exception")]
+    {
+        let IndexOutcome::Refused(refused) = &outcomes[number] else { panic!("{number}: {outcomes:?}") };
         assert!(refused.contains(reason), "{refused}");
     }
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == IndexOutcome::Indexed).count(), 10);
     assert_eq!(model.count(&all(schema("Thing__c"))).await.expect("the model reads"), 10);
 }
 
-/// Beyond what one pattern, one query and one page of hits carry.
-async fn words_of_any_length_and_number_are_found_exactly(node: Node) {
+/// More than one pattern, one query and one page of hits can hold.
+async fn words_are_found_exactly_whatever_their_length_and_number(node: Node) {
     let model = node.model().await;
     let long = "z".repeat(900);
     let mut documents: Vec<Document> = (0..450)
@@ -282,7 +287,7 @@ async fn words_of_any_length_and_number_are_found_exactly(node: Node) {
     assert_eq!(found(&["a*d"], 0, 10).await.1, 0);
 }
 
-async fn a_whole_number_is_asked_for_whatever_its_size(node: Node) {
+async fn an_integer_filter_accepts_numbers_of_any_size(node: Node) {
     let model = node.model().await;
     write(&model, vec![thing("a", Vec::new())]).await;
     for (field, value, count) in [

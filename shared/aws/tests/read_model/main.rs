@@ -1,5 +1,5 @@
-//! The read model on real nodes of OpenSearch's two lines, and on a stub for what a node cannot be
-//! made to answer.
+//! The read model on real nodes of both OpenSearch version lines, and on a stub for responses that a real node does
+//! not give on request.
 
 mod bulk;
 mod contract;

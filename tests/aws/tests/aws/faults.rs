@@ -326,8 +326,8 @@ async fn kept_back(fault: Fault, reason: &str) {
 async fn what_opensearch_cannot_take_now_comes_again() {
     kept_back(Fault::too_many_requests(), "rejected_execution_exception (429)").await;
     kept_back(Fault::unavailable(), "no error type (503)").await;
-    kept_back(Fault::DropBefore, "the request was not answered").await;
-    kept_back(Fault::DropAfter, "the request was not answered").await;
+    kept_back(Fault::DropBefore, "no response to the request").await;
+    kept_back(Fault::DropAfter, "no response to the request").await;
 }
 
 #[tokio::test]
@@ -338,5 +338,5 @@ async fn a_red_index_keeps_its_records_back() {
     let item = json!({"index": {"_index": "clients", "_id": "1", "status": 503, "error": error}});
     let body = json!({"took": 1, "errors": true, "items": vec![item; 50]}).to_string();
     let fault = Fault::answer(StatusCode::OK, "application/json; charset=UTF-8", body);
-    kept_back(fault, "an item was not taken: unavailable_shards_exception (503)").await;
+    kept_back(fault, "an item was not written: unavailable_shards_exception (503)").await;
 }

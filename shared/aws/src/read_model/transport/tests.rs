@@ -1,12 +1,15 @@
-//! What a request to a domain carries, held against signatures made here by hand.
+//! Signed requests, compared with signatures computed here step by step.
 
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use annals_application::ports::PortErrorKind;
 use aws_credential_types::Credentials as AwsCredentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::TimeSource;
+use aws_types::SdkConfig;
 use aws_types::region::Region;
+use aws_types::sdk_config::SharedTimeSource;
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::request::Parts;
@@ -15,12 +18,15 @@ use opensearch::http::Method;
 use opensearch::http::headers::HeaderMap;
 use sha2::{Digest, Sha256};
 
-use super::*;
+use url::Url;
+
+use crate::read_model::settings::CALL_TIMEOUT;
+use crate::read_model::transport::{Endpoint, Transport};
 
 const KEY: &str = "AKIDEXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
-/// 2015-08-30T12:36:00Z, as in Amazon's own example.
+/// 2015-08-30T12:36:00Z, as in the AWS example.
 #[derive(Debug)]
 struct Fixed;
 
@@ -46,23 +52,23 @@ fn config_of(endpoint: Option<&str>, token: Option<&str>) -> SdkConfig {
 
 type Requests = Arc<Mutex<Vec<(Parts, Bytes)>>>;
 
-/// Answers every request alike, and keeps it.
-async fn stub(answer: &'static str) -> (Url, Requests) {
+/// A server that records every request and gives each the same response.
+async fn stub(response: &'static str) -> (Url, Requests) {
     let requests = Requests::default();
-    let kept = Arc::clone(&requests);
+    let recorded = Arc::clone(&requests);
     let app = axum::Router::new().fallback(move |request: Request| {
-        let kept = Arc::clone(&kept);
+        let recorded = Arc::clone(&recorded);
         async move {
             let (parts, body) = request.into_parts();
             let body = to_bytes(body, usize::MAX).await.expect("a body");
-            kept.lock().expect("no test panics here").push((parts, body));
-            answer
+            recorded.lock().expect("no test panics here").push((parts, body));
+            response
         }
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let url = format!("http://{}", listener.local_addr().expect("a URL"));
     tokio::spawn(async move { axum::serve(listener, app).await });
-    (url.parse().expect("an address"), requests)
+    (url.parse().expect("a URL"), requests)
 }
 
 fn hmac(key: &[u8], message: &str) -> [u8; 32] {
@@ -77,7 +83,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The signature of a canonical request, by the steps that Amazon documents.
+/// The signature of a canonical request, computed by the steps that AWS documents.
 fn signature(canonical: &str, service: &str) -> String {
     let scope = format!("20150830/us-east-1/{service}/aws4_request");
     let digest = hex(&Sha256::digest(canonical));
@@ -88,7 +94,7 @@ fn signature(canonical: &str, service: &str) -> String {
 }
 
 #[test]
-fn the_steps_give_the_signature_of_amazons_documented_example() {
+fn the_steps_give_the_signature_of_the_aws_example() {
     let empty = hex(&Sha256::digest(""));
     let canonical = format!(
         "GET\n/\nAction=ListUsers&Version=2010-05-08\n\
@@ -98,14 +104,14 @@ fn the_steps_give_the_signature_of_amazons_documented_example() {
     assert_eq!(signature(&canonical, "iam"), "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7");
 }
 
-/// Sends a request by credentials with that token, and holds its signature against one by hand; gives
-/// its headers and which of them are signed.
+/// Sends a request signed by credentials with that session token, and checks its signature. Returns the headers,
+/// and the names of the signed ones.
 async fn signed(token: Option<&str>) -> (HeaderMap, Vec<String>) {
     let (url, requests) = stub("{}").await;
-    let transport = transport(url.clone(), CALL, Some(&config_of(None, token))).expect("a transport");
+    let transport = Transport::new(url, CALL_TIMEOUT, Some(&config_of(None, token))).expect("a transport");
     let body = Bytes::from_static(b"{\"index\":{}}\n{}\n");
     let query = [("require_alias", "true"), ("filter_path", "items.*.status,error")];
-    let sent = transport.send(Method::Post, "/_bulk", HeaderMap::new(), Some(&query), Some(body.clone()), None).await;
+    let sent = transport.send("x", Method::Post, "/_bulk", &query, Some(body.clone())).await;
     assert!(sent.is_ok());
 
     let requests = requests.lock().expect("no test panics here");
@@ -135,7 +141,7 @@ async fn a_request_to_a_domain_is_signed_with_its_body_and_query() {
     assert!(!headers.contains_key("x-amz-security-token"));
 }
 
-/// A function's credentials are a role's, which have one.
+/// The credentials of a Lambda function are those of a role, which have a session token.
 #[tokio::test]
 async fn a_session_token_is_sent_and_signed() {
     let token = "IQoJb3JpZ2luX2VjEEXAMPLE//////////wEaCXVzLWVhc3QtMSJHMEUCIQ==";
@@ -147,47 +153,35 @@ async fn a_session_token_is_sent_and_signed() {
 #[tokio::test]
 async fn a_request_over_plain_http_is_not_signed() {
     let (url, requests) = stub("{}").await;
-    let settings = OpenSearchSettings { signing: Some(config(None)), ..OpenSearchSettings::new(Endpoint::Url(url)) };
-    let search = OpenSearch::connect(settings).await.expect("it connects");
-    search.call("x", Method::Get, "/x", &[], None).await.expect("an answer");
+    let connected = Transport::connect(&Endpoint::Url(url), CALL_TIMEOUT, Some(&config(None))).await;
+    let transport = connected.expect("it connects");
+    transport.send("x", Method::Get, "/x", &[], None).await.expect("a response");
     let requests = requests.lock().expect("no test panics here");
     assert!(requests[0].0.headers.get("authorization").is_none());
 }
 
+fn domain() -> Endpoint {
+    Endpoint::Domain("annals".to_owned())
+}
+
 #[tokio::test]
-async fn a_domain_is_found_by_its_name_inside_its_network_where_it_has_one() {
+async fn a_domain_resolves_to_its_endpoint_inside_its_network_where_it_has_one() {
     for (status, expected) in [
         (r#"{"DomainStatus":{"Endpoint":"search-x.es.amazonaws.com"}}"#, Some("https://search-x.es.amazonaws.com/")),
         (r#"{"DomainStatus":{"Endpoints":{"vpc":"vpc-x.es.amazonaws.com"}}}"#, Some("https://vpc-x.es.amazonaws.com/")),
         (r#"{"DomainStatus":{"Processing":true}}"#, None),
     ] {
         let (url, requests) = stub(status).await;
-        let found = address_of("annals", Some(&config(Some(url.as_str())))).await;
+        let found = domain().resolve(Some(&config(Some(url.as_str())))).await;
         assert_eq!(
             requests.lock().expect("no test panics here")[0].0.uri.path(),
             "/2021-01-01/opensearch/domain/annals"
         );
         match expected {
-            Some(expected) => assert_eq!(found.expect("an address").as_str(), expected),
-            None => assert_eq!(found.expect_err("it has none yet").kind, PortErrorKind::Unavailable),
+            Some(expected) => assert_eq!(found.expect("a URL").as_str(), expected),
+            None => assert_eq!(found.expect_err("it has no endpoint yet").kind, PortErrorKind::Unavailable),
         }
     }
-    let error = address_of("annals", None).await.expect_err("nobody may ask");
+    let error = domain().resolve(None).await.expect_err("there are no credentials");
     assert_eq!(error.kind, PortErrorKind::Misconfigured);
-}
-
-#[test]
-fn an_endpoint_is_an_address_or_a_domains_name() {
-    let url = |text: &str| Endpoint::Url(text.parse().expect("an address"));
-    for (text, expected) in [
-        ("http://127.0.0.1:9200", Some(url("http://127.0.0.1:9200"))),
-        ("https://x.es.amazonaws.com", Some(url("https://x.es.amazonaws.com"))),
-        ("annals-2", Some(Endpoint::Domain("annals-2".to_owned()))),
-        ("", None),
-        ("Annals", None),
-        ("ftp://x", None),
-        ("x.es.amazonaws.com", None),
-    ] {
-        assert_eq!(text.parse::<Endpoint>().ok(), expected, "{text}");
-    }
 }

@@ -1,0 +1,135 @@
+//! The mapping of an index: a path for each field that a query may name.
+//!
+//! The mapping follows from the schema alone, and only its paths are indexed. The path of a field contains its
+//! type (`number.amount`). A field whose type changed therefore has a new path, and an older index accepts its
+//! documents all the same.
+
+use annals_application::queries::MAX_RESULT_WINDOW;
+use annals_domain::definition::{EntitySchema, FieldType, SystemField};
+use serde_json::{Map, Value, json};
+
+use crate::read_model::index::field_group::FieldGroup;
+use crate::read_model::index::names::write_alias;
+
+/// The version of the layout in this file. An index with another one needs a rebuild.
+pub(super) const LAYOUT: u64 = 1;
+/// The key in `_meta` by which an index says that Annals created it.
+pub(super) const META: &str = "annals";
+/// The digest of a schema without a definition.
+const OPEN_DIGEST: &str = "open";
+/// OpenSearch's own default limit of fields in an index.
+const TOTAL_FIELDS: usize = 1_000;
+/// Room for fields that are not of the definition: system fields, and the objects of the groups.
+const OTHER_FIELDS: usize = 32;
+
+/// The entity as readers get it; stored and not indexed.
+pub(crate) const ENTITY: &str = "entity";
+/// The folded text that searches look into.
+pub(crate) const SEARCH_TEXT: &str = "search_text";
+
+/// A path in an index and its OpenSearch type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IndexedField {
+    pub(crate) path: String,
+    pub(crate) index_type: &'static str,
+}
+
+impl IndexedField {
+    pub(crate) fn new(path: impl Into<String>, index_type: &'static str) -> Self {
+        Self { path: path.into(), index_type }
+    }
+
+    pub(crate) fn in_group(group: FieldGroup, field: &str) -> Self {
+        Self { path: group.path(field), index_type: group.index_type() }
+    }
+
+    /// A system field that a query may name; `None` for the id, which is a mapped field.
+    pub(crate) fn system(field: SystemField) -> Option<Self> {
+        let index_type = match field {
+            SystemField::Id => return None,
+            SystemField::Version => "long",
+            _ => FieldGroup::of(field.query_type()?).index_type(),
+        };
+        Some(Self::new(field.name(), index_type))
+    }
+
+    /// Every field of a schema that a query may name.
+    pub(crate) fn all_of(schema: &EntitySchema) -> Vec<Self> {
+        let mut all: Vec<Self> = SystemField::ALL.into_iter().filter_map(Self::system).collect();
+        all.extend([Self::new("entity_name", "keyword"), Self::new(SEARCH_TEXT, "wildcard")]);
+        for (field, field_type) in mapped_fields(schema) {
+            let group = FieldGroup::of(field_type);
+            all.push(Self::in_group(group, field));
+            if group == FieldGroup::Text {
+                all.push(Self::in_group(FieldGroup::Folded, field));
+            }
+        }
+        all
+    }
+}
+
+/// The fields of a definition; the external id alone without a definition.
+fn mapped_fields(schema: &EntitySchema) -> Vec<(&str, FieldType)> {
+    match schema {
+        EntitySchema::Defined(definition) => {
+            definition.fields.iter().map(|field| (&*field.name, field.field_type)).collect()
+        }
+        EntitySchema::Open(_) => vec![(SystemField::Id.name(), FieldType::Id)],
+    }
+}
+
+/// The digest of the definition that an index of this schema is created from.
+pub(super) fn digest(schema: &EntitySchema) -> &str {
+    schema.definition().map_or(OPEN_DIGEST, |definition| &definition.digest)
+}
+
+/// The request body that creates `index`, with its write alias, and behind `serving_alias` where one is given.
+pub(super) fn creation_body(
+    schema: &EntitySchema,
+    shards: u32,
+    replicas: u32,
+    index: &str,
+    serving_alias: Option<&str>,
+) -> Value {
+    let mut aliases = Map::new();
+    aliases.insert(write_alias(index), json!({}));
+    if let Some(alias) = serving_alias {
+        // OpenSearch refuses a second write index, and so a second index behind the alias.
+        aliases.insert(alias.to_owned(), json!({ "is_write_index": true }));
+    }
+    let field_limit = TOTAL_FIELDS.max(2 * mapped_fields(schema).len() + OTHER_FIELDS);
+    json!({
+        "settings": { "index": {
+            "number_of_shards": shards,
+            "number_of_replicas": replicas,
+            "max_result_window": MAX_RESULT_WINDOW,
+            "mapping": { "total_fields": { "limit": field_limit } },
+        } },
+        "mappings": {
+            "dynamic": "false",
+            "_meta": { META: {
+                "layout": LAYOUT,
+                "type": schema.aggregate_type(),
+                "digest": digest(schema),
+            } },
+            "properties": properties(schema),
+        },
+        "aliases": aliases,
+    })
+}
+
+fn properties(schema: &EntitySchema) -> Map<String, Value> {
+    let mut properties = Map::new();
+    properties.insert(ENTITY.to_owned(), json!({ "type": "object", "enabled": false }));
+    for IndexedField { path, index_type } in IndexedField::all_of(schema) {
+        match path.split_once('.') {
+            None => properties.insert(path, json!({ "type": index_type })),
+            Some((group, field)) => {
+                let group = properties.entry(group).or_insert_with(|| json!({ "properties": {} }));
+                group["properties"][field] = json!({ "type": index_type });
+                None
+            }
+        };
+    }
+    properties
+}

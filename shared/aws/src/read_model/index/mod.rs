@@ -1,0 +1,19 @@
+//! The indices: their names and mappings, and what is behind each alias.
+
+mod catalog;
+mod failure;
+mod field_group;
+mod indexed_value;
+mod issue;
+mod mapping;
+mod names;
+mod serving_index;
+
+pub use self::catalog::IndexCatalog;
+pub(crate) use self::catalog::IndexSettings;
+pub(crate) use self::failure::IndexFailure;
+pub(crate) use self::field_group::FieldGroup;
+pub(crate) use self::indexed_value::{compared_number, compared_text, folded_text, parsed_number, searchable_text};
+pub use self::issue::{IndexIssue, IndexProblem};
+pub(crate) use self::mapping::{ENTITY, IndexedField, SEARCH_TEXT};
+pub(crate) use self::names::write_alias;

@@ -1,0 +1,80 @@
+//! The index behind an alias, as its mapping describes it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use annals_domain::definition::{EntitySchema, current_digest};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::read_model::index::issue::IndexProblem;
+use crate::read_model::index::mapping::{IndexedField, LAYOUT, META, digest};
+
+/// How long a mapping without some field is trusted: a rebuild may have replaced the index since.
+const RECHECK_AFTER: Duration = Duration::from_secs(10);
+
+/// The index behind an alias.
+#[derive(Debug)]
+pub(crate) struct ServingIndex {
+    name: String,
+    layout: u64,
+    digest: String,
+    /// The OpenSearch type of each path.
+    fields: HashMap<String, String>,
+    read_at: Instant,
+}
+
+impl ServingIndex {
+    /// Reads a mapping; `None` where Annals did not create it.
+    pub(crate) fn of(name: &str, mapping: &Value) -> Option<Self> {
+        let meta = &mapping["_meta"][META];
+        let mut fields = HashMap::new();
+        collect_fields("", &mapping["properties"], &mut fields);
+        Some(Self {
+            name: name.to_owned(),
+            layout: meta["layout"].as_u64()?,
+            digest: current_digest(meta["digest"].as_str()?).to_owned(),
+            fields,
+            read_at: Instant::now(),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The first of these fields that the index does not have.
+    pub(crate) fn first_missing<'a>(&self, fields: &'a [IndexedField]) -> Option<&'a IndexedField> {
+        fields.iter().find(|field| !self.has(field))
+    }
+
+    /// Whether the mapping is so old that the index may have been replaced since.
+    pub(crate) fn may_be_outdated(&self) -> bool {
+        self.read_at.elapsed() >= RECHECK_AFTER
+    }
+
+    /// The difference between this index and one created from the schema now.
+    pub(crate) fn problem(self, schema: &EntitySchema) -> Option<IndexProblem> {
+        if self.layout != LAYOUT {
+            return Some(IndexProblem::OtherLayout { index: self.name, layout: self.layout });
+        }
+        let fields = IndexedField::all_of(schema).into_iter();
+        let missing: Vec<String> = fields.filter(|field| !self.has(field)).map(|field| field.path).collect();
+        let is_current = self.digest == digest(schema) && missing.is_empty();
+        (!is_current).then_some(IndexProblem::OtherDefinition { index: self.name, missing })
+    }
+
+    fn has(&self, field: &IndexedField) -> bool {
+        self.fields.get(&field.path).is_some_and(|index_type| index_type == field.index_type)
+    }
+}
+
+fn collect_fields(parent: &str, properties: &Value, fields: &mut HashMap<String, String>) {
+    for (name, property) in properties.as_object().into_iter().flatten() {
+        let path = if parent.is_empty() { name.clone() } else { format!("{parent}.{name}") };
+        match property["type"].as_str() {
+            Some(index_type) => drop(fields.insert(path, index_type.to_owned())),
+            None => collect_fields(&path, &property["properties"], fields),
+        }
+    }
+}
