@@ -136,7 +136,7 @@ impl Account {
         let at = random.below(lines.len());
         let old = std::mem::replace(&mut lines[at], format!("edited {}", random.below(1_000)));
         let text = lines.join("\r\n");
-        let hash: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = base16ct::lower::encode_string(&Sha256::digest(&text));
         let line = at + 1;
         let diff = format!("--- \n+++ {hash}\n@@ -{line},1 +{line},1 @@\n-{old}\n+{}", lines[at]);
         self.description = Some(lines);

@@ -22,10 +22,7 @@ pub(crate) fn sha256(value: &Json<'_>) -> String {
 }
 
 fn hex_sha256(text: &str) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digest = Sha256::digest(text.as_bytes());
-    let nibbles = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    nibbles.map(|nibble| char::from(DIGITS[usize::from(nibble)])).collect()
+    base16ct::lower::encode_string(&Sha256::digest(text.as_bytes()))
 }
 
 fn write(text: &mut String, value: &Json<'_>) {

@@ -48,7 +48,7 @@ const TO_UPPER_A: &str = "--- \n+++ HASH_UP\n@@ -1,1 +1,1 @@\n-a\n+A";
 
 fn diff(template: &str) -> String {
     use sha2::{Digest, Sha256};
-    let hex = |text: &str| Sha256::digest(text).iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let hex = |text: &str| base16ct::lower::encode_string(&Sha256::digest(text));
     template.replace("HASH_AB", &hex("a\nB")).replace("HASH_UP", &hex("A\nB"))
 }
 

@@ -1,7 +1,6 @@
-//! Backfill: a type's records are to be read from their CRM; how that stands; pause, resume, cancel.
+//! Backfills: reading all or some records of a type from their CRM. Start, status, pause, resume and cancel.
 //!
-//! Promises that a body which does not fit is answered with each field and what would, and that
-//! what is asked twice is done once. All of it needs the admin scope.
+//! Every route needs the admin scope. All errors of a body are reported together.
 
 use annals_application::backfill::{Backfill, BackfillError, BackfillRequest, BackfillStatus};
 use annals_domain::validation_issue::ValidationIssue;
@@ -14,21 +13,20 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::{Map, Value};
 
-use crate::answer::json;
-use crate::events::{MAX_BODY_BYTES, text_of, to_its_end};
+use crate::events::{MAX_BODY_BYTES, body_text, run_to_completion};
 use crate::login::Admin;
-use crate::parameters::{DayEnd, no_parameters, timestamp};
-use crate::problem::{Kind, Problem};
-use crate::segment::Segment;
+use crate::parameters::{DayEnd, PathParameters, no_parameters, timestamp};
+use crate::problem::{Problem, ProblemKind};
+use crate::response::json;
 
-/// What a body may say.
-const FIELDS: [&str; 4] = ["mode", "since", "ids", "page_size"];
+/// The members of a body.
+const MEMBERS: [&str; 4] = ["mode", "since", "ids", "page_size"];
 
-/// `POST /events/backfill/{type}` and what there is below it.
+/// `POST /events/backfill/{type}` and the routes below it.
 pub(crate) fn routes(backfill: Backfill) -> Router {
-    let ask = post(ask).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+    let start = post(start).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
     Router::new()
-        .route("/events/backfill/{type}", ask)
+        .route("/events/backfill/{type}", start)
         .route("/events/backfill/{type}/status", get(status))
         .route("/events/backfill/{type}/pause", post(pause))
         .route("/events/backfill/{type}/resume", post(resume))
@@ -36,17 +34,17 @@ pub(crate) fn routes(backfill: Backfill) -> Router {
         .with_state(backfill)
 }
 
-async fn ask(
+async fn start(
     _: Admin,
     State(backfill): State<Backfill>,
-    Segment(name): Segment<String>,
+    PathParameters(name): PathParameters<String>,
     RawQuery(query): RawQuery,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     no_parameters(query.as_deref())?;
-    let request = request(text_of(body)?)?;
-    let asked = to_its_end(async move { backfill.request(&name, &request).await }).await??;
-    let mut response = json(&asked)?;
+    let request = parse_request(body_text(body)?)?;
+    let job = run_to_completion(async move { backfill.request(&name, &request).await }).await??;
+    let mut response = json(&job)?;
     *response.status_mut() = StatusCode::ACCEPTED;
     Ok(response)
 }
@@ -54,7 +52,7 @@ async fn ask(
 async fn status(
     _: Admin,
     State(backfill): State<Backfill>,
-    Segment(name): Segment<String>,
+    PathParameters(name): PathParameters<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     no_parameters(query.as_deref())?;
@@ -64,85 +62,85 @@ async fn status(
 async fn pause(
     _: Admin,
     State(backfill): State<Backfill>,
-    Segment(name): Segment<String>,
+    PathParameters(name): PathParameters<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    fulfil(query, async move { backfill.pause(&name).await }).await
+    act(query, async move { backfill.pause(&name).await }).await
 }
 
 async fn resume(
     _: Admin,
     State(backfill): State<Backfill>,
-    Segment(name): Segment<String>,
+    PathParameters(name): PathParameters<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    fulfil(query, async move { backfill.resume(&name).await }).await
+    act(query, async move { backfill.resume(&name).await }).await
 }
 
 async fn cancel(
     _: Admin,
     State(backfill): State<Backfill>,
-    Segment(name): Segment<String>,
+    PathParameters(name): PathParameters<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    fulfil(query, async move { backfill.cancel(&name).await }).await
+    act(query, async move { backfill.cancel(&name).await }).await
 }
 
-async fn fulfil(
+async fn act(
     query: Option<String>,
-    work: impl Future<Output = Result<BackfillStatus, BackfillError>> + Send + 'static,
+    action: impl Future<Output = Result<BackfillStatus, BackfillError>> + Send + 'static,
 ) -> Result<Response, Problem> {
     no_parameters(query.as_deref())?;
-    json(&to_its_end(work).await??)
+    json(&run_to_completion(action).await??)
 }
 
-/// Reads a body. None at all asks for everything, as an empty object does.
-fn request(body: String) -> Result<BackfillRequest, Problem> {
+/// Parses a body. An empty one is a full backfill, as an empty object is.
+fn parse_request(body: String) -> Result<BackfillRequest, Problem> {
     if body.trim().is_empty() {
         return Ok(BackfillRequest::default());
     }
     let value = serde_json::from_str(&body)
-        .map_err(|error| Problem::new(Kind::InvalidBody, format!("the body is not JSON: {error}")))?;
+        .map_err(|error| Problem::new(ProblemKind::InvalidBody, format!("the body is not JSON: {error}")))?;
     let Value::Object(members) = value else {
-        let message = "the body does not fit; an object such as {\"mode\": \"full\"} would";
+        let message = "invalid body: expected an object such as {\"mode\": \"full\"}";
         return Err(Problem::invalid(vec![ValidationIssue::new("", message)]));
     };
-    let mut reading = Reading { members: &members, errors: Vec::new() };
+    let mut reader = BodyReader { members: &members, errors: Vec::new() };
     let request = BackfillRequest {
-        mode: reading.taken("mode", "\"full\", \"since\" or \"ids\"", |value| value.as_str().map(str::to_owned)),
-        since: reading.taken("since", "a timestamp such as \"2024-04-09T20:19:25Z\", or a date,", |value| {
+        mode: reader.member("mode", "\"full\", \"since\" or \"ids\"", |value| value.as_str().map(str::to_owned)),
+        since: reader.member("since", "a timestamp such as \"2024-04-09T20:19:25Z\", or a date", |value| {
             timestamp(value.as_str()?, DayEnd::First)
         }),
-        ids: reading.taken("ids", "a list of ids such as [\"0015f00002J9YYEAA3\"]", |value| {
+        ids: reader.member("ids", "a list of ids such as [\"0015f00002J9YYEAA3\"]", |value| {
             value.as_array()?.iter().map(|id| id.as_str().map(str::to_owned)).collect()
         }),
-        page_size: reading.taken("page_size", "a whole number such as 50", Value::as_u64),
+        page_size: reader.member("page_size", "a whole number such as 50", Value::as_u64),
         input: body,
     };
-    reading.finish(request)
+    reader.finish(request)
 }
 
-/// Takes a body's members one by one and gathers what is wrong with them.
-struct Reading<'a> {
+/// Reads the members of a body one by one and collects the errors.
+struct BodyReader<'a> {
     members: &'a Map<String, Value>,
     errors: Vec<ValidationIssue>,
 }
 
-impl Reading<'_> {
-    /// What `take` makes of a member; null is as good as none.
-    fn taken<T>(&mut self, name: &str, fitting: &str, take: impl Fn(&Value) -> Option<T>) -> Option<T> {
+impl BodyReader<'_> {
+    /// A member that `convert` converts; `None` from it is an error that names what is `expected`. Null counts as absent.
+    fn member<T>(&mut self, name: &str, expected: &str, convert: impl Fn(&Value) -> Option<T>) -> Option<T> {
         let value = self.members.get(name).filter(|value| !value.is_null())?;
-        let taken = take(value);
-        if taken.is_none() {
-            self.errors.push(ValidationIssue::new(name, format!("it does not fit; {fitting} would")));
+        let converted = convert(value);
+        if converted.is_none() {
+            self.errors.push(ValidationIssue::new(name, format!("invalid value: expected {expected}")));
         }
-        taken
+        converted
     }
 
-    /// The request, if every member is known and fits.
+    /// The request, or a problem with all errors.
     fn finish(mut self, request: BackfillRequest) -> Result<BackfillRequest, Problem> {
-        for name in self.members.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
-            let message = format!("there is no such field here; {} would fit", FIELDS.join(", "));
+        for name in self.members.keys().filter(|name| !MEMBERS.contains(&name.as_str())) {
+            let message = format!("unknown field: expected one of {}", MEMBERS.join(", "));
             self.errors.push(ValidationIssue::new(name, message));
         }
         if self.errors.is_empty() { Ok(request) } else { Err(Problem::invalid(self.errors)) }
@@ -154,7 +152,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<BackfillRequest, Problem> {
-        request(body.to_owned())
+        parse_request(body.to_owned())
     }
 
     #[track_caller]
@@ -163,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_says_what_it_wants_or_nothing() {
+    fn every_member_of_a_body_is_optional() {
         check("", BackfillRequest::default());
         check("{}", BackfillRequest::default());
         check(r#"{"mode": null, "since": null}"#, BackfillRequest::default());
@@ -176,21 +174,21 @@ mod tests {
     }
 
     #[test]
-    fn everything_wrong_with_a_body_is_named_at_once() {
+    fn all_errors_of_a_body_are_reported_together() {
         let body = r#"{"mode": 1, "since": "soon", "ids": ["a", 2], "page_size": 1.5, "Mode": "full"}"#;
         let problem = read(body).unwrap_err();
         let lines: Vec<_> = problem.errors().iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(lines.join("\n"), @r#"
-        mode: it does not fit; "full", "since" or "ids" would
-        since: it does not fit; a timestamp such as "2024-04-09T20:19:25Z", or a date, would
-        ids: it does not fit; a list of ids such as ["0015f00002J9YYEAA3"] would
-        page_size: it does not fit; a whole number such as 50 would
-        Mode: there is no such field here; mode, since, ids, page_size would fit
+        mode: invalid value: expected "full", "since" or "ids"
+        since: invalid value: expected a timestamp such as "2024-04-09T20:19:25Z", or a date
+        ids: invalid value: expected a list of ids such as ["0015f00002J9YYEAA3"]
+        page_size: invalid value: expected a whole number such as 50
+        Mode: unknown field: expected one of mode, since, ids, page_size
         "#);
     }
 
     #[test]
-    fn a_body_that_is_no_object_is_refused() {
+    fn a_body_that_is_not_an_object_is_refused() {
         for body in ["[]", "1", "\"full\"", "null", "true"] {
             assert_eq!(read(body).unwrap_err().errors().len(), 1, "{body}");
         }

@@ -1,8 +1,7 @@
-//! Entities out: a list, a count, and one.
+//! Entities: lists, counts and single entities.
 //!
-//! Promises that a type is named by its plural, singular or provider's object, with or without
-//! `/entities` before it, and that the names of fixed routes are never types without it. Documents
-//! go out as the read model holds them.
+//! The path names a type by its plural, its singular or the provider's object, with or without `/entities` in front.
+//! Without it, the first segment of a fixed route is never a type. Documents are sent as the read model stores them.
 
 use std::sync::Arc;
 
@@ -17,18 +16,16 @@ use axum::routing::get;
 use serde::Serialize;
 
 use crate::QueryApi;
-use crate::answer::{json, json_bytes};
 use crate::history::history;
-use crate::list_query::{PAGING, count_request, list_request, no_parameters, own_parameters};
-use crate::page::{Page, Place};
-use crate::parameters::Parameters;
+use crate::list_query::{PAGING, count_request, list_request, no_entity_parameters, parameter_hint};
+use crate::parameters::{Parameters, PathParameters};
 use crate::problem::{Problem, no_such_route, wrong_method};
-use crate::segment::Segment;
+use crate::response::{Page, PagePosition, json, json_bytes};
 
-/// First segments of fixed routes.
+/// The first segments of fixed routes.
 const FIXED: [&str; 5] = ["entities", "events", "health", "openapi.json", "quarantine"];
-/// How much of a definition's digest an entity tag shows.
-const DIGEST_SHOWN: usize = 16;
+/// The number of characters of a definition's digest in an entity tag.
+const TAG_DIGEST_LENGTH: usize = 16;
 
 /// `GET /{type}`, its count, one entity and its history; the same below `/entities`.
 pub(crate) fn routes(api: Arc<QueryApi>) -> Router {
@@ -51,41 +48,41 @@ async fn refuse_fixed(uri: Uri, request: Request, next: Next) -> Response {
 
 async fn list(
     State(api): State<Arc<QueryApi>>,
-    Segment(entity_type): Segment<String>,
+    PathParameters(entity_type): PathParameters<String>,
     uri: Uri,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let parameters = Parameters::read(query.as_deref())?;
     let found = api.queries.list(&entity_type, &list_request(&parameters)?).await;
-    let found = found.map_err(|error| Problem::from(error).with_hint(own_parameters(&parameters, &PAGING)))?;
-    let place = Place::among(found.count, MAX_PAGE_OFFSET, found.page, found.page_size);
+    let found = found.map_err(|error| Problem::from(error).with_hint(parameter_hint(&parameters, &PAGING)))?;
+    let position = PagePosition::in_list(found.count, MAX_PAGE_OFFSET, found.page, found.page_size);
     let documents = found.documents.iter().map(|document| &*document.json).collect();
-    json(&Page::new(documents, Some(found.count), place, &uri, &parameters))
+    json(&Page::new(documents, Some(found.count), position, &uri, &parameters))
 }
 
 #[derive(Serialize)]
-struct Count {
+struct CountBody {
     count: u64,
 }
 
 async fn count(
     State(api): State<Arc<QueryApi>>,
-    Segment(entity_type): Segment<String>,
+    PathParameters(entity_type): PathParameters<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let parameters = Parameters::read(query.as_deref())?;
     let count = api.queries.count(&entity_type, &count_request(&parameters)?).await;
-    let count = count.map_err(|error| Problem::from(error).with_hint(own_parameters(&parameters, &[])))?;
-    json(&Count { count })
+    let count = count.map_err(|error| Problem::from(error).with_hint(parameter_hint(&parameters, &[])))?;
+    json(&CountBody { count })
 }
 
 async fn one(
     State(api): State<Arc<QueryApi>>,
-    Segment((entity_type, id)): Segment<(String, String)>,
+    PathParameters((entity_type, id)): PathParameters<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    no_parameters(&Parameters::read(query.as_deref())?)?;
+    no_entity_parameters(&Parameters::read(query.as_deref())?)?;
     let document = api.queries.get(&entity_type, &id).await?;
     let tag = entity_tag(&api.queries, &entity_type, document.version);
     let mut response = if is_known(&headers, &tag) {
@@ -98,14 +95,14 @@ async fn one(
     Ok(response)
 }
 
-/// What an entity looks like follows from its version and its definition.
+/// The JSON of an entity depends only on its version and its definition, so the tag names both.
 fn entity_tag(queries: &EntityQueries, entity_type: &str, version: Version) -> String {
     let definition = queries.catalog().named(entity_type);
     let digest = definition.map_or("open", |definition| &*definition.digest);
-    format!("\"{version}-{}\"", digest.get(..DIGEST_SHOWN).unwrap_or(digest))
+    format!("\"{version}-{}\"", digest.get(..TAG_DIGEST_LENGTH).unwrap_or(digest))
 }
 
-/// Whether `If-None-Match` names that tag, or any.
+/// Whether `If-None-Match` names the tag, or any tag.
 fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
@@ -124,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_known_however_it_is_listed() {
+    fn a_tag_is_found_in_every_form_of_the_header() {
         check("\"12-ab\"", true);
         check("W/\"12-ab\"", true);
         check("\"1-ab\" , \"12-ab\"", true);

@@ -1,7 +1,7 @@
-//! Events in.
+//! Ingest: the route that receives change events.
 //!
-//! Promises that a body is read up to its limit and no further, and that what was begun with it is
-//! carried to its end, whether or not the caller waits for the answer.
+//! A body is read up to its limit and no further. Once its processing has begun it runs to completion, even if the
+//! caller disconnects.
 
 use std::sync::Arc;
 
@@ -17,85 +17,84 @@ use axum::routing::post;
 use axum::{Extension, Router};
 use tracing::Instrument;
 
-use crate::answer::{Results, json};
-use crate::problem::{Kind, Problem};
-use crate::segment::Segment;
+use crate::parameters::PathParameters;
+use crate::problem::{Problem, ProblemKind};
+use crate::response::{IngestResponse, json};
 
-/// The largest body that is taken, in bytes.
+/// The largest body of a request, in bytes.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// The header that says what the events belong together with, and its longest value.
+/// Correlates the events of this request with others; the longest value in characters.
 const CORRELATION_ID: &str = "x-correlation-id";
-const LONGEST_CORRELATION_ID: usize = 128;
+const MAX_CORRELATION_ID_LENGTH: usize = 128;
 
-/// Until when a request may go on trying; an extension of the request, where who serves it has a
-/// deadline of its own.
+/// The time until which a request may retry: an extension of the request, if the server has a deadline of its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(pub tokio::time::Instant);
 
 /// `POST /events/{provider}`.
 pub(crate) fn routes(handler: Arc<CommandHandler>) -> Router {
-    let take = post(take).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
-    Router::new().route("/events/{provider}", take).with_state(handler)
+    let ingest = post(ingest).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+    Router::new().route("/events/{provider}", ingest).with_state(handler)
 }
 
-async fn take(
+async fn ingest(
     State(handler): State<Arc<CommandHandler>>,
-    Segment(provider): Segment<String>,
+    PathParameters(provider): PathParameters<String>,
     headers: HeaderMap,
     deadline: Option<Extension<Deadline>>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let provider = provider_taken(&handler, &provider)?;
+    let provider = enabled_provider(&handler, &provider)?;
     let metadata = CommandMetadata {
         user: None,
         correlation_id: correlation_id(&headers)?,
         deadline: deadline.map(|Extension(Deadline(at))| at),
     };
-    let body = text_of(body)?;
-    let taken = to_its_end(async move { handler.take_body(provider, &body, metadata).await }).await?;
-    answer(provider, taken.map_err(problem_of)?)
+    let body = body_text(body)?;
+    let ingested = run_to_completion(async move { handler.take_body(provider, &body, metadata).await }).await?;
+    response(provider, ingested.map_err(problem_of)?)
 }
 
-fn provider_taken(handler: &CommandHandler, name: &str) -> Result<Provider, Problem> {
-    let taken: Vec<Provider> = handler.providers().collect();
-    let found = name.parse::<Provider>().ok().filter(|provider| taken.contains(provider));
+fn enabled_provider(handler: &CommandHandler, name: &str) -> Result<Provider, Problem> {
+    let enabled: Vec<Provider> = handler.providers().collect();
+    let found = name.parse::<Provider>().ok().filter(|provider| enabled.contains(provider));
     found.ok_or_else(|| {
-        let names: Vec<&str> = taken.iter().map(|provider| provider.as_str()).collect();
-        let detail = format!("no events of `{name}` are taken here; {} would fit", names.join(", "));
-        Problem::new(Kind::UnknownProvider, detail)
+        let names: Vec<&str> = enabled.iter().map(|provider| provider.as_str()).collect();
+        let detail = format!("unknown provider `{name}`: expected {}", names.join(", "));
+        Problem::new(ProblemKind::UnknownProvider, detail)
     })
 }
 
 fn correlation_id(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(CORRELATION_ID).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    let fits = |text: &&str| {
-        (1..=LONGEST_CORRELATION_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    let is_valid = |text: &&str| {
+        (1..=MAX_CORRELATION_ID_LENGTH).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
     };
-    let text = value.to_str().ok().filter(fits).filter(|_| values.next().is_none());
-    let message = "one value of 1 to 128 visible ASCII characters would fit";
+    let text = value.to_str().ok().filter(is_valid).filter(|_| values.next().is_none());
+    let message = "invalid value: expected one value of 1 to 128 visible ASCII characters";
     text.map(|text| Some(text.to_owned()))
         .ok_or_else(|| Problem::invalid(vec![ValidationIssue::new("X-Correlation-Id", message)]))
 }
 
-/// A body as text, up to the limit of its route.
-pub(crate) fn text_of(body: Result<Bytes, BytesRejection>) -> Result<String, Problem> {
+/// The body as text.
+pub(crate) fn body_text(body: Result<Bytes, BytesRejection>) -> Result<String, Problem> {
     let bytes = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(Kind::TooLarge, format!("the body is larger than {MAX_BODY_BYTES} bytes"))
+            Problem::new(ProblemKind::TooLarge, format!("the body is larger than {MAX_BODY_BYTES} bytes"))
         }
-        _ => Problem::new(Kind::InvalidBody, "the body ended before its end"),
+        _ => Problem::new(ProblemKind::InvalidBody, "the body is incomplete"),
     })?;
     String::from_utf8(bytes.into()).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Problem::new(Kind::InvalidBody, format!("the body is not JSON: it is not UTF-8 from byte {at} on"))
+        Problem::new(ProblemKind::InvalidBody, format!("the body is not JSON: invalid UTF-8 at byte {at}"))
     })
 }
 
-/// Runs `work` apart from the request: a caller that hangs up ends the request, and must not end
-/// a change halfway between its store and its projection. What it logs is the request's all the same.
-pub(crate) async fn to_its_end<T: Send + 'static>(
+/// Runs `work` in a task of its own: a caller that disconnects ends the request, and must not stop a change between its
+/// append and its projection. Log lines keep the span of the request.
+pub(crate) async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Problem> {
     tokio::spawn(work.in_current_span()).await.map_err(|error| Problem::internal(&error))
@@ -103,20 +102,20 @@ pub(crate) async fn to_its_end<T: Send + 'static>(
 
 fn problem_of(error: TakeError) -> Problem {
     match error {
-        TakeError::NotJson(fault) => Problem::new(Kind::InvalidBody, format!("the body is not JSON: {fault}")),
-        TakeError::TooMany(_) => Problem::new(Kind::TooLarge, error.to_string()),
+        TakeError::NotJson(fault) => Problem::new(ProblemKind::InvalidBody, format!("the body is not JSON: {fault}")),
+        TakeError::TooMany(_) => Problem::new(ProblemKind::TooLarge, error.to_string()),
         TakeError::Command(error) => error.into(),
     }
 }
 
-fn answer(provider: Provider, taken: Taken) -> Result<Response, Problem> {
-    // Webhook providers retry or ban on 4xx: what is theirs is answered 200 and kept.
-    if taken.is_recognised || provider != Provider::Salesforce {
-        return json(&Results { results: taken.results }).map(IntoResponse::into_response);
+fn response(provider: Provider, ingested: Taken) -> Result<Response, Problem> {
+    // Webhook providers retry or ban on 4xx: they get 200, and the body is in quarantine.
+    if ingested.is_recognised || provider != Provider::Salesforce {
+        return json(&IngestResponse { results: ingested.results }).map(IntoResponse::into_response);
     }
-    let errors = taken.results.iter().flat_map(|read| read.errors.clone()).collect();
-    let detail = format!("nothing in the body has a form of {provider}'s change events; it is kept in quarantine");
-    Err(Problem::new(Kind::NotRecognised, detail).with_errors(errors).with_results(taken.results))
+    let errors = ingested.results.iter().flat_map(|read| read.errors.clone()).collect();
+    let detail = format!("the body has no change event of {provider}: it is kept in quarantine");
+    Err(Problem::new(ProblemKind::NotRecognised, detail).with_errors(errors).with_results(ingested.results))
 }
 
 #[cfg(test)]
@@ -148,13 +147,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_ends_though_its_request_does_not_wait() {
+    async fn work_runs_to_completion_after_its_request_has_ended() {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let work = async move {
             tokio::task::yield_now().await;
             sender.send("done").unwrap();
         };
-        let mut request = Box::pin(to_its_end(work));
+        let mut request = Box::pin(run_to_completion(work));
         assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(request.as_mut().poll(cx).is_pending())).await);
         drop(request);
         assert_eq!(receiver.await, Ok("done"));

@@ -1,6 +1,4 @@
-//! One entity's history, by version.
-//!
-//! Promises that inputs as they came are shown to admins only.
+//! The history of an entity: its events in version order. Stored inputs (`raw=true`) need the admin scope.
 
 use std::sync::Arc;
 
@@ -10,17 +8,15 @@ use axum::http::Uri;
 use axum::response::Response;
 
 use crate::QueryApi;
-use crate::answer::json;
 use crate::login::Caller;
-use crate::page::{Page, Place};
-use crate::parameters::{DayEnd, Parameters, Reading};
+use crate::parameters::{DayEnd, ParameterReader, Parameters, PathParameters};
 use crate::problem::Problem;
-use crate::segment::Segment;
+use crate::response::{Page, PagePosition, json};
 
 /// `GET /{type}/{id}/history`.
 pub(crate) async fn history(
     State(api): State<Arc<QueryApi>>,
-    Segment((entity_type, id)): Segment<(String, String)>,
+    PathParameters((entity_type, id)): PathParameters<(String, String)>,
     caller: Caller,
     uri: Uri,
     RawQuery(query): RawQuery,
@@ -31,21 +27,21 @@ pub(crate) async fn history(
         caller.need_admin("raw=true")?;
     }
     let found = api.queries.history(&entity_type, &id, &request).await?;
-    let place = Place { page: found.page, has_next: found.has_next };
-    json(&Page::new(found.results, found.count, place, &uri, &parameters))
+    let position = PagePosition { page: found.page, has_next: found.has_next };
+    json(&Page::new(found.results, found.count, position, &uri, &parameters))
 }
 
 fn history_request(parameters: &Parameters) -> Result<HistoryRequest, Problem> {
-    let mut reading = Reading::new(parameters);
+    let mut reader = ParameterReader::new(parameters);
     let request = HistoryRequest {
-        page: reading.number("page"),
-        page_size: reading.number("page_size"),
-        from_date: reading.timestamp("from_date", DayEnd::First),
-        to_date: reading.timestamp("to_date", DayEnd::Last),
-        raw: reading.bool("raw").unwrap_or(false),
+        page: reader.number("page"),
+        page_size: reader.number("page_size"),
+        from_date: reader.timestamp("from_date", DayEnd::First),
+        to_date: reader.timestamp("to_date", DayEnd::Last),
+        raw: reader.bool("raw").unwrap_or(false),
     };
-    reading.only(&["page", "page_size", "from_date", "to_date", "raw"]);
-    reading.finish(request)
+    reader.allow_only(&["page", "page_size", "from_date", "to_date", "raw"]);
+    reader.finish(request)
 }
 
 #[cfg(test)]

@@ -1,23 +1,18 @@
-//! The HTTP API: axum routers over the use cases, one a function, and one with all of them.
+//! The HTTP API: axum routers over the use cases, one for each function, and one with all routes.
 //!
-//! Promises the same routes and answers whoever serves them (hyper in the local process, a function
-//! behind a gateway), errors as RFC 9457 problems without internal text, and a trailing slash that
-//! never matters. Does not listen on a socket: that is the caller's.
+//! Routes and responses are the same behind API Gateway and in the local process. Errors are RFC 9457 problems without
+//! internal text. A trailing slash is optional. Listening on a socket is the caller's job.
 
-mod answer;
 mod backfill;
 mod entities;
 mod events;
-mod failure;
-mod health;
 mod history;
 mod list_query;
 mod login;
-mod page;
 mod parameters;
 mod problem;
 mod quarantine;
-mod segment;
+mod response;
 mod token_file;
 mod trailing_slash;
 
@@ -27,63 +22,71 @@ use annals_application::backfill::Backfill;
 use annals_application::commands::{CommandHandler, Quarantine};
 use annals_application::queries::{EntityQueries, HealthCheck};
 use axum::Router;
+use axum::extract::State;
 use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::get;
+use tower::util::MapRequest;
 
 pub use self::events::{Deadline, MAX_BODY_BYTES};
 pub use self::login::{GatewayCaller, Login};
+use self::problem::Problem;
 pub use self::token_file::{Scope, TokenFileError, TokenSet};
-use self::trailing_slash::TrailingSlash;
+use self::trailing_slash::remove_trailing_slash;
 
-/// What the query routes answer from.
+/// The use cases behind the query routes.
 #[derive(Clone)]
 pub struct QueryApi {
-    /// The queries over entities.
+    /// Lists, single entities and their histories.
     pub queries: EntityQueries,
-    /// The quarantine, to look into.
+    /// The quarantine; its routes here only read it.
     pub quarantine: Quarantine,
-    /// The dependencies' states.
+    /// The states of the dependencies.
     pub health: Arc<dyn HealthCheck>,
 }
 
-/// The ingest function's routes: events in, redrive and dismissal.
+/// The routes of the ingest function: change events, redrive and dismissal.
 pub fn events_router(handler: Arc<CommandHandler>, login: Login) -> Router {
     finish(event_routes(handler), login)
 }
 
-/// The query function's routes: entities, histories, the quarantine and health.
+/// The routes of the query function: entities, histories, the quarantine and health.
 pub fn query_router(api: QueryApi, login: Login) -> Router {
     finish(query_routes(api), login)
 }
 
-/// The backfill function's routes: backfills asked for, looked at, paused, resumed and cancelled.
+/// The routes of the backfill function.
 pub fn backfill_router(backfill: Backfill, login: Login) -> Router {
     finish(backfill::routes(backfill), login)
 }
 
-/// All routes, for one process that serves them by itself.
+/// All routes, for a local process.
 pub fn local_router(handler: Arc<CommandHandler>, api: QueryApi, login: Login) -> Router {
     let backfill = backfill::routes(handler.backfill());
     finish(event_routes(handler).merge(backfill).merge(query_routes(api)), login)
 }
 
 fn event_routes(handler: Arc<CommandHandler>) -> Router {
-    events::routes(Arc::clone(&handler)).merge(quarantine::decisions(handler))
+    events::routes(Arc::clone(&handler)).merge(quarantine::decision_routes(handler))
 }
 
 fn query_routes(api: QueryApi) -> Router {
     let api = Arc::new(api);
-    let reading = quarantine::reading(Arc::clone(&api)).merge(health::routes(Arc::clone(&api)));
-    reading.merge(entities::routes(api))
+    let health = Router::new().route("/health", get(health)).with_state(Arc::clone(&api));
+    health.merge(quarantine::read_routes(Arc::clone(&api))).merge(entities::routes(api))
 }
 
-/// Routes with what every one of them has: problems for what is no route, the login, and paths
-/// that may end in a slash.
+/// Responds with 200 whenever the process is up; the report says which dependency is degraded.
+async fn health(State(api): State<Arc<QueryApi>>) -> Result<Response, Problem> {
+    response::json(&api.health.check().await)
+}
+
+/// Adds what all routers have: problems for unknown routes and methods, the login, and the optional trailing slash.
 fn finish(routes: Router, login: Login) -> Router {
     let routes = routes
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(from_fn_with_state(login, login::check));
-    // A layer of a router runs behind its routing, where a rewritten path would come too late; so
-    // the router is wrapped whole.
-    Router::new().fallback_service(TrailingSlash::new(routes))
+    // A layer of a router runs after its routing, where a rewritten path would come too late: the whole router is wrapped.
+    Router::new().fallback_service(MapRequest::new(routes, remove_trailing_slash))
 }

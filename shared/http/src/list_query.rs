@@ -1,104 +1,103 @@
-//! A list's query parameters.
+//! The query parameters of lists, counts and single entities.
 //!
-//! Promises that a list's own parameters win over fields of the same name, that every other name is
-//! a field (the application checks it), and that what this release does not have is refused, never
-//! passed over.
+//! A parameter of the route wins over a field of the same name; every other name is a field, which the application
+//! checks. Parameters and operators of the documented API that this release does not have are errors.
 
 use annals_application::queries::ListRequest;
 
-use crate::parameters::{Parameters, Reading};
+use crate::parameters::{ParameterReader, Parameters};
 use crate::problem::Problem;
 
-/// What both a list and a count take, beside fields.
+/// Parameters of both lists and counts, beside fields.
 const SELECTING: [&str; 3] = ["search_term", "include_deleted", "filter"];
-/// What only a list takes.
+/// Parameters of lists only.
 pub(crate) const PAGING: [&str; 3] = ["sort", "page", "page_size"];
-/// Parameters of the documented API that a later release brings.
-const LATER: [&str; 8] = ["cursor", "fields", "ids", "as_of", "known_at", "version", "explain", "min_version"];
-/// Operators of the documented API that a later release brings.
-const LATER_OPERATORS: [&str; 9] = ["ne", "in", "gt", "gte", "lt", "lte", "contains", "prefix", "exists"];
+/// Parameters of the documented API that a later release will have.
+const NOT_YET: [&str; 8] = ["cursor", "fields", "ids", "as_of", "known_at", "version", "explain", "min_version"];
+/// Operators of the documented API that a later release will have.
+const OPERATORS_NOT_YET: [&str; 9] = ["ne", "in", "gt", "gte", "lt", "lte", "contains", "prefix", "exists"];
 
-/// A list as asked for.
+/// The parameters of a list.
 pub(crate) fn list_request(parameters: &Parameters) -> Result<ListRequest, Problem> {
-    let mut reading = Reading::new(parameters);
+    let mut reader = ParameterReader::new(parameters);
     let request = ListRequest {
-        sort: reading.text("sort").map(str::to_owned),
-        page: reading.number("page"),
-        page_size: reading.number("page_size"),
-        ..selection(parameters, &mut reading)
+        sort: reader.text("sort").map(str::to_owned),
+        page: reader.number("page"),
+        page_size: reader.number("page_size"),
+        ..selection(parameters, &mut reader)
     };
-    reading.finish(request)
+    reader.finish(request)
 }
 
-/// A count as asked for: a list's filters, and no pages.
+/// The parameters of a count: a list's filters, without pages.
 pub(crate) fn count_request(parameters: &Parameters) -> Result<ListRequest, Problem> {
-    let mut reading = Reading::new(parameters);
-    let request = selection(parameters, &mut reading);
+    let mut reader = ParameterReader::new(parameters);
+    let request = selection(parameters, &mut reader);
     for name in PAGING.into_iter().filter(|name| has(parameters, name)) {
-        reading.refuse(name, format!("a count has no pages; {} and fields would fit", SELECTING.join(", ")));
+        reader.add_error(name, format!("a count has no pages: expected {} or fields", SELECTING.join(", ")));
     }
-    reading.finish(request)
+    reader.finish(request)
 }
 
-/// What may be named beside fields, where a request names anything else: its refusal as a field
-/// would not tell whoever mistook a parameter's name.
-pub(crate) fn own_parameters(parameters: &Parameters, paging: &[&str]) -> Option<String> {
+/// A hint that lists the parameters of the route, if the request has any other name: a misspelt parameter is reported
+/// as an unknown field, which alone would not help the caller.
+pub(crate) fn parameter_hint(parameters: &Parameters, paging: &[&str]) -> Option<String> {
     let own: Vec<&str> = SELECTING.iter().chain(paging).copied().collect();
     let is_other = parameters.pairs().iter().any(|(name, _)| !own.contains(&name.as_str()));
-    is_other.then(|| format!("beside fields there are {}", own.join(", ")))
+    is_other.then(|| format!("parameters beside fields: {}", own.join(", ")))
 }
 
-/// Refuses every parameter of one entity's route, since all it has come later.
-pub(crate) fn no_parameters(parameters: &Parameters) -> Result<(), Problem> {
-    let mut reading = Reading::new(parameters);
-    refuse_later(parameters, &mut reading, "");
-    let others = parameters.pairs().iter().filter(|(name, _)| !LATER.contains(&name.as_str()));
+/// Refuses every parameter of a single entity's route: this release has none.
+pub(crate) fn no_entity_parameters(parameters: &Parameters) -> Result<(), Problem> {
+    let mut reader = ParameterReader::new(parameters);
+    refuse_not_yet(parameters, &mut reader, "");
+    let others = parameters.pairs().iter().filter(|(name, _)| !NOT_YET.contains(&name.as_str()));
     for (name, _) in others {
-        reading.refuse(name, "there is no such parameter here; this route takes none");
+        reader.add_error(name, "unknown parameter: this route has no parameters");
     }
-    reading.finish(())
+    reader.finish(())
 }
 
-fn selection(parameters: &Parameters, reading: &mut Reading<'_>) -> ListRequest {
-    refuse_later(parameters, reading, "; a field of that name is reached by `filter`");
+fn selection(parameters: &Parameters, reader: &mut ParameterReader<'_>) -> ListRequest {
+    refuse_not_yet(parameters, reader, "; use `filter` for a field of this name");
     ListRequest {
-        search_term: reading.text("search_term").map(str::to_owned),
-        include_deleted: reading.bool("include_deleted").unwrap_or(false),
-        equals: equals(parameters, reading),
+        search_term: reader.text("search_term").map(str::to_owned),
+        include_deleted: reader.bool("include_deleted").unwrap_or(false),
+        equals: equals(parameters, reader),
         ..ListRequest::default()
     }
 }
 
-/// `{field}={value}` and `filter={field}:eq:{value}`, in their order.
-fn equals(parameters: &Parameters, reading: &mut Reading<'_>) -> Vec<(String, String)> {
+/// `{field}={value}` and `filter={field}:eq:{value}`, in the order of the request.
+fn equals(parameters: &Parameters, reader: &mut ParameterReader<'_>) -> Vec<(String, String)> {
     let mut equals = Vec::new();
     for (name, value) in parameters.pairs() {
         match name.as_str() {
-            "filter" => equals.extend(filter(value, reading)),
-            own if SELECTING.contains(&own) || PAGING.contains(&own) || LATER.contains(&own) => {}
+            "filter" => equals.extend(filter(value, reader)),
+            own if SELECTING.contains(&own) || PAGING.contains(&own) || NOT_YET.contains(&own) => {}
             field => equals.push((field.to_owned(), value.clone())),
         }
     }
     equals
 }
 
-/// One filter, split at the first two colons.
-fn filter(text: &str, reading: &mut Reading<'_>) -> Option<(String, String)> {
+/// A `filter` parameter, split at the first two colons.
+fn filter(text: &str, reader: &mut ParameterReader<'_>) -> Option<(String, String)> {
     let words: Vec<&str> = text.splitn(3, ':').collect();
     match words[..] {
         [field, "eq", value] => return Some((field.to_owned(), value.to_owned())),
-        [_, later, _] if LATER_OPERATORS.contains(&later) => {
-            reading.refuse("filter", format!("this release does not have the operator `{later}` yet; it has eq only"));
+        [_, later, _] if OPERATORS_NOT_YET.contains(&later) => {
+            reader.add_error("filter", format!("operator `{later}` is not available in this release: expected eq"));
         }
-        [_, other, _] => reading.refuse("filter", format!("there is no operator `{other}`; this release has eq only")),
-        _ => reading.refuse("filter", format!("`{text}` does not fit; {{field}}:eq:{{value}} would")),
+        [_, other, _] => reader.add_error("filter", format!("unknown operator `{other}`: expected eq")),
+        _ => reader.add_error("filter", format!("invalid value `{text}`: expected {{field}}:eq:{{value}}")),
     }
     None
 }
 
-fn refuse_later(parameters: &Parameters, reading: &mut Reading<'_>, hint: &str) {
-    for name in LATER.into_iter().filter(|name| has(parameters, name)) {
-        reading.refuse(name, format!("this release does not have this parameter yet{hint}"));
+fn refuse_not_yet(parameters: &Parameters, reader: &mut ParameterReader<'_>, hint: &str) {
+    for name in NOT_YET.into_iter().filter(|name| has(parameters, name)) {
+        reader.add_error(name, format!("not available in this release{hint}"));
     }
 }
 
@@ -110,22 +109,22 @@ fn has(parameters: &Parameters, name: &str) -> bool {
 mod tests {
     use super::*;
 
-    type Request = fn(&Parameters) -> Result<ListRequest, Problem>;
+    type ReadRequest = fn(&Parameters) -> Result<ListRequest, Problem>;
 
-    fn asked(request: Request, query: &str) -> Result<ListRequest, Vec<String>> {
+    fn read(request: ReadRequest, query: &str) -> Result<ListRequest, Vec<String>> {
         let refused = |problem: Problem| problem.errors().iter().map(ToString::to_string).collect();
         request(&Parameters::read(Some(query)).unwrap()).map_err(refused)
     }
 
     #[track_caller]
     fn check_equals(query: &str, expected: &[(&str, &str)]) {
-        let equals = asked(list_request, query).unwrap().equals;
+        let equals = read(list_request, query).unwrap().equals;
         let equals: Vec<_> = equals.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(equals, expected, "{query}");
     }
 
     #[test]
-    fn fields_and_filters_mean_the_same_and_all_are_kept() {
+    fn a_field_is_the_same_as_an_eq_filter_and_all_are_kept() {
         check_equals("name=a&filter=name:eq:a&name=b", &[("name", "a"), ("name", "a"), ("name", "b")]);
     }
 
@@ -136,12 +135,12 @@ mod tests {
     }
 
     #[test]
-    fn own_parameters_win_and_a_filter_reaches_the_field() {
+    fn a_parameter_wins_over_a_field_of_its_name_and_a_filter_reaches_the_field() {
         check_equals("page=1&filter=page:eq:7&filter=version:eq:3", &[("page", "7"), ("version", "3")]);
     }
 
     #[test]
-    fn a_list_reads_its_own_parameters() {
+    fn a_list_reads_its_parameters() {
         let expected = ListRequest {
             search_term: Some("a b".to_owned()),
             equals: vec![("status".to_owned(), "Active".to_owned())],
@@ -151,41 +150,41 @@ mod tests {
             page_size: Some(50),
         };
         let query = "search_term=a+b&status=Active&include_deleted=true&sort=-name,id&page=2&page_size=50";
-        assert_eq!(asked(list_request, query), Ok(expected));
+        assert_eq!(read(list_request, query), Ok(expected));
     }
 
     #[track_caller]
-    fn check_refused(request: Request, query: &str, expected: &[&str]) {
-        let refused = asked(request, query).unwrap_err();
+    fn check_refused(request: ReadRequest, query: &str, expected: &[&str]) {
+        let refused = read(request, query).unwrap_err();
         assert_eq!(refused, expected, "{query}");
     }
 
     #[test]
-    fn what_comes_later_is_refused() {
-        let later = "this release does not have this parameter yet; a field of that name is reached by `filter`";
-        for name in LATER {
-            check_refused(list_request, &format!("{name}=1"), &[&format!("{name}: {later}")]);
-            check_refused(count_request, &format!("{name}=1"), &[&format!("{name}: {later}")]);
+    fn parameters_and_operators_of_later_releases_are_refused() {
+        let message = "not available in this release; use `filter` for a field of this name";
+        for name in NOT_YET {
+            check_refused(list_request, &format!("{name}=1"), &[&format!("{name}: {message}")]);
+            check_refused(count_request, &format!("{name}=1"), &[&format!("{name}: {message}")]);
         }
-        for operator in LATER_OPERATORS {
-            let expected = format!("filter: this release does not have the operator `{operator}` yet; it has eq only");
+        for operator in OPERATORS_NOT_YET {
+            let expected = format!("filter: operator `{operator}` is not available in this release: expected eq");
             check_refused(list_request, &format!("filter=name:{operator}:x"), &[&expected]);
         }
     }
 
     #[test]
-    fn what_is_no_filter_is_refused() {
+    fn an_invalid_filter_is_refused() {
+        check_refused(list_request, "filter=name:is:x", &["filter: unknown operator `is`: expected eq"]);
         check_refused(
             list_request,
-            "filter=name:is:x",
-            &["filter: there is no operator `is`; this release has eq only"],
+            "filter=name:eq",
+            &["filter: invalid value `name:eq`: expected {field}:eq:{value}"],
         );
-        check_refused(list_request, "filter=name:eq", &["filter: `name:eq` does not fit; {field}:eq:{value} would"]);
     }
 
     #[test]
-    fn a_single_parameter_comes_once() {
-        let once = "it comes more than once; once would fit";
+    fn a_parameter_appears_at_most_once() {
+        let once = "repeated: expected at most once";
         for name in ["search_term", "include_deleted", "sort", "page", "page_size"] {
             let value = if name == "include_deleted" { "true" } else { "1" };
             check_refused(list_request, &format!("{name}={value}&{name}={value}"), &[&format!("{name}: {once}")]);
@@ -194,17 +193,17 @@ mod tests {
 
     #[test]
     fn a_count_has_filters_and_no_pages() {
-        assert!(asked(count_request, "search_term=a&status=b&filter=name:eq:c&include_deleted=true").is_ok());
-        let expected = "a count has no pages; search_term, include_deleted, filter and fields would fit";
+        assert!(read(count_request, "search_term=a&status=b&filter=name:eq:c&include_deleted=true").is_ok());
+        let expected = "a count has no pages: expected search_term, include_deleted, filter or fields";
         check_refused(count_request, "page=1&sort=name", &[&format!("sort: {expected}"), &format!("page: {expected}")]);
     }
 
     #[test]
-    fn one_entity_takes_no_parameters_yet() {
+    fn a_single_entity_has_no_parameters_yet() {
         let parameters = Parameters::read(Some("as_of=x&raw=true")).unwrap();
-        let problem = no_parameters(&parameters).unwrap_err();
+        let problem = no_entity_parameters(&parameters).unwrap_err();
         let lines: Vec<_> = problem.errors().iter().map(ToString::to_string).collect();
-        let (later, none) = ("this release does not have this parameter yet", "this route takes none");
-        assert_eq!(lines, [format!("as_of: {later}"), format!("raw: there is no such parameter here; {none}")]);
+        let (not_yet, unknown) = ("not available in this release", "unknown parameter: this route has no parameters");
+        assert_eq!(lines, [format!("as_of: {not_yet}"), format!("raw: {unknown}")]);
     }
 }

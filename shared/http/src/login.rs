@@ -1,8 +1,7 @@
-//! The login: whether a request may be answered at all, and which scopes it has.
+//! The login: who may send requests, and who has the admin scope.
 //!
-//! Promises that nothing but `/health` is answered to a caller without a token where tokens are
-//! asked for, and that what a route needs beyond that is written at the route. Does not read
-//! tokens: `crate::token_file` does.
+//! If tokens are required, only `/health` responds to a caller without one. Routes that need the admin scope name it
+//! themselves.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -10,42 +9,42 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{Problem, ProblemKind};
 use crate::token_file::{Scope, TokenSet};
 
-/// How callers show who they are.
+/// How callers identify themselves.
 #[derive(Debug, Clone)]
 pub enum Login {
-    /// Not at all: everyone who reaches the socket may do everything. For loopback, and behind
-    /// an authorizer.
+    /// Not at all: everyone who reaches the socket may do everything. For loopback only: requests for other hosts are
+    /// refused.
     None,
-    /// By a bearer token out of this set.
+    /// By a bearer token of this set.
     Tokens(TokenSet),
-    /// By an authorizer in front, whose word each request carries as a `GatewayCaller`.
+    /// By an authorizer in front of the function; each request carries its result as a [`GatewayCaller`].
     Gateway,
 }
 
-/// Whom the authorizer in front let through; an extension of the request, set by who serves it.
+/// The caller that the authorizer let through: an extension of the request, set by the function that serves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GatewayCaller {
-    /// Whether the caller may do what needs the admin scope.
+    /// Whether the caller has the admin scope.
     pub is_admin: bool,
 }
 
-/// What this request's caller may do; set on every request that passed the login.
+/// The rights of the caller: an extension of every request that passed the login.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Caller {
     is_admin: bool,
 }
 
 impl Caller {
-    /// Refuses a caller without the admin scope.
+    /// A 403 problem for a caller without the admin scope; `what` names the route or parameter that needs it.
     pub(crate) fn need_admin(self, what: &str) -> Result<(), Problem> {
         if self.is_admin {
             return Ok(());
         }
         let challenge = "Bearer realm=\"annals\", error=\"insufficient_scope\", scope=\"admin\"";
-        let problem = Problem::new(Kind::Forbidden, format!("{what} needs a token with the scope admin"));
+        let problem = Problem::new(ProblemKind::Forbidden, format!("{what} needs the scope admin"));
         Err(problem.with_header(header::WWW_AUTHENTICATE, challenge))
     }
 }
@@ -54,12 +53,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        // A request that came by no login may read, and nothing more.
+        // A request that no login has seen may only read.
         Ok(parts.extensions.get().copied().unwrap_or(Self { is_admin: false }))
     }
 }
 
-/// A caller with the admin scope.
+/// Extracted only from requests of callers with the admin scope.
 #[derive(Debug)]
 pub(crate) struct Admin;
 
@@ -71,10 +70,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Admin {
     }
 }
 
-/// Lets a request through, or answers 401.
+/// Middleware: passes the request on with its [`Caller`], or responds with 401 or 403.
 pub(crate) async fn check(State(login): State<Login>, mut request: Request, next: Next) -> Response {
     if matches!(login, Login::None)
-        && let Err(problem) = from_this_machine(request.headers())
+        && let Err(problem) = check_loopback(request.headers())
     {
         return problem.into_response();
     }
@@ -94,32 +93,34 @@ impl Login {
         let tokens = match (self, gateway) {
             (Self::None, _) => return Ok(Caller { is_admin: true }),
             (Self::Gateway, Some(caller)) => return Ok(Caller { is_admin: caller.is_admin }),
-            // Only a gateway without an authorizer on this route lets such a request through.
-            (Self::Gateway, None) => return Err(Problem::new(Kind::Unauthorized, "a login is needed")),
+            // The gateway has no authorizer on this route.
+            (Self::Gateway, None) => return Err(Problem::new(ProblemKind::Unauthorized, "a login is required")),
             (Self::Tokens(tokens), _) => tokens,
         };
         let Some(presented) = bearer(headers) else {
-            let problem = Problem::new(Kind::Unauthorized, "a token is needed: `Authorization: Bearer <token>`");
+            let problem = Problem::new(
+                ProblemKind::Unauthorized,
+                "a token is required: send the header `Authorization: Bearer <token>`",
+            );
             return Err(problem.with_header(header::WWW_AUTHENTICATE, "Bearer realm=\"annals\""));
         };
         let Some(scopes) = tokens.scopes_of(presented) else {
             let challenge = "Bearer realm=\"annals\", error=\"invalid_token\"";
-            let problem = Problem::new(Kind::Unauthorized, "the token is not known here");
+            let problem = Problem::new(ProblemKind::Unauthorized, "unknown token");
             return Err(problem.with_header(header::WWW_AUTHENTICATE, challenge));
         };
         Ok(Caller { is_admin: scopes.contains(&Scope::Admin) })
     }
 }
 
-/// Where no login is asked for, a page of some other site may still make a browser on this machine
-/// call: it cannot hide for which host, or from which origin.
-fn from_this_machine(headers: &HeaderMap) -> Result<(), Problem> {
-    let named = [header::HOST, header::ORIGIN].map(|name| headers.get(name));
-    for value in named.into_iter().flatten() {
+/// Without a login, a web page of another site could make a browser on this machine send requests. The browser reveals
+/// the host and the origin, so both must be loopback.
+fn check_loopback(headers: &HeaderMap) -> Result<(), Problem> {
+    for value in [header::HOST, header::ORIGIN].into_iter().filter_map(|name| headers.get(name)) {
         let authority = value.to_str().unwrap_or_default().trim_start_matches("http://");
         if !is_loopback(authority) {
-            let detail = "without a login only `localhost` and loopback addresses are served";
-            return Err(Problem::new(Kind::Forbidden, detail));
+            let detail = "without a login the API responds only to `localhost` and loopback addresses";
+            return Err(Problem::new(ProblemKind::Forbidden, detail));
         }
     }
     Ok(())
@@ -133,7 +134,7 @@ fn is_loopback(authority: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// The token of the one `Authorization: Bearer` header. The scheme's name has no case.
+/// The token of the `Authorization: Bearer` header, if there is exactly one. The scheme is case-insensitive.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, another) = (values.next()?, values.next());
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn only_this_machine_is_served_without_a_login() {
+    fn only_loopback_hosts_are_served_without_a_login() {
         for authority in ["localhost", "localhost:8080", "127.0.0.1:8080", "127.0.0.9", "[::1]:8080", "LOCALHOST:1"] {
             assert!(is_loopback(authority), "{authority}");
         }
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_token_is_read_from_one_header() {
+    fn a_bearer_token_is_read_from_exactly_one_header() {
         check(&["Bearer abc"], Some("abc"));
         check(&["bearer  abc "], Some("abc"));
         check(&["Basic abc"], None);

@@ -1,32 +1,48 @@
-//! A request's query parameters, as pairs and one by one.
+//! The parameters of a request: the variable segments of its path, and its query.
 //!
-//! Promises that nothing is passed over: a parameter that is not asked for, comes twice, or does
-//! not fit is an error that names what would fit.
+//! No query parameter is ignored: one that is unknown, repeated or invalid is an error that names what is expected,
+//! and all errors of a request are reported together.
 
 use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{Problem, ProblemKind};
 
-/// The parameters, decoded, in their order.
+/// The decoded variable segments of the path: one, or a tuple.
+#[derive(Debug)]
+pub(crate) struct PathParameters<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathParameters<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let invalid = |_| Problem::new(ProblemKind::InvalidRequest, "the percent-decoded path is not UTF-8");
+        let Path(segments) = Path::from_request_parts(parts, state).await.map_err(invalid)?;
+        Ok(Self(segments))
+    }
+}
+
+/// The decoded query parameters, in the order of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Reads a query string; what is not UTF-8 once decoded is refused.
+    /// Decodes a query string.
     pub(crate) fn read(query: Option<&str>) -> Result<Self, Problem> {
         let words = query.unwrap_or_default().split('&').filter(|word| !word.is_empty());
         let pairs: Result<_, _> = words.map(pair).collect();
-        pairs.map(Self).map_err(|_| Problem::new(Kind::InvalidRequest, "the query is not UTF-8 once decoded"))
+        pairs.map(Self).map_err(|_| Problem::new(ProblemKind::InvalidRequest, "the percent-decoded query is not UTF-8"))
     }
 
-    /// All pairs.
     pub(crate) fn pairs(&self) -> &[(String, String)] {
         &self.0
     }
 
-    /// The query string of the same parameters with `name` at another value.
+    /// The query string with another value for `name`.
     pub(crate) fn with(&self, name: &str, value: &str) -> String {
         let others = self.0.iter().filter(|(other, _)| other != name);
         let pairs = others.map(|(name, value)| (name.as_str(), value.as_str())).chain([(name, value)]);
@@ -43,98 +59,95 @@ fn pair(word: &str) -> Result<(String, String), std::str::Utf8Error> {
     Ok((decode(name)?, decode(value)?))
 }
 
-/// Which timestamp of a day a bare date means.
+/// The time of day that a date without a time stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DayEnd {
-    /// Its first millisecond.
+    /// The first millisecond.
     First,
-    /// Its last millisecond.
+    /// The last millisecond.
     Last,
 }
 
-/// Takes parameters one by one and gathers what is wrong with them.
+/// Reads query parameters one by one and collects the errors.
 #[derive(Debug)]
-pub(crate) struct Reading<'a> {
+pub(crate) struct ParameterReader<'a> {
     parameters: &'a Parameters,
     errors: Vec<ValidationIssue>,
 }
 
-impl<'a> Reading<'a> {
-    /// Of those parameters.
+impl<'a> ParameterReader<'a> {
     pub(crate) fn new(parameters: &'a Parameters) -> Self {
         Self { parameters, errors: Vec::new() }
     }
 
-    /// A parameter that may come once.
+    /// A parameter that may appear once.
     pub(crate) fn text(&mut self, name: &str) -> Option<&'a str> {
         let mut values = self.parameters.0.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_str());
         let first = values.next();
         if values.next().is_some() {
-            self.refuse(name, "it comes more than once; once would fit");
+            self.add_error(name, "repeated: expected at most once");
         }
         first
     }
 
-    /// A whole number.
     pub(crate) fn number(&mut self, name: &str) -> Option<u64> {
         let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         self.parsed(name, "a whole number such as 1", |text| text.parse().ok().filter(|_| is_plain(text)))
     }
 
-    /// True or false.
     pub(crate) fn bool(&mut self, name: &str) -> Option<bool> {
         self.parsed(name, "true or false", |text| text.parse().ok())
     }
 
-    /// A timestamp, or a day's first or last one in UTC.
+    /// A timestamp, or a date in UTC.
     pub(crate) fn timestamp(&mut self, name: &str, end: DayEnd) -> Option<Timestamp> {
-        let fitting = "a timestamp such as 2024-04-09T20:19:25Z (with %2B for a + in its offset), or a date,";
-        self.parsed(name, fitting, |text| timestamp(text, end))
+        let expected = "a timestamp such as 2024-04-09T20:19:25Z (with %2B for a + in its offset), or a date";
+        self.parsed(name, expected, |text| timestamp(text, end))
     }
 
-    /// What `parse` makes of a parameter; where that is nothing, `fitting` says what would do.
-    pub(crate) fn parsed<T>(&mut self, name: &str, fitting: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    /// A parameter that `parse` converts; `None` from it is an error that names what is `expected`.
+    pub(crate) fn parsed<T>(&mut self, name: &str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let text = self.text(name)?;
         let value = parse(text);
         if value.is_none() {
-            self.refuse(name, format!("`{text}` does not fit; {fitting} would"));
+            self.add_error(name, format!("invalid value `{text}`: expected {expected}"));
         }
         value
     }
 
-    /// Notes what is wrong with a parameter.
-    pub(crate) fn refuse(&mut self, name: &str, message: impl Into<String>) {
+    /// Adds an error.
+    pub(crate) fn add_error(&mut self, name: &str, message: impl Into<String>) {
         self.errors.push(ValidationIssue::new(name, message));
     }
 
-    /// Refuses every parameter that is none of those.
-    pub(crate) fn only(&mut self, known: &[&str]) {
-        let fitting = match known {
-            [] => "this route takes none".to_owned(),
-            known => format!("{} would fit", known.join(", ")),
+    /// Adds an error for every parameter that is not among `known`.
+    pub(crate) fn allow_only(&mut self, known: &[&str]) {
+        let expected = match known {
+            [] => "this route has no parameters".to_owned(),
+            known => format!("expected one of {}", known.join(", ")),
         };
         for (name, _) in self.parameters.pairs().iter().filter(|(name, _)| !known.contains(&name.as_str())) {
-            self.refuse(name, format!("there is no such parameter here; {fitting}"));
+            self.add_error(name, format!("unknown parameter: {expected}"));
         }
     }
 
-    /// The value, if nothing was wrong.
+    /// The value, or a problem with all errors.
     pub(crate) fn finish<T>(self, value: T) -> Result<T, Problem> {
         if self.errors.is_empty() { Ok(value) } else { Err(Problem::invalid(self.errors)) }
     }
 }
 
-/// Refuses whatever a query says, for a route that takes no parameters.
+/// Refuses every query parameter, for routes that have none.
 pub(crate) fn no_parameters(query: Option<&str>) -> Result<(), Problem> {
     let parameters = Parameters::read(query)?;
-    let mut reading = Reading::new(&parameters);
-    reading.only(&[]);
-    reading.finish(())
+    let mut reader = ParameterReader::new(&parameters);
+    reader.allow_only(&[]);
+    reader.finish(())
 }
 
-/// A timestamp, or a day's first or last one in UTC.
+/// A timestamp, or a date in UTC.
 pub(crate) fn timestamp(text: &str, end: DayEnd) -> Option<Timestamp> {
-    // `YYYY-MM-DD` has ten characters, and no timestamp is that short.
+    // `YYYY-MM-DD` has ten characters, and every timestamp has more.
     let (is_date, time) = (text.len() == 10, if end == DayEnd::First { "00:00:00" } else { "23:59:59.999" });
     if is_date { format!("{text}T{time}Z").parse().ok() } else { text.parse().ok() }
 }
@@ -156,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_decoded_and_keep_their_order() {
+    fn parameters_are_decoded_and_keep_their_order() {
         check("b=1&a=2&b=3", &[("b", "1"), ("a", "2"), ("b", "3")]);
         check("q=a+b%20c%2B&x=%C3%A9", &[("q", "a b c+"), ("x", "é")]);
         check("&&a&b=&=c=d&", &[("a", ""), ("b", ""), ("", "c=d")]);
@@ -174,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_date_is_its_first_or_last_millisecond() {
+    fn a_date_is_its_first_or_last_millisecond() {
         check_timestamp("2024-04-09", DayEnd::First, Some("2024-04-09T00:00:00Z"));
         check_timestamp("2024-04-09", DayEnd::Last, Some("2024-04-09T23:59:59.999Z"));
         check_timestamp("2024-04-09T22:00:00+02:00", DayEnd::Last, Some("2024-04-09T20:00:00Z"));
@@ -183,38 +196,38 @@ mod tests {
     }
 
     #[test]
-    fn everything_wrong_is_named_at_once() {
+    fn all_errors_are_reported_together() {
         let parameters = read("page=x&raw=1&page_size=2&page_size=3&other=1&from_date=yesterday");
-        let mut reading = Reading::new(&parameters);
-        reading.number("page");
-        reading.number("page_size");
-        reading.bool("raw");
-        reading.timestamp("from_date", DayEnd::First);
-        reading.only(&["page", "page_size", "raw", "from_date"]);
-        let problem = reading.finish(()).unwrap_err();
+        let mut reader = ParameterReader::new(&parameters);
+        reader.number("page");
+        reader.number("page_size");
+        reader.bool("raw");
+        reader.timestamp("from_date", DayEnd::First);
+        reader.allow_only(&["page", "page_size", "raw", "from_date"]);
+        let problem = reader.finish(()).unwrap_err();
         let lines: Vec<_> = problem.errors().iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(lines.join("\n"), @"
-        page: `x` does not fit; a whole number such as 1 would
-        page_size: it comes more than once; once would fit
-        raw: `1` does not fit; true or false would
-        from_date: `yesterday` does not fit; a timestamp such as 2024-04-09T20:19:25Z (with %2B for a + in its offset), or a date, would
-        other: there is no such parameter here; page, page_size, raw, from_date would fit
+        page: invalid value `x`: expected a whole number such as 1
+        page_size: repeated: expected at most once
+        raw: invalid value `1`: expected true or false
+        from_date: invalid value `yesterday`: expected a timestamp such as 2024-04-09T20:19:25Z (with %2B for a + in its offset), or a date
+        other: unknown parameter: expected one of page, page_size, raw, from_date
         ");
     }
 
     #[test]
-    fn a_number_is_digits_alone() {
+    fn a_number_has_only_digits() {
         for text in ["%2B1", "-1", "1.0", "", "18446744073709551616", "1%20"] {
             let parameters = read(&format!("page={text}"));
-            let mut reading = Reading::new(&parameters);
-            assert_eq!(reading.number("page"), None, "{text}");
-            assert!(reading.finish(()).is_err(), "{text}");
+            let mut reader = ParameterReader::new(&parameters);
+            assert_eq!(reader.number("page"), None, "{text}");
+            assert!(reader.finish(()).is_err(), "{text}");
         }
     }
 
     proptest! {
         #[test]
-        fn a_link_says_what_the_request_said(pairs in prop::collection::vec((".*", ".*"), 0..5), page in 1u64..99) {
+        fn a_link_keeps_the_other_parameters(pairs in prop::collection::vec((".*", ".*"), 0..5), page in 1u64..99) {
             let page = page.to_string();
             let given = Parameters(pairs.clone());
             let mut expected: Vec<_> = pairs.into_iter().filter(|(name, _)| name != "page").collect();

@@ -1,7 +1,7 @@
-//! The quarantine: what is in it, and what is decided about it.
+//! The quarantine: its entries, redrive and dismissal.
 //!
-//! Promises that a kept input can be had back byte by byte, up to its first mebibyte. All of it
-//! needs the admin scope: an input may hold anything.
+//! Every route needs the admin scope, because an input may contain anything. An input is returned byte by byte, up to
+//! its first mebibyte.
 
 use std::sync::Arc;
 
@@ -21,17 +21,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use crate::QueryApi;
-use crate::answer::{Results, json};
-use crate::events::to_its_end;
+use crate::events::run_to_completion;
 use crate::login::Admin;
-use crate::page::{Page, Place};
-use crate::parameters::{Parameters, Reading, no_parameters};
+use crate::parameters::{ParameterReader, Parameters, PathParameters, no_parameters};
 use crate::problem::Problem;
-use crate::segment::Segment;
+use crate::response::{IngestResponse, Page, PagePosition, json};
 
-/// How much of a body is shown.
-const SHOWN_BYTES: usize = 1024 * 1024;
-/// The states, as a parameter names them.
+/// A response contains at most this much of a body.
+const MAX_BODY_IN_RESPONSE: usize = 1024 * 1024;
+/// The values of the parameter `state`.
 const STATES: [(&str, QuarantineState); 3] = [
     ("open", QuarantineState::Open),
     ("redriven", QuarantineState::Redriven),
@@ -39,21 +37,21 @@ const STATES: [(&str, QuarantineState); 3] = [
 ];
 
 /// `GET /quarantine` and one entry.
-pub(crate) fn reading(api: Arc<QueryApi>) -> Router {
+pub(crate) fn read_routes(api: Arc<QueryApi>) -> Router {
     Router::new().route("/quarantine", get(list)).route("/quarantine/{id}", get(one)).with_state(api)
 }
 
 /// Redrive and dismissal.
-pub(crate) fn decisions(handler: Arc<CommandHandler>) -> Router {
+pub(crate) fn decision_routes(handler: Arc<CommandHandler>) -> Router {
     Router::new()
         .route("/quarantine/{id}/redrive", post(redrive))
         .route("/quarantine/{id}", delete(dismiss))
         .with_state(handler)
 }
 
-/// One entry as it is answered.
+/// The JSON of an entry.
 #[derive(Serialize)]
-struct Entry {
+struct EntryBody {
     id: String,
     provider: Provider,
     received_at: Timestamp,
@@ -68,7 +66,7 @@ struct Entry {
     body_truncated: bool,
 }
 
-impl From<QuarantineEntry> for Entry {
+impl From<QuarantineEntry> for EntryBody {
     fn from(entry: QuarantineEntry) -> Self {
         Self {
             id: entry.id,
@@ -84,15 +82,14 @@ impl From<QuarantineEntry> for Entry {
     }
 }
 
-impl Entry {
-    /// With its body, or the first part of it. Bytes that are no text are shown as far as they
-    /// are, and given whole in base 64.
+impl EntryBody {
+    /// Adds the body, or its first part. Bytes that are not UTF-8 are replaced in the text and complete in Base64.
     fn with_body(mut self, bytes: Vec<u8>) -> Self {
         self.body_truncated = (bytes.len() as u64) < self.size;
         let text = String::from_utf8(bytes).or_else(|error| {
             let (at, cut) = (error.utf8_error().valid_up_to(), error.utf8_error().error_len().is_none());
             let mut bytes = error.into_bytes();
-            // A cut may go through a character, which is then left for the rest.
+            // The first part may end inside a character, which is then left out.
             if cut && self.body_truncated {
                 bytes.truncate(at);
             }
@@ -106,26 +103,29 @@ impl Entry {
     }
 }
 
-struct Request {
+struct ListParameters {
     state: Option<QuarantineState>,
     page: u64,
     page_size: u64,
 }
 
-fn request(parameters: &Parameters) -> Result<Request, Problem> {
-    let mut reading = Reading::new(parameters);
+fn list_parameters(parameters: &Parameters) -> Result<ListParameters, Problem> {
+    let mut reader = ParameterReader::new(parameters);
     let state = |name: &str| STATES.iter().find(|(known, _)| *known == name).map(|(_, state)| *state);
-    let page = reading.number("page").unwrap_or(1);
-    let page_size = reading.number("page_size").unwrap_or(DEFAULT_PAGE_SIZE);
+    let page = reader.number("page").unwrap_or(1);
+    let page_size = reader.number("page_size").unwrap_or(DEFAULT_PAGE_SIZE);
     if page == 0 {
-        reading.refuse("page", "0 does not fit; 1 and above would");
+        reader.add_error("page", "invalid value `0`: expected a number from 1");
     }
     if !(1..=MAX_PAGE_SIZE).contains(&page_size) {
-        reading.refuse("page_size", format!("{page_size} does not fit; 1 to {MAX_PAGE_SIZE} would"));
+        reader.add_error(
+            "page_size",
+            format!("invalid value `{page_size}`: expected a number from 1 to {MAX_PAGE_SIZE}"),
+        );
     }
-    let state = reading.parsed("state", "open, redriven or dismissed", state);
-    reading.only(&["page", "page_size", "state"]);
-    reading.finish(Request { state, page, page_size })
+    let state = reader.parsed("state", "open, redriven or dismissed", state);
+    reader.allow_only(&["page", "page_size", "state"]);
+    reader.finish(ListParameters { state, page, page_size })
 }
 
 async fn list(
@@ -135,41 +135,41 @@ async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let parameters = Parameters::read(query.as_deref())?;
-    let Request { state, page, page_size } = request(&parameters)?;
+    let ListParameters { state, page, page_size } = list_parameters(&parameters)?;
     let offset = (page - 1).saturating_mul(page_size);
     let (entries, count) = api.quarantine.list(state, offset, page_size).await?;
-    let place = Place::among(count, u64::MAX, page, page_size);
-    let entries: Vec<Entry> = entries.into_iter().map(Entry::from).collect();
-    json(&Page::new(entries, Some(count), place, &uri, &parameters))
+    let position = PagePosition::in_list(count, u64::MAX, page, page_size);
+    let entries: Vec<EntryBody> = entries.into_iter().map(EntryBody::from).collect();
+    json(&Page::new(entries, Some(count), position, &uri, &parameters))
 }
 
 async fn one(
     _: Admin,
     State(api): State<Arc<QueryApi>>,
-    Segment(id): Segment<String>,
+    PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     no_parameters(query.as_deref())?;
     let entry = api.quarantine.get(&id).await?;
-    let body = api.quarantine.body(&entry, SHOWN_BYTES).await?;
-    json(&Entry::from(entry).with_body(body))
+    let body = api.quarantine.body(&entry, MAX_BODY_IN_RESPONSE).await?;
+    json(&EntryBody::from(entry).with_body(body))
 }
 
 async fn redrive(
     _: Admin,
     State(handler): State<Arc<CommandHandler>>,
-    Segment(id): Segment<String>,
+    PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     no_parameters(query.as_deref())?;
-    let results = to_its_end(async move { handler.redrive(&id).await }).await??;
-    json(&Results { results })
+    let results = run_to_completion(async move { handler.redrive(&id).await }).await??;
+    json(&IngestResponse { results })
 }
 
 async fn dismiss(
     _: Admin,
     State(handler): State<Arc<CommandHandler>>,
-    Segment(id): Segment<String>,
+    PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,
 ) -> Result<StatusCode, Problem> {
     no_parameters(query.as_deref())?;
@@ -181,8 +181,8 @@ async fn dismiss(
 mod tests {
     use super::*;
 
-    fn shown(bytes: &[u8], size: u64) -> (String, Option<String>, bool) {
-        let entry = Entry {
+    fn with_body(bytes: &[u8], size: u64) -> (String, Option<String>, bool) {
+        let entry = EntryBody {
             id: "ab".to_owned(),
             provider: Provider::Salesforce,
             received_at: "2024-04-09T20:19:25Z".parse().unwrap(),
@@ -199,11 +199,11 @@ mod tests {
 
     #[track_caller]
     fn check(bytes: &[u8], size: u64, body: &str, base64: Option<&str>, is_truncated: bool) {
-        assert_eq!(shown(bytes, size), (body.to_owned(), base64.map(str::to_owned), is_truncated), "{bytes:?}");
+        assert_eq!(with_body(bytes, size), (body.to_owned(), base64.map(str::to_owned), is_truncated), "{bytes:?}");
     }
 
     #[test]
-    fn a_body_is_shown_whole_and_what_is_no_text_twice() {
+    fn a_body_is_text_and_also_base64_if_it_is_not_utf8() {
         check(b"{}", 2, "{}", None, false);
         check("é".as_bytes(), 2, "é", None, false);
         check(b"a\xffb", 3, "a\u{fffd}b", Some("Yf9i"), false);
@@ -211,17 +211,17 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_through_a_character_leaves_the_text_before_it() {
+    fn a_first_part_that_ends_inside_a_character_ends_before_it() {
         check(b"a\xc3", 9, "a", None, true);
         check(b"ab", 9, "ab", None, true);
         check(b"\xff\xc3", 9, "\u{fffd}\u{fffd}", Some("/8M="), true);
     }
 
     #[test]
-    fn a_list_is_chosen_by_state_and_page() {
-        let read = |query: &str| request(&Parameters::read(Some(query)).unwrap());
-        let asked = read("state=redriven&page=3&page_size=7").unwrap();
-        assert_eq!((asked.state, asked.page, asked.page_size), (Some(QuarantineState::Redriven), 3, 7));
+    fn a_list_has_a_state_and_a_page() {
+        let read = |query: &str| list_parameters(&Parameters::read(Some(query)).unwrap());
+        let list = read("state=redriven&page=3&page_size=7").unwrap();
+        assert_eq!((list.state, list.page, list.page_size), (Some(QuarantineState::Redriven), 3, 7));
         for query in ["state=closed", "page=0", "page_size=0", "page_size=201", "sort=id"] {
             assert!(read(query).is_err(), "{query}");
         }

@@ -1,30 +1,28 @@
-//! The token file: who may ask, and for what.
+//! The token file: one token a line, followed by its scopes; `#` starts a comment.
 //!
-//! One token a line, and behind it the scopes it has beyond reading and sending events. `#` starts
-//! a comment. Promises that a token is kept as its SHA-256 only, and that comparing takes the same
-//! time whatever is presented. Does not read the file: the caller hands over its text.
+//! Tokens are kept as SHA-256 only and compared in constant time.
 
 use std::fmt;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq as _;
 
-/// What a token allows beyond reading entities and sending events.
+/// What a token allows beside reading entities and sending events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// The quarantine, redrive and dismissal, and inputs as they came (`raw=true`).
+    /// The quarantine, backfills, and stored inputs (`raw=true`).
     Admin,
 }
 
 impl Scope {
-    /// The scope of that name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         (name == "admin").then_some(Self::Admin)
     }
 }
 
-/// The fewest characters of a token: below, guessing one is no work.
-const SHORTEST_TOKEN: usize = 16;
+/// The least number of characters of a token: shorter ones can be guessed.
+const MIN_TOKEN_LENGTH: usize = 16;
 
 /// The tokens of an installation.
 #[derive(Clone)]
@@ -37,44 +35,25 @@ struct Token {
     scopes: Vec<Scope>,
 }
 
-/// Why a token file is refused. Never shows a token.
+/// An error in a token file. It never shows a token, and counts lines from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenFileError {
-    /// A token can be guessed.
-    #[error("line {line}: a token has at least {SHORTEST_TOKEN} characters, this one has {length}")]
-    TooShort {
-        /// The line, from 1.
-        line: usize,
-        /// How long it is.
-        length: usize,
-    },
-    /// A token that no header can carry.
-    #[error("line {line}: a token is made of letters, digits and other visible ASCII characters")]
-    NotAscii {
-        /// The line, from 1.
-        line: usize,
-    },
-    /// A token that an earlier line has.
-    #[error("line {line}: line {first} has this token already")]
-    Twice {
-        /// The line, from 1.
-        line: usize,
-        /// The earlier line.
-        first: usize,
-    },
-    /// A scope that does not exist. Not shown, since it may be a token with a space in it.
-    #[error("line {line}: unknown scope behind the token; admin is the only one")]
-    UnknownScope {
-        /// The line, from 1.
-        line: usize,
-    },
-    /// No token at all: nobody could ask anything.
-    #[error("there is no token in it")]
+    #[error("line {line}: token of {length} characters: expected at least {MIN_TOKEN_LENGTH}")]
+    TooShort { line: usize, length: usize },
+    /// A header could not carry the token.
+    #[error("line {line}: invalid token: expected letters, digits and other visible ASCII characters")]
+    NotAscii { line: usize },
+    #[error("line {line}: same token as in line {first}")]
+    Twice { line: usize, first: usize },
+    /// The scope is not shown, because it may be part of a token that contains a space.
+    #[error("line {line}: unknown scope after the token: expected admin")]
+    UnknownScope { line: usize },
+    #[error("the file has no token")]
     Empty,
 }
 
 impl TokenSet {
-    /// Reads a token file's text.
+    /// Parses the text of a token file.
     pub fn parse(text: &str) -> Result<Self, TokenFileError> {
         let mut tokens: Vec<(usize, Token)> = Vec::new();
         for (line, words) in text.trim_start_matches('\u{feff}').lines().enumerate() {
@@ -94,14 +73,13 @@ impl TokenSet {
         Ok(Self { tokens: tokens.into_iter().map(|(_, token)| token).collect() })
     }
 
-    /// The scopes of a presented token; `None` where there is no such token.
+    /// The scopes of a presented token; `None` if it is unknown.
     pub(crate) fn scopes_of(&self, presented: &str) -> Option<&[Scope]> {
         let presented = digest(presented);
-        // Every token is looked at, and whole. What remains of a difference in time is about
-        // digests, from which no token can be told.
+        // Every token is compared, so that the time does not depend on which one matches.
         let mut found = None;
         for token in &*self.tokens {
-            if is_same(&token.digest, &presented) {
+            if bool::from(token.digest.ct_eq(&presented)) {
                 found = Some(&*token.scopes);
             }
         }
@@ -119,7 +97,7 @@ fn check(line: usize, token: &str) -> Result<(), TokenFileError> {
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(TokenFileError::NotAscii { line });
     }
-    if token.len() < SHORTEST_TOKEN {
+    if token.len() < MIN_TOKEN_LENGTH {
         return Err(TokenFileError::TooShort { line, length: token.len() });
     }
     Ok(())
@@ -131,10 +109,6 @@ fn scopes<'a>(line: usize, words: impl Iterator<Item = &'a str>) -> Result<Vec<S
 
 fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
-}
-
-fn is_same(a: &[u8; 32], b: &[u8; 32]) -> bool {
-    a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
 #[cfg(test)]
@@ -149,19 +123,19 @@ fedcba9876543210-operator admin
 ";
 
     #[track_caller]
-    fn check_refused(text: &str, expected: &TokenFileError) {
+    fn check_error(text: &str, expected: &TokenFileError) {
         assert_eq!(TokenSet::parse(text).err().as_ref(), Some(expected), "{text:?}");
     }
 
     #[test]
-    fn a_token_has_the_scopes_behind_it() {
+    fn a_token_has_the_scopes_of_its_line() {
         let tokens = TokenSet::parse(FILE).unwrap();
         assert_eq!(tokens.scopes_of("0123456789abcdef"), Some(&[][..]));
         assert_eq!(tokens.scopes_of("fedcba9876543210-operator"), Some(&[Scope::Admin][..]));
     }
 
     #[test]
-    fn what_is_no_token_of_the_file_is_none() {
+    fn a_text_that_is_not_a_token_of_the_file_is_unknown() {
         let tokens = TokenSet::parse(FILE).unwrap();
         for presented in ["", "0123456789abcde", "0123456789abcdef ", "0123456789ABCDEF", "admin", "# who may ask"] {
             assert_eq!(tokens.scopes_of(presented), None, "{presented}");
@@ -169,14 +143,14 @@ fedcba9876543210-operator admin
     }
 
     #[test]
-    fn a_bad_line_is_refused_by_its_number() {
-        check_refused("# a\n\nshort", &TokenFileError::TooShort { line: 3, length: 5 });
-        check_refused("0123456789abcde", &TokenFileError::TooShort { line: 1, length: 15 });
-        check_refused("0123456789abcdefé", &TokenFileError::NotAscii { line: 1 });
-        check_refused("0123456789abcdef root", &TokenFileError::UnknownScope { line: 1 });
-        check_refused("0123456789abcdef\n\n0123456789abcdef admin", &TokenFileError::Twice { line: 3, first: 1 });
-        check_refused("", &TokenFileError::Empty);
-        check_refused("# 0123456789abcdef\n", &TokenFileError::Empty);
+    fn an_invalid_line_is_reported_by_its_number() {
+        check_error("# a\n\nshort", &TokenFileError::TooShort { line: 3, length: 5 });
+        check_error("0123456789abcde", &TokenFileError::TooShort { line: 1, length: 15 });
+        check_error("0123456789abcdefé", &TokenFileError::NotAscii { line: 1 });
+        check_error("0123456789abcdef root", &TokenFileError::UnknownScope { line: 1 });
+        check_error("0123456789abcdef\n\n0123456789abcdef admin", &TokenFileError::Twice { line: 3, first: 1 });
+        check_error("", &TokenFileError::Empty);
+        check_error("# 0123456789abcdef\n", &TokenFileError::Empty);
     }
 
     #[test]
@@ -187,7 +161,7 @@ fedcba9876543210-operator admin
     }
 
     #[test]
-    fn both_line_ends_and_a_byte_order_mark_are_taken() {
+    fn both_line_endings_and_a_byte_order_mark_are_accepted() {
         let tokens = TokenSet::parse("\u{feff}0123456789abcdef\r\nfedcba9876543210 admin\r\n").unwrap();
         assert!(tokens.scopes_of("0123456789abcdef").is_some());
         assert_eq!(tokens.scopes_of("fedcba9876543210"), Some(&[Scope::Admin][..]));

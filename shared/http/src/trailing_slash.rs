@@ -1,48 +1,20 @@
-//! A trailing slash is optional: `/clients/` is `/clients`.
+//! One trailing slash is optional on every route: `/clients/` is `/clients`.
 //!
-//! Promises that routing sees the path without its one trailing slash. Two slashes are another
-//! path, and no route has it.
-
-use std::task::{Context, Poll};
+//! tower-http's `NormalizePath` also removes repeated and leading slashes: `/clients//`, which is 404 here, would
+//! become `/clients`.
 
 use axum::http::Request;
 use axum::http::uri::{PathAndQuery, Uri};
-use tower::Service;
 
-/// A service that gets every path without its trailing slash.
-#[derive(Debug, Clone)]
-pub(crate) struct TrailingSlash<S> {
-    inner: S,
+/// Removes the trailing slash from the path that the router sees.
+pub(crate) fn remove_trailing_slash<B>(mut request: Request<B>) -> Request<B> {
+    if let Some(uri) = without_slash(request.uri()) {
+        *request.uri_mut() = uri;
+    }
+    request
 }
 
-impl<S> TrailingSlash<S> {
-    /// In front of that service.
-    pub(crate) fn new(inner: S) -> Self {
-        Self { inner }
-    }
-}
-
-impl<S, B> Service<Request<B>> for TrailingSlash<S>
-where
-    S: Service<Request<B>>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        if let Some(uri) = without_slash(request.uri()) {
-            *request.uri_mut() = uri;
-        }
-        self.inner.call(request)
-    }
-}
-
-/// The URI without its path's trailing slash; `None` where it has none, or is that slash alone.
+/// The URI without its path's trailing slash; `None` if it has none, or the path is only that slash.
 fn without_slash(uri: &Uri) -> Option<Uri> {
     let path = uri.path().strip_suffix('/').filter(|path| !path.is_empty())?;
     let shorter = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
@@ -62,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn one_trailing_slash_goes_and_the_query_stays() {
+    fn one_trailing_slash_is_removed_and_the_query_is_kept() {
         check("/clients/", Some("/clients"));
         check("/clients/?page=2", Some("/clients?page=2"));
         check("/clients/a%2F/?q=a/", Some("/clients/a%2F?q=a/"));
@@ -70,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn other_paths_are_left_alone() {
+    fn other_paths_do_not_change() {
         check("/clients", None);
         check("/", None);
         check("/clients?next=/", None);

@@ -207,7 +207,7 @@ impl Checker {
             }
             Says::Length(path, length) => self.expect(row, &what, text(path).chars().count(), *length),
             Says::Sha256(path, hash) => {
-                let is: String = Sha256::digest(text(path)).iter().map(|byte| format!("{byte:02x}")).collect();
+                let is = base16ct::lower::encode_string(&Sha256::digest(text(path)));
                 self.expect(row, &what, is, *hash);
             }
             Says::Raw(path, json) => {

@@ -167,7 +167,7 @@ impl Quarantining<'_> {
         }
         let digest = std::mem::take(&mut self.hash).finalize();
         let entry = QuarantineEntry {
-            id: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            id: base16ct::lower::encode_string(&digest),
             provider: self.provider,
             received_at: self.quarantine.clock.now(),
             errors,

@@ -36,7 +36,7 @@ pub fn former_digests() -> impl Iterator<Item = (&'static str, &'static str)> {
 impl EntityDefinition {
     pub(super) fn compute_digest(&self) -> String {
         let canonical = self.canonical_form().to_string();
-        Sha256::digest(canonical).iter().take(BYTES).map(|byte| format!("{byte:02x}")).collect()
+        base16ct::lower::encode_string(&Sha256::digest(canonical)[..BYTES])
     }
 
     /// Lists of pairs, not objects: the order of an object's keys depends on the features of serde_json.

@@ -1,5 +1,5 @@
-//! An installation none of whose stores can be reached: what is answered before any store is asked
-//! is answered all the same, and the rest says so.
+//! An installation whose stores cannot be reached: responses that need no store are the usual ones, all others are
+//! 503.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ fn definitions() -> (ProviderAdapters, Arc<Catalog>) {
     (adapters, catalog)
 }
 
-/// The backfill function's router of such an installation.
+/// The router of the backfill function.
 pub(crate) fn backfill_router(login: Login) -> Router {
     let (adapters, catalog) = definitions();
     let backfill =
@@ -41,7 +41,7 @@ pub(crate) fn backfill_router(login: Login) -> Router {
     annals_http::backfill_router(backfill, login)
 }
 
-/// The router of such an installation.
+/// The router with all routes.
 pub(crate) fn router(login: Login) -> Router {
     let all = Arc::new(Unreachable);
     let (adapters, catalog) = definitions();

@@ -1,17 +1,17 @@
-//! Backfills over real stores: asked for, looked at, paused, resumed, cancelled.
+//! Backfills over real stores: start, status, pause, resume and cancel.
 
 use serde_json::{Value, json};
 
 use super::installation::{Installation, change};
 
 #[tokio::test]
-async fn a_job_is_answered_in_full_and_waits_for_a_crm() {
+async fn a_new_job_waits_for_a_crm_connection() {
     let annals = Installation::new().await;
     assert_eq!(annals.get("/events/backfill/clients/status").await.status, 404);
-    let asked = annals.post("/events/backfill/clients", r#"{"since": "2024-04-09", "page_size": 200}"#).await;
-    assert_eq!(asked.status, 202);
-    assert_eq!(asked.header("content-type"), "application/json");
-    let mut body = asked.body.clone();
+    let job = annals.post("/events/backfill/clients", r#"{"since": "2024-04-09", "page_size": 200}"#).await;
+    assert_eq!(job.status, 202);
+    assert_eq!(job.header("content-type"), "application/json");
+    let mut body = job.body.clone();
     for drifting in ["id", "updated_at"] {
         assert!(body[drifting].is_string(), "{body}");
         body[drifting] = json!("…");
@@ -40,13 +40,13 @@ async fn a_job_is_answered_in_full_and_waits_for_a_crm() {
     "#);
     for name in ["clients", "client", "Account"] {
         let status = annals.get(&format!("/events/backfill/{name}/status/")).await;
-        assert_eq!((status.status, &status.body), (200, &asked.body), "{name}");
+        assert_eq!((status.status, &status.body), (200, &job.body), "{name}");
     }
     assert_eq!(annals.get("/events/backfill/deals/status").await.status, 404);
 }
 
 #[tokio::test]
-async fn a_second_is_a_conflict_that_names_the_first_until_that_has_ended() {
+async fn a_second_job_is_a_conflict_until_the_first_has_ended() {
     let annals = Installation::new().await;
     let first = annals.post("/events/backfill/clients", "").await;
     let second = annals.post("/events/backfill/Account/", "{}").await;
@@ -63,7 +63,7 @@ async fn a_second_is_a_conflict_that_names_the_first_until_that_has_ended() {
 }
 
 #[tokio::test]
-async fn a_job_is_paused_resumed_and_cancelled_and_then_takes_nothing() {
+async fn a_cancelled_job_can_be_neither_paused_nor_resumed() {
     let annals = Installation::new().await;
     let unknown = annals.post("/events/backfill/clients/pause", "").await;
     assert_eq!((unknown.status, &unknown.body["type"]), (404, &json!("/problems/not-found")));
@@ -78,32 +78,32 @@ async fn a_job_is_paused_resumed_and_cancelled_and_then_takes_nothing() {
         ("pause", 409, None),
         ("resume", 409, None),
     ] {
-        let answer = annals.post(&format!("/events/backfill/clients/{verb}"), "").await;
-        assert_eq!(answer.status, status, "{verb}: {}", answer.body);
+        let response = annals.post(&format!("/events/backfill/clients/{verb}"), "").await;
+        assert_eq!(response.status, status, "{verb}: {}", response.body);
         if let Some(state) = expected {
-            assert_eq!((&answer.body["id"], &answer.body["state"]), (&id, &json!(state)), "{verb}");
+            assert_eq!((&response.body["id"], &response.body["state"]), (&id, &json!(state)), "{verb}");
         } else {
-            let detail = answer.body["detail"].as_str().unwrap();
+            let detail = response.body["detail"].as_str().unwrap();
             assert!(detail.ends_with(&format!("is cancelled: there is nothing left to {verb}")), "{detail}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_job_that_a_wildcard_asked_for_is_the_types_backfill() {
+async fn a_job_requested_by_a_wildcard_is_the_backfill_of_its_type() {
     let annals = Installation::new().await;
     let mut wildcard: Value = change("Account", "UPDATE", 1, 1, json!({"Name": "Halcyon"}));
     wildcard["ChangeEventHeader"]["recordIds"] = json!(["001*"]);
-    let taken = annals.take(&[wildcard.clone()]).await;
-    assert_eq!(taken.each("outcome"), ["backfill_requested"]);
-    let job_id = &taken.each("job_id")[0];
+    let ingested = annals.ingest(&[wildcard.clone()]).await;
+    assert_eq!(ingested.each("outcome"), ["backfill_requested"]);
+    let job_id = &ingested.each("job_id")[0];
     let status = annals.get("/events/backfill/clients/status").await.body;
     assert_eq!((status["id"].as_str(), &status["mode"]), (Some(job_id.as_str()), &json!("full")));
     assert_eq!(annals.post("/events/backfill/clients", "{}").await.status, 409);
     let cancelled = annals.post("/events/backfill/clients/cancel", "").await.body;
     assert_eq!((&cancelled["id"], &cancelled["state"]), (&status["id"], &json!("cancelled")));
-    // The same event again asks for the same job, which has ended.
-    assert_eq!(&annals.take(&[wildcard]).await.each("job_id")[0], job_id);
+    // The same event requests the same job, which has ended.
+    assert_eq!(&annals.ingest(&[wildcard]).await.each("job_id")[0], job_id);
     assert_eq!(annals.get("/events/backfill/clients/status").await.body["state"], "cancelled");
 }
 
@@ -112,7 +112,7 @@ async fn an_unknown_type_is_404() {
     let annals = Installation::new().await;
     for (method, path) in [("POST", ""), ("GET", "/status"), ("POST", "/cancel")] {
         let path = format!("/events/backfill/unheard_of{path}");
-        let answer = if method == "GET" { annals.get(&path).await } else { annals.post(&path, "").await };
-        assert_eq!((answer.status, &answer.body["type"]), (404, &json!("/problems/unknown-entity-type")), "{path}");
+        let response = if method == "GET" { annals.get(&path).await } else { annals.post(&path, "").await };
+        assert_eq!((response.status, &response.body["type"]), (404, &json!("/problems/unknown-entity-type")), "{path}");
     }
 }

@@ -1,4 +1,4 @@
-//! A whole installation over a SQLite file of its own, asked through its router.
+//! A complete installation over a SQLite file of its own, used through its router.
 
 use std::sync::Arc;
 
@@ -27,13 +27,13 @@ pub(crate) struct Installation {
     _folder: TempDir,
 }
 
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
 }
 
-impl Answer {
+impl HttpResponse {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers[name].to_str().unwrap()
     }
@@ -90,26 +90,26 @@ impl Installation {
         Self { router: local_router(Arc::new(handler), api, Login::None), _folder: folder }
     }
 
-    pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> HttpResponse {
         let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        HttpResponse { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.ask(Request::get(path).body(Body::empty()).unwrap()).await
+    pub(crate) async fn get(&self, path: &str) -> HttpResponse {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
-        self.ask(Request::post(path).body(body.into()).unwrap()).await
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> HttpResponse {
+        self.send(Request::post(path).body(body.into()).unwrap()).await
     }
 
-    /// Sends changes and sees them stored.
-    pub(crate) async fn take(&self, changes: &[Value]) -> Answer {
-        let answer = self.post("/events/salesforce", json!(changes).to_string()).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        answer
+    /// Sends changes, which must be accepted.
+    pub(crate) async fn ingest(&self, changes: &[Value]) -> HttpResponse {
+        let response = self.post("/events/salesforce", json!(changes).to_string()).await;
+        assert_eq!(response.status, 200, "{}", response.body);
+        response
     }
 }
 

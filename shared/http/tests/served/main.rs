@@ -1,4 +1,4 @@
-//! The routes over real stores: what is sent in comes out, and every page leads to the next.
+//! The routes over real stores: ingested changes are served, and every page links to the next.
 
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
@@ -18,24 +18,24 @@ fn created(number: u32, name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_change_sent_in_is_answered_record_by_record() {
+async fn an_ingest_has_a_result_for_each_record() {
     let annals = Installation::new().await;
     let changes = [created(1, "Halcyon"), created(2, "Meridian"), created(1, "Halcyon")];
-    assert_eq!(annals.take(&changes).await.each("outcome"), ["stored", "stored", "duplicate"]);
+    assert_eq!(annals.ingest(&changes).await.each("outcome"), ["stored", "stored", "duplicate"]);
 }
 
 #[tokio::test]
-async fn one_entity_is_found_by_every_name_of_its_type_and_itself() {
+async fn an_entity_is_found_by_every_name_of_its_type_and_every_id() {
     let annals = Installation::new().await;
-    let taken = annals.take(&[created(1, "Halcyon")]).await;
-    let aggregate_id = &taken.each("aggregate_id")[0];
+    let ingested = annals.ingest(&[created(1, "Halcyon")]).await;
+    let aggregate_id = &ingested.each("aggregate_id")[0];
     let (long, with_provider) = (record(1), format!("salesforce:{}", record(1)));
     for entity_type in ["clients", "client", "Account", "entities/clients", "entities/client", "entities/Account"] {
         for id in [aggregate_id, &long, &long[..15], &with_provider] {
             for slash in ["", "/"] {
                 let path = format!("/{entity_type}/{id}{slash}");
-                let answer = annals.get(&path).await;
-                assert_eq!((answer.status, &answer.body["name"]), (200, &json!("Halcyon")), "{path}");
+                let response = annals.get(&path).await;
+                assert_eq!((response.status, &response.body["name"]), (200, &json!("Halcyon")), "{path}");
             }
         }
     }
@@ -44,35 +44,35 @@ async fn one_entity_is_found_by_every_name_of_its_type_and_itself() {
 }
 
 #[tokio::test]
-async fn an_object_without_a_definition_is_answered_below_entities_too() {
+async fn an_object_without_a_definition_is_served_with_and_without_entities_in_the_path() {
     let annals = Installation::new().await;
-    annals.take(&[change("Invoice__c", "CREATE", 1, 1, json!({"Total__c": 12.50}))]).await;
+    annals.ingest(&[change("Invoice__c", "CREATE", 1, 1, json!({"Total__c": 12.50}))]).await;
     for path in ["/invoice__c", "/entities/invoice__c", "/entities/Invoice__c"] {
         assert_eq!(annals.get(path).await.body["count"], 1, "{path}");
     }
 }
 
 #[tokio::test]
-async fn an_entity_tag_holds_until_the_next_version() {
+async fn an_entity_tag_is_valid_until_the_next_version() {
     let annals = Installation::new().await;
-    annals.take(&[created(1, "Halcyon")]).await;
+    annals.ingest(&[created(1, "Halcyon")]).await;
     let path = format!("/clients/{}", record(1));
     let first = annals.get(&path).await;
     let tag = first.header("etag").to_owned();
     let again = || Request::get(&path).header("if-none-match", &tag).body(Body::empty()).unwrap();
-    let unchanged = annals.ask(again()).await;
+    let unchanged = annals.send(again()).await;
     assert_eq!((unchanged.status, &unchanged.body, unchanged.header("etag")), (304, &Value::Null, tag.as_str()));
-    annals.take(&[change("Account", "UPDATE", 1, 50, json!({"Name": "Halcyon Songs"}))]).await;
-    let changed = annals.ask(again()).await;
+    annals.ingest(&[change("Account", "UPDATE", 1, 50, json!({"Name": "Halcyon Songs"}))]).await;
+    let changed = annals.send(again()).await;
     assert_eq!((changed.status, &changed.body["name"]), (200, &json!("Halcyon Songs")));
     assert_ne!(changed.header("etag"), tag);
 }
 
 #[tokio::test]
-async fn following_next_meets_every_entity_once_and_previous_leads_back() {
+async fn following_next_visits_every_entity_once_and_previous_leads_back() {
     let annals = Installation::new().await;
     let changes: Vec<Value> = (0..23).map(|number| created(number, &format!("Client & {number:02}"))).collect();
-    annals.take(&changes).await;
+    annals.ingest(&changes).await;
     let mut next = Some("/entities/client/?page_size=5&sort=name&status=Active&search_term=client+%26".to_owned());
     let (mut names, mut pages) = (Vec::new(), Vec::new());
     while let Some(path) = next {
@@ -89,10 +89,10 @@ async fn following_next_meets_every_entity_once_and_previous_leads_back() {
 }
 
 #[tokio::test]
-async fn filters_choose_and_a_count_agrees_with_the_list() {
+async fn a_count_with_filters_is_the_length_of_the_list() {
     let annals = Installation::new().await;
-    annals.take(&[created(1, "Halcyon"), created(2, "Meridian"), created(3, "Halcyon")]).await;
-    annals.take(&[change("Account", "DELETE", 3, 60, json!({}))]).await;
+    annals.ingest(&[created(1, "Halcyon"), created(2, "Meridian"), created(3, "Halcyon")]).await;
+    annals.ingest(&[change("Account", "DELETE", 3, 60, json!({}))]).await;
     for (query, expected) in [
         ("", 2),
         ("?name=Halcyon", 1),
@@ -112,10 +112,10 @@ async fn filters_choose_and_a_count_agrees_with_the_list() {
 #[tokio::test]
 async fn an_entity_that_waits_for_its_base_is_404_and_has_a_history() {
     let annals = Installation::new().await;
-    let taken = annals.take(&[change("Account", "UPDATE", 1, 1, json!({"Name": "Halcyon"}))]).await;
-    assert_eq!(taken.each("outcome"), ["awaiting_base"]);
-    let answer = annals.get(&format!("/clients/{}", record(1))).await;
-    assert_eq!((answer.status, &answer.body["type"]), (404, &json!("/problems/awaiting-base")));
+    let ingested = annals.ingest(&[change("Account", "UPDATE", 1, 1, json!({"Name": "Halcyon"}))]).await;
+    assert_eq!(ingested.each("outcome"), ["awaiting_base"]);
+    let response = annals.get(&format!("/clients/{}", record(1))).await;
+    assert_eq!((response.status, &response.body["type"]), (404, &json!("/problems/awaiting-base")));
     assert_eq!(annals.get(&format!("/clients/{}/history", record(1))).await.body["count"], 1);
     let unknown = annals.get(&format!("/clients/{}", record(2))).await;
     assert_eq!((unknown.status, &unknown.body["type"]), (404, &json!("/problems/not-found")));
@@ -124,9 +124,9 @@ async fn an_entity_that_waits_for_its_base_is_404_and_has_a_history() {
 #[tokio::test]
 async fn a_history_has_changes_digits_and_links() {
     let annals = Installation::new().await;
-    annals.take(&[created(1, "A")]).await;
+    annals.ingest(&[created(1, "A")]).await;
     for second in 2..=5 {
-        annals.take(&[change("Account", "UPDATE", 1, second, json!({"Name": format!("A{second}")}))]).await;
+        annals.ingest(&[change("Account", "UPDATE", 1, second, json!({"Name": format!("A{second}")}))]).await;
     }
     let path = format!("/clients/{}/history", record(1));
     let page = annals.get(&format!("{path}/?page_size=2&page=2&raw=true")).await;
@@ -146,20 +146,20 @@ async fn a_history_has_changes_digits_and_links() {
 }
 
 #[tokio::test]
-async fn a_correlation_id_stays_with_events_that_bring_none() {
+async fn the_correlation_id_of_the_request_applies_to_events_without_one() {
     let annals = Installation::new().await;
     let own = created(1, "Halcyon");
     let mut none = created(1, "Halcyon Songs");
     none["ChangeEventHeader"].as_object_mut().unwrap().remove("transactionKey");
     let body = json!([own, none]).to_string();
     let request = Request::post("/events/salesforce/").header("X-Correlation-Id", "order-7").body(body.into()).unwrap();
-    assert_eq!(annals.ask(request).await.status, 200);
+    assert_eq!(annals.send(request).await.status, 200);
     let history = annals.get(&format!("/clients/{}/history", record(1))).await;
     assert_eq!(history.each("correlation_id"), ["0004a3e2-0001-0001", "order-7"]);
 }
 
 #[tokio::test]
-async fn what_no_form_fits_is_422_and_kept_until_it_is_decided() {
+async fn an_unrecognised_body_is_422_and_in_quarantine_until_it_is_redriven_or_dismissed() {
     let annals = Installation::new().await;
     let body = r#"{"what": "is this", "n": 1.50}"#;
     let refused = annals.post("/events/salesforce", body).await;
@@ -180,7 +180,7 @@ async fn what_no_form_fits_is_422_and_kept_until_it_is_decided() {
     let redriven = annals.post(&format!("/quarantine/{id}/redrive/"), Body::empty()).await;
     assert_eq!((redriven.status, redriven.each("quarantine_id")), (200, vec![id.clone()]));
     let dismiss = Request::delete(format!("/quarantine/{id}/")).body(Body::empty()).unwrap();
-    let dismissed = annals.ask(dismiss).await;
+    let dismissed = annals.send(dismiss).await;
     assert_eq!((dismissed.status, &dismissed.body), (204, &Value::Null));
     for (state, expected) in [("open", 0), ("redriven", 0), ("dismissed", 1)] {
         let page = annals.get(&format!("/quarantine?state={state}")).await;
@@ -189,7 +189,7 @@ async fn what_no_form_fits_is_422_and_kept_until_it_is_decided() {
 }
 
 #[tokio::test]
-async fn quarantine_pages_lead_to_each_other_and_show_no_bodies() {
+async fn quarantine_pages_are_linked_and_contain_no_bodies() {
     let annals = Installation::new().await;
     for number in 0..3 {
         annals.post("/events/salesforce", format!("[{number}, {}]", created(number, "A"))).await;
@@ -203,13 +203,13 @@ async fn quarantine_pages_lead_to_each_other_and_show_no_bodies() {
 }
 
 #[tokio::test]
-async fn what_is_not_in_quarantine_is_404() {
+async fn an_unknown_quarantine_entry_is_404() {
     let annals = Installation::new().await;
     for (method, path) in
         [("GET", "/quarantine/abc"), ("POST", "/quarantine/abc/redrive"), ("DELETE", "/quarantine/abc")]
     {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-        let answer = annals.ask(request).await;
-        assert_eq!((answer.status, &answer.body["type"]), (404, &json!("/problems/not-found")), "{method}");
+        let response = annals.send(request).await;
+        assert_eq!((response.status, &response.body["type"]), (404, &json!("/problems/not-found")), "{method}");
     }
 }
