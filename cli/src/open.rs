@@ -4,7 +4,7 @@
 //! unprojected.
 
 use annals_application::queries::EntityQueries;
-use annals_sqlite::process::{LocalProcess, Projecting, PublishTo, Tuning};
+use annals_sqlite::process::{LocalProcess, ProcessTuning, ProjectionTiming, PublishTo};
 
 use crate::arguments::{Publish, Shared, Target};
 use crate::aws;
@@ -15,7 +15,7 @@ use crate::exit::Failure;
 pub(crate) async fn open_to_write(
     shared: &Shared,
     publish: &Publish,
-    projecting: Projecting,
+    projecting: ProjectionTiming,
 ) -> Result<CommandSide, Failure> {
     match shared.on_aws.target {
         Target::Local => Ok(CommandSide::of(&local_to_write(shared, publish, projecting).await?)),
@@ -43,9 +43,9 @@ pub(crate) async fn open_queries(shared: &Shared) -> Result<EntityQueries, Failu
 pub(crate) async fn local_to_write(
     shared: &Shared,
     publish: &Publish,
-    projecting: Projecting,
+    projecting: ProjectionTiming,
 ) -> Result<LocalProcess, Failure> {
-    let tuning = Tuning { projecting, ..Tuning::default() };
+    let tuning = ProcessTuning { projecting, ..ProcessTuning::default() };
     let process = LocalProcess::open_tuned(&shared.settings(publish.to(&shared.db)), tuning).await?;
     process.feed_projector.catch_up().await?;
     process.feed_projector.redrive_parked().await?;

@@ -8,7 +8,7 @@ use annals_domain::aggregate::Aggregate;
 use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::ProviderAdapters;
-use annals_sqlite::process::{LocalProcess, ProcessSettings, PublishTo, Tuning};
+use annals_sqlite::process::{LocalProcess, ProcessSettings, ProcessTuning, PublishTo};
 use annals_sqlite::{Database, SqliteEventStore, SqliteStateStore};
 use tempfile::TempDir;
 
@@ -26,11 +26,11 @@ pub struct TestProcess {
 impl TestProcess {
     /// On an empty file, with the definitions that ship.
     pub async fn new() -> Self {
-        Self::tuned(Tuning::default()).await
+        Self::tuned(ProcessTuning::default()).await
     }
 
     /// The same, tuned.
-    pub async fn tuned(tuning: Tuning) -> Self {
+    pub async fn tuned(tuning: ProcessTuning) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let settings = ProcessSettings {
             db: folder.path().join("annals.db"),
@@ -53,7 +53,7 @@ impl TestProcess {
     }
 
     /// Opens the same file once more, as after a restart or beside it.
-    pub async fn reopen(&self, tuning: Tuning) -> LocalProcess {
+    pub async fn reopen(&self, tuning: ProcessTuning) -> LocalProcess {
         LocalProcess::open_tuned(&self.settings, tuning).await.expect("its own file opens")
     }
 

@@ -4,7 +4,7 @@
 use std::num::NonZeroU64;
 
 use annals_application::projection::ProjectorSettings;
-use annals_sqlite::process::Tuning;
+use annals_sqlite::process::ProcessTuning;
 use annals_tests::history::History;
 use annals_tests::lanes::{Seen, lanes, steps};
 use annals_tests::process::TestProcess;
@@ -15,7 +15,7 @@ const HISTORIES: u64 = 1_000;
 /// How many of them share a database.
 const A_DATABASE: u64 = 50;
 
-async fn check(seeds: std::ops::Range<u64>, tuning: Tuning) -> usize {
+async fn check(seeds: std::ops::Range<u64>, tuning: ProcessTuning) -> usize {
     let test = TestProcess::tuned(tuning).await;
     let mut lanes = lanes(seeds, History::all_arrivals);
     for step in 0..steps(&lanes) {
@@ -36,11 +36,11 @@ async fn check(seeds: std::ops::Range<u64>, tuning: Tuning) -> usize {
     lanes.len()
 }
 
-fn tuning(cached_bytes: usize) -> Tuning {
+fn tuning(cached_bytes: usize) -> ProcessTuning {
     let snapshot_interval = NonZeroU64::new(3).expect("not zero");
-    Tuning {
+    ProcessTuning {
         projector: ProjectorSettings { cached_bytes, snapshot_interval, ..ProjectorSettings::default() },
-        ..Tuning::default()
+        ..ProcessTuning::default()
     }
 }
 

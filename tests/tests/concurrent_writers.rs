@@ -7,7 +7,7 @@ use annals_application::commands::Outcome;
 use annals_application::ports::{EventStore, ReadOptions};
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
-use annals_sqlite::process::Tuning;
+use annals_sqlite::process::ProcessTuning;
 use annals_sqlite::{Database, SqliteEventStore};
 use annals_tests::crm::{Account, Delivery};
 use annals_tests::process::{TestProcess, hand_in};
@@ -28,7 +28,7 @@ async fn sixteen_writers_of_25_events_on_one_record_store_400_dense_versions() {
     let mut writers = Vec::new();
     for part in deliveries.chunks(EVENTS_EACH) {
         // Each writer is a process of its own: heads and caches are not shared.
-        let process = Arc::new(test.reopen(Tuning::default()).await);
+        let process = Arc::new(test.reopen(ProcessTuning::default()).await);
         let part = part.to_vec();
         writers.push(tokio::spawn(async move {
             let mut answers = Vec::new();

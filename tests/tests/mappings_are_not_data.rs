@@ -88,7 +88,7 @@ async fn a_rebuild_under_the_same_definitions_changes_nothing() {
     };
     let before = list(&test.process).await;
     rebuild(&test.settings, &mut |_| {}).await.expect("it runs");
-    let after = list(&test.reopen(annals_sqlite::process::Tuning::default()).await).await;
+    let after = list(&test.reopen(annals_sqlite::process::ProcessTuning::default()).await).await;
     assert_eq!(before, after);
     // The process that was open all the while reads the new tables too.
     assert_eq!(list(&test.process).await, before);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use annals_application::log_chain;
 use annals_application::projection::FeedProjector;
 use annals_http::{Login, QueryApi, local_router};
-use annals_sqlite::process::{LocalProcess, Projecting};
+use annals_sqlite::process::{LocalProcess, ProjectionTiming};
 use axum::Router;
 use indicatif::ProgressBar;
 use tokio::net::TcpListener;
@@ -38,7 +38,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &Serve) -> Result<Exit, Fail
     let needs_token = matches!(login, Login::Tokens(_));
     let sources = Sources::of(&arguments.paths)?;
     let listener = bind(arguments.listen).await?;
-    let process = local_to_write(shared, &arguments.publish, Projecting::BeforeAnswer).await?;
+    let process = local_to_write(shared, &arguments.publish, ProjectionTiming::BeforeAnswer).await?;
     let interrupt = Interrupt::watch()?;
     let mut out = Out::beside(&arguments.publish, shared.no_color);
     if !arguments.paths.is_empty() {

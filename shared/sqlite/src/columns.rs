@@ -1,4 +1,4 @@
-//! Columns that several tables have, read and written one way.
+//! Reading and writing the column types that several tables share.
 
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, Provider};
 use annals_domain::position::Version;
@@ -19,7 +19,7 @@ pub(crate) fn uuid(row: &Row<'_>, column: usize) -> Result<Uuid, Failure> {
     Uuid::from_slice(bytes).map_err(Failure::unreadable)
 }
 
-/// The key in two neighbouring columns, name first.
+/// The entity key in two adjacent columns, the entity name first.
 pub(crate) fn key(row: &Row<'_>, column: usize) -> Result<EntityKey, Failure> {
     let entity_name = EntityName::new(text(row, column)?);
     Ok(EntityKey { entity_name, aggregate_id: AggregateId::from_uuid(uuid(row, column + 1)?) })
@@ -48,7 +48,7 @@ pub(crate) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<
     serde_json::from_str(text(row, column)?).map_err(Failure::unreadable)
 }
 
-/// A state that is stored as its name.
+/// An enum that is stored as the name of its variant.
 pub(crate) fn named<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, Failure> {
     let name = serde_json::Value::String(text(row, column)?.to_owned());
     serde_json::from_value(name).map_err(Failure::unreadable)
@@ -58,15 +58,15 @@ pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String, Failur
     serde_json::to_string(value).map_err(|error| Failure::rejected(error.to_string()))
 }
 
-/// The name under which a state is stored.
+/// The name of a variant, as [`named`] reads it.
 pub(crate) fn name_of<T: Serialize>(state: &T) -> Result<String, Failure> {
     match serde_json::to_value(state) {
         Ok(serde_json::Value::String(name)) => Ok(name),
-        _ => Err(Failure::rejected("a state has no name")),
+        _ => Err(Failure::rejected("the value is not stored as a name")),
     }
 }
 
-/// A number for a column, as near as it holds it.
+/// A number for a column; a larger one than SQLite can store becomes the largest.
 pub(crate) fn number<T>(value: T) -> i64
 where
     i64: TryFrom<T>,

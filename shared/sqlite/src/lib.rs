@@ -1,9 +1,7 @@
-//! Adapters for one process on one machine: all stores in a single SQLite file, a local publisher,
-//! the system's clock.
+//! Adapters for processes on one machine: all stores in a single SQLite file, and a local publisher.
 //!
-//! Promises that every process that opens the same file sees one store: appends of several
-//! processes stay dense and lose nothing, and the search index can be rebuilt under them. Does not
-//! promise to be reached over a network, nor that the file may lie on a network's file system.
+//! Several processes may open the same file: versions stay dense, no append is lost, and the read model can be rebuilt
+//! while they run. The file must not be on a network file system.
 
 mod columns;
 mod database;
@@ -18,5 +16,5 @@ pub use self::database::{Database, OpenError};
 pub use self::event_store::{ChangedStreams, SqliteEventStore};
 pub use self::projection_jobs::TracedJobs;
 pub use self::publisher::LocalPublisher;
-pub use self::read_model::{Finish, OpenReadModelError, OutdatedReadModel, Rebuild, SqliteReadModel};
+pub use self::read_model::{OpenReadModelError, OutdatedReadModel, SqliteReadModel, SqliteRebuild, SwapOutcome};
 pub use self::state_store::SqliteStateStore;

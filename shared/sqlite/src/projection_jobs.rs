@@ -1,9 +1,9 @@
-//! Projection jobs as debug lines: one a job, with its record, projection and outcome.
+//! Projection jobs in the log: one debug line for each.
 
 use annals_application::ports::{JobReport, ProjectionJobs};
 use async_trait::async_trait;
 
-/// Writes what became of jobs to the log, at debug level.
+/// Logs the outcome of every projection job at debug level.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TracedJobs;
 

@@ -1,7 +1,7 @@
-//! The local publisher: one JSON line an event, to a file or to standard output.
+//! The local publisher: one JSON line for each event, to a file or to standard output.
 //!
-//! Promises that a batch is flushed before it is answered, and that lines of several processes that
-//! append to one file do not mix. Does not sync to the disk: a consumer reads while we write.
+//! A batch is flushed before the call returns, but not synced to the disk. The lines of several processes that append
+//! to one file do not mix.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -15,21 +15,21 @@ use async_trait::async_trait;
 #[derive(Clone)]
 pub struct LocalPublisher {
     name: Arc<str>,
-    sink: Arc<Mutex<Sink>>,
+    output: Arc<Mutex<LineOutput>>,
 }
 
-struct Sink {
-    out: Box<dyn Write + Send>,
-    /// Whether a line may stand there unfinished, from a write that failed or a process that died.
-    torn: bool,
+struct LineOutput {
+    writer: Box<dyn Write + Send>,
+    /// Whether the last line may be incomplete, after a failed write or a crash.
+    is_torn: bool,
 }
 
 impl LocalPublisher {
-    /// Appends to the file, which is made where there is none.
+    /// Appends to the file, and creates it if it is missing.
     pub fn file(path: &Path) -> io::Result<Self> {
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-        let torn = ends_inside_a_line(&mut file)?;
-        Ok(Self::to(&path.display().to_string(), Box::new(file), torn))
+        let is_torn = ends_inside_a_line(&mut file)?;
+        Ok(Self::to(&path.display().to_string(), Box::new(file), is_torn))
     }
 
     /// Writes to standard output.
@@ -37,13 +37,13 @@ impl LocalPublisher {
         Self::to("standard output", Box::new(io::stdout()), false)
     }
 
-    fn to(name: &str, out: Box<dyn Write + Send>, torn: bool) -> Self {
-        Self { name: name.into(), sink: Arc::new(Mutex::new(Sink { out, torn })) }
+    fn to(name: &str, writer: Box<dyn Write + Send>, is_torn: bool) -> Self {
+        Self { name: name.into(), output: Arc::new(Mutex::new(LineOutput { writer, is_torn })) }
     }
 }
 
 fn ends_inside_a_line(file: &mut File) -> io::Result<bool> {
-    // What has no length (a pipe, a terminal) has no end to look at.
+    // A pipe or a terminal has no length, and no end to read.
     if file.metadata()?.len() == 0 {
         return Ok(false);
     }
@@ -53,16 +53,16 @@ fn ends_inside_a_line(file: &mut File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-impl Sink {
-    /// Writes the lines in one call, so that other processes' lines do not come between.
+impl LineOutput {
+    /// Writes the lines in one call, so that the lines of other processes do not come between them.
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        let torn = std::mem::replace(&mut self.torn, true);
-        if torn {
-            self.out.write_all(b"\n")?;
+        let was_torn = std::mem::replace(&mut self.is_torn, true);
+        if was_torn {
+            self.writer.write_all(b"\n")?;
         }
-        self.out.write_all(lines)?;
-        self.out.flush()?;
-        self.torn = false;
+        self.writer.write_all(lines)?;
+        self.writer.flush()?;
+        self.is_torn = false;
         Ok(())
     }
 }
@@ -73,13 +73,13 @@ impl EventPublisher for LocalPublisher {
         if events.is_empty() {
             return Vec::new();
         }
-        let (name, sink, count) = (Arc::clone(&self.name), Arc::clone(&self.sink), events.len());
+        let (name, output, count) = (Arc::clone(&self.name), Arc::clone(&self.output), events.len());
         let written = tokio::task::spawn_blocking(move || {
-            let (lines, answers) = encode(&name, &events);
-            let result = sink.lock().unwrap_or_else(PoisonError::into_inner).write(&lines);
-            match result {
-                Ok(()) => answers,
-                Err(error) => answers.into_iter().map(|answer| answer.and(Err(unwritten(&name, &error)))).collect(),
+            let (lines, results) = encode(&name, &events);
+            let written = output.lock().unwrap_or_else(PoisonError::into_inner).write(&lines);
+            match written {
+                Ok(()) => results,
+                Err(error) => results.into_iter().map(|result| result.and(Err(write_error(&name, &error)))).collect(),
             }
         });
         let unfinished = || PortError::new(PortErrorKind::OutcomeUnknown, &*self.name, "the write did not finish");
@@ -87,7 +87,7 @@ impl EventPublisher for LocalPublisher {
     }
 }
 
-/// All lines, and each event's answer, should the lines be written.
+/// All lines, and the result of each event if the lines can be written.
 fn encode(name: &str, events: &[NormalizedEntityEvent]) -> (Vec<u8>, Vec<Result<(), PortError>>) {
     let mut lines = Vec::with_capacity(events.len() * 1024);
     let mut encode = |event: &NormalizedEntityEvent| {
@@ -104,19 +104,19 @@ fn encode(name: &str, events: &[NormalizedEntityEvent]) -> (Vec<u8>, Vec<Result<
             }
         }
     };
-    let answers = events.iter().map(&mut encode).collect();
-    (lines, answers)
+    let results = events.iter().map(&mut encode).collect();
+    (lines, results)
 }
 
-fn unwritten(name: &str, error: &io::Error) -> PortError {
+fn write_error(name: &str, error: &io::Error) -> PortError {
     let kind = match error.kind() {
         ErrorKind::BrokenPipe | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             PortErrorKind::Misconfigured
         }
-        // Some of the lines may be there.
+        // Some of the lines may have been written.
         _ => PortErrorKind::OutcomeUnknown,
     };
-    PortError::new(kind, name, "the events could not be written")
+    PortError::new(kind, name, "the events cannot be written")
         .caused_by(io::Error::new(error.kind(), error.to_string()))
 }
 
@@ -126,15 +126,15 @@ mod tests {
 
     use super::*;
 
-    /// A sink whose first write fails half way.
+    /// A writer whose first write fails after ten bytes.
     struct FailsOnce(Arc<Mutex<Vec<u8>>>, bool);
 
     impl Write for FailsOnce {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let fails = std::mem::replace(&mut self.1, false);
-            let taken = if fails { 10 } else { bytes.len() };
-            self.0.lock().unwrap().extend_from_slice(&bytes[..taken]);
-            if fails { Err(ErrorKind::StorageFull.into()) } else { Ok(taken) }
+            let length = if fails { 10 } else { bytes.len() };
+            self.0.lock().unwrap().extend_from_slice(&bytes[..length]);
+            if fails { Err(ErrorKind::StorageFull.into()) } else { Ok(length) }
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -143,11 +143,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_torn_by_a_failed_write_is_ended_before_the_next() {
+    async fn an_incomplete_line_of_a_failed_write_is_ended_before_the_next() {
         let written = Arc::new(Mutex::new(Vec::new()));
         let publisher = LocalPublisher::to("test", Box::new(FailsOnce(Arc::clone(&written), true)), false);
-        let answers = publisher.publish(vec![published_event(1), published_event(2)]).await;
-        assert!(answers.iter().all(|answer| answer.as_ref().is_err_and(PortError::is_retryable)), "{answers:?}");
+        let results = publisher.publish(vec![published_event(1), published_event(2)]).await;
+        assert!(results.iter().all(|result| result.as_ref().is_err_and(PortError::is_retryable)), "{results:?}");
         assert!(publisher.publish(vec![published_event(1)]).await[0].is_ok());
         let written = String::from_utf8(written.lock().unwrap().clone()).unwrap();
         let lines: Vec<_> = written.lines().collect();

@@ -1,4 +1,4 @@
-//! Every port's contract suite, on SQLite.
+//! The contract suite of every port, on SQLite.
 
 use annals_application::contract::samples;
 use annals_sqlite::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore};

@@ -1,4 +1,4 @@
-//! The file itself: what is refused and why, what stays over a restart, and that events only grow.
+//! The database file: files that are refused, data that survives a restart, and events that are append-only.
 
 use std::fs;
 use std::path::Path;
@@ -26,12 +26,12 @@ fn store_at(path: &Path) -> SqliteEventStore {
 }
 
 async fn append_all(store: &SqliteEventStore, events: &[StoredEvent]) {
-    for answer in store.append(events.to_vec()).await {
-        answer.expect("the version is free");
+    for result in store.append(events.to_vec()).await {
+        result.expect("the version is free");
     }
 }
 
-/// Opens the path, which must be refused with those words, and leaves the file as it was.
+/// Opens the path, which must be refused with those words and stay unchanged.
 #[track_caller]
 fn check_refused(path: &Path, words: &str) -> OpenError {
     let before = fs::read(path).ok();
@@ -43,7 +43,7 @@ fn check_refused(path: &Path, words: &str) -> OpenError {
 }
 
 #[test]
-fn a_folder_or_a_file_in_no_folder_is_refused() {
+fn a_folder_or_a_file_in_a_missing_folder_is_refused() {
     let folder = folder();
     let refused = check_refused(folder.path(), "is a folder");
     assert!(matches!(refused, OpenError::IsFolder(_)));
@@ -52,7 +52,7 @@ fn a_folder_or_a_file_in_no_folder_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_refused() {
+fn a_file_that_is_not_a_database_is_refused() {
     let folder = folder();
     let path = folder.path().join("notes.txt");
     fs::write(&path, "Not a database, but more than a hundred bytes of text. ".repeat(40)).unwrap();
@@ -65,7 +65,7 @@ fn a_database_whose_header_page_is_damaged_is_refused() {
     let path = folder.path().join("annals.db");
     drop(Database::open(&path).unwrap());
     let mut bytes = fs::read(&path).unwrap();
-    // Behind the header the schema's own tree begins.
+    // The tree of the schema begins after the header.
     bytes[100..4096].fill(0xff);
     fs::write(&path, bytes).unwrap();
     assert!(matches!(check_refused(&path, "is not a database, or is damaged"), OpenError::NotADatabase { .. }));
@@ -80,13 +80,13 @@ fn another_programs_database_is_refused() {
 }
 
 #[test]
-fn a_newer_releases_database_is_refused() {
+fn a_database_of_a_newer_release_is_refused() {
     let folder = folder();
     let path = folder.path().join("annals.db");
     drop(Database::open(&path).unwrap());
     let connection = Connection::open(&path).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
-    // Brings the log into the file, so that only the file is there to compare.
+    // Moves the log into the file, so that the comparison needs only the file.
     connection.pragma_update(None, "wal_checkpoint", "TRUNCATE").ok();
     drop(connection);
     assert!(matches!(check_refused(&path, "newer release (schema 99"), OpenError::Newer { found: 99, .. }));
@@ -102,7 +102,7 @@ fn an_empty_file_and_a_plain_name_become_a_database() {
 }
 
 #[tokio::test]
-async fn a_page_damaged_later_is_corrupt_to_the_reader() {
+async fn reading_a_damaged_page_is_a_corrupt_error() {
     let folder = folder();
     let path = folder.path().join("annals.db");
     let key = key("a");
@@ -120,7 +120,7 @@ async fn a_page_damaged_later_is_corrupt_to_the_reader() {
 }
 
 #[tokio::test]
-async fn everything_is_there_after_a_restart() {
+async fn all_data_survives_a_restart() {
     let folder = folder();
     let path = folder.path().join("annals.db");
     let (key, document) = (key("a"), thing("a", Vec::new()));
@@ -152,7 +152,7 @@ async fn everything_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_job_of_the_first_release_reads_all_records_and_has_read_none() {
+async fn a_job_of_the_first_schema_is_a_full_backfill_that_has_read_nothing() {
     let folder = folder();
     let path = folder.path().join("annals.db");
     let connection = Connection::open(&path).unwrap();
@@ -197,9 +197,9 @@ async fn no_statement_changes_a_stored_event() {
     }
     let columns = "entity_name, aggregate_id, version, event_id, event_type, timestamp, rank, commit_number, \
                    sequence_number, recorded_at, metadata, warnings, head";
-    for place in ["commit_position", "NULL"] {
+    for position in ["commit_position", "NULL"] {
         let replace = format!(
-            "INSERT OR REPLACE INTO events (commit_position, {columns}, data) SELECT {place}, {columns}, 'x' FROM events"
+            "INSERT OR REPLACE INTO events (commit_position, {columns}, data) SELECT {position}, {columns}, 'x' FROM events"
         );
         assert_eq!(outsider.execute(&replace, []).unwrap(), 0, "{replace}");
     }
@@ -207,23 +207,23 @@ async fn no_statement_changes_a_stored_event() {
 }
 
 #[tokio::test]
-async fn a_version_behind_a_hole_is_refused_and_others_of_the_call_are_stored() {
+async fn a_version_after_a_gap_is_refused_and_other_events_of_the_call_are_stored() {
     let folder = folder();
     let store = store_at(&folder.path().join("annals.db"));
-    let (holed, whole) = (key("holed"), key("whole"));
-    let third = stream(&holed, 3).remove(2);
+    let (with_gap, without_gap) = (key("holed"), key("whole"));
+    let third = stream(&with_gap, 3).remove(2);
     let mut zeroth = next_event(&key("zero"), None, "zero");
     std::sync::Arc::make_mut(&mut zeroth.event).version = Version::new(0);
-    let answers = store.append(vec![third, zeroth, stream(&whole, 1).remove(0)]).await;
-    let [Err(AppendError::NotApplied(hole)), Err(AppendError::NotApplied(zero)), Ok(())] = &answers[..] else {
-        panic!("{answers:?}")
+    let results = store.append(vec![third, zeroth, stream(&without_gap, 1).remove(0)]).await;
+    let [Err(AppendError::NotApplied(gap)), Err(AppendError::NotApplied(zero)), Ok(())] = &results[..] else {
+        panic!("{results:?}")
     };
-    assert_eq!((hole.kind, zero.kind), (PortErrorKind::Rejected, PortErrorKind::Rejected));
-    assert_eq!(store.heads(&[holed, key("zero")]).await.unwrap(), [None, None]);
+    assert_eq!((gap.kind, zero.kind), (PortErrorKind::Rejected, PortErrorKind::Rejected));
+    assert_eq!(store.heads(&[with_gap, key("zero")]).await.unwrap(), [None, None]);
 }
 
 #[tokio::test]
-async fn a_snapshot_of_another_fold_is_not_given() {
+async fn a_snapshot_of_another_fold_version_is_not_used() {
     let folder = folder();
     let path = folder.path().join("annals.db");
     let state = StatePorts::of(SqliteStateStore::new(Database::open(&path).unwrap()));
@@ -237,10 +237,10 @@ async fn a_snapshot_of_another_fold_is_not_given() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_processes_append_to_one_file_without_loss_or_hole() {
+async fn two_processes_append_to_one_file_without_loss_or_gap() {
     let folder = folder();
     let path = folder.path().join("annals.db");
-    // Each has connections of its own, and meets the other only in the file.
+    // Each has connections of its own, and shares only the file with the other.
     let (one, other) = (store_at(&path), store_at(&path));
     let key = key("hot");
     let write = |store: SqliteEventStore, who: &'static str| {
@@ -271,7 +271,7 @@ async fn two_processes_append_to_one_file_without_loss_or_hole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_processes_may_make_the_file_at_once() {
+async fn many_processes_may_create_the_file_at_once() {
     let folder = folder();
     let path = folder.path().join("annals.db");
     let opened: Vec<_> = (0..8)

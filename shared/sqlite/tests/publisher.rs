@@ -23,19 +23,19 @@ async fn the_contract_holds_on_a_file() {
 }
 
 #[tokio::test]
-async fn a_file_is_appended_to_and_a_torn_last_line_is_ended() {
+async fn an_incomplete_last_line_of_the_file_is_ended_before_new_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("changes.jsonl");
     LocalPublisher::file(&path).unwrap().publish(vec![published_event(1)]).await[0].as_ref().unwrap();
     fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"torn\":").unwrap();
     LocalPublisher::file(&path).unwrap().publish(vec![published_event(2)]).await[0].as_ref().unwrap();
     let text = fs::read_to_string(&path).unwrap();
-    let whole = |number| serde_json::to_string(&published_event(number)).unwrap();
-    assert_eq!(text.lines().collect::<Vec<_>>(), [&whole(1), "{\"torn\":", &whole(2)]);
+    let line = |number| serde_json::to_string(&published_event(number)).unwrap();
+    assert_eq!(text.lines().collect::<Vec<_>>(), [&line(1), "{\"torn\":", &line(2)]);
 }
 
 #[test]
-fn a_file_in_no_folder_is_refused_at_once() {
+fn a_file_in_a_missing_folder_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     assert!(LocalPublisher::file(&folder.path().join("none/changes.jsonl")).is_err());
 }

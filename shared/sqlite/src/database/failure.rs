@@ -1,20 +1,18 @@
-//! What can go wrong in a transaction, and what that means to a caller.
+//! The errors of a transaction, and what the caller can do about each.
 
 use std::error::Error;
 
 use annals_application::ports::{PortError, PortErrorKind};
 use rusqlite::ErrorCode;
 
-/// A failure on its way out of a transaction.
+/// An error of a transaction.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// SQLite's word.
     Sqlite(rusqlite::Error),
-    /// The commit failed; it may have been carried out.
+    /// The commit failed, and may have happened nevertheless.
     Commit(rusqlite::Error),
-    /// What is stored does not read as what it should be.
+    /// A stored row cannot be decoded.
     Unreadable(Box<dyn Error + Send + Sync>),
-    /// Our own word.
     Stated(PortErrorKind, String),
 }
 
@@ -25,17 +23,17 @@ impl From<rusqlite::Error> for Failure {
 }
 
 impl Failure {
-    /// For `map_err` on what is read back.
+    /// A stored row cannot be decoded: for `map_err`.
     pub(crate) fn unreadable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Unreadable(error.into())
     }
 
-    /// A call that can never succeed.
+    /// The call can never succeed.
     pub(crate) fn rejected(message: impl Into<String>) -> Self {
         Self::Stated(PortErrorKind::Rejected, message.into())
     }
 
-    /// What the caller may do.
+    /// The kind says what the caller can do.
     pub(crate) fn kind(&self) -> PortErrorKind {
         match self {
             Self::Sqlite(error) => kind_of(error),
@@ -48,7 +46,7 @@ impl Failure {
         }
     }
 
-    /// The port's error, at the table it happened at.
+    /// The error of the port, with the name of the table.
     pub(crate) fn at(self, resource: &'static str) -> PortError {
         let kind = self.kind();
         match self {
@@ -91,11 +89,11 @@ fn kind_of(error: &rusqlite::Error) -> PortErrorKind {
 
 fn message_of(kind: PortErrorKind) -> &'static str {
     match kind {
-        PortErrorKind::Unavailable => "the database is busy, or its disk full or failing",
-        PortErrorKind::OutcomeUnknown => "the database failed while it committed",
+        PortErrorKind::Unavailable => "the database is busy, or its disk is full or failing",
+        PortErrorKind::OutcomeUnknown => "the commit failed: it may have happened nevertheless",
         PortErrorKind::Misconfigured => "the database cannot be written",
         PortErrorKind::Corrupt => "the database is damaged",
-        PortErrorKind::Rejected => "the database refuses the statement",
+        PortErrorKind::Rejected => "the database rejected the statement",
     }
 }
 
@@ -112,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn each_code_says_what_the_caller_may_do() {
+    fn each_sqlite_code_has_a_kind() {
         use PortErrorKind::{Corrupt, Misconfigured, Rejected, Unavailable};
         for (code, kind) in [
             (ffi::SQLITE_BUSY, Unavailable),
@@ -132,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_that_failed_may_have_been_carried_out() {
+    fn the_outcome_of_a_failed_commit_is_unknown() {
         let full = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None);
         assert_eq!(Failure::Commit(full).kind(), PortErrorKind::OutcomeUnknown);
     }

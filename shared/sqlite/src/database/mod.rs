@@ -1,8 +1,7 @@
-//! The file: one writer, a few readers, and the way calls get to them.
+//! The database file: one connection for writes, a few for reads.
 //!
-//! Promises that a write is one transaction, on the disk when it is answered, and that a read sees
-//! one state of the file. Work runs on threads that may block; a caller that stops waiting does not
-//! stop it half way.
+//! A write is one transaction, and is on the disk when the call returns. A read sees one state of the file. Work runs
+//! on blocking threads, and completes even if the caller is cancelled.
 
 mod failure;
 mod open;
@@ -18,16 +17,16 @@ use tokio::sync::{Mutex, Semaphore};
 pub(crate) use self::failure::Failure;
 pub use self::open::OpenError;
 
-/// How many reads run at once.
+/// The number of concurrent reads.
 const READERS: usize = 4;
 
 /// An open database file. Clones share its connections.
 #[derive(Clone)]
 pub struct Database {
-    shared: Arc<Shared>,
+    connections: Arc<Connections>,
 }
 
-struct Shared {
+struct Connections {
     path: Box<Path>,
     writer: Arc<Mutex<Connection>>,
     permits: Arc<Semaphore>,
@@ -35,24 +34,23 @@ struct Shared {
 }
 
 impl Database {
-    /// Opens the file, and makes it where there is none. Blocks.
+    /// Opens the file, and creates it if it is missing. Blocks.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let writer = open::writer(path)?;
-        let shared = Shared {
+        let connections = Connections {
             path: path.into(),
             writer: Arc::new(Mutex::new(writer)),
             permits: Arc::new(Semaphore::new(READERS)),
             idle_readers: BlockingMutex::new(Vec::new()),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { connections: Arc::new(connections) })
     }
 
-    /// The file.
     pub fn path(&self) -> &Path {
-        &self.shared.path
+        &self.connections.path
     }
 
-    /// Runs `work` in a write transaction and commits it, or leaves no trace of it.
+    /// Runs `work` in a write transaction. After an error the file is unchanged.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         resource: &'static str,
@@ -62,8 +60,8 @@ impl Database {
         written.await?.map_err(|failure: Failure| failure.at(resource))
     }
 
-    /// The same, for what follows from the events and can be made again: the disk is not waited for.
-    /// After a power cut the file stands as of an earlier write, whole, and is caught up from there.
+    /// The same for data that is derived from the events: it does not wait for the disk. After a power failure the file
+    /// is consistent and in the state of an earlier write, and projection continues from there.
     pub(crate) async fn write_derived<T: Send + 'static>(
         &self,
         resource: &'static str,
@@ -78,14 +76,14 @@ impl Database {
         written.await?.map_err(|failure: Failure| failure.at(resource))
     }
 
-    /// Runs `work` with the writer connection, which no other call has meanwhile.
+    /// Runs `work` with exclusive use of the write connection.
     pub(crate) async fn with_writer<T: Send + 'static>(
         &self,
         resource: &'static str,
         work: impl FnOnce(&mut Connection) -> T + Send + 'static,
     ) -> Result<T, PortError> {
-        // Waiting for the turn takes no thread, and turns come in the order of the calls.
-        let mut connection = Arc::clone(&self.shared.writer).lock_owned().await;
+        // Waiting for the lock blocks no thread, and the lock is fair.
+        let mut connection = Arc::clone(&self.connections.writer).lock_owned().await;
         tokio::task::spawn_blocking(move || work(&mut connection)).await.map_err(|error| unfinished(resource, error))
     }
 
@@ -95,24 +93,24 @@ impl Database {
         resource: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
-        let permit = Arc::clone(&self.shared.permits).acquire_owned().await;
+        let permit = Arc::clone(&self.connections.permits).acquire_owned().await;
         let permit = permit.map_err(|error| unfinished(resource, error))?;
-        let shared = Arc::clone(&self.shared);
+        let connections = Arc::clone(&self.connections);
         let read = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            let mut connection = shared.reader()?;
+            let mut connection = connections.reader()?;
             let transaction = connection.transaction()?;
             let value = work(&transaction)?;
             transaction.finish()?;
-            // After an error the connection is not worth keeping.
-            shared.idle().push(connection);
+            // After an error the connection is closed instead.
+            connections.idle().push(connection);
             Ok(value)
         });
         read.await.map_err(|error| unfinished(resource, error))?.map_err(|failure: Failure| failure.at(resource))
     }
 }
 
-impl Shared {
+impl Connections {
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -133,7 +131,7 @@ fn in_transaction<T>(
     Ok(value)
 }
 
-/// Begins a transaction that holds the write lock from the start, so that it cannot fail on it later.
+/// Begins a transaction that has the write lock from the start, so that it cannot fail to get it later.
 pub(crate) fn begin_write(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }

@@ -1,4 +1,4 @@
-//! Opening the file: what is ours is brought to this release's schema, all else is refused.
+//! Opening the file: a file of Annals is migrated to this release's schema; any other file is refused and unchanged.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,63 +9,51 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{begin_write, schema};
 
-/// How long a call waits for another process's write.
+/// The longest wait for the write of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many statements a connection keeps prepared.
-const PREPARED: usize = 128;
+/// The number of prepared statements that a connection caches.
+const STATEMENT_CACHE: usize = 128;
 
-/// Page caches, in KiB. The writer's holds the upper pages of all indexes it inserts into.
+/// Page caches, in KiB. That of the writer has room for the upper pages of all indexes it inserts into.
 const WRITER_CACHE_KIB: i64 = 8 * 1024;
 const READER_CACHE_KIB: i64 = 2 * 1024;
 
-/// Why a file cannot be used as the database.
+/// An error that makes a file unusable as the database.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// Its folder is missing.
-    #[error("`{0}` cannot be made: its folder does not exist")]
+    #[error("`{0}` cannot be created: its folder does not exist")]
     NoFolder(PathBuf),
-    /// It is a folder.
     #[error("`{0}` is a folder, not a database file")]
     IsFolder(PathBuf),
-    /// The file or its folder cannot be written.
     #[error("`{0}` cannot be written: the file or its folder is read-only")]
     ReadOnly(PathBuf),
-    /// It is something else than a database, or a damaged one.
     #[error("`{path}` is not a database, or is damaged")]
     NotADatabase {
-        /// The file.
         path: PathBuf,
-        /// SQLite's word.
         #[source]
         source: rusqlite::Error,
     },
-    /// It is a database, but not one of ours.
     #[error("`{0}` is another program's database")]
     OtherProgram(PathBuf),
-    /// A newer release has been at it.
-    #[error("`{path}` is of a newer release (schema {found}; this release knows up to {known})")]
+    #[error("`{path}` was written by a newer release (schema {found}; this release knows schema {known})")]
     Newer {
-        /// The file.
         path: PathBuf,
-        /// Its schema.
+        /// The schema version of the file.
         found: i64,
-        /// The newest schema known here.
+        /// The newest schema version of this release.
         known: i64,
     },
-    /// Anything else.
     #[error("`{path}` cannot be opened")]
     Failed {
-        /// The file.
         path: PathBuf,
-        /// SQLite's word.
         #[source]
         source: rusqlite::Error,
     },
 }
 
-/// The connection for writes; makes or migrates what is there.
+/// The connection for writes. Creates or migrates the file.
 pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if path.is_dir() {
@@ -75,25 +63,25 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::NoFolder(path.to_owned()));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(|error| refuse(path, error))?;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(|error| open_error(path, error))?;
     set_up_writer(&mut connection, path)?;
     Ok(connection)
 }
 
 fn set_up_writer(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
-    let failed = |error| refuse(path, error);
+    let failed = |error| open_error(path, error);
     prepare(connection, WRITER_CACHE_KIB).map_err(failed)?;
-    // Looked at before anything is written, so that a file that is not ours stays as it is.
+    // Before anything is written, so that the file of another program is not changed.
     check_owner(connection, path)?;
     if connection.is_readonly("main").map_err(failed)? {
         return Err(OpenError::ReadOnly(path.to_owned()));
     }
     use_write_ahead_log(connection).map_err(failed)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-    // Larger than by default: an ingest in bulk writes the same index pages again and again.
+    // Larger than the default of 1000 pages: a bulk ingest writes the same index pages again and again.
     connection.pragma_update(None, "wal_autocheckpoint", 4000).map_err(failed)?;
     let transaction = begin_write(connection).map_err(failed)?;
-    // Again under the lock: another process may have made the file meanwhile.
+    // Again under the lock: another process may have created the file in the meantime.
     let version = check_owner(&transaction, path)?;
     schema::migrate(&transaction, version).map_err(failed)?;
     transaction.commit().map_err(failed)
@@ -110,20 +98,20 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
 
 fn prepare(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(PREPARED);
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     connection.pragma_update(None, "cache_size", -cache_kib)?;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
     connection.create_scalar_function("fold", 1, flags, |context| Ok(context.get_raw(0).as_str_or_null()?.map(fold)))
 }
 
-/// The file's schema version, 0 for a new file; an error where the file is not ours to write.
+/// The schema version of the file, 0 for a new one. An error if the file belongs to another program or release.
 fn check_owner(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let look = || -> rusqlite::Result<(i64, i64, bool)> {
+    let read = || -> rusqlite::Result<(i64, i64, bool)> {
         let is_empty = connection.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?;
         Ok((pragma("application_id")?, pragma("user_version")?, is_empty))
     };
-    let (application, version, is_empty) = look().map_err(|error| refuse(path, error))?;
+    let (application, version, is_empty) = read().map_err(|error| open_error(path, error))?;
     if application != schema::APPLICATION_ID {
         let is_new = application == 0 && is_empty;
         return if is_new { Ok(0) } else { Err(OpenError::OtherProgram(path.to_owned())) };
@@ -134,7 +122,7 @@ fn check_owner(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
     Ok(version)
 }
 
-/// Turns the write-ahead log on. Where two processes do so at once SQLite does not wait by itself.
+/// Turns the write-ahead log on. Retries, because SQLite does not wait for another process that does the same.
 fn use_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
     const PAUSE: Duration = Duration::from_millis(20);
     let mut left = BUSY_TIMEOUT;
@@ -149,7 +137,7 @@ fn use_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-fn refuse(path: &Path, source: rusqlite::Error) -> OpenError {
+fn open_error(path: &Path, source: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => OpenError::NotADatabase { path, source },
@@ -163,11 +151,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_can_only_be_read_is_refused_as_such() {
+    fn a_read_only_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("annals.db");
         drop(writer(&path).unwrap());
-        // As the system would open it for a user without the right to write.
+        // As the operating system opens it for a user who may not write.
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&path, flags).unwrap();
         let refused = set_up_writer(&mut connection, &path).unwrap_err();
@@ -175,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_waits_for_the_disk() {
+    fn a_write_is_synced_to_the_disk() {
         let folder = tempfile::tempdir().unwrap();
         let connection = writer(&folder.path().join("annals.db")).unwrap();
         let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));

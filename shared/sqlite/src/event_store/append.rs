@@ -1,4 +1,4 @@
-//! Appending: one insert an event, all of a call in one transaction.
+//! Appending: one insert for each event, all events of a call in one transaction.
 
 use std::collections::HashSet;
 
@@ -11,9 +11,9 @@ use super::{RESOURCE, row};
 use crate::columns::{json, number, to_json, uuid};
 use crate::database::{Failure, begin_write};
 
-type Answer = Result<(), AppendError>;
+type AppendResult = Result<(), AppendError>;
 
-/// Inserts nothing where the version is taken, and nothing where its predecessor is missing.
+/// Inserts nothing if the version is stored already, or if the version before it is missing.
 const INSERT: &str = concat!(
     "INSERT INTO events (",
     row::columns!(),
@@ -23,34 +23,34 @@ const INSERT: &str = concat!(
      ON CONFLICT (entity_name, aggregate_id, version) DO NOTHING"
 );
 
-/// Appends all events that can be, and answers for each.
-pub(super) fn append(connection: &mut Connection, events: &[StoredEvent]) -> Vec<Answer> {
+/// Appends every event that can be appended; returns the result of each.
+pub(super) fn append(connection: &mut Connection, events: &[StoredEvent]) -> Vec<AppendResult> {
     let transaction = match begin_write(connection) {
         Ok(transaction) => transaction,
-        Err(error) => return answer_all(events.len(), &Failure::from(error).at(RESOURCE), AppendError::NotApplied),
+        Err(error) => return fail_all(events.len(), &Failure::from(error).at(RESOURCE), AppendError::NotApplied),
     };
-    let answers = match insert_all(&transaction, events) {
-        Ok(answers) => answers,
-        // The transaction is dropped here, and with it all that was inserted.
-        Err(failure) => return answer_all(events.len(), &failure.at(RESOURCE), AppendError::NotApplied),
+    let results = match insert_all(&transaction, events) {
+        Ok(results) => results,
+        // Dropping the transaction rolls all inserts back.
+        Err(failure) => return fail_all(events.len(), &failure.at(RESOURCE), AppendError::NotApplied),
     };
     if let Err(error) = transaction.commit() {
         let error = Failure::Commit(error).at(RESOURCE);
-        return answers.into_iter().map(|answer| answer.and_then(|()| Err(unknown(&error)))).collect();
+        return results.into_iter().map(|result| result.and_then(|()| Err(unknown(&error)))).collect();
     }
-    answers
+    results
 }
 
-/// The same answer for every event.
-pub(super) fn answer_all(count: usize, error: &PortError, answer: fn(PortError) -> AppendError) -> Vec<Answer> {
-    (0..count).map(|_| Err(answer(copy(error)))).collect()
+/// The same error for every event.
+pub(super) fn fail_all(count: usize, error: &PortError, kind: fn(PortError) -> AppendError) -> Vec<AppendResult> {
+    (0..count).map(|_| Err(kind(copy(error)))).collect()
 }
 
 fn unknown(error: &PortError) -> AppendError {
     AppendError::OutcomeUnknown(copy(error))
 }
 
-/// An error of its own for each event: the cause has one owner, so it is kept as its words.
+/// A copy for each event. The cause cannot be cloned, so the copy has its text.
 fn copy(error: &PortError) -> PortError {
     let copy = PortError::new(error.kind, error.resource.clone(), error.message.clone());
     match &error.source {
@@ -59,40 +59,40 @@ fn copy(error: &PortError) -> PortError {
     }
 }
 
-/// An error means that the database failed, not that an event did not fit.
-fn insert_all(transaction: &Transaction<'_>, events: &[StoredEvent]) -> Result<Vec<Answer>, Failure> {
+/// An error means that the database failed, not that an event was rejected.
+fn insert_all(transaction: &Transaction<'_>, events: &[StoredEvent]) -> Result<Vec<AppendResult>, Failure> {
     let mut statement = transaction.prepare_cached(INSERT)?;
     let mut failed: HashSet<(&EntityName, AggregateId)> = HashSet::new();
-    let mut answers = Vec::with_capacity(events.len());
+    let mut results = Vec::with_capacity(events.len());
     for stored in events {
         let stream = (&stored.event.entity_name, stored.event.aggregate_id);
-        let answer = if !failed.is_empty() && failed.contains(&stream) {
+        let result = if !failed.is_empty() && failed.contains(&stream) {
             Err(AppendError::NotTried)
         } else {
             insert(transaction, &mut statement, stored)?
         };
-        if answer.is_err() {
+        if result.is_err() {
             failed.insert(stream);
         }
-        answers.push(answer);
+        results.push(result);
     }
-    Ok(answers)
+    Ok(results)
 }
 
 fn insert(
     transaction: &Transaction<'_>,
     statement: &mut CachedStatement<'_>,
     stored: &StoredEvent,
-) -> Result<Answer, Failure> {
+) -> Result<AppendResult, Failure> {
     let inserted = match execute(statement, stored) {
         Ok(rows) => rows == 1,
-        // This event alone does not fit: the statement left nothing behind, the others go on.
+        // Only this event is rejected: the statement changed nothing, and the others are appended.
         Err(failure) if failure.kind() == PortErrorKind::Rejected => {
             return Ok(Err(AppendError::NotApplied(failure.at(RESOURCE))));
         }
         Err(failure) => return Err(failure),
     };
-    if inserted { Ok(Ok(())) } else { why_not(transaction, stored).map(Err) }
+    if inserted { Ok(Ok(())) } else { reason(transaction, stored).map(Err) }
 }
 
 fn execute(statement: &mut CachedStatement<'_>, stored: &StoredEvent) -> Result<usize, Failure> {
@@ -117,20 +117,20 @@ fn execute(statement: &mut CachedStatement<'_>, stored: &StoredEvent) -> Result<
     Ok(rows)
 }
 
-/// Why nothing was inserted: who took the version, or that its predecessor is missing.
-fn why_not(transaction: &Transaction<'_>, stored: &StoredEvent) -> Result<AppendError, Failure> {
+/// The reason why nothing was inserted: the version is stored already, or the version before it is missing.
+fn reason(transaction: &Transaction<'_>, stored: &StoredEvent) -> Result<AppendError, Failure> {
     let event = &*stored.event;
     let mut statement = transaction.prepare_cached(
         "SELECT event_id, head FROM events WHERE entity_name = ? AND aggregate_id = ? AND version = ?",
     )?;
     let id = event.aggregate_id.uuid();
-    let place = params![event.entity_name.as_str(), id.as_bytes(), number(event.version.get())];
-    let taken = |row: &Row<'_>| -> Result<_, Failure> { Ok((uuid(row, 0)?, json(row, 1)?)) };
-    match statement.query_and_then(place, taken)?.next().transpose()? {
+    let key = params![event.entity_name.as_str(), id.as_bytes(), number(event.version.get())];
+    let conflict = |row: &Row<'_>| -> Result<_, Failure> { Ok((uuid(row, 0)?, json(row, 1)?)) };
+    match statement.query_and_then(key, conflict)?.next().transpose()? {
         Some((event_id, head)) => Ok(AppendError::Conflict { event_id: EventId::from_uuid(event_id), head }),
         None => {
-            let hole = format!("version {} would leave a hole: the one before it is not stored", event.version);
-            Ok(AppendError::NotApplied(Failure::rejected(hole).at(RESOURCE)))
+            let gap = format!("version {} leaves a gap: the version before it is not stored", event.version);
+            Ok(AppendError::NotApplied(Failure::rejected(gap).at(RESOURCE)))
         }
     }
 }

@@ -1,6 +1,6 @@
-//! All events in the order of their commits, and how far the projections have come.
+//! The feed: all events in the order of their commits, and the checkpoint of the projections.
 //!
-//! Positions are given under the write lock, so none ever appears before a lower one.
+//! Positions are assigned under the write lock, so a position never appears before a lower one.
 
 use annals_application::ports::{CommitPosition, EventFeed, PortError, StoredEvent};
 use annals_domain::timestamp::Timestamp;
@@ -11,14 +11,14 @@ use super::{RESOURCE, SqliteEventStore, row};
 use crate::columns::{number, timestamp};
 use crate::database::Failure;
 
-const AFTER: &str = concat!(
+const SELECT_AFTER: &str = concat!(
     "SELECT ",
     row::columns!(),
     ", commit_position FROM events \
      WHERE commit_position > ? ORDER BY commit_position LIMIT ?"
 );
 
-/// A batch ends once its inputs have this many bytes, so that memory does not follow their size.
+/// A batch ends after this many bytes of inputs, so that large inputs do not need more memory.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
 
 #[async_trait]
@@ -30,8 +30,8 @@ impl EventFeed for SqliteEventStore {
     ) -> Result<Vec<(CommitPosition, StoredEvent)>, PortError> {
         let limit = number(limit);
         let read = self.database.read(RESOURCE, move |transaction| {
-            let mut statement = transaction.prepare_cached(AFTER)?;
-            let mut rows = statement.query([stored(after), limit])?;
+            let mut statement = transaction.prepare_cached(SELECT_AFTER)?;
+            let mut rows = statement.query([to_column(after), limit])?;
             let (mut events, mut bytes) = (Vec::new(), 0);
             while let Some(row) = rows.next()? {
                 let event = row::event(row)?;
@@ -56,7 +56,7 @@ impl EventFeed for SqliteEventStore {
                 "INSERT INTO checkpoint (name, position) VALUES ('projections', ?) \
                  ON CONFLICT (name) DO UPDATE SET position = max(position, excluded.position)",
             )?;
-            statement.execute([stored(to)])?;
+            statement.execute([to_column(to)])?;
             Ok(())
         });
         advanced.await
@@ -74,21 +74,21 @@ impl EventFeed for SqliteEventStore {
     }
 }
 
-/// How far the projections have come.
+/// The position up to which events are projected.
 pub(crate) fn checkpoint(connection: &Connection) -> Result<CommitPosition, Failure> {
     let mut statement = connection.prepare_cached("SELECT position FROM checkpoint WHERE name = 'projections'")?;
     let found = statement.query_row([], |row| row.get(0)).optional()?;
     position(found.unwrap_or(0))
 }
 
-/// The last position that was given; 0 before any.
+/// The position of the last commit; 0 if there is none.
 pub(crate) fn last_position(connection: &Connection) -> Result<CommitPosition, Failure> {
     let mut statement = connection.prepare_cached("SELECT coalesce(max(commit_position), 0) FROM events")?;
     position(statement.query_row([], |row| row.get(0))?)
 }
 
-/// A position as SQLite holds it.
-pub(super) fn stored(position: CommitPosition) -> i64 {
+/// A position as SQLite stores it.
+pub(super) fn to_column(position: CommitPosition) -> i64 {
     number(position.0)
 }
 

@@ -1,7 +1,7 @@
 //! Events in SQLite: the only code that writes the events table, and it only inserts.
 //!
-//! Promises what the ports promise, and two things more: all events of one call are one
-//! transaction, and no stream ever has a hole.
+//! Beside what the ports guarantee, all events of a call are appended in one transaction, and the versions of a stream
+//! have no gap.
 
 mod append;
 pub(crate) mod feed;
@@ -18,17 +18,16 @@ pub use self::streams::ChangedStreams;
 use crate::columns::{json, number};
 use crate::database::{Database, Failure};
 
-/// What errors name.
+/// The name of this store in errors.
 const RESOURCE: &str = "events";
 
-/// The events table.
+/// The event store of a local process.
 #[derive(Clone)]
 pub struct SqliteEventStore {
     database: Database,
 }
 
 impl SqliteEventStore {
-    /// The events of that database.
     pub fn new(database: Database) -> Self {
         Self { database }
     }
@@ -46,8 +45,8 @@ impl EventStore for SqliteEventStore {
         }
         let count = events.len();
         let appended = self.database.with_writer(RESOURCE, move |connection| append::append(connection, &events));
-        // Only a call that broke off gives no answers of its own.
-        appended.await.unwrap_or_else(|error| append::answer_all(count, &error, AppendError::OutcomeUnknown))
+        // An error here means that the call did not finish.
+        appended.await.unwrap_or_else(|error| append::fail_all(count, &error, AppendError::OutcomeUnknown))
     }
 
     async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError> {

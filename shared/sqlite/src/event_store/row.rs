@@ -1,4 +1,4 @@
-//! One event as a row: what is filtered by has a column, the rest is JSON.
+//! An event as a row: what queries filter by has a column of its own, the rest is JSON.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use rusqlite::Row;
 use crate::columns::{json, text, timestamp, uuid, version};
 use crate::database::Failure;
 
-/// The columns of an event, in the order in which it is read and written.
+/// The columns of an event, in the order in which they are read and written.
 macro_rules! columns {
     () => {
         "entity_name, aggregate_id, version, event_id, event_type, timestamp, rank, commit_number, \
@@ -21,10 +21,10 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// How many columns there are: where a query's own columns begin.
+/// The number of columns: the index of the first other column of a query.
 pub(super) const COLUMNS: usize = 14;
 
-/// The event in a row that begins with `columns!()`.
+/// Decodes the event of a row that begins with `columns!()`.
 pub(super) fn event(row: &Row<'_>) -> Result<StoredEvent, Failure> {
     let event = DomainEvent {
         entity_name: EntityName::new(text(row, 0)?),
@@ -57,10 +57,10 @@ fn event_type(name: &str) -> Result<EventType, Failure> {
     const ALL: [EventType; 5] =
         [EventType::Created, EventType::Updated, EventType::Deleted, EventType::Restored, EventType::Gap];
     let found = ALL.into_iter().find(|event_type| event_type.as_str() == name);
-    found.ok_or_else(|| Failure::unreadable(format!("`{name}` is not an event type")))
+    found.ok_or_else(|| Failure::unreadable(format!("unknown event type `{name}`")))
 }
 
-/// A rank's number in storage.
+/// The number that is stored for a rank.
 pub(super) fn rank_number(rank: Rank) -> i64 {
     match rank {
         Rank::FreshImage => 0,
@@ -71,5 +71,5 @@ pub(super) fn rank_number(rank: Rank) -> i64 {
 
 fn rank(number: i64) -> Result<Rank, Failure> {
     let found = [Rank::FreshImage, Rank::Change, Rank::Image].into_iter().find(|rank| rank_number(*rank) == number);
-    found.ok_or_else(|| Failure::unreadable(format!("{number} is not a rank")))
+    found.ok_or_else(|| Failure::unreadable(format!("unknown rank {number}")))
 }

@@ -1,4 +1,4 @@
-//! Walking all streams, in bounded memory: how a rebuild finds what to project.
+//! Pages of streams: how a rebuild finds what to project, in bounded memory.
 
 use annals_application::ports::{CommitPosition, PortError};
 use annals_domain::identity::EntityKey;
@@ -7,22 +7,22 @@ use rusqlite::params;
 use super::{RESOURCE, SqliteEventStore, feed};
 use crate::columns::{key, number, unsigned};
 
-/// Streams that got events behind a position.
+/// Streams with events after a position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedStreams {
-    /// The streams, each once, in the order of their keys.
+    /// Each stream once, in key order.
     pub keys: Vec<EntityKey>,
-    /// Up to where was looked: from here on to ask for more.
+    /// The last position that was read: the next call starts after it.
     pub up_to: CommitPosition,
 }
 
 impl SqliteEventStore {
-    /// Up to `limit` keys of streams behind `after`, in the order of the keys.
+    /// The keys of up to `limit` streams after a key, in key order.
     pub async fn streams_after(&self, after: Option<&EntityKey>, limit: usize) -> Result<Vec<EntityKey>, PortError> {
         let after = after.cloned();
         let limit = number(limit);
         let read = self.database.read(RESOURCE, move |transaction| {
-            // Every stream has a version 1, and only one.
+            // Every stream has exactly one event of version 1.
             let mut statement = transaction.prepare_cached(
                 "SELECT entity_name, aggregate_id FROM events \
                  WHERE (entity_name, aggregate_id) > (?, ?) AND version = 1 \
@@ -35,7 +35,7 @@ impl SqliteEventStore {
         read.await
     }
 
-    /// How many streams there are.
+    /// The number of streams.
     pub async fn stream_count(&self) -> Result<u64, PortError> {
         let read = self.database.read(RESOURCE, |transaction| {
             let mut statement = transaction.prepare_cached("SELECT count(*) FROM events WHERE version = 1")?;
@@ -44,8 +44,7 @@ impl SqliteEventStore {
         read.await
     }
 
-    /// The streams of the next `limit` events behind a position. Where `up_to` is that position
-    /// there were none.
+    /// The streams of the next `limit` events after a position. If there are none, `up_to` is that position.
     pub async fn changed_after(&self, after: CommitPosition, limit: usize) -> Result<ChangedStreams, PortError> {
         let limit = number(limit);
         let read = self.database.read(RESOURCE, move |transaction| {
@@ -53,7 +52,7 @@ impl SqliteEventStore {
                 "SELECT entity_name, aggregate_id, commit_position FROM events \
                  WHERE commit_position > ? ORDER BY commit_position LIMIT ?",
             )?;
-            let mut rows = statement.query([feed::stored(after), limit])?;
+            let mut rows = statement.query([feed::to_column(after), limit])?;
             let mut changed = ChangedStreams { keys: Vec::new(), up_to: after };
             while let Some(row) = rows.next()? {
                 changed.keys.push(key(row, 0)?);

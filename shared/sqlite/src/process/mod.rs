@@ -1,7 +1,7 @@
-//! The local process: all use cases joined over one SQLite file.
+//! The local process: all use cases over one SQLite file.
 //!
-//! Promises that what opens has fitting definitions, an owned file and a read model made from those
-//! definitions. Catching up with what a crash left is the caller's first call, since it writes.
+//! An open process has valid definitions, a database file of Annals, and a read model that matches the definitions.
+//! The caller projects events that a crash left unprojected: opening does not.
 
 mod rebuild;
 mod settings;
@@ -28,49 +28,41 @@ use crate::{
     TracedJobs,
 };
 
-/// Why the process could not be put together.
+/// An error while a local process is opened or rebuilt.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
-    /// The database does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// A definition does not fit.
-    #[error("definition refused: {0}")]
+    #[error("invalid definition: {0}")]
     Definition(#[from] DefinitionError),
-    /// The definitions' folder cannot be read, or holds none.
+    /// The folder of definitions cannot be read, or has none.
     #[error("definitions in `{}` cannot be read", path.display())]
     Entities {
-        /// The folder or file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
-    /// The org setting is no org id.
     #[error(transparent)]
     SalesforceOrg(#[from] InvalidOrgId),
-    /// The file for announcements cannot be written.
-    #[error("announcements cannot be written to `{}`", path.display())]
+    /// The file for published events cannot be opened.
+    #[error("published events cannot be written to `{}`", path.display())]
     Publisher {
-        /// The file.
         path: PathBuf,
-        /// Why.
         #[source]
         source: io::Error,
     },
-    /// The read model does not fit the definitions.
     #[error(transparent)]
     ReadModel(#[from] OpenReadModelError),
-    /// Others wrote all the while a rebuild was to end.
-    #[error("the rebuild could not end: others write all the time; run it again when it is quieter")]
+    #[error(
+        "the rebuild did not finish because other processes kept appending events: run it again when there are fewer changes"
+    )]
     RebuildOvertaken,
-    /// A store failed.
     #[error("the database cannot be used")]
     Port(#[from] PortError),
 }
 
 impl ProcessError {
-    /// Whether the caller's words are at fault, not the machine.
+    /// Whether a wrong argument or setting is the cause, not the machine.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Definition(_) | Self::Entities { .. } | Self::SalesforceOrg(_) => true,
@@ -80,53 +72,45 @@ impl ProcessError {
     }
 }
 
-/// The process.
+/// The use cases of one process, and what they share.
 pub struct LocalProcess {
-    /// Takes commands; projects what it stored before it answers.
+    /// The command handler; when it projects is a setting: [`ProjectionTiming`].
     pub handler: Arc<CommandHandler>,
-    /// Answers queries.
     pub queries: EntityQueries,
-    /// Keeps the projections up.
+    /// Projects stored events.
     pub feed_projector: Arc<FeedProjector>,
-    /// Tells how it does.
     pub health: Arc<dyn HealthCheck>,
-    /// The definitions.
     pub catalog: Arc<Catalog>,
-    /// The adapters.
     pub adapters: ProviderAdapters,
-    /// The present.
     pub clock: Arc<dyn Clock>,
 }
 
-/// What a process is put together from, so that tests can choose.
+/// Settings that tests and commands change.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Tuning {
-    /// How the command handler works.
+pub struct ProcessTuning {
     pub handler: HandlerSettings,
-    /// How the projector works.
     pub projector: ProjectorSettings,
-    /// When what was stored is projected.
-    pub projecting: Projecting,
+    pub projecting: ProjectionTiming,
 }
 
-/// When what a call stored is projected.
+/// When the events of a call are projected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Projecting {
-    /// Before the call is answered, so that whoever writes can read it back.
+pub enum ProjectionTiming {
+    /// Before the call returns, so that its caller can read its own writes.
     #[default]
     BeforeAnswer,
-    /// While the next call is carried out. The caller catches up at its end.
+    /// During the next call. The caller projects the rest at its end.
     InBackground,
 }
 
 impl LocalProcess {
-    /// Opens the file and joins everything over it.
+    /// Opens the file, and creates it if it is missing.
     pub async fn open(settings: &ProcessSettings) -> Result<Self, ProcessError> {
-        Self::open_tuned(settings, Tuning::default()).await
+        Self::open_tuned(settings, ProcessTuning::default()).await
     }
 
-    /// The same, tuned.
-    pub async fn open_tuned(settings: &ProcessSettings, tuning: Tuning) -> Result<Self, ProcessError> {
+    /// The same, with other settings.
+    pub async fn open_tuned(settings: &ProcessSettings, tuning: ProcessTuning) -> Result<Self, ProcessError> {
         let adapters = settings.adapters()?;
         let catalog = Arc::new(settings.catalog(&adapters)?);
         let database = Database::open(&settings.db)?;
@@ -160,8 +144,8 @@ impl LocalProcess {
             .with_recent(handler.recent());
         let feed_projector = Arc::new(FeedProjector::new(Arc::clone(&feed), projector));
         let listener: Arc<dyn AppendListener> = match tuning.projecting {
-            Projecting::BeforeAnswer => Arc::clone(&feed_projector) as _,
-            Projecting::InBackground => Arc::new(BackgroundProjector::new(Arc::clone(&feed_projector))),
+            ProjectionTiming::BeforeAnswer => Arc::clone(&feed_projector) as _,
+            ProjectionTiming::InBackground => Arc::new(BackgroundProjector::new(Arc::clone(&feed_projector))),
         };
         let handler = Arc::new(handler.told(listener));
         let ports = QueryPorts {

@@ -1,7 +1,7 @@
-//! Rebuilding the read model from the events, while another process may go on serving.
+//! Rebuilding the read model from the events, while other processes may use the file.
 //!
-//! Promises that readers see the old read model until the new one is whole, that what is appended
-//! meanwhile is in it, and that an interrupted rebuild leaves the old one as it was.
+//! Readers see the current read model until the new one is complete. The new one includes events that are appended
+//! during the rebuild. An interrupted rebuild does not change the current one.
 
 use std::sync::Arc;
 
@@ -9,26 +9,25 @@ use annals_application::ports::{CommitPosition, EventFeed, EventStore};
 use annals_application::projection::{StreamRebuildReport, StreamRebuilder};
 
 use super::{ProcessError, ProcessSettings};
-use crate::{Database, Finish, Rebuild, SqliteEventStore};
+use crate::{Database, SqliteEventStore, SqliteRebuild, SwapOutcome};
 
-/// How many streams are rebuilt in one transaction.
+/// The number of streams that are rebuilt in one transaction.
 const STREAMS: usize = 500;
-/// How many events are looked through at once for what changed meanwhile.
+/// The number of new events that are searched for changed streams at once.
 const EVENTS: usize = 5_000;
 
-/// How often what changed meanwhile is looked for: beside a writer that never rests it never ends.
-const MOST_PASSES: usize = 1_000;
+/// The largest number of passes over streams with new events: beside a writer that never pauses there is no end.
+const MAX_PASSES: usize = 1_000;
 
-/// How far a rebuild is.
+/// The progress of a rebuild, in streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RebuildProgress {
-    /// Streams rebuilt.
     pub done: u64,
-    /// Streams there were at the start.
+    /// Streams at the start of the rebuild.
     pub total: u64,
 }
 
-/// Replays all events into a fresh read model and swaps it in.
+/// Replays all events into new tables and swaps them in.
 pub async fn rebuild(
     settings: &ProcessSettings,
     progress: &mut (dyn FnMut(RebuildProgress) + Send),
@@ -38,30 +37,30 @@ pub async fn rebuild(
     let database = Database::open(&settings.db)?;
     let events = Arc::new(SqliteEventStore::new(database.clone()));
     let rebuilder = StreamRebuilder::new(Arc::clone(&events) as Arc<dyn EventStore>, Arc::clone(&catalog), adapters);
-    let fresh = Rebuild::begin(database, &catalog).await?;
+    let new_tables = SqliteRebuild::begin(database, &catalog).await?;
     let total = events.stream_count().await?;
     let mut up_to = events.last_commit().await?.map_or(CommitPosition::default(), |(position, _)| position);
     let mut report = StreamRebuildReport::default();
     let (mut done, mut last) = (0, None);
     loop {
         let keys = events.streams_after(last.as_ref(), STREAMS).await?;
-        rebuilder.rebuild(&keys, &fresh, &mut report).await?;
+        rebuilder.rebuild(&keys, &new_tables, &mut report).await?;
         done += keys.len() as u64;
         progress(RebuildProgress { done, total: total.max(done) });
         let Some(key) = keys.into_iter().next_back() else { break };
         last = Some(key);
     }
-    // A stream that got events meanwhile is folded once more; the swap happens only where none did.
-    for _ in 0..MOST_PASSES {
+    // Streams that got events since are rebuilt again; the swap happens only when there are none.
+    for _ in 0..MAX_PASSES {
         let changed = events.changed_after(up_to, EVENTS).await?;
         if changed.up_to > up_to {
             let mut again = StreamRebuildReport::default();
-            rebuilder.rebuild(&changed.keys, &fresh, &mut again).await?;
+            rebuilder.rebuild(&changed.keys, &new_tables, &mut again).await?;
             report.failed.extend(again.failed);
             up_to = changed.up_to;
             continue;
         }
-        if let Finish::Done = fresh.try_finish(up_to).await? {
+        if let SwapOutcome::Swapped = new_tables.try_finish(up_to).await? {
             return Ok(report);
         }
     }

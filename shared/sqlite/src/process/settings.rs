@@ -1,4 +1,4 @@
-//! What an operator sets, and what follows from it: adapters and definitions.
+//! The settings of a local process, and the adapters and definitions that follow from them.
 
 use std::fs;
 use std::io;
@@ -9,14 +9,14 @@ use annals_domain::provider_adapter::ProviderAdapters;
 
 use super::ProcessError;
 
-/// Where announcements go.
+/// Where published events go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishTo {
-    /// Nowhere: nothing is announced.
+    /// Nothing is published.
     Nowhere,
-    /// To standard output, a JSON line each.
+    /// To standard output, one JSON line for each event.
     Stdout,
-    /// To the end of a file, a JSON line each.
+    /// Appended to a file, one JSON line for each event.
     File(PathBuf),
 }
 
@@ -25,21 +25,20 @@ pub enum PublishTo {
 pub struct ProcessSettings {
     /// The database file.
     pub db: PathBuf,
-    /// A folder of definitions that stand for those that ship.
+    /// A folder of definitions that replace the built-in ones.
     pub entities: Option<PathBuf>,
-    /// The Salesforce org whose events are taken; `None`: any, and none is checked.
+    /// The Salesforce org whose events are accepted; `None` accepts every org.
     pub salesforce_org: Option<String>,
-    /// Where announcements go.
     pub publish: PublishTo,
 }
 
 impl ProcessSettings {
-    /// The adapters, for the accounts that are set.
+    /// The provider adapters for the accounts in the settings.
     pub(crate) fn adapters(&self) -> Result<ProviderAdapters, ProcessError> {
         Ok(annals_crm::adapters(self.salesforce_org.as_deref())?)
     }
 
-    /// The definitions: the folder's, or those that ship.
+    /// The definitions of the folder, or the built-in ones.
     pub(crate) fn catalog(&self, adapters: &ProviderAdapters) -> Result<Catalog, ProcessError> {
         let Some(folder) = &self.entities else { return Ok(Catalog::built_in(adapters)?) };
         let files = definition_files(folder)?;
@@ -54,7 +53,7 @@ fn definition_files(folder: &Path) -> Result<Vec<DefinitionFile>, ProcessError> 
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
     if paths.is_empty() {
-        return Err(unreadable(folder, io::Error::new(io::ErrorKind::NotFound, "it holds no .toml file")));
+        return Err(unreadable(folder, io::Error::new(io::ErrorKind::NotFound, "it has no .toml file")));
     }
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).map_err(|source| unreadable(&path, source))?;

@@ -1,10 +1,10 @@
-//! The read model in SQLite: entities in columns that follow from their definitions, words in FTS5.
+//! The read model in SQLite: entities in columns that follow from their definitions, search texts in FTS5.
 //!
-//! Promises what the port promises, and that one call's documents are one transaction. The tables
-//! are numbered: a rebuild fills fresh ones while these serve.
+//! The documents of a call are written in one transaction. The tables are numbered: a rebuild fills new ones while the
+//! current ones are in use.
 
-mod fit;
 mod index;
+mod open;
 mod query;
 mod rebuild;
 mod table;
@@ -16,56 +16,54 @@ use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::identity::AggregateId;
 use async_trait::async_trait;
 
-pub use self::rebuild::{Finish, Rebuild};
-use self::table::{Table, current, registered_as};
+pub use self::rebuild::{SqliteRebuild, SwapOutcome};
+use self::table::EntityTable;
 use crate::Database;
 use crate::database::Failure;
 
-/// What errors name.
+/// The name of this store in errors.
 const RESOURCE: &str = "read model";
 
-/// The entities' tables.
+/// The read model of a local process.
 #[derive(Clone)]
 pub struct SqliteReadModel {
     database: Database,
 }
 
-/// Tables that were made from other definitions.
+/// The tables were created from other definitions, so a rebuild is needed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the read model was made from other definitions of {}: run `annals rebuild`", types.join(", "))]
+#[error("the read model was created from other definitions of {}: run `annals rebuild`", types.join(", "))]
 pub struct OutdatedReadModel {
-    /// The entity types.
     pub types: Vec<String>,
 }
 
-/// Why the read model does not open.
+/// An error while the read model is opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenReadModelError {
-    /// It was made from other definitions.
     #[error(transparent)]
     Outdated(#[from] OutdatedReadModel),
-    /// The database failed.
     #[error("the read model cannot be opened")]
     Port(#[from] PortError),
 }
 
 impl SqliteReadModel {
-    /// Makes the tables that are missing; refuses where entities are in tables of other definitions.
+    /// Creates the tables that are missing. An error if entities are in tables of other definitions.
     pub async fn open(database: Database, catalog: &Catalog) -> Result<Self, OpenReadModelError> {
         let definitions = catalog.definitions().to_vec();
-        let types = database.write(RESOURCE, move |transaction| fit::fit(transaction, &definitions)).await?;
+        let types =
+            database.write(RESOURCE, move |transaction| open::match_definitions(transaction, &definitions)).await?;
         if types.is_empty() { Ok(Self { database }) } else { Err(OutdatedReadModel { types }.into()) }
     }
 }
 
-/// The tables that serve a schema; an error where they are of another definition by now.
-fn serving(transaction: &rusqlite::Transaction<'_>, schema: &EntitySchema) -> Result<Table, Failure> {
-    let (name, digest) = registered_as(schema);
-    match current(transaction, name)? {
-        Some((table, made_from)) if made_from == digest => Ok(table),
+/// The current tables of a schema; an error if another definition has replaced them.
+fn current_table(transaction: &rusqlite::Transaction<'_>, schema: &EntitySchema) -> Result<EntityTable, Failure> {
+    let (name, digest) = EntityTable::registration(schema);
+    match EntityTable::current(transaction, name)? {
+        Some((table, created_from)) if created_from == digest => Ok(table),
         _ => {
             let outdated = OutdatedReadModel { types: vec![name.to_owned()] };
-            let message = format!("{outdated}, then start this process again");
+            let message = format!("{outdated}, then restart this process");
             Err(Failure::Stated(PortErrorKind::Misconfigured, message))
         }
     }
@@ -77,7 +75,9 @@ impl ReadModel for SqliteReadModel {
         if documents.is_empty() {
             return Ok(Vec::new());
         }
-        self.database.write_derived(RESOURCE, move |transaction| index::index(transaction, &documents, serving)).await
+        self.database
+            .write_derived(RESOURCE, move |transaction| index::index(transaction, &documents, current_table))
+            .await
     }
 
     async fn get(&self, schema: &EntitySchema, id: AggregateId) -> Result<Option<ReadDocument>, PortError> {

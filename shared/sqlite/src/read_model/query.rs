@@ -1,4 +1,4 @@
-//! Reading: one statement a query.
+//! Reading documents: one statement for each query.
 
 use annals_application::ports::{Condition, EntityQuery, Filter, QueryValue, ReadDocument};
 use annals_domain::definition::{EntitySchema, FieldType, SystemField};
@@ -8,17 +8,17 @@ use rusqlite::{Row, Transaction, params_from_iter};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::current_table;
 use super::index::compared;
-use super::serving;
-use super::table::{Table, column};
+use super::table::{EntityTable, column};
 use crate::columns::{number, unsigned, uuid, version};
 use crate::database::Failure;
 
-/// The shortest word that trigrams find.
-const TRIGRAM: usize = 3;
+/// The shortest word that an index of trigrams can find.
+const TRIGRAM_LENGTH: usize = 3;
 
-/// A statement's condition and what is bound in it.
-struct Where {
+/// The condition of a statement, and the values of its parameters.
+struct SqlCondition {
     sql: String,
     values: Vec<Value>,
 }
@@ -28,7 +28,7 @@ pub(super) fn get(
     schema: &EntitySchema,
     id: AggregateId,
 ) -> Result<Option<ReadDocument>, Failure> {
-    let table = serving(transaction, schema)?;
+    let table = current_table(transaction, schema)?;
     let mut sql = format!("SELECT aggregate_id, version, doc FROM {} WHERE aggregate_id = ?", table.entities);
     let mut values = vec![Value::Blob(id.uuid().as_bytes().to_vec())];
     if let EntitySchema::Open(object) = schema {
@@ -40,8 +40,8 @@ pub(super) fn get(
 }
 
 pub(super) fn search(transaction: &Transaction<'_>, query: &EntityQuery) -> Result<Vec<ReadDocument>, Failure> {
-    let table = serving(transaction, &query.schema)?;
-    let Where { sql, mut values } = condition(&table, query)?;
+    let table = current_table(transaction, &query.schema)?;
+    let SqlCondition { sql, mut values } = condition(&table, query)?;
     let order = order(query)?;
     let sql = format!(
         "SELECT aggregate_id, version, doc FROM {} WHERE {sql} ORDER BY {order} LIMIT ? OFFSET ?",
@@ -53,8 +53,8 @@ pub(super) fn search(transaction: &Transaction<'_>, query: &EntityQuery) -> Resu
 }
 
 pub(super) fn count(transaction: &Transaction<'_>, query: &EntityQuery) -> Result<u64, Failure> {
-    let table = serving(transaction, &query.schema)?;
-    let Where { sql, values } = condition(&table, query)?;
+    let table = current_table(transaction, &query.schema)?;
+    let SqlCondition { sql, values } = condition(&table, query)?;
     let mut statement = transaction.prepare_cached(&format!("SELECT count(*) FROM {} WHERE {sql}", table.entities))?;
     statement.query_row(params_from_iter(values), |row| Ok(unsigned(row, 0)))?
 }
@@ -67,7 +67,7 @@ fn document(row: &Row<'_>) -> Result<ReadDocument, Failure> {
     })
 }
 
-fn condition(table: &Table, query: &EntityQuery) -> Result<Where, Failure> {
+fn condition(table: &EntityTable, query: &EntityQuery) -> Result<SqlCondition, Failure> {
     let object = match &query.schema {
         EntitySchema::Defined(_) => None,
         EntitySchema::Open(object) => Some(object.as_str().to_owned()),
@@ -87,21 +87,21 @@ fn condition(table: &Table, query: &EntityQuery) -> Result<Where, Failure> {
         values.push(value);
     }
     for word in &query.words {
-        // FTS5 reads its query as a C string, which ends at a NUL.
-        if word.chars().count() >= TRIGRAM && !word.contains('\0') {
+        // FTS5 reads its query as a C string, which ends at the first NUL.
+        if word.chars().count() >= TRIGRAM_LENGTH && !word.contains('\0') {
             parts.push(format!("row_id IN (SELECT rowid FROM {} WHERE search_text MATCH ?)", table.words));
-            // A phrase in quotes: nothing in it is syntax but the quote itself.
+            // In a quoted phrase only the quote itself is syntax.
             values.push(Value::Text(format!("\"{}\"", word.replace('"', "\"\""))));
         }
-        // Trigrams do not tell all characters apart; the text itself decides.
+        // Trigrams also match texts in which the word does not occur; the text itself decides.
         parts.push("instr(search_text, ?) > 0".to_owned());
         values.push(Value::Text(word.clone()));
     }
-    Ok(Where { sql: all_of(&parts), values })
+    Ok(SqlCondition { sql: all_of(&parts), values })
 }
 
-/// The conjunction of all parts, in groups: SQLite limits how deep an expression nests, and a
-/// plain chain nests once a part.
+/// The conjunction of all parts, in groups: SQLite limits the depth of an expression, and every part of a plain chain
+/// adds one level.
 fn all_of(parts: &[String]) -> String {
     const GROUP: usize = 100;
     let groups: Vec<String> = parts.chunks(GROUP).map(|group| format!("({})", group.join(" AND "))).collect();
@@ -110,10 +110,10 @@ fn all_of(parts: &[String]) -> String {
 
 fn equals(schema: &EntitySchema, filter: &Filter) -> Result<(String, Value), Failure> {
     let Condition::Equals(value) = &filter.condition;
-    let (column, field_type) = place(schema, &filter.field)?;
+    let (column, field_type) = column_of(schema, &filter.field)?;
     let bound = match value {
         QueryValue::Text(text) if &*filter.field == SystemField::AggregateId.name() => {
-            // A text that is no UUID is no record's.
+            // A text that is not a UUID matches no record.
             Value::Blob(Uuid::parse_str(text).map(|uuid| uuid.as_bytes().to_vec()).unwrap_or_default())
         }
         QueryValue::Text(text) => Value::Text(compared(text).to_owned()),
@@ -129,21 +129,21 @@ fn equals(schema: &EntitySchema, filter: &Filter) -> Result<(String, Value), Fai
     Ok((sql, bound))
 }
 
-/// A field's column, and its type where a definition gives it.
-fn place(schema: &EntitySchema, field: &str) -> Result<(String, Option<FieldType>), Failure> {
+/// The column of a field, and its type if a definition has it.
+fn column_of(schema: &EntitySchema, field: &str) -> Result<(String, Option<FieldType>), Failure> {
     let defined = schema.definition().and_then(|definition| definition.field(field));
     match (SystemField::named(field), defined) {
         (Some(SystemField::Id), None) => Ok(("external_id".to_owned(), Some(FieldType::Id))),
         (Some(system), _) if system != SystemField::Id && system.query_type().is_some() => Ok((field.to_owned(), None)),
         (_, Some(defined)) => Ok((column(field), Some(defined.field_type))),
-        _ => Err(Failure::rejected(format!("there is no field `{field}`"))),
+        _ => Err(Failure::rejected(format!("unknown field `{field}`"))),
     }
 }
 
 fn order(query: &EntityQuery) -> Result<String, Failure> {
     let mut keys = Vec::new();
     for key in &query.sort {
-        let (column, field_type) = place(&query.schema, &key.field)?;
+        let (column, field_type) = column_of(&query.schema, &key.field)?;
         let direction = if key.descending { "DESC" } else { "ASC" };
         if field_type.is_some_and(FieldType::is_text) {
             keys.push(format!("fold({column}) {direction} NULLS LAST"));

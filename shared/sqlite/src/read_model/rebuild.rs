@@ -1,88 +1,88 @@
-//! Fresh tables beside those that serve, and the swap.
+//! A rebuild of the read model: new tables beside the current ones, and the swap.
 //!
-//! Promises that readers see one or the other whole, and that what an interrupted rebuild left
-//! behind is gone with the next one's start.
+//! Readers see either the current or the new tables, completely. The tables of an interrupted rebuild are dropped when
+//! the next one begins.
 
 use std::sync::Arc;
 
 use annals_application::ports::{
     CommitPosition, Document, EntityQuery, IndexOutcome, PortError, PortErrorKind, ReadDocument, ReadModel,
 };
-use annals_domain::definition::{Catalog, EntitySchema};
+use annals_domain::definition::{Catalog, EntityDefinition, EntitySchema};
 use annals_domain::identity::AggregateId;
 use async_trait::async_trait;
 use rusqlite::{Transaction, params};
 
-use super::table::{OPEN, OPEN_DIGEST, Table, make, registered_as};
+use super::table::EntityTable;
 use super::{RESOURCE, index};
 use crate::Database;
 use crate::database::Failure;
 use crate::event_store::feed::last_position;
 
-/// A rebuild under way: a read model that is only written.
-pub struct Rebuild {
+/// The new tables of a rebuild: a read model that can only be written until it is swapped in.
+pub struct SqliteRebuild {
     database: Database,
-    fresh: Arc<Vec<Fresh>>,
+    tables: Arc<Vec<NewTable>>,
 }
 
 #[derive(Debug)]
-struct Fresh {
+struct NewTable {
     name: String,
     digest: String,
-    number: i64,
-    table: Table,
+    table: EntityTable,
 }
 
-/// Whether the fresh tables serve now.
+/// The outcome of an attempt to swap the new tables in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finish {
-    /// They do.
-    Done,
-    /// Events were committed meanwhile: their streams are to be rebuilt first.
-    ChangedMeanwhile,
+pub enum SwapOutcome {
+    /// Readers use the new tables now.
+    Swapped,
+    /// Events were committed since: their streams must be rebuilt first.
+    EventsAppended,
 }
 
-impl Rebuild {
-    /// Makes fresh tables for all definitions, and drops what earlier rebuilds left.
+impl SqliteRebuild {
+    /// Creates new tables for all definitions, and drops those of earlier rebuilds that did not finish.
     pub async fn begin(database: Database, catalog: &Catalog) -> Result<Self, PortError> {
         let definitions = catalog.definitions().to_vec();
-        let fresh = database.write(RESOURCE, move |transaction| {
+        let tables = database.write(RESOURCE, move |transaction| {
             drop_tables(transaction, "building")?;
-            let mut fresh = Vec::new();
-            for definition in &definitions {
-                let (name, digest) = (definition.aggregate_type.as_str(), definition.digest.as_str());
-                let (number, table) = make(transaction, name, digest, Some(definition), "building")?;
-                fresh.push(Fresh { name: name.to_owned(), digest: digest.to_owned(), number, table });
-            }
-            let (number, table) = make(transaction, OPEN, OPEN_DIGEST, None, "building")?;
-            fresh.push(Fresh { name: OPEN.to_owned(), digest: OPEN_DIGEST.to_owned(), number, table });
-            Ok(fresh)
+            let schemas = definitions.iter().map(|definition| Some(&**definition)).chain([None]);
+            schemas.map(|definition| NewTable::create(transaction, definition)).collect::<Result<Vec<_>, _>>()
         });
-        let fresh = Arc::new(fresh.await?);
-        Ok(Self { database, fresh })
+        let tables = Arc::new(tables.await?);
+        Ok(Self { database, tables })
     }
 
-    /// Swaps the fresh tables in and drops the old ones, in one transaction, if no event was
-    /// committed behind `position`.
-    pub async fn try_finish(&self, position: CommitPosition) -> Result<Finish, PortError> {
-        let fresh = Arc::clone(&self.fresh);
-        let finish = self.database.write(RESOURCE, move |transaction| {
+    /// Swaps the new tables in and drops the current ones, in one transaction, if no event was committed after
+    /// `position`.
+    pub async fn try_finish(&self, position: CommitPosition) -> Result<SwapOutcome, PortError> {
+        let tables = Arc::clone(&self.tables);
+        let outcome = self.database.write(RESOURCE, move |transaction| {
             if last_position(transaction)? > position {
-                return Ok(Finish::ChangedMeanwhile);
+                return Ok(SwapOutcome::EventsAppended);
             }
             drop_tables(transaction, "current")?;
-            for fresh in fresh.iter() {
+            for new in tables.iter() {
                 let swapped = transaction.execute(
                     "UPDATE read_model SET state = 'current' WHERE number = ? AND state = 'building'",
-                    params![fresh.number],
+                    params![new.table.number],
                 )?;
                 if swapped != 1 {
-                    return Err(Failure::rejected("another rebuild has begun since; this one is void"));
+                    return Err(Failure::rejected("another rebuild has begun since: this one cannot finish"));
                 }
             }
-            Ok(Finish::Done)
+            Ok(SwapOutcome::Swapped)
         });
-        finish.await
+        outcome.await
+    }
+}
+
+impl NewTable {
+    fn create(transaction: &Transaction<'_>, definition: Option<&EntityDefinition>) -> Result<Self, Failure> {
+        let table = EntityTable::create(transaction, definition, "building")?;
+        let (name, digest) = EntityTable::registration_of(definition);
+        Ok(Self { name: name.to_owned(), digest: digest.to_owned(), table })
     }
 }
 
@@ -91,37 +91,36 @@ fn drop_tables(transaction: &Transaction<'_>, state: &str) -> Result<(), Failure
     let found = statement.query_map([state], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let found: Vec<(String, i64)> = found.collect::<rusqlite::Result<_>>()?;
     for (name, number) in &found {
-        Table::numbered(name, *number).drop(transaction)?;
+        EntityTable::numbered(name, *number).drop(transaction)?;
     }
-    transaction.execute("DELETE FROM read_model WHERE state = ?", [state])?;
     Ok(())
 }
 
-fn only_written() -> PortError {
-    PortError::new(PortErrorKind::Rejected, RESOURCE, "a rebuild under way is not read")
+fn cannot_be_read() -> PortError {
+    PortError::new(PortErrorKind::Rejected, RESOURCE, "a read model cannot be read during its rebuild")
 }
 
 #[async_trait]
-impl ReadModel for Rebuild {
+impl ReadModel for SqliteRebuild {
     async fn index(&self, documents: Vec<Document>) -> Result<Vec<IndexOutcome>, PortError> {
-        let fresh = Arc::clone(&self.fresh);
+        let tables = Arc::clone(&self.tables);
         let table_of = move |_: &Transaction<'_>, schema: &EntitySchema| {
-            let wanted = registered_as(schema);
-            let found = fresh.iter().find(|fresh| (fresh.name.as_str(), fresh.digest.as_str()) == wanted);
-            found.map(|fresh| fresh.table.clone()).ok_or_else(|| Failure::rejected("the rebuild has no such type"))
+            let registration = EntityTable::registration(schema);
+            let found = tables.iter().find(|new| (new.name.as_str(), new.digest.as_str()) == registration);
+            found.map(|new| new.table.clone()).ok_or_else(|| Failure::rejected("the rebuild has no such type"))
         };
         self.database.write_derived(RESOURCE, move |transaction| index::index(transaction, &documents, table_of)).await
     }
 
     async fn get(&self, _: &EntitySchema, _: AggregateId) -> Result<Option<ReadDocument>, PortError> {
-        Err(only_written())
+        Err(cannot_be_read())
     }
 
     async fn search(&self, _: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
-        Err(only_written())
+        Err(cannot_be_read())
     }
 
     async fn count(&self, _: &EntityQuery) -> Result<u64, PortError> {
-        Err(only_written())
+        Err(cannot_be_read())
     }
 }
