@@ -1,9 +1,9 @@
-//! Backfill: reads of an object's records from its CRM are asked for, looked at, paused and ended.
+//! Backfill: requesting, inspecting, pausing, resuming and cancelling reads of an object's records.
 //!
-//! Promises one request at a time that has not ended for an object, however many ask at once; and
-//! that what is asked of a backfill holds for each of its jobs: a change event that names no record
-//! asks for one of its own beside, which is the same read. Reads no record: no CRM is connected
-//! yet, so a job waits and says so.
+//! An object has at most one requested backfill that has not ended, however many callers request one at
+//! the same time. A change event that names no record adds a job of its own, which is the same read:
+//! pausing, resuming and cancelling apply to all jobs of the object. No CRM is connected yet, so jobs
+//! wait, with that as their reason.
 
 mod request;
 mod status;
@@ -22,7 +22,7 @@ pub use self::status::BackfillStatus;
 use self::wish::Wish;
 use crate::ports::{BackfillJob, Clock, JobCounts, JobState, JobStore, ObjectRegistry, PortError};
 
-/// How often a call begins anew because others changed the same jobs meanwhile.
+/// How often a call starts again because other callers changed the same jobs.
 const ROUNDS: usize = 16;
 
 /// Why a backfill is not as it was asked to be.
@@ -60,7 +60,7 @@ pub enum BackfillError {
         wish: &'static str,
     },
     /// Others change the same jobs all the time.
-    #[error("the backfill of `{0}` is changed by too many at once")]
+    #[error("too many concurrent changes of the backfill of `{0}`")]
     Contended(String),
     /// A store failed.
     #[error("the backfill jobs cannot be reached")]
@@ -70,7 +70,7 @@ pub enum BackfillError {
 /// An object whose records a job reads.
 type Object = (Provider, EntityName);
 
-/// The backfill jobs of an installation.
+/// Requests and changes the backfill jobs of an installation.
 #[derive(Clone)]
 pub struct Backfill {
     jobs: Arc<dyn JobStore>,
@@ -134,17 +134,17 @@ impl Backfill {
         Ok(self.told(&jobs[current]))
     }
 
-    /// Stops it until it is resumed. One that is paused stays so.
+    /// Pauses it until it is resumed. A paused one stays paused.
     pub async fn pause(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
         self.fulfil(name, Wish::Pause).await
     }
 
-    /// Lets it go on. One that is not paused goes on as it does.
+    /// Resumes it. One that is not paused does not change.
     pub async fn resume(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
         self.fulfil(name, Wish::Resume).await
     }
 
-    /// Ends it. One that is cancelled stays so.
+    /// Cancels it. A cancelled one stays cancelled.
     pub async fn cancel(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
         self.fulfil(name, Wish::Cancel).await
     }

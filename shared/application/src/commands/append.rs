@@ -1,8 +1,8 @@
-//! Appending decided changes, in rounds, until each has its answer.
+//! Appends changes to their streams and retries until each has an outcome.
 //!
-//! Promises that a lost race or a lost answer never loses or doubles a change: every new head runs
-//! the whole decision again, and an append whose answer was lost is repeated as it was, so that
-//! the store's own word tells whether it was ours.
+//! A conflict or a lost response neither loses nor doubles a change. After a conflict the change is
+//! decided again on the new head. An append whose response was lost is repeated unchanged: the store's
+//! conflict then names the stored event, which shows whether it is ours.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use super::decide::{Circumstances, Pending, event_behind};
 use super::handler::{CommandError, CommandHandler};
 use crate::ports::{AppendError, PortError, PortErrorKind, ReadOptions, StoredEvent};
 
-/// How many events a look back reads at once.
+/// The number of events in one page of a look back.
 const LOOK_BACK_PAGE: usize = 50;
 /// The first and the longest wait between two rounds, at least and as multiples of what an append
 /// takes. Where appends are slow, a wait that did not grow with them would have every writer meet

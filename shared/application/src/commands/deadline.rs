@@ -1,7 +1,7 @@
-//! The deadline of a call: how long it waits for a store that does not answer.
+//! The deadline of a call: how long it waits for a store that does not respond.
 //!
-//! Promises an error that names the store, in time for whoever called to answer in turn. Work that
-//! was begun may go on: what it comes to is found by the same call, made again.
+//! A call that is too late fails with an error that names the store, early enough for the caller to
+//! respond. Work that had begun may go on; repeating the call finds its result.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Command;
 use crate::ports::{PortError, PortErrorKind};
 
-/// Until when a call may go on.
+/// The deadline of a call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
     asked: Option<Instant>,
@@ -18,19 +18,19 @@ pub(super) struct Deadline {
 }
 
 impl Deadline {
-    /// The earliest that a command asks for; where none does, as long as is allowed otherwise.
+    /// The earliest deadline of the commands; without any, work may take this long.
     pub(super) fn of(commands: &[Command], otherwise: Duration) -> Self {
         let asked = commands.iter().filter_map(|command| command.metadata.deadline).min();
         Self { asked, otherwise }
     }
 
-    /// That of work which starts now.
+    /// The deadline of work that starts now.
     pub(super) fn starting_now(self) -> Instant {
         self.asked.unwrap_or_else(|| Instant::now() + self.otherwise)
     }
 }
 
-/// What work comes to that the store of that name does, until the deadline; later, a failure of that kind.
+/// The result of work on a store, or an error of this kind once the deadline has passed.
 pub(super) async fn in_time<T, E: From<PortError>>(
     deadline: Instant,
     kind: PortErrorKind,
@@ -40,7 +40,7 @@ pub(super) async fn in_time<T, E: From<PortError>>(
     timeout_at(deadline, work).await.unwrap_or_else(|_| Err(late(kind, store).into()))
 }
 
-/// What is said of a store that did not answer in time.
+/// The error of a store that did not respond in time.
 pub(super) fn late(kind: PortErrorKind, store: &str) -> PortError {
-    PortError::new(kind, store, "no answer by the deadline of the call")
+    PortError::new(kind, store, "no response before the deadline of the call")
 }

@@ -71,8 +71,8 @@ pub enum CommandError {
     /// This installation does not take that provider's events.
     #[error("no {0} events are taken here")]
     UnknownProvider(Provider),
-    /// Other writers were faster until the deadline.
-    #[error("the stream is written by too many at once")]
+    /// Other writers of the same stream were faster until the deadline.
+    #[error("too many concurrent writers on this stream")]
     Contended,
     /// A store failed.
     #[error("the change could not be stored")]

@@ -1,7 +1,7 @@
-//! Quarantine: inputs that cannot be stored as events, kept whole until someone decides.
+//! Quarantine: inputs that cannot be stored as events, kept until somebody decides on them.
 //!
-//! Promises to keep the bytes as they came, of any length in bounded memory, and one entry for the
-//! same input however often it comes. Does not run them again by itself.
+//! An input is kept byte by byte, whatever its length, in bounded memory. The same input is one entry,
+//! however often it arrives. Nothing is processed again by itself.
 
 use std::sync::Arc;
 
@@ -14,10 +14,9 @@ use uuid::Uuid;
 use super::deadline::in_time;
 use crate::ports::{Clock, Ids, PortError, PortErrorKind, QuarantineEntry, QuarantineState, QuarantineStore};
 
-/// The size of a chunk: what a state table's item holds, with room for its key (DynamoDB: 400 KB).
+/// The size of a chunk in bytes: a DynamoDB item may have 400 KB, keys included.
 pub const CHUNK_BYTES: usize = 350_000;
 
-/// The quarantine.
 #[derive(Clone)]
 pub struct Quarantine {
     store: Arc<dyn QuarantineStore>,
@@ -25,21 +24,21 @@ pub struct Quarantine {
     ids: Arc<dyn Ids>,
 }
 
-/// Why an entry could not be worked on.
+/// Why an operation on a quarantine entry failed.
 #[derive(Debug, thiserror::Error)]
 pub enum QuarantineError {
-    /// There is none of that id.
+    /// No entry has this id.
     #[error("there is no quarantined input `{0}`")]
     NotFound(String),
-    /// The state store failed.
+    /// The quarantine's store failed.
     #[error("the quarantine cannot be reached")]
     Port(#[from] PortError),
-    /// Running it again failed; it is as it was.
+    /// Processing it again failed; the entry did not change.
     #[error("the input could not be run again")]
     Command(#[source] super::CommandError),
 }
 
-/// An input on its way into quarantine, chunk by chunk.
+/// An input that is being put into quarantine, chunk by chunk.
 pub struct Quarantining<'a> {
     quarantine: &'a Quarantine,
     provider: Provider,
@@ -56,7 +55,7 @@ impl Quarantine {
         Self { store, clock, ids }
     }
 
-    /// Keeps a whole input.
+    /// Puts a whole input into quarantine.
     pub async fn keep(
         &self,
         provider: Provider,
@@ -68,7 +67,7 @@ impl Quarantine {
         keeping.finish(errors).await
     }
 
-    /// The same, and no longer than until the deadline.
+    /// The same, with an error once the deadline has passed.
     pub async fn keep_by(
         &self,
         deadline: Instant,
@@ -80,7 +79,7 @@ impl Quarantine {
         in_time(deadline, PortErrorKind::OutcomeUnknown, self.store.name(), keeping).await
     }
 
-    /// Starts to keep an input that comes in parts.
+    /// Starts to put an input into quarantine that arrives in parts.
     pub fn begin(&self, provider: Provider) -> Quarantining<'_> {
         let mut hash = Sha256::new();
         hash.update(provider.as_str().as_bytes());
@@ -94,7 +93,7 @@ impl Quarantine {
         self.store.get(id).await?.ok_or_else(|| QuarantineError::NotFound(id.to_owned()))
     }
 
-    /// Entries of one state or all, newest first, and how many there are.
+    /// A page of the entries in this state, or of all, newest first; and the number of all of them.
     pub async fn list(
         &self,
         state: Option<QuarantineState>,
@@ -104,7 +103,7 @@ impl Quarantine {
         self.store.list(state, offset, limit).await
     }
 
-    /// An entry's input as it came, or its first `most` bytes.
+    /// The first `most` bytes of an entry's input.
     pub async fn body(&self, entry: &QuarantineEntry, most: usize) -> Result<Vec<u8>, PortError> {
         let mut body = Vec::new();
         for number in 0..entry.chunks {
@@ -118,7 +117,7 @@ impl Quarantine {
         Ok(body)
     }
 
-    /// An entry's input, all of it.
+    /// An entry's whole input.
     pub(super) async fn whole_body(&self, entry: &QuarantineEntry) -> Result<Vec<u8>, PortError> {
         let body = self.body(entry, usize::MAX).await?;
         if body.len() as u64 == entry.size {
@@ -132,13 +131,13 @@ impl Quarantine {
         PortError::new(PortErrorKind::Corrupt, self.store.name(), message)
     }
 
-    /// Marks an entry as decided against. Its input stays until it expires.
+    /// Marks an entry as dismissed. Its input stays until it expires.
     pub async fn dismiss(&self, id: &str) -> Result<(), QuarantineError> {
         self.get(id).await?;
         Ok(self.store.set_state(id, QuarantineState::Dismissed, None).await?)
     }
 
-    /// Marks an entry after it was run again: as redriven, or open still, with its new errors.
+    /// Marks an entry that was processed again: as redriven, or as still open with its new errors.
     pub(crate) async fn settle(&self, id: &str, still: Option<Vec<ValidationIssue>>) -> Result<(), PortError> {
         let state = if still.is_some() { QuarantineState::Open } else { QuarantineState::Redriven };
         self.store.set_state(id, state, still).await
@@ -146,7 +145,7 @@ impl Quarantine {
 }
 
 impl Quarantining<'_> {
-    /// Takes the next part of the input.
+    /// Adds the next part of the input.
     pub async fn push(&mut self, mut bytes: &[u8]) -> Result<(), PortError> {
         self.hash.update(bytes);
         self.size += bytes.len() as u64;
@@ -160,7 +159,7 @@ impl Quarantining<'_> {
         Ok(())
     }
 
-    /// Keeps the entry, with why its input was refused.
+    /// Stores the entry, with the reasons why its input was refused.
     pub async fn finish(mut self, errors: Vec<ValidationIssue>) -> Result<QuarantineEntry, PortError> {
         if !self.pending.is_empty() {
             self.flush().await?;
@@ -183,7 +182,7 @@ impl Quarantining<'_> {
         Ok(kept)
     }
 
-    /// Forgets what was taken of the input.
+    /// Deletes the parts that were added.
     pub async fn abandon(self) -> Result<(), PortError> {
         self.quarantine.store.delete_chunks(self.body_id).await
     }
