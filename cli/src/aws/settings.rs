@@ -44,9 +44,10 @@ pub(super) fn tables_and_search(flags: &OnAws, org: Option<&str>) -> Result<(Set
     let flag = "--opensearch (ANNALS_OPENSEARCH_ENDPOINT or ANNALS_OPENSEARCH_DOMAIN)";
     let endpoint = missing.required(either, flag);
     missing.check()?;
+    let tables = settings(events, state, org)?;
     let endpoint = endpoint.parse().map_err(|error| Failure::usage(format!("--opensearch: {error}")))?;
     let search = SearchSettings { endpoint, prefix: not_blank(&flags.index_prefix).unwrap_or_default() };
-    Ok((settings(events, state, org)?, search))
+    Ok((tables, search))
 }
 
 fn table_names(flags: &OnAws, missing: &mut Missing) -> (String, String) {

@@ -65,7 +65,7 @@ fn every_check_of_a_sound_installation_is_ok() {
     reports(&report, "state table: expiry", "ok", "by `expires_at`");
     reports(&report, "OpenSearch: health", "ok", "green");
     reports(&report, "OpenSearch: writing", "ok", "this role may write");
-    reports(&report, "index of client", "ok", "client_index` is not there yet");
+    reports(&report, "index of client", "ok", "client_index` does not exist yet");
     reports(&report, "rebuild", "ok", "none in progress");
     reports(&report, "projection", "not known", "nothing was projected in the last five minutes");
     reports(&report, "publisher: EventBridge bus `default`", "ok", "it exists, and this role may publish");
