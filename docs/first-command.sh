@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures what a newcomer waits for: builds the command as the README says, from nothing, into a temporary folder.
-# With --empty-cargo-home the crates are downloaded too. Time and processor time are of the build alone.
+# With --empty-cargo-home the crates are downloaded too, and the time includes that.
 set -eu
 cd "$(dirname "$0")/.."
 folder=$(mktemp -d)
@@ -12,10 +12,12 @@ if [ "${1:-}" = "--empty-cargo-home" ]; then
     export CARGO_HOME="$folder/cargo"
 fi
 begin=$(date +%s)
-cargo build --release --locked 2>&1 | tee "$folder/log" | grep -v Downloaded
+cargo build --release --locked 2> "$folder/log" || { cat "$folder/log"; exit 1; }
 end=$(date +%s)
-# The second line of `times` is the processor time of the children, user then system.
-used=$(times | tail -n 1)
+# The second line of `times` is the processor time of the children, user then system. In a pipe it would be that of
+# another shell.
+times > "$folder/times"
+used=$(tail -n 1 "$folder/times")
 "$CARGO_TARGET_DIR/release/annals" --version
 echo "crates          $(grep -c Compiling "$folder/log")"
 echo "time            $((end - begin)) s on $(nproc) processors"
