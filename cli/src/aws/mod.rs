@@ -51,7 +51,7 @@ pub(crate) fn require_feature() -> Result<(), Failure> {
 pub(crate) async fn open_commands(shared: &Shared) -> Result<CommandSide, Failure> {
     let tables = settings::tables(&shared.on_aws, shared.salesforce_org.as_deref())?;
     let installation = Aws::connect(tables).await?.installation;
-    Ok(CommandSide::new(installation.handler(), installation.adapters.clone(), None))
+    Ok(CommandSide::new(installation.handler(), installation.adapters, None))
 }
 
 /// The query side of the installation.
