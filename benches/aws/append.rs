@@ -103,7 +103,7 @@ fn whole_way(runtime: &Runtime, world: &World, count: usize) -> Result<()> {
             let input = change(round, record).to_string();
             let start = Instant::now();
             let taken =
-                runtime.block_on(handler.take_body(Provider::Salesforce, &input, CommandMetadata::default()))?;
+                runtime.block_on(handler.ingest_body(Provider::Salesforce, &input, CommandMetadata::default()))?;
             ensure!(taken.results.iter().all(|read| read.version.is_some()), "each change is stored");
             Ok(start.elapsed())
         };

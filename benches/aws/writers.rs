@@ -83,7 +83,7 @@ async fn handlers(world: &World, record: usize, count: &Count) -> Result<Duratio
         writers.spawn(async move {
             for _ in 0..EACH {
                 let input = change(turn.next(), record).to_string();
-                let taken = handler.take_body(Provider::Salesforce, &input, CommandMetadata::default()).await?;
+                let taken = handler.ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await?;
                 ensure!(taken.results.iter().all(|read| read.version.is_some()), "each change is stored");
             }
             Ok(())

@@ -112,7 +112,7 @@ impl Run {
 
     /// Hands a text in.
     pub async fn take(&mut self, provider: Provider, text: &str) -> Vec<EventRead> {
-        let taken = self.test.process.handler.take_body(provider, text, CommandMetadata::default()).await;
+        let taken = self.test.process.handler.ingest_body(provider, text, CommandMetadata::default()).await;
         let reads = taken.expect("a sample is JSON, and the store answers").results;
         for read in &reads {
             if let (Some(name), Some(id), Some(aggregate_id), Some(aggregate_type)) =

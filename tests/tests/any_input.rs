@@ -1,6 +1,6 @@
 //! Any bytes at all: each input has an answer, what is refused is kept to the byte, nothing panics.
 
-use annals_application::commands::{CommandMetadata, Outcome, TakeError};
+use annals_application::commands::{CommandMetadata, IngestError, Outcome};
 use annals_domain::identity::Provider;
 use annals_tests::process::TestProcess;
 use annals_tests::random::Random;
@@ -57,10 +57,10 @@ async fn every_damaged_input_has_an_answer_and_what_is_refused_is_kept() {
     for _ in 0..INPUTS {
         let sample = &samples[random.below(samples.len())];
         let text = damaged(&sample.text, &mut random);
-        let taken = test.process.handler.take_body(Provider::Salesforce, &text, CommandMetadata::default()).await;
+        let taken = test.process.handler.ingest_body(Provider::Salesforce, &text, CommandMetadata::default()).await;
         let taken = match taken {
             Ok(taken) => taken,
-            Err(TakeError::NotJson(fault)) => {
+            Err(IngestError::NotJson(fault)) => {
                 assert!(serde_json::from_str::<&serde_json::value::RawValue>(&text).is_err(), "{fault}: {text}");
                 continue;
             }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use annals_application::commands::{CommandError, CommandHandler, CommandMetadata, TakeError};
+use annals_application::commands::{CommandError, CommandHandler, CommandMetadata, IngestError};
 use annals_application::log_chain;
 use annals_domain::identity::Provider;
 use annals_domain::validation_issue::ValidationIssue;
@@ -61,15 +61,15 @@ impl Ingest {
 
     async fn ingest_events(&self, text: &str, deadline: Instant) -> Result<(), CommandError> {
         let metadata = CommandMetadata { deadline: Some(deadline), ..CommandMetadata::default() };
-        match self.handler.take_body(PROVIDER, text, metadata).await {
+        match self.handler.ingest_body(PROVIDER, text, metadata).await {
             Ok(_) => Ok(()),
-            Err(TakeError::Command(error)) => Err(error),
+            Err(IngestError::Command(error)) => Err(error),
             // It would be refused each time, so somebody has to look at it.
             Err(error) => self.quarantine(text, &error, deadline).await,
         }
     }
 
-    async fn quarantine(&self, text: &str, error: &TakeError, deadline: Instant) -> Result<(), CommandError> {
+    async fn quarantine(&self, text: &str, error: &IngestError, deadline: Instant) -> Result<(), CommandError> {
         let issue = ValidationIssue::new("", log_chain(error));
         let entry = self.handler.quarantine().keep_by(deadline, PROVIDER, text.as_bytes(), vec![issue]).await?;
         Count::Quarantined.add(1);

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use annals_application::commands::{CommandHandler, CommandMetadata, TakeError, Taken};
+use annals_application::commands::{CommandHandler, CommandMetadata, IngestError, IngestResult};
 use annals_domain::identity::Provider;
 use annals_domain::validation_issue::ValidationIssue;
 use axum::body::Bytes;
@@ -52,7 +52,7 @@ async fn ingest(
         deadline: deadline.map(|Extension(Deadline(at))| at),
     };
     let body = body_text(body)?;
-    let ingested = run_to_completion(async move { handler.take_body(provider, &body, metadata).await }).await?;
+    let ingested = run_to_completion(async move { handler.ingest_body(provider, &body, metadata).await }).await?;
     response(provider, ingested.map_err(problem_of)?)
 }
 
@@ -100,15 +100,15 @@ pub(crate) async fn run_to_completion<T: Send + 'static>(
     tokio::spawn(work.in_current_span()).await.map_err(|error| Problem::internal(&error))
 }
 
-fn problem_of(error: TakeError) -> Problem {
+fn problem_of(error: IngestError) -> Problem {
     match error {
-        TakeError::NotJson(fault) => Problem::new(ProblemKind::InvalidBody, format!("the body is not JSON: {fault}")),
-        TakeError::TooMany(_) => Problem::new(ProblemKind::TooLarge, error.to_string()),
-        TakeError::Command(error) => error.into(),
+        IngestError::NotJson(fault) => Problem::new(ProblemKind::InvalidBody, format!("the body is not JSON: {fault}")),
+        IngestError::TooMany(_) => Problem::new(ProblemKind::TooLarge, error.to_string()),
+        IngestError::Command(error) => error.into(),
     }
 }
 
-fn response(provider: Provider, ingested: Taken) -> Result<Response, Problem> {
+fn response(provider: Provider, ingested: IngestResult) -> Result<Response, Problem> {
     // Webhook providers retry or ban on 4xx: they get 200, and the body is in quarantine.
     if ingested.is_recognised || provider != Provider::Salesforce {
         return json(&IngestResponse { results: ingested.results }).map(IntoResponse::into_response);

@@ -60,7 +60,7 @@ pub async fn decided(installation: &Installation, inputs: impl IntoIterator<Item
     installation.store = Arc::clone(&store) as Arc<dyn EventStore>;
     let handler = installation.handler();
     for input in inputs {
-        let taken = handler.take_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
+        let taken = handler.ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
         let refused = taken.expect("a change event is JSON").results.into_iter().find(|read| read.version.is_none());
         assert!(refused.is_none(), "{refused:?}");
     }

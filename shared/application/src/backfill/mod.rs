@@ -5,9 +5,9 @@
 //! pausing, resuming and cancelling apply to all jobs of the object. No CRM is connected yet, so jobs
 //! wait, with that as their reason.
 
+mod job_action;
 mod request;
 mod status;
-mod wish;
 
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ use annals_domain::provider_adapter::ProviderAdapters;
 use annals_domain::validation_issue::ValidationIssue;
 use uuid::Uuid;
 
+use self::job_action::JobAction;
 pub use self::request::{BackfillRequest, LARGEST_BACKFILL_PAGE};
 pub use self::status::BackfillStatus;
-use self::wish::Wish;
 use crate::ports::{BackfillJob, Clock, JobCounts, JobState, JobStore, ObjectRegistry, PortError};
 
 /// How often a call starts again because other callers changed the same jobs.
@@ -48,7 +48,7 @@ pub enum BackfillError {
         state: JobState,
     },
     /// Nothing can be asked of it any more.
-    #[error("the backfill `{id}` of `{name}` is {state}: there is nothing left to {wish}")]
+    #[error("the backfill `{id}` of `{name}` is {state}: there is nothing left to {action}")]
     Ended {
         /// The type as it was asked for.
         name: String,
@@ -57,7 +57,7 @@ pub enum BackfillError {
         /// Its state.
         state: JobState,
         /// What was asked of it.
-        wish: &'static str,
+        action: &'static str,
     },
     /// Others change the same jobs all the time.
     #[error("too many concurrent changes of the backfill of `{0}`")]
@@ -119,7 +119,7 @@ impl Backfill {
                 started_at: None,
                 updated_at: None,
             };
-            let status = self.told(&job);
+            let status = self.status_of(&job);
             if self.jobs.add(job).await? {
                 return Ok(status);
             }
@@ -131,47 +131,47 @@ impl Backfill {
     pub async fn status(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
         let jobs = self.jobs_of(&self.objects(name).await?).await?;
         let current = current(&jobs).ok_or_else(|| BackfillError::NoJob(name.to_owned()))?;
-        Ok(self.told(&jobs[current]))
+        Ok(self.status_of(&jobs[current]))
     }
 
     /// Pauses it until it is resumed. A paused one stays paused.
     pub async fn pause(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
-        self.fulfil(name, Wish::Pause).await
+        self.act(name, JobAction::Pause).await
     }
 
     /// Resumes it. One that is not paused does not change.
     pub async fn resume(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
-        self.fulfil(name, Wish::Resume).await
+        self.act(name, JobAction::Resume).await
     }
 
     /// Cancels it. A cancelled one stays cancelled.
     pub async fn cancel(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
-        self.fulfil(name, Wish::Cancel).await
+        self.act(name, JobAction::Cancel).await
     }
 
-    async fn fulfil(&self, name: &str, wish: Wish) -> Result<BackfillStatus, BackfillError> {
+    async fn act(&self, name: &str, action: JobAction) -> Result<BackfillStatus, BackfillError> {
         let objects = self.objects(name).await?;
         for _ in 0..ROUNDS {
             let mut jobs = self.jobs_of(&objects).await?;
             let current = current(&jobs).ok_or_else(|| BackfillError::NoJob(name.to_owned()))?;
             let BackfillJob { id, state, .. } = jobs[current];
-            if state.has_ended() && !wish.is_met_by(state) {
-                return Err(BackfillError::Ended { name: name.to_owned(), id, state, wish: wish.verb() });
+            if state.has_ended() && !action.is_done_in(state) {
+                return Err(BackfillError::Ended { name: name.to_owned(), id, state, action: action.verb() });
             }
             let mut is_overtaken = false;
             for job in &mut jobs {
-                let Some(changed) = wish.of(job, self.clock.now()) else { continue };
+                let Some(changed) = action.of(job, self.clock.now()) else { continue };
                 is_overtaken |= !self.jobs.update(&changed, job).await?;
                 *job = changed;
             }
             if !is_overtaken {
-                return Ok(self.told(&jobs[current]));
+                return Ok(self.status_of(&jobs[current]));
             }
         }
         Err(BackfillError::Contended(name.to_owned()))
     }
 
-    fn told(&self, job: &BackfillJob) -> BackfillStatus {
+    fn status_of(&self, job: &BackfillJob) -> BackfillStatus {
         let schema = self.catalog.schema(job.provider, &job.entity_name);
         BackfillStatus::new(job, schema.aggregate_type())
     }

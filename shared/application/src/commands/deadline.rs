@@ -1,7 +1,7 @@
-//! The deadline of a call: how long it waits for a store that does not respond.
+//! The deadline of a call: one for all its phases, whatever store it waits for.
 //!
-//! A call that is too late fails with an error that names the store, early enough for the caller to
-//! respond. Work that had begun may go on; repeating the call finds its result.
+//! A call that is too late fails with an error that names the store, early enough for the caller to respond. Work that
+//! had begun may go on; repeating the call finds its result.
 
 use std::time::Duration;
 
@@ -10,24 +10,10 @@ use tokio::time::{Instant, timeout_at};
 use super::Command;
 use crate::ports::{PortError, PortErrorKind};
 
-/// The deadline of a call.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline {
-    asked: Option<Instant>,
-    otherwise: Duration,
-}
-
-impl Deadline {
-    /// The earliest deadline of the commands; without any, work may take this long.
-    pub(super) fn of(commands: &[Command], otherwise: Duration) -> Self {
-        let asked = commands.iter().filter_map(|command| command.metadata.deadline).min();
-        Self { asked, otherwise }
-    }
-
-    /// The deadline of work that starts now.
-    pub(super) fn starting_now(self) -> Instant {
-        self.asked.unwrap_or_else(|| Instant::now() + self.otherwise)
-    }
+/// The earliest deadline of the commands; if none has one, `time_limit` from now.
+pub(super) fn deadline_of(commands: &[Command], time_limit: Duration) -> Instant {
+    let requested = commands.iter().filter_map(|command| command.metadata.deadline).min();
+    requested.unwrap_or_else(|| Instant::now() + time_limit)
 }
 
 /// The result of work on a store, or an error of this kind once the deadline has passed.

@@ -1,4 +1,4 @@
-//! What became of one record's change: the answer's DTO, as the HTTP contract has it.
+//! The response to one record's change, as the HTTP contract has it.
 
 use annals_domain::event::EventType;
 use annals_domain::identity::{AggregateId, AggregateType, EntityName, ExternalId, Provider};
@@ -8,7 +8,7 @@ use annals_domain::validation_issue::ValidationIssue;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What became of a change.
+/// What a change came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -16,13 +16,13 @@ pub enum Outcome {
     Stored,
     /// Appended; the entity waits for its base.
     AwaitingBase,
-    /// Was there already.
+    /// Stored before.
     Duplicate,
-    /// A change of a whole object; a job keeps the input.
+    /// Concerns all records of an object; a backfill job keeps the input.
     BackfillRequested,
-    /// No change event; not kept.
+    /// Not a change event; not kept.
     Ignored,
-    /// Kept aside with its errors.
+    /// Kept in quarantine with its errors.
     Quarantined,
 }
 
@@ -31,7 +31,7 @@ impl Outcome {
     pub const ALL: [Self; 6] =
         [Self::Stored, Self::AwaitingBase, Self::Duplicate, Self::BackfillRequested, Self::Ignored, Self::Quarantined];
 
-    /// The name in answers.
+    /// The name in responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stored => "stored",
@@ -44,51 +44,41 @@ impl Outcome {
     }
 }
 
-/// The answer for one record's change. What does not apply to the outcome is null.
+/// The response to one record's change. What does not apply to the outcome is null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EventRead {
-    /// The change's identity.
     pub event_id: Option<EventId>,
-    /// The CRM.
     pub provider: Provider,
-    /// The object.
     pub entity_name: Option<EntityName>,
-    /// The record's id there.
     pub external_id: Option<ExternalId>,
-    /// The entity's type.
     pub aggregate_type: Option<AggregateType>,
-    /// The entity.
     pub aggregate_id: Option<AggregateId>,
-    /// What happened.
     pub event_type: Option<EventType>,
-    /// The version it is stored at; of a duplicate null.
+    /// The version it is stored at; null for a duplicate.
     pub version: Option<Version>,
     /// When the CRM committed it.
     pub timestamp: Option<Timestamp>,
-    /// What became of it.
     pub outcome: Outcome,
-    /// Why it was refused.
+    /// Why it was rejected.
     pub errors: Vec<ValidationIssue>,
-    /// What is odd about it.
     pub warnings: Vec<ValidationIssue>,
     /// When this was decided.
     pub processed_at: Timestamp,
-    /// The job that keeps the input of a change of a whole object.
+    /// The backfill job that keeps the input.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_id: Option<Uuid>,
-    /// Where a refused input is kept.
+    /// The quarantine entry that keeps the input.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quarantine_id: Option<String>,
-    /// What it belongs together with, for logs.
+    /// For logs.
     #[serde(skip)]
     pub correlation_id: Option<String>,
-    /// Whether the input was none of the provider's forms.
     #[serde(skip)]
     is_unrecognised: bool,
 }
 
 impl EventRead {
-    /// An answer that names no record.
+    /// A response that names no record.
     pub(super) fn of_input(provider: Provider, outcome: Outcome, processed_at: Timestamp) -> Self {
         Self {
             event_id: None,
@@ -111,13 +101,24 @@ impl EventRead {
         }
     }
 
+    /// The response to an input, or to a change of it, that is kept in quarantine.
+    pub(super) fn quarantined(
+        provider: Provider,
+        quarantine_id: String,
+        errors: Vec<ValidationIssue>,
+        processed_at: Timestamp,
+    ) -> Self {
+        let read = Self::of_input(provider, Outcome::Quarantined, processed_at);
+        Self { errors, quarantine_id: Some(quarantine_id), ..read }
+    }
+
     /// The same, of an input in which no form of the provider is recognised.
     pub(super) fn unrecognised(mut self) -> Self {
         self.is_unrecognised = true;
         self
     }
 
-    /// Whether the input was none of the provider's forms.
+    /// Whether no form of the provider was recognised in the input.
     pub fn is_unrecognised(&self) -> bool {
         self.is_unrecognised
     }

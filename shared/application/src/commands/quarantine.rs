@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::deadline::in_time;
+use super::error::CommandError;
 use crate::ports::{Clock, Ids, PortError, PortErrorKind, QuarantineEntry, QuarantineState, QuarantineStore};
 
 /// The size of a chunk in bytes: a DynamoDB item may have 400 KB, keys included.
@@ -28,18 +29,18 @@ pub struct Quarantine {
 #[derive(Debug, thiserror::Error)]
 pub enum QuarantineError {
     /// No entry has this id.
-    #[error("there is no quarantined input `{0}`")]
+    #[error("no quarantined input `{0}`")]
     NotFound(String),
     /// The quarantine's store failed.
     #[error("the quarantine cannot be reached")]
     Port(#[from] PortError),
     /// Processing it again failed; the entry did not change.
-    #[error("the input could not be run again")]
-    Command(#[source] super::CommandError),
+    #[error("the input could not be processed again")]
+    Command(#[source] CommandError),
 }
 
 /// An input that is being put into quarantine, chunk by chunk.
-pub struct Quarantining<'a> {
+pub struct QuarantineWriter<'a> {
     quarantine: &'a Quarantine,
     provider: Provider,
     body_id: Uuid,
@@ -53,6 +54,10 @@ impl Quarantine {
     /// A quarantine kept in `store`.
     pub fn new(store: Arc<dyn QuarantineStore>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
         Self { store, clock, ids }
+    }
+
+    pub(super) fn store_name(&self) -> &str {
+        self.store.name()
     }
 
     /// Puts a whole input into quarantine.
@@ -80,12 +85,12 @@ impl Quarantine {
     }
 
     /// Starts to put an input into quarantine that arrives in parts.
-    pub fn begin(&self, provider: Provider) -> Quarantining<'_> {
+    pub fn begin(&self, provider: Provider) -> QuarantineWriter<'_> {
         let mut hash = Sha256::new();
         hash.update(provider.as_str().as_bytes());
         hash.update([0]);
         let body_id = self.ids.fresh();
-        Quarantining { quarantine: self, provider, body_id, pending: Vec::new(), chunks: 0, size: 0, hash }
+        QuarantineWriter { quarantine: self, provider, body_id, pending: Vec::new(), chunks: 0, size: 0, hash }
     }
 
     /// One entry.
@@ -144,7 +149,7 @@ impl Quarantine {
     }
 }
 
-impl Quarantining<'_> {
+impl QuarantineWriter<'_> {
     /// Adds the next part of the input.
     pub async fn push(&mut self, mut bytes: &[u8]) -> Result<(), PortError> {
         self.hash.update(bytes);

@@ -85,7 +85,8 @@ impl Installation {
         let queries = EntityQueries::new(queries, catalog.clone(), adapters.clone());
         let quarantine = Quarantine::new(state.quarantine.clone(), clock.clone(), ids.clone());
         let settings = HandlerSettings::default();
-        let handler = CommandHandler::new(store, state, catalog, adapters, clock, ids, settings).told(feed_projector);
+        let handler =
+            CommandHandler::new(store, state, catalog, adapters, clock, ids, settings).with_listener(feed_projector);
         let api = QueryApi { queries, quarantine, health: Arc::new(AllWell) };
         Self { router: local_router(Arc::new(handler), api, Login::None), _folder: folder }
     }

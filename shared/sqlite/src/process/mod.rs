@@ -147,7 +147,7 @@ impl LocalProcess {
             ProjectionTiming::BeforeAnswer => Arc::clone(&feed_projector) as _,
             ProjectionTiming::InBackground => Arc::new(BackgroundProjector::new(Arc::clone(&feed_projector))),
         };
-        let handler = Arc::new(handler.told(listener));
+        let handler = Arc::new(handler.with_listener(listener));
         let ports = QueryPorts {
             store,
             snapshots: Arc::clone(&state.snapshots),

@@ -11,7 +11,7 @@ use crate::counted::Counted;
 /// Takes a change in, and gives its version.
 async fn take(handler: &CommandHandler, round: usize, record: usize) -> u64 {
     let input = change(round, record).to_string();
-    let taken = handler.take_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
+    let taken = handler.ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
     taken.expect("the store answers").results[0].version.expect("it is stored").get()
 }
 

@@ -17,7 +17,7 @@ use crate::counted::Counted;
 /// A record, whose creation was taken in.
 async fn taken(installation: &Installation) -> EntityKey {
     let input = change(0, 1).to_string();
-    let taken = installation.handler().take_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
+    let taken = installation.handler().ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
     key_of(&taken.expect("the store answers").results[0])
 }
 

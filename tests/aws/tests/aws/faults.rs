@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use annals_application::commands::{CommandError, CommandHandler, CommandMetadata, EventRead, Outcome, TakeError};
+use annals_application::commands::{CommandError, CommandHandler, CommandMetadata, EventRead, IngestError, Outcome};
 use annals_application::ports::{JobOutcome, PortErrorKind, ReadModel, ReadOptions, StoredEvent};
 use annals_application::projection::{
     EventPattern, Projection, ProjectionFailure, ProjectionInput, ProjectionRegistry, Projector, ProjectorPorts,
@@ -46,9 +46,9 @@ impl Stage {
 
     async fn take(&self, text: &str, within: Duration) -> Result<Vec<EventRead>, CommandError> {
         let metadata = CommandMetadata { deadline: Some(Instant::now() + within), ..CommandMetadata::default() };
-        match self.handler.take_body(Provider::Salesforce, text, metadata).await {
+        match self.handler.ingest_body(Provider::Salesforce, text, metadata).await {
             Ok(taken) => Ok(taken.results),
-            Err(TakeError::Command(error)) => Err(error),
+            Err(IngestError::Command(error)) => Err(error),
             Err(error) => panic!("a change event is taken: {error}"),
         }
     }
@@ -174,8 +174,8 @@ async fn a_missing_table_is_named() {
     let mut world = World::new("faults").await;
     world.events_table = unique_name("missing");
     let handler = world.installation().handler();
-    let taken = handler.take_body(Provider::Salesforce, &change(0, 1).to_string(), CommandMetadata::default()).await;
-    let Err(TakeError::Command(CommandError::Port(error))) = taken else { panic!("{taken:?}") };
+    let taken = handler.ingest_body(Provider::Salesforce, &change(0, 1).to_string(), CommandMetadata::default()).await;
+    let Err(IngestError::Command(CommandError::Port(error))) = taken else { panic!("{taken:?}") };
     assert_eq!((error.kind, error.resource), (PortErrorKind::Misconfigured, world.events_table));
 }
 
@@ -232,7 +232,7 @@ pub(crate) async fn records(installation: &Installation, count: usize) -> Vec<St
     let mut events = Vec::new();
     for record in 0..count {
         let taken =
-            handler.take_body(Provider::Salesforce, &change(0, record).to_string(), CommandMetadata::default()).await;
+            handler.ingest_body(Provider::Salesforce, &change(0, record).to_string(), CommandMetadata::default()).await;
         let key = key_of(&taken.expect("DynamoDB answers").results[0]);
         let read = installation.store.read(&key, &ReadOptions::from(Version::FIRST, 1)).await;
         events.extend(read.expect("DynamoDB answers"));

@@ -21,7 +21,7 @@ async fn a_change_of_a_hundred_records_is_a_hundred_aggregates() {
     let installation = counted.world.installation_by(&counted.config());
     let ids: Vec<String> = (0..RECORDS).map(record_id).collect();
     let input = shared_change(0, 0, &ids).to_string();
-    let taken = installation.handler().take_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
+    let taken = installation.handler().ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
     let reads = taken.expect("the store answers").results;
     let aggregates: BTreeSet<_> = reads.iter().filter_map(|read| read.aggregate_id).collect();
     assert_eq!((reads.len(), aggregates.len()), (RECORDS, RECORDS));

@@ -55,7 +55,7 @@ async fn stored(samples: &[Sample]) -> Vec<Stored> {
     let handler = world.installation().handler();
     let mut sample_of = HashMap::new();
     for sample in samples {
-        let taken = handler.take_body(sample.provider, &sample.text, CommandMetadata::default()).await;
+        let taken = handler.ingest_body(sample.provider, &sample.text, CommandMetadata::default()).await;
         for read in taken.unwrap_or_else(|error| panic!("{}: {error}", sample.name)).results {
             if let Some(version) = read.version {
                 sample_of.insert((key_of(&read).to_string(), version.to_string()), sample.stem().to_owned());

@@ -162,7 +162,7 @@ async fn gap_of_the_first(installation: &Installation, key: &EntityKey) -> Store
     header["changedFields"] = json!([]);
     gap["detail"]["payload"] = json!({ "ChangeEventHeader": header });
     let handler = installation.handler();
-    let taken = handler.take_body(Provider::Salesforce, &gap.to_string(), CommandMetadata::default()).await;
+    let taken = handler.ingest_body(Provider::Salesforce, &gap.to_string(), CommandMetadata::default()).await;
     assert_eq!(taken.expect("DynamoDB answers").results[0].version, Some(Version::new(2)));
     let read = installation.store.read(key, &ReadOptions::from(Version::new(2), 1)).await;
     read.expect("DynamoDB answers").remove(0)

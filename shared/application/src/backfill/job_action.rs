@@ -10,13 +10,13 @@ use crate::ports::{BackfillJob, JobState};
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum JobAction {
     Pause,
     Resume,
     Cancel,
 }
 
-impl Wish {
+impl JobAction {
     pub(super) fn verb(self) -> &'static str {
         match self {
             Self::Pause => "pause",
@@ -26,7 +26,7 @@ impl Wish {
     }
 
     /// Whether an ended job is what was asked for.
-    pub(super) fn is_met_by(self, ended: JobState) -> bool {
+    pub(super) fn is_done_in(self, ended: JobState) -> bool {
         self == Self::Cancel && ended == JobState::Cancelled
     }
 
@@ -81,23 +81,23 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(wish: Wish, changed: [Option<JobState>; 7]) {
+    fn check(action: JobAction, changed: [Option<JobState>; 7]) {
         let now = Timestamp::from_millis(9).expect("a timestamp");
         for (state, expected) in ALL.into_iter().zip(changed) {
-            let became = wish.of(&job(state), now);
-            assert_eq!(became.as_ref().map(|job| job.state), expected, "{wish:?} of one that is {state}");
+            let became = action.of(&job(state), now);
+            assert_eq!(became.as_ref().map(|job| job.state), expected, "{action:?} of one that is {state}");
             let Some(became) = became else { continue };
             assert_eq!((became.updated_at, became.counts), (Some(now), job(state).counts));
-            assert_eq!(wish.of(&became, now), None, "{wish:?} twice");
+            assert_eq!(action.of(&became, now), None, "{action:?} twice");
         }
     }
 
     #[test]
-    fn each_wish_has_its_states_and_once_is_as_often() {
+    fn each_action_has_its_states_and_once_is_as_often() {
         use JobState::{Cancelled, Paused, Waiting};
         let (paused, cancelled) = (Some(Paused), Some(Cancelled));
-        check(Wish::Pause, [paused, paused, paused, None, None, None, None]);
-        check(Wish::Resume, [None, None, None, Some(Waiting), None, None, None]);
-        check(Wish::Cancel, [cancelled, cancelled, cancelled, cancelled, None, None, None]);
+        check(JobAction::Pause, [paused, paused, paused, None, None, None, None]);
+        check(JobAction::Resume, [None, None, None, Some(Waiting), None, None, None]);
+        check(JobAction::Cancel, [cancelled, cancelled, cancelled, cancelled, None, None, None]);
     }
 }

@@ -1,0 +1,39 @@
+//! What a process remembers between calls: copies only, so losing them costs reads and nothing else.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use annals_domain::change::Change;
+use annals_domain::identity::EntityKey;
+use annals_domain::position::EventId;
+use annals_domain::stream_head::StreamHead;
+use lru::LruCache;
+
+/// Changes just stored, by event: a projection in the same process need not parse them again.
+pub type RecentChanges = Mutex<LruCache<EventId, Arc<Change>>>;
+
+/// The heads of the streams written last.
+pub(super) struct WarmHeads(Mutex<LruCache<EntityKey, StreamHead>>);
+
+impl WarmHeads {
+    pub(super) fn new(capacity: NonZeroUsize) -> Self {
+        Self(Mutex::new(LruCache::new(capacity)))
+    }
+
+    pub(super) fn get(&self, key: &EntityKey) -> Option<StreamHead> {
+        lock(&self.0).get(key).cloned()
+    }
+
+    pub(super) fn put(&self, key: &EntityKey, head: &StreamHead) {
+        lock(&self.0).put(key.clone(), head.clone());
+    }
+
+    pub(super) fn remove(&self, key: &EntityKey) {
+        lock(&self.0).pop(key);
+    }
+}
+
+/// Locks a cache. A panic elsewhere leaves it usable: it holds copies only.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
