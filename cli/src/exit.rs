@@ -59,7 +59,6 @@ impl Failure {
         Self::new(log_chain(error))
     }
 
-    /// Adds what may help.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -16,7 +16,6 @@ pub(crate) struct Interrupt {
 }
 
 impl Interrupt {
-    /// Listens from now on.
     pub(crate) fn watch() -> Result<Self, Failure> {
         let failure = |error: io::Error| Failure::new(format!("cannot listen for signals: {error}"));
         let interrupts = signal(SignalKind::interrupt()).map_err(failure)?;

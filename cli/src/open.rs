@@ -31,7 +31,6 @@ pub(crate) async fn open_to_read(shared: &Shared) -> Result<CommandSide, Failure
     }
 }
 
-/// Opens the query side.
 pub(crate) async fn open_queries(shared: &Shared) -> Result<EntityQueries, Failure> {
     match shared.on_aws.target {
         Target::Local => Ok(local_to_read(shared).await?.queries),

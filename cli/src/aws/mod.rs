@@ -18,7 +18,6 @@ use crate::arguments::Shared;
 use crate::command_side::CommandSide;
 use crate::exit::Failure;
 
-/// A connected installation.
 struct Aws {
     config: SdkConfig,
     installation: Installation,

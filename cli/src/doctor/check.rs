@@ -12,7 +12,6 @@ pub(crate) enum Verdict {
     Unknown,
     /// It works, but something should be done about it.
     Warning,
-    /// Something does not work.
     Wrong,
 }
 
@@ -38,7 +37,6 @@ impl Verdict {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Check {
-    /// What was checked.
     pub(crate) name: String,
     pub(crate) verdict: Verdict,
     pub(crate) found: String,

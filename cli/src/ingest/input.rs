@@ -55,15 +55,26 @@ pub(super) struct Input {
 /// A message from the reader.
 #[derive(Debug)]
 pub(super) enum FromReader {
-    /// Inputs to handle together.
     Batch(Vec<Input>),
     /// Bytes that are no input, to be quarantined.
-    Unreadable { location: SourceLocation, provider: Provider, bytes: Vec<u8>, issue: ValidationIssue },
+    Unreadable {
+        location: SourceLocation,
+        provider: Provider,
+        bytes: Vec<u8>,
+        issue: ValidationIssue,
+    },
     /// A line too long to hold in memory, to be quarantined part by part. A part is an error if the line cannot be
     /// read to its end.
-    LongLine { location: SourceLocation, provider: Provider, parts: mpsc::Receiver<io::Result<Vec<u8>>> },
+    LongLine {
+        location: SourceLocation,
+        provider: Provider,
+        parts: mpsc::Receiver<io::Result<Vec<u8>>>,
+    },
     /// A file that could not be read.
-    Failed { location: SourceLocation, reason: String },
+    Failed {
+        location: SourceLocation,
+        reason: String,
+    },
 }
 
 /// Nobody receives from the reader any more.

@@ -17,7 +17,6 @@ const ENDINGS: [&str; 3] = ["json", "jsonl", "ndjson"];
 
 #[derive(Debug)]
 pub(super) struct Source {
-    /// The name in locations.
     pub(super) name: Arc<str>,
     origin: Origin,
 }
@@ -55,7 +54,6 @@ impl Source {
     }
 }
 
-/// What to read.
 pub(crate) struct Sources(pub(super) Vec<Source>);
 
 impl Sources {

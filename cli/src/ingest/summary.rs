@@ -18,13 +18,11 @@ pub(crate) struct Summary {
     ending: Ending,
 }
 
-/// How a run ended.
 #[derive(Debug, Default)]
 pub(crate) enum Ending {
     /// Everything was read and handled.
     #[default]
     Complete,
-    /// A stop was requested.
     Interrupted,
     /// The store failed for good at this location.
     Stopped(SourceLocation, Failure),

@@ -24,7 +24,6 @@ pub(crate) enum Record {
     Unreadable {
         key: EntityKey,
         version: Version,
-        /// The record's sequence number.
         sequence: String,
         reason: String,
     },
@@ -32,7 +31,6 @@ pub(crate) enum Record {
     Foreign(String),
 }
 
-/// An appended event.
 #[derive(Debug)]
 pub(crate) struct Appended {
     pub(crate) stored: StoredEvent,

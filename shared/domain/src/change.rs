@@ -15,7 +15,6 @@ use crate::timestamp::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lifecycle {
-    /// It exists.
     Active,
     /// It was deleted, or the CRM confirmed that it does not exist.
     Deleted,
@@ -76,7 +75,6 @@ pub enum RefetchReason {
     NotCarried,
     /// A restoration whose event leaves out empty fields.
     RestoredInPart,
-    /// A creation without fields.
     BodilessCreation,
     /// The differences of a text do not give the value whose hash they name.
     BrokenText,
@@ -99,7 +97,6 @@ pub struct Change {
     pub is_base: bool,
     /// When the record was created, if it states that.
     pub creation: Option<CreationTime>,
-    /// The fields it writes.
     pub writes: Vec<FieldWrite>,
     /// Why this change by itself requires a refetch, if it does. A record image never does.
     pub asks_refetch: Option<RefetchReason>,

@@ -18,14 +18,11 @@ use crate::timestamp::Timestamp;
 /// The largest integer that every JSON reader keeps exactly (most read numbers as 64-bit floats): 2^53.
 const SAFE_INTEGER: u64 = 1 << 53;
 
-/// One field's value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldValue {
-    /// Known to be empty.
     Null,
     /// A text, an id or a reference. Shared, because most texts do not change when their entity does.
     Text(Arc<str>),
-    /// A list of texts.
     List(Vec<String>),
     Timestamp(Timestamp),
     Date(Date),

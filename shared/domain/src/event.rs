@@ -18,9 +18,7 @@ use crate::validation_issue::ValidationIssue;
 pub enum EventType {
     /// The record was created, or seen for the first time.
     Created,
-    /// Some fields changed.
     Updated,
-    /// The record was deleted.
     Deleted,
     /// The record was restored after a deletion.
     Restored,
@@ -47,15 +45,11 @@ impl fmt::Display for EventType {
     }
 }
 
-/// How an event arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
-    /// By Change Data Capture.
     Cdc,
-    /// By a webhook.
     Webhook,
-    /// By reading the CRM.
     Backfill,
 }
 
@@ -85,7 +79,6 @@ pub struct Metadata {
     /// The client that made the change, as the CRM names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_origin: Option<String>,
-    /// The CRM's transaction. Opaque.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction_key: Option<String>,
     /// Events with the same id belong together.
@@ -102,7 +95,6 @@ pub struct Metadata {
     pub meets_image: bool,
 }
 
-/// One stored event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DomainEvent {
     pub aggregate_id: AggregateId,

@@ -13,20 +13,16 @@ use uuid::Uuid;
 /// The namespace of every UUIDv5 of this project. Stored ids depend on it: it never changes.
 pub(crate) const NAMESPACE: Uuid = Uuid::from_u128(0x6f2d_7c1e_93b4_4a58_8f0a_51c7_d2e6_3b90);
 
-/// A supported CRM product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
     /// Salesforce, by Change Data Capture.
     Salesforce,
-    /// HubSpot, by webhooks.
     Hubspot,
-    /// Pipedrive, by webhooks.
     Pipedrive,
 }
 
 impl Provider {
-    /// Every provider.
     pub const ALL: [Self; 3] = [Self::Salesforce, Self::Hubspot, Self::Pipedrive];
 
     /// The name in paths, settings and stored events.

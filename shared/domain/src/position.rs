@@ -78,7 +78,6 @@ impl fmt::Display for EventId {
 pub enum Rank {
     /// A record image read so soon after its timestamp that changes of that timestamp may be missing in it.
     FreshImage,
-    /// A change event.
     Change,
     /// A record image. It includes the changes of its timestamp.
     Image,

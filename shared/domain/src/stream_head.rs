@@ -18,13 +18,11 @@ const IDS_AT_HIGHEST: usize = 32;
 /// Which event stated the whole record first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BaseKind {
-    /// The creation.
     #[serde(rename = "c")]
     Created,
     /// A restoration with all fields.
     #[serde(rename = "r")]
     Restored,
-    /// A record image.
     #[serde(rename = "i")]
     Image,
 }
@@ -69,12 +67,10 @@ struct LifecycleAt {
 /// Whether a change is to be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// It is new.
     New {
         /// Whether a record image of the same timestamp is stored.
         at_image: bool,
     },
-    /// It is already stored.
     Duplicate,
 }
 

@@ -87,7 +87,6 @@ impl ProviderAdapter for PlainAdapter {
     }
 }
 
-/// Builds a change.
 #[derive(Debug, Clone)]
 pub struct ChangeBuilder {
     event_type: EventType,
@@ -114,12 +113,10 @@ pub fn created(seconds: i64) -> ChangeBuilder {
     builder(EventType::Created, seconds, Rank::Change, Lifecycle::Active, true)
 }
 
-/// An update.
 pub fn updated(seconds: i64) -> ChangeBuilder {
     builder(EventType::Updated, seconds, Rank::Change, Lifecycle::Active, false)
 }
 
-/// A deletion.
 pub fn deleted(seconds: i64) -> ChangeBuilder {
     builder(EventType::Deleted, seconds, Rank::Change, Lifecycle::Deleted, false)
 }
@@ -136,14 +133,12 @@ pub fn restored_in_part(seconds: i64) -> ChangeBuilder {
     builder
 }
 
-/// A gap.
 pub fn gap(seconds: i64) -> ChangeBuilder {
     let mut builder = builder(EventType::Gap, seconds, Rank::Change, Lifecycle::Active, false);
     builder.change.asks_refetch = Some(RefetchReason::Gap);
     builder
 }
 
-/// A record image.
 pub fn image(seconds: i64) -> ChangeBuilder {
     builder(EventType::Updated, seconds, Rank::Image, Lifecycle::Active, true)
 }
@@ -240,7 +235,6 @@ pub fn given_as(definition: &str, changes: impl IntoIterator<Item = ChangeBuilde
 }
 
 impl Scenario {
-    /// Stores the next change.
     #[must_use]
     pub fn when(mut self, change: ChangeBuilder) -> Self {
         let incoming = change.incoming();

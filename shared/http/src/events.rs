@@ -78,7 +78,6 @@ fn correlation_id(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         .ok_or_else(|| Problem::invalid(vec![ValidationIssue::new("X-Correlation-Id", message)]))
 }
 
-/// The body as text.
 pub(crate) fn body_text(body: Result<Bytes, BytesRejection>) -> Result<String, Problem> {
     let bytes = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {

@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use crate::problem::{Problem, ProblemKind};
 use crate::token_file::{Scope, TokenSet};
 
-/// How callers identify themselves.
 #[derive(Debug, Clone)]
 pub enum Login {
     /// Not at all: everyone who reaches the socket may do everything. For loopback only: requests for other hosts are

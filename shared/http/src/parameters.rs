@@ -31,7 +31,6 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathPar
 pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Decodes a query string.
     pub(crate) fn read(query: Option<&str>) -> Result<Self, Problem> {
         let words = query.unwrap_or_default().split('&').filter(|word| !word.is_empty());
         let pairs: Result<_, _> = words.map(pair).collect();
@@ -115,7 +114,6 @@ impl<'a> ParameterReader<'a> {
         value
     }
 
-    /// Adds an error.
     pub(crate) fn add_error(&mut self, name: &str, message: impl Into<String>) {
         self.errors.push(ValidationIssue::new(name, message));
     }

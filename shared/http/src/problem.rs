@@ -86,7 +86,6 @@ impl ProblemKind {
     }
 }
 
-/// An error response.
 #[derive(Debug)]
 pub(crate) struct Problem(Box<ProblemContent>);
 
@@ -159,7 +158,6 @@ impl Problem {
         self
     }
 
-    /// Adds a response header.
     pub(crate) fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
         self.0.header = Some((name, HeaderValue::from_static(value)));
         self

@@ -41,7 +41,6 @@ pub(crate) fn read_routes(api: Arc<QueryApi>) -> Router {
     Router::new().route("/quarantine", get(list)).route("/quarantine/{id}", get(one)).with_state(api)
 }
 
-/// Redrive and dismissal.
 pub(crate) fn decision_routes(handler: Arc<CommandHandler>) -> Router {
     Router::new()
         .route("/quarantine/{id}/redrive", post(redrive))

@@ -20,11 +20,9 @@ pub struct JsonError {
     pub line: usize,
     /// The column of the last byte read, from 1; 0 before any.
     pub column: usize,
-    /// What was found.
     pub message: String,
 }
 
-/// Parses one JSON value.
 pub fn read(text: &str) -> Result<Json<'_>, JsonError> {
     reject_empty(text)?;
     let mut deserializer = serde_json::Deserializer::from_str(text);

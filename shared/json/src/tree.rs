@@ -10,7 +10,6 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use serde_json::{Number, Value};
 
-/// A JSON value.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Json<'a> {
     #[default]
@@ -74,7 +73,6 @@ impl<'a> Object<'a> {
         self.0.push((key, value));
     }
 
-    /// The number of fields.
     pub fn len(&self) -> usize {
         self.0.len()
     }

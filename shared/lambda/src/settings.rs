@@ -19,7 +19,6 @@ pub const OPENSEARCH_ENDPOINT: &str = "ANNALS_OPENSEARCH_ENDPOINT";
 pub const OPENSEARCH_DOMAIN: &str = "ANNALS_OPENSEARCH_DOMAIN";
 /// The prefix of each index's and alias's name.
 pub const INDEX_PREFIX: &str = "ANNALS_INDEX_PREFIX";
-/// The log filter.
 pub const LOG: &str = "ANNALS_LOG";
 /// ARNs of the IAM principals with the admin scope, separated by commas; an ARN includes those below it.
 pub const ADMIN_ARNS: &str = "ANNALS_ADMIN_ARNS";
@@ -30,14 +29,11 @@ const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
 /// The function's name in its account, set by Lambda.
 const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
 
-/// The four functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
-    /// Ingests change events.
     Ingest,
     /// Projects stored events into the read model and publishes them.
     Projection,
-    /// Answers queries.
     Query,
     /// Redrives parked projections and continues rebuilds.
     Backfill,
@@ -93,7 +89,6 @@ impl Function {
     }
 }
 
-/// The address of OpenSearch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchSettings {
     pub endpoint: Endpoint,

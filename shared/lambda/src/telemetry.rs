@@ -17,16 +17,13 @@ pub const NAMESPACE: &str = "Annals";
 /// The counters. Each is also a metric's name in `template.yaml`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
-    /// Events appended.
     Stored,
     /// Redelivered changes that were stored before.
     Duplicate,
     Quarantined,
     /// Appends that lost a race against another writer.
     Conflict,
-    /// Records projected.
     Projected,
-    /// Events published.
     Published,
     /// Records whose projection is parked.
     Parked,

@@ -32,7 +32,6 @@ impl LocalPublisher {
         Ok(Self::to(&path.display().to_string(), Box::new(file), is_torn))
     }
 
-    /// Writes to standard output.
     pub fn stdout() -> Self {
         Self::to("standard output", Box::new(io::stdout()), false)
     }

@@ -9,20 +9,10 @@ use super::imports::{Imports, imports_of};
 use crate::source::package::Package;
 
 /// Circles inside one folder that may stay: their files, in order, and why.
-const ALLOWED: &[(&[&str], &str)] = &[
-    (
-        &[
-            "shared/application/src/commands/append.rs",
-            "shared/application/src/commands/handler.rs",
-            "shared/application/src/commands/quarantine.rs",
-        ],
-        "the command path, until it is a line",
-    ),
-    (
-        &["shared/aws/src/publisher/event_bridge.rs", "shared/aws/src/publisher/settings.rs"],
-        "settings that build the publisher they are for",
-    ),
-];
+const ALLOWED: &[(&[&str], &str)] = &[(
+    &["shared/aws/src/publisher/event_bridge.rs", "shared/aws/src/publisher/settings.rs"],
+    "settings that build the publisher they are for",
+)];
 
 /// All circles of a package but the allowed ones.
 pub(super) fn no_import_circle(package: &Package) -> Vec<Finding> {

@@ -30,7 +30,6 @@ pub(super) struct Table<'a> {
     pub(super) sort_key: AttributeValue,
 }
 
-/// A way to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Write {
     Put,
@@ -39,7 +38,6 @@ pub(super) enum Write {
 }
 
 impl Write {
-    /// The permission it needs.
     pub(super) fn action(self) -> &'static str {
         match self {
             Self::Put => "dynamodb:PutItem",

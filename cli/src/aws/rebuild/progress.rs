@@ -48,7 +48,6 @@ impl Progress {
         self.bar.suspend(|| notice(text));
     }
 
-    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }

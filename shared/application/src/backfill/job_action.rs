@@ -8,7 +8,6 @@ use annals_domain::timestamp::Timestamp;
 use super::standing;
 use crate::ports::{BackfillJob, JobState};
 
-/// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JobAction {
     Pause,

@@ -42,9 +42,7 @@ pub enum BackfillError {
     NotEnded {
         /// The type as it was asked for.
         name: String,
-        /// The job.
         id: Uuid,
-        /// Its state.
         state: JobState,
     },
     /// Nothing can be asked of it any more.
@@ -52,9 +50,7 @@ pub enum BackfillError {
     Ended {
         /// The type as it was asked for.
         name: String,
-        /// The job.
         id: Uuid,
-        /// Its state.
         state: JobState,
         /// What was asked of it.
         action: &'static str,
@@ -62,7 +58,6 @@ pub enum BackfillError {
     /// Others change the same jobs all the time.
     #[error("too many concurrent changes of the backfill of `{0}`")]
     Contended(String),
-    /// A store failed.
     #[error("the backfill jobs cannot be reached")]
     Port(#[from] PortError),
 }

@@ -10,13 +10,11 @@ use crate::ports::{BackfillJob, JobCounts, JobState};
 /// A job, for whoever asked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BackfillStatus {
-    /// Its id.
     pub id: Uuid,
     /// The entity type that its object's records are.
     pub r#type: AggregateType,
     /// Which records it reads: full, since or ids.
     pub mode: &'static str,
-    /// Its state.
     pub state: JobState,
     /// Why it is in that state.
     pub reason: String,
@@ -31,7 +29,6 @@ pub struct BackfillStatus {
     pub api_usage: Option<f64>,
     /// When the first record was asked for.
     pub started_at: Option<Timestamp>,
-    /// When it last changed.
     pub updated_at: Timestamp,
 }
 

@@ -18,7 +18,6 @@ pub enum CommandError {
     /// Other writers of the same stream were faster until the deadline.
     #[error("too many concurrent writers on this stream")]
     Contended,
-    /// A store failed.
     #[error("the change could not be stored")]
     Port(#[from] PortError),
 }

@@ -12,11 +12,9 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Appended.
     Stored,
     /// Appended; the entity waits for its base.
     AwaitingBase,
-    /// Stored before.
     Duplicate,
     /// Concerns all records of an object; a backfill job keeps the input.
     BackfillRequested,
@@ -31,7 +29,6 @@ impl Outcome {
     pub const ALL: [Self; 6] =
         [Self::Stored, Self::AwaitingBase, Self::Duplicate, Self::BackfillRequested, Self::Ignored, Self::Quarantined];
 
-    /// The name in responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stored => "stored",
@@ -59,10 +56,8 @@ pub struct EventRead {
     /// When the CRM committed it.
     pub timestamp: Option<Timestamp>,
     pub outcome: Outcome,
-    /// Why it was rejected.
     pub errors: Vec<ValidationIssue>,
     pub warnings: Vec<ValidationIssue>,
-    /// When this was decided.
     pub processed_at: Timestamp,
     /// The backfill job that keeps the input.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +65,6 @@ pub struct EventRead {
     /// The quarantine entry that keeps the input.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quarantine_id: Option<String>,
-    /// For logs.
     #[serde(skip)]
     pub correlation_id: Option<String>,
     #[serde(skip)]

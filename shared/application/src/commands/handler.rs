@@ -163,12 +163,10 @@ impl CommandHandler {
         Ok(IngestResult { results: results.into_iter().flatten().collect(), is_recognised })
     }
 
-    /// A new command id.
     pub fn fresh_id(&self) -> uuid::Uuid {
         self.appender.ids.fresh()
     }
 
-    /// One command an input.
     pub fn commands_of(&self, provider: Provider, inputs: &[&str], metadata: &CommandMetadata) -> Vec<Command> {
         let command = |input: &&str| Command {
             id: self.fresh_id(),

@@ -33,7 +33,6 @@ pub use self::quarantine::{CHUNK_BYTES, Quarantine, QuarantineError, QuarantineW
 /// Who sends a command, and what it belongs together with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CommandMetadata {
-    /// The caller, if known.
     pub user: Option<String>,
     /// The correlation id of the events it stores; events that bring their own keep that.
     pub correlation_id: Option<String>,
@@ -41,7 +40,6 @@ pub struct CommandMetadata {
     pub deadline: Option<tokio::time::Instant>,
 }
 
-/// What a command does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Ingest one change event, in any form of its provider.
@@ -63,7 +61,6 @@ pub enum Action {
 pub struct FoundRecord {
     pub provider: Provider,
     pub entity_name: EntityName,
-    /// In its canonical form.
     pub external_id: ExternalId,
     pub image: RecordImage,
 }

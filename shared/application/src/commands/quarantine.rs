@@ -31,7 +31,6 @@ pub enum QuarantineError {
     /// No entry has this id.
     #[error("no quarantined input `{0}`")]
     NotFound(String),
-    /// The quarantine's store failed.
     #[error("the quarantine cannot be reached")]
     Port(#[from] PortError),
     /// Processing it again failed; the entry did not change.
@@ -93,7 +92,6 @@ impl Quarantine {
         QuarantineWriter { quarantine: self, provider, body_id, pending: Vec::new(), chunks: 0, size: 0, hash }
     }
 
-    /// One entry.
     pub async fn get(&self, id: &str) -> Result<QuarantineEntry, QuarantineError> {
         self.store.get(id).await?.ok_or_else(|| QuarantineError::NotFound(id.to_owned()))
     }
@@ -122,7 +120,6 @@ impl Quarantine {
         Ok(body)
     }
 
-    /// An entry's whole input.
     pub(super) async fn whole_body(&self, entry: &QuarantineEntry) -> Result<Vec<u8>, PortError> {
         let body = self.body(entry, usize::MAX).await?;
         if body.len() as u64 == entry.size {

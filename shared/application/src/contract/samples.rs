@@ -209,7 +209,6 @@ pub fn changed_catalog() -> Catalog {
     catalog_of(&[("thing.toml", THING), ("gadget.toml", &GADGET.replace("\n]", &format!("\n{colour}")))])
 }
 
-/// Definitions from their texts.
 pub fn catalog_of(files: &[(&str, &str)]) -> Catalog {
     let adapter: Arc<dyn ProviderAdapter> = Arc::new(PlainAdapter(ProviderAccount::unset()));
     let file = |(name, text): &(&str, &str)| DefinitionFile { name: (*name).to_owned(), text: (*text).to_owned() };
@@ -249,7 +248,6 @@ pub fn document(object: &str, id: &str, fields: Vec<(&str, FieldValue)>) -> Docu
     Document::of(Arc::new(entity), schema)
 }
 
-/// A text value.
 pub fn text(value: &str) -> FieldValue {
     FieldValue::Text(value.into())
 }

@@ -27,7 +27,6 @@ pub enum CatchUpError {
     #[error("{count} records could not be projected")]
     Projection {
         count: usize,
-        /// The first record's error.
         #[source]
         first: PortError,
     },

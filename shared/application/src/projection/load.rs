@@ -17,7 +17,6 @@ use crate::ports::{EventStore, ReadOptions, SnapshotStore, StoredEvent};
 /// The number of events in one read of a stream.
 pub(super) const READ_PAGE: usize = 500;
 
-/// A loaded state.
 pub(super) struct LoadedState {
     pub(super) aggregate: Aggregate,
     /// The number of events after the snapshot that were folded. More than the snapshot interval means
@@ -25,7 +24,6 @@ pub(super) struct LoadedState {
     pub(super) folded: u64,
 }
 
-/// Loads states.
 #[derive(Clone, Copy)]
 pub struct StateLoader<'a> {
     pub store: &'a dyn EventStore,

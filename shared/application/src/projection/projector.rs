@@ -92,7 +92,6 @@ pub struct ParkRequest {
     pub key: EntityKey,
     /// The lowest and the highest version that are not projected.
     pub versions: (Version, Version),
-    /// Why the projection failed.
     pub reason: String,
     /// The correlation id of the newest event, if it is known.
     pub correlation_id: Option<String>,

@@ -23,7 +23,6 @@ pub struct RedriveReport {
     pub redriven: usize,
     /// The number of records that were tried and are still parked.
     pub still_parked: usize,
-    /// The first outage.
     pub outage: Option<PortError>,
 }
 

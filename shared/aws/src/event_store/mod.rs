@@ -29,7 +29,6 @@ pub use self::table::{ENTITY_KEY, VERSION, create_table, create_table_without_st
 /// How many requests one call of the port makes at the same time.
 const CONCURRENT_REQUESTS: usize = 16;
 
-/// The events table.
 #[derive(Debug, Clone)]
 pub struct DynamoEventStore {
     /// Retries by itself, because a read is idempotent.

@@ -103,7 +103,6 @@ fn with_attempt(mut error: PortError, attempt: u32) -> PortError {
     error
 }
 
-/// Sends each entry once.
 async fn send_round<'a, B: Bus>(
     bus: &B,
     entries: Vec<&'a PendingEntry<B::Entry>>,

@@ -25,7 +25,6 @@ const TIME_BYTES: usize = 14;
 pub struct EventBridgeSettings {
     /// The bus, by name or ARN.
     pub bus: String,
-    /// Each event's source.
     pub source: String,
     /// Follows the aggregate type in the detail type: `clientChanged`.
     pub detail_type_suffix: String,
@@ -44,7 +43,6 @@ impl Default for EventBridgeSettings {
     }
 }
 
-/// Publishes on a bus.
 #[derive(Debug, Clone)]
 pub struct EventBridgePublisher {
     client: Client,

@@ -17,14 +17,10 @@ pub const DEFAULT_MAX_BYTES: usize = 262_144;
 /// With a lower limit even references would be too large.
 const SMALLEST_MAX_BYTES: usize = 4_096;
 
-/// Where events are published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishSettings {
-    /// On an EventBridge bus.
     EventBridge(EventBridgeSettings),
-    /// On an SNS topic.
     Sns(SnsSettings),
-    /// No event is published.
     Nowhere,
 }
 

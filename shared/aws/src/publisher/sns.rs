@@ -26,7 +26,6 @@ pub struct SnsSettings {
     pub max_bytes: usize,
 }
 
-/// Publishes on a topic.
 #[derive(Debug, Clone)]
 pub struct SnsPublisher {
     client: Client,

@@ -17,7 +17,6 @@ pub struct Cluster {
     pub status: ClusterStatus,
 }
 
-/// The health of indices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClusterStatus {
     /// Every shard and every copy is available.

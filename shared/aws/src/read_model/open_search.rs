@@ -34,12 +34,10 @@ impl OpenSearch {
         &self.indices
     }
 
-    /// Writes documents.
     pub fn writer(&self) -> &BulkWriter {
         &self.writer
     }
 
-    /// Reads documents.
     pub fn searcher(&self) -> &Searcher {
         &self.searcher
     }

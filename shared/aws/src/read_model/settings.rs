@@ -22,7 +22,6 @@ pub enum Refresh {
 /// How OpenSearch is reached and how indices are created.
 #[derive(Debug, Clone)]
 pub struct OpenSearchSettings {
-    /// Where OpenSearch is.
     pub endpoint: Endpoint,
     /// The prefix of every index name.
     pub prefix: String,

@@ -25,7 +25,6 @@ pub enum RebuildError {
     /// The rebuild was started with other definitions than this process has.
     #[error("the rebuild of {} was started with other definitions than this process has", .0.types())]
     DefinitionsChanged(Box<RebuildPlan>),
-    /// A store failed.
     #[error("the rebuild stopped; it can be continued")]
     Port(#[from] PortError),
 }

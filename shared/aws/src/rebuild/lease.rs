@@ -38,7 +38,6 @@ impl<'a> RebuildLease<'a> {
         self.extend(Some(&plan.to_json()?)).await
     }
 
-    /// Extends the lease.
     pub(super) async fn renew(&self) -> Result<(), RebuildError> {
         self.extend(None).await
     }

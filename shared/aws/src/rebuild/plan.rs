@@ -68,9 +68,7 @@ pub struct SegmentProgress {
 /// The progress of a rebuild in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RebuildCounts {
-    /// Events read.
     pub events: u64,
-    /// Streams read.
     pub streams: u64,
     /// Documents written, or found in a newer version.
     pub indexed: u64,

@@ -22,7 +22,6 @@ use crate::rebuild::segment_walk::SegmentWalk;
 use crate::rebuild::settings::{RebuildPorts, RebuildSettings};
 use crate::rebuild::target::{RebuildTarget, TargetReport};
 
-/// What to rebuild.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RebuildRequest<'a> {
     /// The name of one entity type; all types without a name.
@@ -31,14 +30,11 @@ pub struct RebuildRequest<'a> {
     pub leaves_out_failed: bool,
 }
 
-/// How a run ended.
 #[derive(Debug)]
 pub enum RebuildOutcome {
-    /// No rebuild was started.
     NoneStarted,
     /// The run was interrupted; another one continues.
     Interrupted(Box<RebuildPlan>),
-    /// The rebuild is finished.
     Finished(RebuildReport),
 }
 
@@ -53,7 +49,6 @@ pub struct Rebuilder {
 }
 
 impl Rebuilder {
-    /// Over these ports.
     pub fn new(ports: RebuildPorts, settings: RebuildSettings) -> Self {
         Self { ports, settings }
     }

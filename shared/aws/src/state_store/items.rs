@@ -39,7 +39,6 @@ pub(super) const ENTRY: &str = "entry";
 
 pub(super) type Attributes = HashMap<String, AttributeValue>;
 
-/// An item's primary key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ItemKey {
     pub(super) pk: String,
@@ -159,7 +158,6 @@ impl StateTable {
         PortError::new(PortErrorKind::Rejected, &self.name, "the value cannot be written").caused_by(cause)
     }
 
-    /// The item's value.
     pub(super) fn read<T: DeserializeOwned>(&self, item: &Item) -> Result<T, PortError> {
         serde_json::from_str(item.entry()).map_err(|error| self.corrupt(&item.key(), error))
     }

@@ -18,7 +18,6 @@ const LARGEST: usize = 350 * 1024;
 /// time, and everybody who reads the list reads the body too.
 const LARGEST_LISTED: usize = 64 * 1024;
 
-/// zstd's default level.
 const LEVEL: i32 = 3;
 
 const BODY: &str = "body";

@@ -18,7 +18,6 @@ use annals_json::{Json, Object};
 pub(super) enum ChangedFields {
     /// Every key of the body.
     Body,
-    /// These fields.
     Fields(BTreeSet<Path>),
     /// The list cannot be decoded.
     Undecodable,

@@ -11,7 +11,6 @@ use super::envelope::HEADER;
 use super::header_fields::{AffectedRecords, HeaderFields, invalid};
 use annals_json::{Json, Object};
 
-/// A valid header.
 #[derive(Debug)]
 pub(super) struct ChangeEventHeader<'a> {
     pub(super) object: &'a str,

@@ -31,7 +31,6 @@ const LONGEST_QUOTE: usize = 60;
 /// Which records a change is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum AffectedRecords {
-    /// These, each once.
     Each(Vec<ExternalId>),
     /// Any record of the object, and why the event does not list them.
     All(String),

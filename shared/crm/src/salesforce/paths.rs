@@ -53,7 +53,6 @@ pub(super) fn child(parent: &Path, part: &str) -> Path {
     Path::new(path)
 }
 
-/// Locates a top-level field.
 pub(super) fn locate<'a>(object: &str, field: &'a str) -> FieldLocation<'a> {
     address_part(field)
         .or_else(|| own_part(object, field))

@@ -120,7 +120,6 @@ impl Aggregate {
         self.creation.map(CreationTime::timestamp)
     }
 
-    /// The highest position applied.
     pub fn newest(&self) -> Option<Position> {
         self.newest
     }

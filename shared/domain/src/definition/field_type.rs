@@ -7,15 +7,10 @@ pub enum FieldType {
     Id,
     /// Another record's id at its provider.
     Reference,
-    /// A text.
     String,
-    /// A list of texts.
     List,
-    /// A timestamp.
     Datetime,
-    /// A calendar day.
     Date,
-    /// True or false.
     Bool,
     /// A number; integers beyond 2^53 are written as strings.
     Number,

@@ -88,7 +88,6 @@ impl Operation {
 pub struct Field {
     /// Its name, in snake case.
     pub name: Arc<str>,
-    /// Its type.
     pub field_type: FieldType,
     /// Whether a search looks at it.
     pub searchable: bool,
@@ -96,7 +95,6 @@ pub struct Field {
     pub sources: BTreeMap<Provider, Operation>,
 }
 
-/// Which changes are published.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BroadcastRule {
     /// Changes of an entity in one of these statuses are not published. Lowercase; compared without case.
@@ -105,7 +103,6 @@ pub struct BroadcastRule {
     pub publishes_leaving: bool,
 }
 
-/// One entity type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntityDefinition {
     /// The singular name: `client`.
@@ -122,7 +119,6 @@ pub struct EntityDefinition {
     pub statuses: Vec<String>,
     /// The field that holds the id of its parent, an entity of the same type.
     pub parent_field: Option<Arc<str>>,
-    /// Which changes are published.
     pub broadcast: BroadcastRule,
     /// A digest of all fields above, in hexadecimal. Stable across compilers and releases.
     pub digest: String,

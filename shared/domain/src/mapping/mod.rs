@@ -26,7 +26,6 @@ enum MappingResult {
     Unconvertible(String),
 }
 
-/// Maps a whole state.
 pub fn map(aggregate: &Aggregate, schema: &EntitySchema, adapter: &dyn ProviderAdapter) -> Entity {
     let mut entity = system(aggregate, schema);
     match schema {

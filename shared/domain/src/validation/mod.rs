@@ -12,7 +12,6 @@ use crate::stream_head::StreamHead;
 use crate::timestamp::Timestamp;
 use crate::validation_issue::ValidationIssue;
 
-/// The result of validation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ValidationReport {
     /// Why the change cannot be stored; empty if it can.
@@ -27,7 +26,6 @@ impl ValidationReport {
     }
 }
 
-/// What the rules read.
 pub struct ValidationInput<'a> {
     pub incoming: &'a IncomingChange,
     /// The head of its stream; `None` for the first event.

@@ -87,7 +87,6 @@ fn set_up_writer(connection: &mut Connection, path: &Path) -> Result<(), OpenErr
     transaction.commit().map_err(failed)
 }
 
-/// A connection for reads.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;

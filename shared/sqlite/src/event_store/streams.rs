@@ -35,7 +35,6 @@ impl SqliteEventStore {
         read.await
     }
 
-    /// The number of streams.
     pub async fn stream_count(&self) -> Result<u64, PortError> {
         let read = self.database.read(RESOURCE, |transaction| {
             let mut statement = transaction.prepare_cached("SELECT count(*) FROM events WHERE version = 1")?;

@@ -77,7 +77,6 @@ pub struct LocalProcess {
     /// The command handler; when it projects is a setting: [`ProjectionTiming`].
     pub handler: Arc<CommandHandler>,
     pub queries: EntityQueries,
-    /// Projects stored events.
     pub feed_projector: Arc<FeedProjector>,
     pub health: Arc<dyn HealthCheck>,
     pub catalog: Arc<Catalog>,

@@ -9,10 +9,8 @@ use annals_domain::provider_adapter::ProviderAdapters;
 
 use super::ProcessError;
 
-/// Where published events go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishTo {
-    /// Nothing is published.
     Nowhere,
     /// To standard output, one JSON line for each event.
     Stdout,
@@ -23,7 +21,6 @@ pub enum PublishTo {
 /// The settings of a local process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessSettings {
-    /// The database file.
     pub db: PathBuf,
     /// A folder of definitions that replace the built-in ones.
     pub entities: Option<PathBuf>,

@@ -8,7 +8,6 @@ pub(crate) const EVENT_ID: &str = "id";
 pub(crate) const TIME: &str = "time";
 /// The stream head after this event: a map.
 pub(crate) const HEAD: &str = "head";
-/// The event type.
 pub(super) const TYPE: &str = "type";
 /// The rank among events of the same timestamp; absent for a change.
 pub(super) const RANK: &str = "rank";
@@ -20,7 +19,6 @@ pub(super) const SEQUENCE: &str = "seq";
 pub(super) const SOURCE: &str = "source";
 /// The form of the body.
 pub(super) const FORM: &str = "form";
-/// The provider.
 pub(super) const PROVIDER: &str = "crm";
 /// The record's id in the CRM.
 pub(super) const EXTERNAL_ID: &str = "external_id";
@@ -39,7 +37,6 @@ pub(super) const CAUSATION: &str = "cause";
 pub(super) const MERGED_INTO: &str = "merged_into";
 /// True if a record image with the same timestamp was stored before; otherwise absent.
 pub(super) const MEETS_IMAGE: &str = "meets_image";
-/// The validation warnings.
 pub(super) const WARNINGS: &str = "warnings";
 /// The input as received: a string.
 pub(super) const DATA: &str = "data";

@@ -19,7 +19,6 @@ use crate::read_model::index::{
 /// The versions that replace a stored document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VersionRule {
-    /// Only newer versions.
     Newer,
     /// Newer versions, and the same version again.
     SameOrNewer,

@@ -56,7 +56,6 @@ enum AliasTarget {
 /// The result of creating an index.
 enum Creation {
     Created,
-    /// Another process was quicker.
     AlreadyExists,
 }
 

@@ -7,11 +7,9 @@ pub struct IndexIssue {
     pub alias: String,
     /// The entity type, as `annals rebuild` takes it.
     pub aggregate_type: String,
-    /// The problem.
     pub problem: IndexProblem,
 }
 
-/// The kinds of problems.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IndexProblem {
     /// There is no index yet; the first document creates it.

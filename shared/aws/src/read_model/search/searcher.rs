@@ -29,7 +29,6 @@ pub struct Searcher {
     indices: IndexCatalog,
 }
 
-/// A page of hits.
 #[derive(Deserialize)]
 struct SearchPage<'a> {
     #[serde(borrow)]

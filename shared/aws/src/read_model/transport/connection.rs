@@ -85,7 +85,6 @@ impl Transport {
         Ok(Response { status, body })
     }
 
-    /// Sends a JSON body.
     pub(crate) async fn send_json(
         &self,
         resource: &str,

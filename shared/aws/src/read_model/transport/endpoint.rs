@@ -8,7 +8,6 @@ use url::Url;
 
 use crate::client::port_error;
 
-/// Where OpenSearch is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
     /// An http or https URL.
