@@ -128,8 +128,7 @@ impl Checker {
         let waits = row.outcome == Outcome::AwaitingBase;
         self.expect(row, "errors", json!(read.errors), json!([]));
         let event_type = read.event_type.expect("a stored change has one");
-        let message =
-            format!("{event_type} before its creation: the entity is not visible until the whole record is known");
+        let message = format!("{event_type} before its creation: the entity waits for its base");
         let warning = json!([{ "field": "event_type", "message": message }]);
         self.expect(row, "warnings", json!(read.warnings), if waits { warning } else { json!([]) });
         if let Some(event) = &behind.event {

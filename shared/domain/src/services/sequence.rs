@@ -35,10 +35,7 @@ pub fn issues(head: Option<&StreamHead>, incoming: &IncomingChange) -> Vec<Valid
         _ => {}
     }
     if awaits_base(head, change) && incoming.event_type != EventType::Created {
-        let message = format!(
-            "{} before its creation: the entity is not visible until the whole record is known",
-            incoming.event_type.as_str()
-        );
+        let message = format!("{} before its creation: the entity waits for its base", incoming.event_type.as_str());
         issues.push(about_order(&message));
     }
     let is_update = is_change && incoming.event_type == EventType::Updated;
