@@ -69,7 +69,7 @@ async fn what_cannot_be_asked_for_is_announced_once_it_was_and_holds_up_no_other
     let gapped = vec![gapped.create(&mut random), gapped.gap(&mut random)];
     let bench = bench_of(vec![gapped, vec![plain.create(&mut random), plain.update(&mut random)]]).await;
     let by_hand = rusqlite::Connection::open(bench.test.folder().join("fresh.db")).unwrap();
-    by_hand.execute_batch("ALTER TABLE refetch_task RENAME TO away").unwrap();
+    by_hand.execute_batch("ALTER TABLE hydration_task RENAME TO away").unwrap();
     let projector = bench.shipped();
     let announced =
         || -> Vec<_> { bench.announced.events.lock().unwrap().iter().map(|event| event.entity.aggregate_id).collect() };
@@ -78,7 +78,7 @@ async fn what_cannot_be_asked_for_is_announced_once_it_was_and_holds_up_no_other
     assert_eq!((report.projected, report.parked), (1, 1));
     assert_eq!(announced(), [bench.ids[1]]);
 
-    by_hand.execute_batch("ALTER TABLE away RENAME TO refetch_task").unwrap();
+    by_hand.execute_batch("ALTER TABLE away RENAME TO hydration_task").unwrap();
     let parked = bench.state.parked.oldest(9).await.unwrap();
     assert_eq!(Redriver::new(&projector).redrive(&parked[0]).await.unwrap().projected, 1);
     assert_eq!(announced(), [bench.ids[1], bench.ids[0]]);
