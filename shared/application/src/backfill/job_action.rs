@@ -1,11 +1,8 @@
-//! What may be asked of a backfill, and what it makes of a job.
-//!
-//! Promises that the same asked again changes nothing, so that a call whose answer was lost may be
-//! made again.
+//! Pausing, resuming and cancelling a job. Idempotent: a call whose response was lost can be repeated.
 
 use annals_domain::timestamp::Timestamp;
 
-use super::standing;
+use super::initial_state;
 use crate::ports::{BackfillJob, JobState};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,18 +21,18 @@ impl JobAction {
         }
     }
 
-    /// Whether an ended job is what was asked for.
+    /// Whether the action already has its effect on a job in the final state `ended`.
     pub(super) fn is_done_in(self, ended: JobState) -> bool {
         self == Self::Cancel && ended == JobState::Cancelled
     }
 
-    /// The job as it is asked to be; `None` where it is that already, or has ended.
-    pub(super) fn of(self, job: &BackfillJob, now: Timestamp) -> Option<BackfillJob> {
+    /// The job after the action; `None` if the action does not change it.
+    pub(super) fn apply(self, job: &BackfillJob, now: Timestamp) -> Option<BackfillJob> {
         let (state, reason) = match (self, job.state) {
             (Self::Pause, JobState::Queued | JobState::Running | JobState::Waiting) => {
                 (JobState::Paused, "paused on request".to_owned())
             }
-            (Self::Resume, JobState::Paused) => standing(job.provider),
+            (Self::Resume, JobState::Paused) => initial_state(job.provider),
             (Self::Cancel, state) if !state.has_ended() => (JobState::Cancelled, "cancelled on request".to_owned()),
             _ => return None,
         };
@@ -83,16 +80,16 @@ mod tests {
     fn check(action: JobAction, changed: [Option<JobState>; 7]) {
         let now = Timestamp::from_millis(9).expect("a timestamp");
         for (state, expected) in ALL.into_iter().zip(changed) {
-            let became = action.of(&job(state), now);
-            assert_eq!(became.as_ref().map(|job| job.state), expected, "{action:?} of one that is {state}");
-            let Some(became) = became else { continue };
-            assert_eq!((became.updated_at, became.counts), (Some(now), job(state).counts));
-            assert_eq!(action.of(&became, now), None, "{action:?} twice");
+            let changed = action.apply(&job(state), now);
+            assert_eq!(changed.as_ref().map(|job| job.state), expected, "{action:?} of a job that is {state}");
+            let Some(changed) = changed else { continue };
+            assert_eq!((changed.updated_at, changed.counts), (Some(now), job(state).counts));
+            assert_eq!(action.apply(&changed, now), None, "{action:?} twice");
         }
     }
 
     #[test]
-    fn each_action_has_its_states_and_once_is_as_often() {
+    fn each_action_applies_to_its_states_and_repeating_it_changes_nothing() {
         use JobState::{Cancelled, Paused, Waiting};
         let (paused, cancelled) = (Some(Paused), Some(Cancelled));
         check(JobAction::Pause, [paused, paused, paused, None, None, None, None]);

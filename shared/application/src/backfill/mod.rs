@@ -2,8 +2,8 @@
 //!
 //! An object has at most one requested backfill that has not ended, however many callers request one at
 //! the same time. A change event that names no record adds a job of its own, which is the same read:
-//! pausing, resuming and cancelling apply to all jobs of the object. No CRM is connected yet, so jobs
-//! wait, with that as their reason.
+//! pausing, resuming and cancelling apply to all jobs of the object. No CRM is connected yet, so all
+//! jobs wait.
 
 mod job_action;
 mod request;
@@ -22,47 +22,43 @@ pub use self::request::{BackfillRequest, LARGEST_BACKFILL_PAGE};
 pub use self::status::BackfillStatus;
 use crate::ports::{BackfillJob, Clock, JobCounts, JobState, JobStore, ObjectRegistry, PortError};
 
-/// How often a call starts again because other callers changed the same jobs.
-const ROUNDS: usize = 16;
+/// The attempts of a call while other callers change the same jobs.
+const MAX_ATTEMPTS: usize = 16;
 
-/// Why a backfill is not as it was asked to be.
+/// Why a request or a change of a backfill fails.
 #[derive(Debug, thiserror::Error)]
 pub enum BackfillError {
-    /// No type of that name has records at a CRM that is known here.
+    /// No type of that name has records at a CRM with an adapter in this installation.
     #[error("there is no entity type `{0}` with records at a CRM")]
     UnknownType(String),
-    /// No job of that type was ever asked for.
-    #[error("no backfill of `{0}` was asked for")]
+    #[error("there is no backfill of `{0}`")]
     NoJob(String),
-    /// The request does not fit.
+    /// The request is invalid: all errors, not only the first.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Rejected(Vec<ValidationIssue>),
-    /// One was asked for already.
-    #[error("the backfill `{id}` of `{name}` is {state}: one at a time")]
+    /// A new backfill can be requested only after the previous one has ended.
+    #[error("the backfill `{id}` of `{name}` has not ended: it is {state}")]
     NotEnded {
-        /// The type as it was asked for.
+        /// The name of the type as the request has it.
         name: String,
         id: Uuid,
         state: JobState,
     },
-    /// Nothing can be asked of it any more.
-    #[error("the backfill `{id}` of `{name}` is {state}: there is nothing left to {action}")]
+    #[error("cannot {action} the backfill `{id}` of `{name}`: it is {state}")]
     Ended {
-        /// The type as it was asked for.
+        /// The name of the type as the request has it.
         name: String,
         id: Uuid,
         state: JobState,
-        /// What was asked of it.
+        /// `pause`, `resume` or `cancel`.
         action: &'static str,
     },
-    /// Others change the same jobs all the time.
     #[error("too many concurrent changes of the backfill of `{0}`")]
     Contended(String),
     #[error("the backfill jobs cannot be reached")]
     Port(#[from] PortError),
 }
 
-/// An object whose records a job reads.
 type Object = (Provider, EntityName);
 
 /// Requests and changes the backfill jobs of an installation.
@@ -76,7 +72,7 @@ pub struct Backfill {
 }
 
 impl Backfill {
-    /// The jobs of that store. Types without a definition are known by the registry.
+    /// `objects` registers the types without a definition.
     pub fn new(
         jobs: Arc<dyn JobStore>,
         objects: Arc<dyn ObjectRegistry>,
@@ -87,18 +83,18 @@ impl Backfill {
         Self { jobs, objects, catalog, adapters, clock }
     }
 
-    /// Asks for a backfill of the type of that name (plural, singular, or a provider's object).
+    /// Requests a backfill of a type. `name` is its plural, its singular or a provider's object.
     pub async fn request(&self, name: &str, request: &BackfillRequest) -> Result<BackfillStatus, BackfillError> {
         let (provider, entity_name) = one_object(name, self.objects(name).await?)?;
         let adapter = self.adapters.get(provider).ok_or_else(|| BackfillError::UnknownType(name.to_owned()))?;
         let (mode, page_size) = request.checked(&**adapter).map_err(BackfillError::Rejected)?;
-        for _ in 0..ROUNDS {
+        for _ in 0..MAX_ATTEMPTS {
             let jobs = self.jobs_of(&[(provider, entity_name.clone())]).await?;
             if let Some(BackfillJob { id, state, .. }) = jobs.iter().find(|job| !job.state.has_ended()) {
                 return Err(BackfillError::NotEnded { name: name.to_owned(), id: *id, state: *state });
             }
             let now = self.clock.now();
-            let (state, reason) = standing(provider);
+            let (state, reason) = initial_state(provider);
             let job = BackfillJob {
                 id: id_after(jobs.first(), provider, &entity_name),
                 provider,
@@ -106,7 +102,7 @@ impl Backfill {
                 mode: mode.clone(),
                 page_size,
                 input: request.input.clone(),
-                // The newest is known by this, though the clock may step back.
+                // Later than the newest job's, even if the clock steps back.
                 created_at: jobs.first().map_or(now, |newest| now.max(newest.created_at.plus_millis(1))),
                 state,
                 reason,
@@ -122,44 +118,44 @@ impl Backfill {
         Err(BackfillError::Contended(name.to_owned()))
     }
 
-    /// How the backfill of a type stands: its newest job that has not ended, else its newest.
+    /// The status of the newest job that has not ended, else of the newest job.
     pub async fn status(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
         let jobs = self.jobs_of(&self.objects(name).await?).await?;
         let current = current(&jobs).ok_or_else(|| BackfillError::NoJob(name.to_owned()))?;
         Ok(self.status_of(&jobs[current]))
     }
 
-    /// Pauses it until it is resumed. A paused one stays paused.
+    /// Pauses the jobs of a type until they are resumed. Idempotent.
     pub async fn pause(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
         self.act(name, JobAction::Pause).await
     }
 
-    /// Resumes it. One that is not paused does not change.
+    /// Resumes the paused jobs of a type. Idempotent.
     pub async fn resume(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
         self.act(name, JobAction::Resume).await
     }
 
-    /// Cancels it. A cancelled one stays cancelled.
+    /// Cancels the jobs of a type. Idempotent.
     pub async fn cancel(&self, name: &str) -> Result<BackfillStatus, BackfillError> {
         self.act(name, JobAction::Cancel).await
     }
 
     async fn act(&self, name: &str, action: JobAction) -> Result<BackfillStatus, BackfillError> {
         let objects = self.objects(name).await?;
-        for _ in 0..ROUNDS {
+        for _ in 0..MAX_ATTEMPTS {
             let mut jobs = self.jobs_of(&objects).await?;
             let current = current(&jobs).ok_or_else(|| BackfillError::NoJob(name.to_owned()))?;
             let BackfillJob { id, state, .. } = jobs[current];
             if state.has_ended() && !action.is_done_in(state) {
                 return Err(BackfillError::Ended { name: name.to_owned(), id, state, action: action.verb() });
             }
-            let mut is_overtaken = false;
+            let mut has_conflict = false;
             for job in &mut jobs {
-                let Some(changed) = action.of(job, self.clock.now()) else { continue };
-                is_overtaken |= !self.jobs.update(&changed, job).await?;
+                let Some(changed) = action.apply(job, self.clock.now()) else { continue };
+                has_conflict |= !self.jobs.update(&changed, job).await?;
                 *job = changed;
             }
-            if !is_overtaken {
+            if !has_conflict {
                 return Ok(self.status_of(&jobs[current]));
             }
         }
@@ -178,8 +174,8 @@ impl Backfill {
         Ok(jobs)
     }
 
-    /// The objects that a name stands for, of the providers that are known here. One without a
-    /// definition is known by its records, or by a job.
+    /// The objects of the type `name` whose providers have an adapter. An object without a definition
+    /// is found in the registry or in a job.
     async fn objects(&self, name: &str) -> Result<Vec<Object>, BackfillError> {
         let mut objects: Vec<Object> = match self.catalog.named(name) {
             Some(definition) => {
@@ -188,10 +184,10 @@ impl Backfill {
                 objects.map(|(provider, object)| (*provider, object.clone())).collect()
             }
             None => {
-                let asked = self.jobs.all().await?.into_iter().map(|job| (job.provider, job.entity_name));
-                let noted = self.objects.registered().await?;
+                let of_jobs = self.jobs.all().await?.into_iter().map(|job| (job.provider, job.entity_name));
+                let registered = self.objects.registered().await?;
                 let is_named = |object: &EntityName| object.as_str() == name || object.as_str().to_lowercase() == name;
-                asked.chain(noted).filter(|(_, object)| is_named(object)).collect()
+                of_jobs.chain(registered).filter(|(_, object)| is_named(object)).collect()
             }
         };
         objects.retain(|(provider, _)| self.adapters.get(*provider).is_some());
@@ -201,29 +197,29 @@ impl Backfill {
     }
 }
 
-/// A job reads one object: a name that stands for several is refused with theirs.
+/// A job reads one object. The name of a type with several objects is an error that lists them.
 fn one_object(name: &str, objects: Vec<Object>) -> Result<Object, BackfillError> {
     <[Object; 1]>::try_from(objects).map(|[object]| object).map_err(|objects| {
         let names = objects.iter().map(|(provider, object)| format!("`{object}` of {provider}"));
         let names = names.collect::<Vec<_>>().join(", ");
-        let message = format!("`{name}` stands for several objects; one of {names} would fit");
+        let message = format!("ambiguous name `{name}`: expected one of {names}");
         BackfillError::Rejected(vec![ValidationIssue::new("type", message)])
     })
 }
 
-/// How a job stands that nobody holds up.
-fn standing(provider: Provider) -> (JobState, String) {
+/// The state and reason of a job that is new or resumed.
+fn initial_state(provider: Provider) -> (JobState, String) {
     let reason = format!("no CRM is connected: the job waits until records can be read from {provider}");
     (JobState::Waiting, reason)
 }
 
-/// An id that whoever else asks at the same time makes too, so that one job comes of both.
+/// Deterministic, so that simultaneous requests add one job.
 fn id_after(newest: Option<&BackfillJob>, provider: Provider, object: &EntityName) -> Uuid {
     let newest = newest.map_or(Uuid::nil(), |job| job.id);
     Uuid::new_v5(&newest, format!("backfill {provider} {object}").as_bytes())
 }
 
-/// Of jobs, newest first, the one that counts.
+/// The index of the newest job that has not ended, else of the newest. `jobs`: newest first.
 fn current(jobs: &[BackfillJob]) -> Option<usize> {
     let open = jobs.iter().position(|job| !job.state.has_ended());
     open.or(if jobs.is_empty() { None } else { Some(0) })

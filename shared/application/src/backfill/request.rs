@@ -1,6 +1,4 @@
-//! A backfill as it is asked for, and whether that fits.
-//!
-//! Promises that everything wrong is named at once, with what would fit, before any job is made.
+//! The request for a backfill, and its validation: all errors together, before a job is added.
 
 use std::collections::HashSet;
 
@@ -11,29 +9,27 @@ use annals_domain::validation_issue::ValidationIssue;
 
 use crate::ports::{BACKFILL_PAGE_SIZE, BackfillMode};
 
-/// The largest page of a backfill.
+/// The most records that a page of a backfill can have.
 pub const LARGEST_BACKFILL_PAGE: u32 = 2_000;
 
-/// How many ids that do not fit are named.
-const NAMED: usize = 10;
+/// How many invalid ids are reported one by one.
+const MAX_REPORTED_IDS: usize = 10;
 
-/// The words of a request. What is `None` was not said.
+/// A request that is not validated yet. `None`: the request does not have the field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BackfillRequest {
-    /// The mode's name. Not said, it follows from what is given.
+    /// `full`, `since` or `ids`. Without it, the other fields decide.
     pub mode: Option<String>,
-    /// From when on, for the mode since.
     pub since: Option<Timestamp>,
-    /// Which, for the mode ids, in any form of the provider.
+    /// In any form that the provider has.
     pub ids: Option<Vec<String>>,
-    /// How many records a page.
     pub page_size: Option<u64>,
-    /// All of it as it came.
+    /// The request body as received.
     pub input: String,
 }
 
 impl BackfillRequest {
-    /// The mode and the page size that are meant, or what does not fit.
+    /// The mode and the page size, or all errors.
     pub(super) fn checked(&self, adapter: &dyn ProviderAdapter) -> Result<(BackfillMode, u32), Vec<ValidationIssue>> {
         let mut errors = Vec::new();
         let mode = self.mode(adapter, &mut errors);
@@ -42,31 +38,31 @@ impl BackfillRequest {
     }
 
     fn mode(&self, adapter: &dyn ProviderAdapter, errors: &mut Vec<ValidationIssue>) -> BackfillMode {
-        let mut refuse = |field: &str, message: &str| errors.push(ValidationIssue::new(field, message));
+        let mut add_error = |field: &str, message: &str| errors.push(ValidationIssue::new(field, message));
         let mode = match (self.mode.as_deref(), &self.since, &self.ids) {
             (Some(mode @ ("full" | "since" | "ids")), ..) => mode,
             (Some(mode), ..) => {
-                refuse("mode", &format!("`{mode}` does not fit; full, since or ids would"));
+                add_error("mode", &format!("invalid value `{mode}`: expected full, since or ids"));
                 return BackfillMode::Full;
             }
             (None, None, None) => "full",
             (None, Some(_), None) => "since",
             (None, None, Some(_)) => "ids",
             (None, Some(_), Some(_)) => {
-                refuse("mode", "since and ids are both given; one of them alone would fit");
+                add_error("mode", "since and ids are both given: expected only one of them");
                 return BackfillMode::Full;
             }
         };
         if self.since.is_some() && mode != "since" {
-            refuse("since", &format!("it does not go with the mode {mode}; the mode since would fit"));
+            add_error("since", &format!("not allowed in mode {mode}: expected mode since"));
         }
         if self.ids.is_some() && mode != "ids" {
-            refuse("ids", &format!("they do not go with the mode {mode}; the mode ids would fit"));
+            add_error("ids", &format!("not allowed in mode {mode}: expected mode ids"));
         }
         match (mode, self.since, &self.ids) {
             ("since", Some(since), _) => BackfillMode::Since(since),
             ("since", None, _) => {
-                refuse("since", "the mode since needs it; a timestamp such as 2024-04-09T20:19:25Z would fit");
+                add_error("since", "missing: expected a timestamp such as 2024-04-09T20:19:25Z");
                 BackfillMode::Full
             }
             ("ids", _, ids) => BackfillMode::Ids(canonical(ids.as_deref().unwrap_or_default(), adapter, errors)),
@@ -75,19 +71,19 @@ impl BackfillRequest {
     }
 
     fn page_size(&self, errors: &mut Vec<ValidationIssue>) -> u32 {
-        let Some(asked) = self.page_size else { return BACKFILL_PAGE_SIZE };
-        let fitting = u32::try_from(asked).ok().filter(|size| (1..=LARGEST_BACKFILL_PAGE).contains(size));
-        fitting.unwrap_or_else(|| {
-            let message = format!("{asked} does not fit; 1 to {LARGEST_BACKFILL_PAGE} would");
+        let Some(requested) = self.page_size else { return BACKFILL_PAGE_SIZE };
+        let valid = u32::try_from(requested).ok().filter(|size| (1..=LARGEST_BACKFILL_PAGE).contains(size));
+        valid.unwrap_or_else(|| {
+            let message = format!("invalid value `{requested}`: expected a number from 1 to {LARGEST_BACKFILL_PAGE}");
             errors.push(ValidationIssue::new("page_size", message));
             BACKFILL_PAGE_SIZE
         })
     }
 }
 
-/// The ids, canonical, in their order and each once.
+/// The ids in canonical form and in their order, without duplicates.
 fn canonical(ids: &[String], adapter: &dyn ProviderAdapter, errors: &mut Vec<ValidationIssue>) -> Vec<ExternalId> {
-    let (mut found, mut unfit, mut seen) = (Vec::with_capacity(ids.len()), Vec::new(), HashSet::new());
+    let (mut found, mut invalid, mut seen) = (Vec::with_capacity(ids.len()), Vec::new(), HashSet::new());
     for (index, id) in ids.iter().enumerate() {
         match adapter.canonical_id(id) {
             Some(id) if seen.contains(&id) => {}
@@ -95,18 +91,18 @@ fn canonical(ids: &[String], adapter: &dyn ProviderAdapter, errors: &mut Vec<Val
                 seen.insert(id.clone());
                 found.push(id);
             }
-            None => unfit.push((index, id)),
+            None => invalid.push((index, id)),
         }
     }
-    for (index, id) in unfit.iter().take(NAMED) {
-        let message = format!("`{id}` does not fit; the id of a {} record would", adapter.provider());
+    for (index, id) in invalid.iter().take(MAX_REPORTED_IDS) {
+        let message = format!("invalid value `{id}`: expected the id of a {} record", adapter.provider());
         errors.push(ValidationIssue::new(format!("ids[{index}]"), message));
     }
-    if unfit.len() > NAMED {
-        errors.push(ValidationIssue::new("ids", format!("{} more do not fit", unfit.len() - NAMED)));
+    if invalid.len() > MAX_REPORTED_IDS {
+        errors.push(ValidationIssue::new("ids", format!("{} more invalid ids", invalid.len() - MAX_REPORTED_IDS)));
     }
     if ids.is_empty() {
-        errors.push(ValidationIssue::new("ids", "the mode ids needs them; a list of at least one would fit"));
+        errors.push(ValidationIssue::new("ids", "missing: expected at least one id"));
     }
     found
 }

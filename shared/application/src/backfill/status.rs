@@ -1,4 +1,4 @@
-//! How a backfill stands, as it is answered.
+//! The status of a backfill, as responses have it.
 
 use annals_domain::identity::AggregateType;
 use annals_domain::timestamp::Timestamp;
@@ -7,33 +7,29 @@ use uuid::Uuid;
 
 use crate::ports::{BackfillJob, JobCounts, JobState};
 
-/// A job, for whoever asked.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BackfillStatus {
     pub id: Uuid,
-    /// The entity type that its object's records are.
     pub r#type: AggregateType,
-    /// Which records it reads: full, since or ids.
+    /// `full`, `since` or `ids`.
     pub mode: &'static str,
     pub state: JobState,
-    /// Why it is in that state.
     pub reason: String,
-    /// What it has come to.
     #[serde(flatten)]
     pub counts: JobCounts,
-    /// How many records a second it reads, where it does.
+    /// Records read per second, while records are being read.
     pub rate: Option<f64>,
-    /// When it is likely to end, where that can be told.
+    /// The estimated time of completion.
     pub eta: Option<Timestamp>,
-    /// How much of what the CRM grants it has used, from 0 to 1, where the CRM says.
+    /// The used part of the CRM's API limit, from 0 to 1.
     pub api_usage: Option<f64>,
-    /// When the first record was asked for.
+    /// The time of the first read from the CRM.
     pub started_at: Option<Timestamp>,
     pub updated_at: Timestamp,
 }
 
 impl BackfillStatus {
-    /// A job's. Rate, end and usage are known of one that reads alone.
+    /// Without rate, completion time and API usage: they exist only while records are being read.
     pub(super) fn new(job: &BackfillJob, aggregate_type: AggregateType) -> Self {
         Self {
             id: job.id,
