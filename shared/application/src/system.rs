@@ -1,4 +1,4 @@
-//! The system's clock and random ids. No other code of Annals uses them directly, so that tests are exact.
+//! The system clock and random ids. Other code uses them only through the ports, so that tests are deterministic.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,7 +13,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the adapter of the clock port")]
     fn now(&self) -> Timestamp {
-        // A clock that is set before 1970 counts as 1970. Nothing relies on increasing times.
+        // A time before 1970 becomes 1970.
         let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let epoch = Timestamp::from_millis(0).expect("1970 is a timestamp");
         epoch.plus_millis(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))

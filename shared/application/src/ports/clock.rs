@@ -1,16 +1,15 @@
-//! Time and fresh ids, passed in so that every run can be repeated exactly.
+//! Time and new ids, as ports, so that tests are deterministic.
 
 use annals_domain::timestamp::Timestamp;
 use uuid::Uuid;
 
-/// The present.
 pub trait Clock: Send + Sync {
-    /// Now. May step back: nothing relies on its order.
+    /// May step back: no caller relies on increasing times.
     fn now(&self) -> Timestamp;
 }
 
-/// Fresh ids for what has no identity of its own: commands, jobs, and the jitter of retries.
+/// Ids for commands and jobs, and the random numbers for jitter.
 pub trait Ids: Send + Sync {
-    /// An id that no other call gives.
+    /// Returns a different id for each call.
     fn fresh(&self) -> Uuid;
 }

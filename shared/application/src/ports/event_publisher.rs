@@ -1,7 +1,7 @@
 //! The port that publishes changes of entities to other systems.
 //!
-//! Delivery is at least once, and each event has a result of its own: one refused event does not hold up another. A
-//! consumer ignores a version that is not above the last one it has received.
+//! Delivery is at least once. Each event has its own result: a rejected event does not delay others. A consumer
+//! ignores versions that are not above the last one it has received.
 
 use std::sync::Arc;
 
@@ -21,25 +21,23 @@ use super::PortError;
 /// The change of one entity over one or several versions. It serializes as consumers receive it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NormalizedEntityEvent {
-    /// The id of the newest event in it.
+    /// The id of the newest event of the change.
     pub event_id: EventId,
-    /// The type of the newest event in it.
+    /// The type of the newest event.
     pub event_type: EventType,
-    /// When the CRM committed the newest event in it.
+    /// The time at which the CRM committed the newest event.
     pub timestamp: Timestamp,
-    /// The entity's schema.
     pub schema: EntitySchema,
-    /// The entity before; `None` where it did not show.
+    /// The entity before the change; `None` if it was not visible.
     pub before: Option<Arc<Entity>>,
-    /// The entity.
     pub entity: Arc<Entity>,
-    /// The lowest version it covers.
+    /// The lowest version of the change.
     pub from_version: Version,
-    /// The highest version it covers.
+    /// The highest version of the change.
     pub version: Version,
-    /// What validation found in the events it covers.
+    /// The validation issues of all its events.
     pub validation_info: Vec<ValidationIssue>,
-    /// What the newest event in it belongs together with.
+    /// The correlation id of the newest event.
     pub correlation_id: Option<String>,
 }
 
@@ -63,7 +61,6 @@ struct PublishedEvent<'a> {
 }
 
 impl NormalizedEntityEvent {
-    /// What changed, field by field.
     pub fn changes(&self) -> EntityChanges<'_> {
         EntityChanges::between(&self.schema, self.before.as_deref(), &self.entity)
     }
@@ -90,9 +87,8 @@ impl Serialize for NormalizedEntityEvent {
     }
 }
 
-/// A bus, a topic or a file.
 #[async_trait]
 pub trait EventPublisher: Send + Sync {
-    /// Publishes events; one answer each, in their order.
+    /// Returns one result per event, in their order.
     async fn publish(&self, events: Vec<NormalizedEntityEvent>) -> Vec<Result<(), PortError>>;
 }

@@ -1,8 +1,7 @@
-//! The event store: append-only streams, one a record.
+//! The event store: append-only streams, one per record.
 //!
-//! Promises that an append at a version succeeds for one caller only, that a failed one says who
-//! took the place or whether anything may have been written, and that reads see every append
-//! that was answered before them.
+//! At each version of a stream, one append succeeds. A failed append returns the event that has the
+//! version, or whether the event may have been written. A read returns all appends acknowledged before it.
 
 use std::sync::Arc;
 
@@ -15,67 +14,59 @@ use async_trait::async_trait;
 
 use super::PortError;
 
-/// An event with the head of its stream up to itself.
+/// An event, and the stream head that includes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredEvent {
-    /// The event.
     pub event: Arc<DomainEvent>,
-    /// The head.
     pub head: StreamHead,
 }
 
 /// Why an event was not appended.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// Its version is taken: by that event, whose head is given. Where the ids are equal the event
-    /// is ours, from an append whose answer was lost.
+    /// Another event has the version. If the ids are equal, it is the same event, stored by an append
+    /// whose response was lost.
     #[error("version {} is taken by event `{event_id}`", head.version)]
     Conflict {
-        /// Who took it.
         event_id: EventId,
-        /// The head stored there; newer events may stand behind it.
+        /// The stream head at that version; the stream may have newer events.
         head: Box<StreamHead>,
     },
-    /// An earlier event of its stream in the same call failed, so it was not tried.
     #[error("not tried, since an earlier event of the stream failed")]
     NotTried,
     /// Nothing was written.
     #[error("not applied")]
     NotApplied(#[source] PortError),
-    /// It may have been written: the same append, made again, tells by a conflict with its own id.
+    /// The event may have been written. If it was, repeating the append is a conflict with the same id.
     #[error("outcome unknown")]
     OutcomeUnknown(#[source] PortError),
 }
 
-/// The order of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Direction {
-    /// From the lowest version up.
     #[default]
     Ascending,
-    /// From the highest version down.
     Descending,
 }
 
 /// Which events of a stream to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadOptions {
-    /// The lowest version.
+    /// Inclusive.
     pub from_version: Version,
-    /// The highest version; `None`: to the end.
+    /// Inclusive. `None`: to the end.
     pub to_version: Option<Version>,
-    /// The earliest timestamp, inclusive.
+    /// Inclusive.
     pub from_time: Option<Timestamp>,
-    /// The latest timestamp, inclusive.
+    /// Inclusive.
     pub to_time: Option<Timestamp>,
-    /// The order.
     pub direction: Direction,
-    /// How many events to give; fewer come only where there are no more.
+    /// A read returns fewer events only if there are no more.
     pub limit: usize,
 }
 
 impl ReadOptions {
-    /// The first `limit` events from a version on.
+    /// The first `limit` events from `version`, inclusive.
     pub fn from(version: Version, limit: usize) -> Self {
         Self {
             from_version: version,
@@ -87,49 +78,47 @@ impl ReadOptions {
         }
     }
 
-    /// The last `limit` events up to a version, newest first.
+    /// The last `limit` events up to `version`, inclusive, newest first.
     pub fn back_from(version: Option<Version>, limit: usize) -> Self {
         Self { to_version: version, direction: Direction::Descending, ..Self::from(Version::FIRST, limit) }
     }
 }
 
-/// The events table.
 #[async_trait]
 pub trait EventStore: Send + Sync {
-    /// What errors name: the table.
+    /// The resource that errors name, such as the table.
     fn name(&self) -> &str;
 
-    /// Appends events, each only if its version is free; one answer each, in their order. Events of
-    /// one stream stand in version order and are tried one after the other; once one of a stream
-    /// fails, the rest of that stream are `NotTried`.
+    /// Appends each event if no event has its version. Returns one result per event, in their order.
+    /// Events of one stream must be in version order. After the first failure in a stream, the other
+    /// events of that stream are `NotTried`.
     async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>>;
 
-    /// The heads of streams, consistently read; `None` for a stream without events.
+    /// Strongly consistent. One result per key, in their order; `None`: no events.
     async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError>;
 
-    /// Events of one stream, consistently read.
+    /// Strongly consistent.
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError>;
 }
 
-/// An event's place in the order of commits to this store: dense enough to resume behind it.
+/// The number of an event in the commit order of this store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct CommitPosition(pub u64);
 
-/// All events in the order of their commits: how the local process feeds its projections.
+/// All events in commit order, for the projections of the local process.
 #[async_trait]
 pub trait EventFeed: Send + Sync {
-    /// Up to `limit` events behind `after`, in commit order; fewer may come before the end, none only
-    /// at the end. An event never appears before one
-    /// that is answered earlier.
+    /// At most `limit` events after `after`. None only at the end; fewer than `limit` may come earlier.
+    /// No event appears later at a position before one that was returned.
     async fn after(&self, after: CommitPosition, limit: usize)
     -> Result<Vec<(CommitPosition, StoredEvent)>, PortError>;
 
-    /// How far the projections have come.
+    /// The position up to which all events are projected.
     async fn checkpoint(&self) -> Result<CommitPosition, PortError>;
 
-    /// Remembers how far they have come; never moves back.
+    /// Stores the checkpoint; it never moves back.
     async fn advance(&self, to: CommitPosition) -> Result<(), PortError>;
 
-    /// The last commit, and when it was recorded; `None` where there is none.
+    /// The last commit and its time.
     async fn last_commit(&self) -> Result<Option<(CommitPosition, Timestamp)>, PortError>;
 }

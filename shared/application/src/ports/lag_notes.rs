@@ -1,7 +1,6 @@
-//! How far projection is behind, where no feed tells: those who project note it, health reads it.
+//! Lag notes: the projection lag of each worker, for health reports of stores without an event feed.
 //!
-//! Promises that a worker's newer note takes the place of its older one. Notes are told to people and
-//! decide nothing: a lost one costs an answer.
+//! A worker's new note replaces its previous one. No decision depends on notes, so one may be lost.
 
 use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
@@ -10,33 +9,30 @@ use uuid::Uuid;
 
 use super::PortError;
 
-/// How one worker stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LagNote {
-    /// Who: one instance of what projects.
+    /// The id of one instance of the projector.
     pub worker: Uuid,
-    /// When it noted this.
     pub noted_at: Timestamp,
-    /// How long after their commit the last events were searchable, at most, in milliseconds.
+    /// The longest time from commit to index among the last events, in milliseconds.
     pub lag_ms: u64,
-    /// When the oldest event that an outage keeps back was stored; `None` where none is.
+    /// The time at which the oldest event that an outage delays was stored.
     pub waits_since: Option<Timestamp>,
 }
 
 impl LagNote {
-    /// How far behind it is, in milliseconds: what waits grows older by itself.
-    pub fn behind_ms(&self, now: Timestamp) -> u64 {
+    /// The lag at `now` in milliseconds. During an outage it grows without a new note.
+    pub fn lag_at(&self, now: Timestamp) -> u64 {
         let waits = self.waits_since.and_then(|since| u64::try_from(now.millis() - since.millis()).ok());
         waits.unwrap_or(self.lag_ms)
     }
 }
 
-/// Where the notes are kept.
 #[async_trait]
 pub trait LagNotes: Send + Sync {
-    /// Keeps a worker's note, for an hour at least.
+    /// Stores a worker's note for at least one hour.
     async fn note_lag(&self, note: LagNote) -> Result<(), PortError>;
 
-    /// Each worker's last note, in any order.
+    /// The last note of each worker, in any order.
     async fn lag_notes(&self) -> Result<Vec<LagNote>, PortError>;
 }

@@ -1,7 +1,6 @@
-//! Ports: what the use cases need of the world.
+//! Ports: the interfaces of the use cases to stores, queues, clocks and other systems.
 //!
-//! Promises that an error says what the caller may do next. Each port has one contract suite
-//! (`crate::contract`), which every adapter of it passes.
+//! A port's contract suite in `crate::contract` tests all its adapters.
 
 mod clock;
 mod error;

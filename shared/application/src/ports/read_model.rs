@@ -1,7 +1,7 @@
-//! The read model: entities, searchable.
+//! The read model: the searchable entities.
 //!
-//! Promises that a document never goes back to an older version, whatever the order of calls, and
-//! that every adapter answers a query alike.
+//! A document is never replaced by an older version, in any order of calls. All adapters return the
+//! same documents for a query.
 
 use std::sync::Arc;
 
@@ -19,56 +19,48 @@ use super::PortError;
 /// An entity to index.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
-    /// Its schema.
     pub schema: EntitySchema,
-    /// The entity.
     pub entity: Arc<Entity>,
-    /// The folded text that searches look into.
+    /// The folded text that searches match.
     pub search_text: String,
 }
 
 impl Document {
-    /// The document of an entity of that schema.
     pub fn of(entity: Arc<Entity>, schema: EntitySchema) -> Self {
         Self { search_text: search_text(&entity, &schema), schema, entity }
     }
 
-    /// The stream that it was made from.
+    /// The key of the stream that the entity was built from.
     pub fn key(&self) -> EntityKey {
         EntityKey { entity_name: self.entity.entity_name.clone(), aggregate_id: self.entity.aggregate_id }
     }
 }
 
-/// What became of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IndexOutcome {
-    /// It is indexed.
     Indexed,
-    /// A document of this or a newer version is there.
+    /// This or a newer version is already indexed.
     AlreadyNewer,
-    /// This document cannot be indexed; others can.
+    /// This document cannot be indexed, for this reason; others can.
     Refused(String),
 }
 
-/// A value in a query, of the field's own type.
+/// A value in a query, of the type of the field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum QueryValue {
-    /// Of a text, id or reference, or of any element of a list.
+    /// For texts, ids, references and elements of lists.
     Text(String),
-    /// Of a datetime.
     Timestamp(Timestamp),
-    /// Of a date, as `YYYY-MM-DD`.
+    /// As `YYYY-MM-DD`.
     Date(String),
-    /// Of a bool.
     Bool(bool),
-    /// Of a number, or of a decimal to 15 digits.
+    /// For numbers, and for decimals to 15 digits.
     Number(f64),
 }
 
-/// What a field must be.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    /// Exactly this; of a list, any element is.
+    /// The field equals the value; for a list, one of its elements does.
     Equals(QueryValue),
 }
 
@@ -76,63 +68,51 @@ pub enum Condition {
 /// `provider`, `version`, `created_at`, `updated_at`, `is_deleted` (and `id`, of an open schema).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Filter {
-    /// The field's name; the caller has checked that the schema has it.
+    /// The caller has checked that the schema has this field.
     pub field: Arc<str>,
-    /// What it must be.
     pub condition: Condition,
 }
 
-/// One key of a sort.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SortKey {
-    /// The field's name, as in a filter.
+    /// As in [`Filter`].
     pub field: Arc<str>,
-    /// Whether from the highest down. Nulls are last either way.
+    /// Nulls are last in both directions.
     pub descending: bool,
 }
 
-/// A query over the entities of one schema. Ties of the sort go by aggregate id, ascending.
+/// A query over the entities of one schema. Equal sort keys are ordered by aggregate id, ascending.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EntityQuery {
-    /// The schema.
     pub schema: EntitySchema,
-    /// All of them must hold.
+    /// All must match.
     pub filters: Vec<Filter>,
-    /// Folded words, each of which must occur in the search text.
+    /// Folded words. The search text must contain all of them.
     pub words: Vec<String>,
-    /// Whether deleted entities count.
     pub include_deleted: bool,
-    /// The order.
     pub sort: Vec<SortKey>,
-    /// How many to pass over.
     pub offset: u64,
-    /// How many to give.
     pub limit: u64,
 }
 
-/// An entity as indexed.
 #[derive(Debug, Clone)]
 pub struct ReadDocument {
-    /// Its id.
     pub aggregate_id: AggregateId,
-    /// Its version.
     pub version: Version,
-    /// The whole entity as readers get it (`Entity::to_json`).
+    /// The entity as `Entity::to_json` writes it.
     pub json: Box<RawValue>,
 }
 
-/// The search index.
 #[async_trait]
 pub trait ReadModel: Send + Sync {
-    /// Indexes documents; one answer each, in their order.
+    /// Returns one outcome per document, in their order.
     async fn index(&self, documents: Vec<Document>) -> Result<Vec<IndexOutcome>, PortError>;
 
-    /// One entity of a schema, deleted or not.
+    /// Also returns deleted entities.
     async fn get(&self, schema: &EntitySchema, id: AggregateId) -> Result<Option<ReadDocument>, PortError>;
 
-    /// One page of a query.
     async fn search(&self, query: &EntityQuery) -> Result<Vec<ReadDocument>, PortError>;
 
-    /// How many entities a query finds, whatever its page.
+    /// The number of matches; `offset` and `limit` are ignored.
     async fn count(&self, query: &EntityQuery) -> Result<u64, PortError>;
 }

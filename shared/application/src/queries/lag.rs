@@ -58,7 +58,7 @@ async fn from_notes(notes: &dyn LagNotes, store: &dyn EventStore, now: Timestamp
     let unused_key = EntityKey { entity_name: EntityName::new("none"), aggregate_id: unused_id() };
     let event_store = DependencyState::of_read("event_store", store.heads(&[unused_key]).await);
     let notes = notes.lag_notes().await.map(|notes| recent(notes, now));
-    let millis = notes.iter().flatten().map(|note| note.behind_ms(now)).max();
+    let millis = notes.iter().flatten().map(|note| note.lag_at(now)).max();
     let projection = DependencyState::of("projection", notes.map(|notes| projection_status(&notes)));
     Lag { dependencies: vec![event_store, projection], events: None, millis }
 }
@@ -100,7 +100,7 @@ mod tests {
             waits_since: waits.map(|ago| at(NOW - ago)),
         };
         let recent = recent(notes.iter().map(note).collect(), at(NOW));
-        assert_eq!(recent.iter().map(|note| note.behind_ms(at(NOW))).max(), lag, "{notes:?}");
+        assert_eq!(recent.iter().map(|note| note.lag_at(at(NOW))).max(), lag, "{notes:?}");
         assert_eq!(projection_status(&recent).1, status, "{notes:?}");
     }
 
