@@ -108,8 +108,8 @@ pub struct CommitPosition(pub u64);
 /// All events in commit order, for the projections of the local process.
 #[async_trait]
 pub trait EventFeed: Send + Sync {
-    /// At most `limit` events after `after`. None only at the end; fewer than `limit` may come earlier.
-    /// No event appears later at a position before one that was returned.
+    /// At most `limit` events after `after`, in commit order; none only at the end of the feed. Once an
+    /// event is returned, no event appears before it.
     async fn after(&self, after: CommitPosition, limit: usize)
     -> Result<Vec<(CommitPosition, StoredEvent)>, PortError>;
 
