@@ -72,6 +72,6 @@ fn a_dismissed_entry_leaves_the_list_and_can_still_be_shown() {
 fn an_unknown_id_is_named() {
     let (folder, _) = with_one();
     for id in ["zzzzzz", "f", &"0".repeat(64)] {
-        folder.annals(&["quarantine", "show", id]).exits(1).prints(&[&format!("there is no quarantined input `{id}`")]);
+        folder.annals(&["quarantine", "show", id]).exits(1).prints(&[&format!("no quarantined input `{id}`")]);
     }
 }
