@@ -214,7 +214,7 @@ fn main() -> Result<()> {
         of_subject / of_floor
     );
     println!("  peak memory {:.0} MB (must be under 150)", peaks.iter().max().copied().unwrap_or(0) as f64 / 1e6);
-    let (announced, _) = ingest(annals, &changes, &db, &folder.path().join("out.jsonl").display().to_string())?;
-    println!("  with announcements to a file: {:.0} changes/s", rate(announced));
+    let (published, _) = ingest(annals, &changes, &db, &folder.path().join("out.jsonl").display().to_string())?;
+    println!("  with published events to a file: {:.0} changes/s", rate(published));
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use annals_application::commands::CommandMetadata;
 use annals_application::ports::{EventStore, StoredEvent};
 use annals_aws_tests::decided::decided;
-use annals_aws_tests::world::World;
+use annals_aws_tests::test_tables::TestTables;
 use annals_benches::{ROUNDS, Times, is_small, try_pair};
 use annals_domain::identity::Provider;
 use annals_tests::changes::change;
@@ -25,7 +25,7 @@ const RECORDS: usize = 1_000_000;
 
 pub(crate) fn run() -> Result<()> {
     let (runtime, count) = (crate::runtime()?, if is_small() { 32 } else { 400 });
-    let (ours, floors) = runtime.block_on(async { (World::new("append").await, World::new("append").await) });
+    let (ours, floors) = runtime.block_on(async { (TestTables::new("append").await, TestTables::new("append").await) });
     let mut rounds = runtime.block_on(updates(&ours, count, 2 * (ROUNDS + 1)));
     let size = rounds[0].iter().map(|event| event.event.data.len()).sum::<usize>() / count;
     for in_flight in [1, 16] {
@@ -41,9 +41,9 @@ pub(crate) fn run() -> Result<()> {
 }
 
 /// So many rounds of updates, each of records of its own.
-async fn updates(world: &World, count: usize, rounds: usize) -> Vec<Vec<StoredEvent>> {
+async fn updates(test_tables: &TestTables, count: usize, rounds: usize) -> Vec<Vec<StoredEvent>> {
     let inputs = (0..count * rounds).flat_map(|record| [change(0, record), change(1, record)]);
-    let events = decided(&world.installation(), inputs.map(|input| input.to_string())).await;
+    let events = decided(&test_tables.installation(), inputs.map(|input| input.to_string())).await;
     let updates: Vec<StoredEvent> = events.into_iter().skip(1).step_by(2).collect();
     updates.chunks(count).map(<[StoredEvent]>::to_vec).collect()
 }
@@ -53,7 +53,7 @@ fn compare(
     name: &str,
     in_flight: usize,
     rounds: Vec<Vec<StoredEvent>>,
-    (ours, floors): (&World, &World),
+    (ours, floors): (&TestTables, &TestTables),
 ) -> Result<()> {
     let items = rounds.iter().map(|round| round.iter().map(item).collect::<Result<Vec<Item>>>());
     let mut items = items.collect::<Result<Vec<_>>>()?.into_iter();
@@ -96,15 +96,15 @@ async fn append_all(store: &dyn EventStore, events: Vec<StoredEvent>, in_flight:
     Ok(())
 }
 
-fn whole_way(runtime: &Runtime, world: &World, count: usize) -> Result<()> {
-    let handler = world.installation().handler();
+fn whole_way(runtime: &Runtime, test_tables: &TestTables, count: usize) -> Result<()> {
+    let handler = test_tables.installation().handler();
     let take = |round| -> Result<Vec<Duration>> {
         let take = |record| {
             let input = change(round, record).to_string();
             let start = Instant::now();
-            let taken =
+            let ingested =
                 runtime.block_on(handler.ingest_body(Provider::Salesforce, &input, CommandMetadata::default()))?;
-            ensure!(taken.results.iter().all(|read| read.version.is_some()), "each change is stored");
+            ensure!(ingested.results.iter().all(|read| read.version.is_some()), "each change is stored");
             Ok(start.elapsed())
         };
         // Records of their own: those above are there without their creation.

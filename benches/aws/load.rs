@@ -12,7 +12,7 @@ use std::time::Instant;
 use annals_application::ports::ReadOptions;
 use annals_application::projection::{SNAPSHOT_INTERVAL, StateLoader};
 use annals_aws_tests::decided::decided;
-use annals_aws_tests::world::World;
+use annals_aws_tests::test_tables::TestTables;
 use annals_benches::try_pair;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::identity::EntityKey;
@@ -38,10 +38,10 @@ const LOADS: u32 = 10;
 
 pub(crate) fn run() -> Result<()> {
     let runtime = crate::runtime()?;
-    let world = runtime.block_on(World::new("load"));
-    let installation = world.installation();
+    let test_tables = runtime.block_on(TestTables::new("load"));
+    let installation = test_tables.installation();
     let fresh = runtime.block_on(filled(&installation))?;
-    let (key, bare) = (fresh.key().clone(), Bare::new(&world.config, &world.events_table));
+    let (key, bare) = (fresh.key().clone(), Bare::new(&test_tables.config, &test_tables.events_table));
     let text = key.to_string();
     let whole = || timed(&runtime, whole(&installation, &key, fresh.clone()));
     let (floor, subject) = try_pair(
@@ -57,7 +57,7 @@ pub(crate) fn run() -> Result<()> {
         || Ok(timed(&runtime, often_from_snapshot(&installation, &fresh))? / LOADS),
     )?;
     println!("  {:.3} of the whole load's time (must be at most 0.1)", subject.over(&floor));
-    runtime.block_on(world.remove());
+    runtime.block_on(test_tables.remove());
     Ok(())
 }
 

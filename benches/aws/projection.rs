@@ -13,7 +13,7 @@ use annals_application::ports::{EventPublisher, NormalizedEntityEvent, PortError
 use annals_application::projection::{Projector, ProjectorSettings};
 use annals_aws::read_model::Refresh;
 use annals_aws_tests::decided::decided;
-use annals_aws_tests::world::World;
+use annals_aws_tests::test_tables::TestTables;
 use annals_benches::{ROUNDS, is_small, try_pair};
 use annals_domain::event::DomainEvent;
 use annals_lambda::projector_settings;
@@ -62,14 +62,14 @@ pub(crate) fn run() -> Result<()> {
 fn measure(batches: Batches) -> Result<f64> {
     let Batches { count, events, each } = batches;
     let runtime = crate::runtime()?;
-    let world = runtime.block_on(World::new("projection"));
-    let rounds = runtime.block_on(rounds(&world, batches));
+    let test_tables = runtime.block_on(TestTables::new("projection"));
+    let rounds = runtime.block_on(rounds(&test_tables, batches));
     let (_, endpoint) = opensearch_endpoints().swap_remove(0);
     let prefixes = ["a", "b", "c"].map(unique_name);
     let [captured, floor, subject] = &prefixes;
-    let calls = runtime.block_on(calls(&world, &endpoint, (captured, floor), &rounds))?;
-    let projector = runtime.block_on(warm(&world, &endpoint, subject, &rounds[0]))?;
-    runtime.block_on(warm(&world, &endpoint, floor, &rounds[0]))?;
+    let calls = runtime.block_on(calls(&test_tables, &endpoint, (captured, floor), &rounds))?;
+    let projector = runtime.block_on(warm(&test_tables, &endpoint, subject, &rounds[0]))?;
+    runtime.block_on(warm(&test_tables, &endpoint, floor, &rounds[0]))?;
     let client = client(&endpoint)?;
     let (mut calls, mut rounds) = (calls.iter().skip(1), rounds.iter().skip(1));
     let aggregates = events / each;
@@ -99,16 +99,16 @@ fn measure(batches: Batches) -> Result<f64> {
         let gone = client.send(Method::Delete, &path, HeaderMap::new(), None::<&()>, None::<()>, None);
         runtime.block_on(gone)?;
     }
-    runtime.block_on(world.remove());
+    runtime.block_on(test_tables.remove());
     Ok(floor.over(&subject))
 }
 
 /// The batches of each round, behind those of a first that makes the records.
-async fn rounds(world: &World, Batches { count, events, each }: Batches) -> Vec<Vec<Batch>> {
+async fn rounds(test_tables: &TestTables, Batches { count, events, each }: Batches) -> Vec<Vec<Batch>> {
     let records = count * events / each;
     let inputs =
         (0..(ROUNDS + 2) * each).flat_map(|step| (0..records).map(move |record| change(step, record).to_string()));
-    let stored = decided(&world.installation(), inputs).await;
+    let stored = decided(&test_tables.installation(), inputs).await;
     let of_round = |round: &[StoredEvent]| {
         let mut of_round = vec![Batch::new(); count];
         for (index, stored) in round.iter().enumerate() {
@@ -121,13 +121,13 @@ async fn rounds(world: &World, Batches { count, events, each }: Batches) -> Vec<
 
 /// The body of each call that the projection makes in each round, told to go to other indices.
 async fn calls(
-    world: &World,
+    test_tables: &TestTables,
     endpoint: &str,
     (from, to): (&str, &str),
     rounds: &[Vec<Batch>],
 ) -> Result<Vec<Vec<String>>> {
     let proxy = Proxy::start(endpoint);
-    let projector = projector(world, &proxy.endpoint(), from, ProjectorSettings::default()).await;
+    let projector = projector(test_tables, &proxy.endpoint(), from, ProjectorSettings::default()).await;
     let mut calls = Vec::new();
     for round in rounds {
         proxy.clear();
@@ -141,15 +141,15 @@ async fn calls(
 }
 
 /// A projector that has projected the first round.
-async fn warm(world: &World, endpoint: &str, prefix: &str, first: &[Batch]) -> Result<Projector> {
-    let projector = projector(world, endpoint, prefix, projector_settings()).await;
+async fn warm(test_tables: &TestTables, endpoint: &str, prefix: &str, first: &[Batch]) -> Result<Projector> {
+    let projector = projector(test_tables, endpoint, prefix, projector_settings()).await;
     project_all(&projector, first).await?;
     Ok(projector)
 }
 
-async fn projector(world: &World, endpoint: &str, prefix: &str, settings: ProjectorSettings) -> Projector {
-    let installation = world.installation();
-    let read_model = world.search(endpoint, prefix, Refresh::Periodic).await.projecting(&installation);
+async fn projector(test_tables: &TestTables, endpoint: &str, prefix: &str, settings: ProjectorSettings) -> Projector {
+    let installation = test_tables.installation();
+    let read_model = test_tables.search(endpoint, prefix, Refresh::Periodic).await.projecting(&installation);
     installation.projector(&read_model, Some(Arc::new(Nobody)), settings)
 }
 

@@ -52,7 +52,7 @@ impl RuntimeApi {
         command.env_clear().envs(ENVIRONMENT).env("AWS_LAMBDA_RUNTIME_API", self.0.local_addr()?.to_string());
         command.envs(roots.map(|roots| ("SSL_CERT_FILE", roots)));
         let mut child = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let start = self.polled().and_then(|_held| taken(&child)).with_context(|| format!("{}", function.display()));
+        let start = self.polled().and_then(|_held| measured(&child)).with_context(|| format!("{}", function.display()));
         end(&mut child)?;
         start
     }
@@ -86,7 +86,7 @@ impl RuntimeApi {
     }
 }
 
-fn taken(child: &Child) -> Result<Start> {
+fn measured(child: &Child) -> Result<Start> {
     let process = format!("/proc/{}", child.id());
     let mut nanos = 0;
     for task in fs::read_dir(format!("{process}/task"))? {

@@ -13,7 +13,7 @@ use annals_application::commands::CommandMetadata;
 use annals_application::ports::StoredEvent;
 use annals_aws::event_store::VERSION;
 use annals_aws_tests::decided::decided;
-use annals_aws_tests::world::World;
+use annals_aws_tests::test_tables::TestTables;
 use annals_benches::{ROUNDS, try_pair};
 use annals_domain::identity::Provider;
 use annals_services::{dynamodb_endpoint, sdk_config};
@@ -33,7 +33,7 @@ const EVENTS: usize = WRITERS * EACH;
 pub(crate) fn run() -> Result<()> {
     // The writers are other processes than one another, and the machine has more than one processor.
     let runtime = Runtime::new()?;
-    let world = runtime.block_on(World::new("writers"));
+    let test_tables = runtime.block_on(TestTables::new("writers"));
     let (ours, bare) = (Count::default(), Count::default());
     let (mut of_ours, mut of_bare) = (0, ROUNDS + 1);
     let (floor, subject) = try_pair(
@@ -42,11 +42,11 @@ pub(crate) fn run() -> Result<()> {
         ),
         || {
             of_bare += 1;
-            runtime.block_on(bare_writers(&world, of_bare, &bare))
+            runtime.block_on(bare_writers(&test_tables, of_bare, &bare))
         },
         || {
             of_ours += 1;
-            runtime.block_on(handlers(&world, of_ours, &ours))
+            runtime.block_on(handlers(&test_tables, of_ours, &ours))
         },
     )?;
     let a_stored_event = |count: &Count| count.load(Ordering::Relaxed) as f64 / ((ROUNDS + 1) * EVENTS) as f64;
@@ -56,7 +56,7 @@ pub(crate) fn run() -> Result<()> {
         a_stored_event(&bare),
         subject.over(&floor)
     );
-    runtime.block_on(world.remove());
+    runtime.block_on(test_tables.remove());
     Ok(())
 }
 
@@ -70,11 +70,11 @@ impl Turn {
     }
 }
 
-async fn handlers(world: &World, record: usize, count: &Count) -> Result<Duration> {
+async fn handlers(test_tables: &TestTables, record: usize, count: &Count) -> Result<Duration> {
     let (turn, mut writers) = (Turn::default(), JoinSet::new());
     let handlers = (0..WRITERS).map(|_| {
         let config = counted(&sdk_config(&dynamodb_endpoint()), count)?;
-        Ok(world.installation_by(&config).handler())
+        Ok(test_tables.installation_by(&config).handler())
     });
     let handlers = handlers.collect::<Result<Vec<_>>>()?;
     let start = Instant::now();
@@ -83,27 +83,27 @@ async fn handlers(world: &World, record: usize, count: &Count) -> Result<Duratio
         writers.spawn(async move {
             for _ in 0..EACH {
                 let input = change(turn.next(), record).to_string();
-                let taken = handler.ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await?;
-                ensure!(taken.results.iter().all(|read| read.version.is_some()), "each change is stored");
+                let ingested = handler.ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await?;
+                ensure!(ingested.results.iter().all(|read| read.version.is_some()), "each change is stored");
             }
             Ok(())
         });
     }
     let time = all(writers, start).await?;
-    let first = decided(&world.installation(), [change(0, record).to_string()]).await;
-    none_is_lost(world, &first).await?;
+    let first = decided(&test_tables.installation(), [change(0, record).to_string()]).await;
+    none_is_lost(test_tables, &first).await?;
     Ok(time)
 }
 
-async fn bare_writers(world: &World, record: usize, count: &Count) -> Result<Duration> {
+async fn bare_writers(test_tables: &TestTables, record: usize, count: &Count) -> Result<Duration> {
     let inputs = (0..EVENTS).map(|round| change(round, record).to_string());
-    let events = decided(&world.installation(), inputs).await;
+    let events = decided(&test_tables.installation(), inputs).await;
     let key = events.first().context("there are events")?.event.key().to_string();
     let items = Arc::new(events.iter().map(item).collect::<Result<Vec<_>>>()?);
     let (turn, mut writers) = (Turn::default(), JoinSet::new());
     let clients = (0..WRITERS).map(|_| {
         let config = counted(&sdk_config(&dynamodb_endpoint()), count)?;
-        Ok(Bare::new(&config, &world.events_table))
+        Ok(Bare::new(&config, &test_tables.events_table))
     });
     let clients = clients.collect::<Result<Vec<_>>>()?;
     let start = Instant::now();
@@ -124,7 +124,7 @@ async fn bare_writers(world: &World, record: usize, count: &Count) -> Result<Dur
         });
     }
     let time = all(writers, start).await?;
-    none_is_lost(world, &events).await?;
+    none_is_lost(test_tables, &events).await?;
     Ok(time)
 }
 
@@ -136,9 +136,9 @@ async fn all(mut writers: JoinSet<Result<()>>, start: Instant) -> Result<Duratio
 }
 
 /// Every event is there, once, and no version is missing.
-async fn none_is_lost(world: &World, of_stream: &[StoredEvent]) -> Result<()> {
+async fn none_is_lost(test_tables: &TestTables, of_stream: &[StoredEvent]) -> Result<()> {
     let key = of_stream.first().context("there are events")?.event.key().to_string();
-    let items = Bare::new(&world.config, &world.events_table).items(&key).await?;
+    let items = Bare::new(&test_tables.config, &test_tables.events_table).items(&key).await?;
     let ids: std::collections::HashSet<_> = items.iter().filter_map(|item| item.get("id")?.as_b().ok()).collect();
     let newest = items.last().and_then(|item| item.get(VERSION)?.as_n().ok()).map(String::as_str);
     ensure!(items.len() == EVENTS && ids.len() == EVENTS, "{} events, {} of them different", items.len(), ids.len());

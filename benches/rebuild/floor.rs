@@ -12,15 +12,15 @@ use opensearch::http::transport::Transport;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::world::World;
+use crate::fixture::Fixture;
 
 /// The number of documents in a call, as in the rebuild.
 const DOCUMENTS: usize = 500;
 
 /// Reads the whole table in the segments of the rebuild, without decoding. Returns the time and the number of items.
-pub(crate) async fn scan(world: &World, settings: &RebuildSettings) -> Result<(Duration, usize)> {
-    let client = &world.tables.client;
-    let table = &world.tables.events_table;
+pub(crate) async fn scan(fixture: &Fixture, settings: &RebuildSettings) -> Result<(Duration, usize)> {
+    let client = &fixture.tables.client;
+    let table = &fixture.tables.events_table;
     let total = i32::try_from(settings.segments)?;
     let start = Instant::now();
     // A task each, so that responses are read on all processors.

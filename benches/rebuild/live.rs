@@ -16,7 +16,7 @@ use anyhow::{Result, ensure};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use crate::world::{CHANGES, World};
+use crate::fixture::{CHANGES, Fixture};
 
 /// Changes in a second.
 const RATE: u64 = 50;
@@ -30,7 +30,7 @@ pub(crate) const PLAN_CACHE_TIME: Duration = Duration::from_secs(1);
 
 /// Writes and projects changes until it is stopped.
 pub(crate) struct Live {
-    world: Arc<World>,
+    fixture: Arc<Fixture>,
     projectors: [Projector; 2],
     records: usize,
     /// The number of changes written.
@@ -40,16 +40,17 @@ pub(crate) struct Live {
 
 impl Live {
     /// Changes of the first `records` records.
-    pub(crate) fn new(world: Arc<World>, records: usize) -> Self {
+    pub(crate) fn new(fixture: Arc<Fixture>, records: usize) -> Self {
         let projector = || {
-            let (leases, clock) = (Arc::clone(&world.installation.state.leases), Arc::clone(&world.installation.clock));
+            let (leases, clock) =
+                (Arc::clone(&fixture.installation.state.leases), Arc::clone(&fixture.installation.clock));
             let live = LiveTargets::cached_for(leases, clock, PLAN_CACHE_TIME);
-            let read_model: OpenSearchReadModel = world.search.read_model().with_dual_write(Arc::new(live));
+            let read_model: OpenSearchReadModel = fixture.search.read_model().with_dual_write(Arc::new(live));
             let read_model: Arc<dyn ReadModel> = Arc::new(read_model);
-            world.installation.projector(&read_model, None, projector_settings())
+            fixture.installation.projector(&read_model, None, projector_settings())
         };
         let projectors = [projector(), projector()];
-        Self { world, projectors, records, written: AtomicU64::new(0), stop: AtomicBool::new(false) }
+        Self { fixture, projectors, records, written: AtomicU64::new(0), stop: AtomicBool::new(false) }
     }
 
     pub(crate) async fn run(&self) -> Result<()> {
@@ -82,12 +83,12 @@ impl Live {
         // A change is delivered again where the store was too busy. Whether the first attempt was stored or not,
         // the change is stored once.
         for _ in 0..DELIVERIES {
-            if self.world.write(&text).await.is_ok() {
+            if self.fixture.write(&text).await.is_ok() {
                 break;
             }
         }
         let options = ReadOptions::from(Version::new(round as u64 + 1), 1);
-        let stored = self.world.installation.store.read(&self.world.key(record), &options).await?;
+        let stored = self.fixture.installation.store.read(&self.fixture.key(record), &options).await?;
         ensure!(stored.len() == 1, "a live change was not stored: record {record}, version {}", round + 1);
         let events = stored.into_iter().map(|stored| stored.event).collect();
         // The changes of a record alternate between the projectors, as happens when batches are cut anew.

@@ -8,21 +8,21 @@
 //! `cargo bench -p annals-benches --bench rebuild` runs it (`-- watched` or `-- timed` for one part);
 //! `-- --small` with 2,000 records, as in CI, without a required rate.
 
+mod fixture;
 mod floor;
 mod live;
 mod poller;
 mod rebuilding;
-mod world;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use crate::fixture::{CHANGES, Fixture};
 use crate::floor::{Bulk, scan};
 use crate::live::Live;
 use crate::poller::Poller;
 use crate::rebuilding::{ARGUMENT, Rebuilding, rebuild, settings};
-use crate::world::{CHANGES, World};
 use annals_aws::rebuild::RebuildSettings;
 use annals_benches::{is_small, try_pair};
 use annals_services::{opensearch_endpoints, unique_name};
@@ -38,7 +38,7 @@ fn main() -> Result<()> {
     if let [word, name, ..] = &words[..]
         && word == ARGUMENT
     {
-        runtime.block_on(async { rebuild(&World::join(name).await, settings()).await })?;
+        runtime.block_on(async { rebuild(&Fixture::join(name).await, settings()).await })?;
         return Ok(());
     }
     let is_wanted =
@@ -59,9 +59,9 @@ fn records() -> usize {
 /// The rebuild beside writers and readers.
 async fn watched(records: usize) -> Result<()> {
     let name = unique_name("rebuild");
-    let world = Arc::new(filled(&name, records).await?);
-    let live = Arc::new(Live::new(Arc::clone(&world), records.min(500)));
-    let poller = Arc::new(Poller::new(Arc::clone(&world), records));
+    let fixture = Arc::new(filled(&name, records).await?);
+    let live = Arc::new(Live::new(Arc::clone(&fixture), records.min(500)));
+    let poller = Arc::new(Poller::new(Arc::clone(&fixture), records));
     let (writing, reading) = (Arc::clone(&live), Arc::clone(&poller));
     let writing = tokio::spawn(async move { writing.run().await });
     let reading = tokio::spawn(async move { reading.run().await });
@@ -70,7 +70,7 @@ async fn watched(records: usize) -> Result<()> {
     let (mut streams, mut memory) = (0, 0);
     for _ in 0..KILLS {
         let rebuilding = Rebuilding::start(&name)?;
-        streams = rebuilding.makes_progress(&world, streams, records as u64 / 8).await?;
+        streams = rebuilding.makes_progress(&fixture, streams, records as u64 / 8).await?;
         memory = memory.max(rebuilding.kill()?);
     }
     memory = memory.max(Rebuilding::start(&name)?.wait().await?);
@@ -93,16 +93,16 @@ async fn watched(records: usize) -> Result<()> {
     ensure!(memory < 256_000_000, "the rebuild used {memory} bytes");
     let reads_a_second = reads as f64 / start.elapsed().as_secs_f64();
     ensure!(is_small() || (a_second > 45.0 && reads_a_second > 18.0), "writers or readers did not reach their rate");
-    check_documents(&world, records).await
+    check_documents(&fixture, records).await
 }
 
 /// Checks that the serving index has every record in its newest version.
-async fn check_documents(world: &World, records: usize) -> Result<()> {
-    let read_model = world.reading();
+async fn check_documents(fixture: &Fixture, records: usize) -> Result<()> {
+    let read_model = fixture.reading();
     for record in 0..records.min(2_000) {
-        let key = world.key(record);
-        let found = read_model.get(&world.schema, key.aggregate_id).await?.context("every record has a document")?;
-        let head = world.installation.store.heads(&[key]).await?.remove(0).context("every record has a head")?;
+        let key = fixture.key(record);
+        let found = read_model.get(&fixture.schema, key.aggregate_id).await?.context("every record has a document")?;
+        let head = fixture.installation.store.heads(&[key]).await?.remove(0).context("every record has a head")?;
         ensure!(found.version == head.version, "record {record} is at {} of {}", found.version, head.version);
     }
     Ok(())
@@ -110,17 +110,17 @@ async fn check_documents(world: &World, records: usize) -> Result<()> {
 
 /// The rebuild against its floor.
 fn timed(runtime: &Runtime, records: usize) -> Result<()> {
-    let world = runtime.block_on(filled(&unique_name("rebuild"), records))?;
-    let bulk = runtime.block_on(documents(&world))?;
+    let fixture = runtime.block_on(filled(&unique_name("rebuild"), records))?;
+    let bulk = runtime.block_on(documents(&fixture))?;
     ensure!(bulk.documents == records, "{} documents", bulk.documents);
     let at_once = RebuildSettings { known_after: Duration::ZERO, old_index_retention: Duration::ZERO, ..settings() };
     let events = records * CHANGES;
     let (floor, subject) = try_pair(
         &format!("rebuild of {records} records, {events} events (floor: bare scan, then bare _bulk)"),
-        || runtime.block_on(bare(&world, &bulk, events, &at_once)),
+        || runtime.block_on(bare(&fixture, &bulk, events, &at_once)),
         || {
             let start = Instant::now();
-            runtime.block_on(rebuild(&world, at_once))?;
+            runtime.block_on(rebuild(&fixture, at_once))?;
             Ok(start.elapsed())
         },
     )?;
@@ -130,21 +130,21 @@ fn timed(runtime: &Runtime, records: usize) -> Result<()> {
 }
 
 /// The documents that the rebuild produces.
-async fn documents(world: &World) -> Result<Bulk> {
-    let search = world.search.connection();
+async fn documents(fixture: &Fixture) -> Result<Bulk> {
+    let search = fixture.search.connection();
     let indices = search.indices();
-    let current = indices.current(&world.schema).await?.context("an index serves")?;
+    let current = indices.current(&fixture.schema).await?.context("an index serves")?;
     indices.refresh(&current).await?;
     let (_, url) = opensearch_endpoints().remove(0);
     Bulk::of(&url, &current).await
 }
 
 /// The time of the floor, in an index of its own.
-async fn bare(world: &World, bulk: &Bulk, events: usize, settings: &RebuildSettings) -> Result<Duration> {
-    let search = world.search.connection();
+async fn bare(fixture: &Fixture, bulk: &Bulk, events: usize, settings: &RebuildSettings) -> Result<Duration> {
+    let search = fixture.search.connection();
     let indices = search.indices();
-    let index = indices.create_numbered(&world.schema).await?;
-    let (scanned, items) = scan(world, settings).await?;
+    let index = indices.create_numbered(&fixture.schema).await?;
+    let (scanned, items) = scan(fixture, settings).await?;
     ensure!(items == events, "{items} items");
     let written = bulk.write(&index).await?;
     indices.delete(&index).await?;
@@ -152,10 +152,10 @@ async fn bare(world: &World, bulk: &Bulk, events: usize, settings: &RebuildSetti
 }
 
 /// An installation with that many records and their documents.
-async fn filled(name: &str, records: usize) -> Result<World> {
-    let world = World::make(name).await;
-    world.fill(records).await?;
+async fn filled(name: &str, records: usize) -> Result<Fixture> {
+    let fixture = Fixture::make(name).await;
+    fixture.fill(records).await?;
     let first = RebuildSettings { known_after: Duration::ZERO, ..settings() };
-    rebuild(&world, first).await?;
-    Ok(world)
+    rebuild(&fixture, first).await?;
+    Ok(fixture)
 }

@@ -9,7 +9,7 @@ use annals_application::ports::ReadModel;
 use annals_domain::position::Version;
 use anyhow::{Result, bail, ensure};
 
-use crate::world::World;
+use crate::fixture::Fixture;
 
 /// Reads in a second, and the number of polled records.
 const RATE: u64 = 20;
@@ -17,7 +17,7 @@ const POLLED: usize = 200;
 
 /// Polls until it is stopped.
 pub(crate) struct Poller {
-    world: Arc<World>,
+    fixture: Arc<Fixture>,
     read_model: Arc<dyn ReadModel>,
     records: usize,
     /// The number of reads.
@@ -27,9 +27,9 @@ pub(crate) struct Poller {
 
 impl Poller {
     /// Polls two hundred of `records` records.
-    pub(crate) fn new(world: Arc<World>, records: usize) -> Self {
-        let read_model = world.reading();
-        Self { world, read_model, records, reads: AtomicU64::new(0), stop: AtomicBool::new(false) }
+    pub(crate) fn new(fixture: Arc<Fixture>, records: usize) -> Self {
+        let read_model = fixture.reading();
+        Self { fixture, read_model, records, reads: AtomicU64::new(0), stop: AtomicBool::new(false) }
     }
 
     /// Fails when a record is missing, or older than in an earlier read.
@@ -45,8 +45,8 @@ impl Poller {
             // Every second polled record is one that changes.
             let nth = number % polled;
             let record = if nth.is_multiple_of(2) { nth } else { self.records - nth };
-            let id = self.world.key(record).aggregate_id;
-            let Some(found) = self.read_model.get(&self.world.schema, id).await? else {
+            let id = self.fixture.key(record).aggregate_id;
+            let Some(found) = self.read_model.get(&self.fixture.schema, id).await? else {
                 bail!("record {record} was not found after {number} reads");
             };
             let before = seen.insert(record, found.version);

@@ -7,8 +7,8 @@ use annals_aws::rebuild::{RebuildError, RebuildOutcome, RebuildPlan, RebuildRepo
 use annals_benches::peak_memory;
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::fixture::Fixture;
 use crate::live::PLAN_CACHE_TIME;
-use crate::world::World;
 
 const CLIENTS: RebuildRequest<'_> = RebuildRequest { name: Some("client"), leaves_out_failed: false };
 /// The time limit until a process makes progress, including the rest of the lease of the process before it.
@@ -30,8 +30,8 @@ pub(crate) fn settings() -> RebuildSettings {
 }
 
 /// Starts a rebuild, or continues an unfinished one, to its end.
-pub(crate) async fn rebuild(world: &World, settings: RebuildSettings) -> Result<RebuildReport> {
-    let rebuilder = world.search.rebuilder(&world.installation, settings);
+pub(crate) async fn rebuild(fixture: &Fixture, settings: RebuildSettings) -> Result<RebuildReport> {
+    let rebuilder = fixture.search.rebuilder(&fixture.installation, settings);
     loop {
         match rebuilder.begin(&CLIENTS).await {
             Ok(_) | Err(RebuildError::Unfinished(_)) => {}
@@ -63,10 +63,10 @@ impl Rebuilding {
 
     /// Waits until `by` more records than `before` are done, and returns their number. A process that starts from the
     /// beginning has fewer than before.
-    pub(crate) async fn makes_progress(&self, world: &World, before: u64, by: u64) -> Result<u64> {
+    pub(crate) async fn makes_progress(&self, fixture: &Fixture, before: u64, by: u64) -> Result<u64> {
         let deadline = Instant::now() + TIME_LIMIT;
         while Instant::now() < deadline {
-            if let Some(text) = world.installation.state.leases.checkpoint("rebuild").await? {
+            if let Some(text) = fixture.installation.state.leases.checkpoint("rebuild").await? {
                 let streams = serde_json::from_str::<RebuildPlan>(&text)?.counts.streams;
                 ensure!(streams >= before, "it started from the beginning: {streams} records, {before} before");
                 if streams >= before + by {

@@ -48,7 +48,7 @@ impl TestProcess {
     }
 
     /// The file of its announcements.
-    pub fn announcements(&self) -> PathBuf {
+    pub fn published_events(&self) -> PathBuf {
         self.folder.path().join("changes.jsonl")
     }
 

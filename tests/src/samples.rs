@@ -112,8 +112,8 @@ impl Run {
 
     /// Hands a text in.
     pub async fn take(&mut self, provider: Provider, text: &str) -> Vec<EventRead> {
-        let taken = self.test.process.handler.ingest_body(provider, text, CommandMetadata::default()).await;
-        let reads = taken.expect("a sample is JSON, and the store answers").results;
+        let ingested = self.test.process.handler.ingest_body(provider, text, CommandMetadata::default()).await;
+        let reads = ingested.expect("a sample is JSON, and the store answers").results;
         for read in &reads {
             if let (Some(name), Some(id), Some(aggregate_id), Some(aggregate_type)) =
                 (&read.entity_name, &read.external_id, read.aggregate_id, &read.aggregate_type)
@@ -177,8 +177,8 @@ impl Run {
     }
 
     /// The lines that were announced.
-    pub fn announced(&self) -> Vec<Map<String, Value>> {
-        let text = fs::read_to_string(self.test.announcements()).expect("the announcements' file");
+    pub fn published_events(&self) -> Vec<Map<String, Value>> {
+        let text = fs::read_to_string(self.test.published_events()).expect("the announcements' file");
         text.lines().map(|line| serde_json::from_str(line).expect("a line is a JSON object")).collect()
     }
 }

@@ -50,23 +50,23 @@ fn damaged(text: &str, random: &mut Random) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_damaged_input_has_an_answer_and_what_is_refused_is_kept() {
+async fn every_damaged_input_gets_a_response_and_is_kept_if_it_is_refused() {
     let test = TestProcess::new().await;
     let (samples, mut random) = (sample_events(), Random::new(2026));
     let mut quarantined = 0;
     for _ in 0..INPUTS {
         let sample = &samples[random.below(samples.len())];
         let text = damaged(&sample.text, &mut random);
-        let taken = test.process.handler.ingest_body(Provider::Salesforce, &text, CommandMetadata::default()).await;
-        let taken = match taken {
-            Ok(taken) => taken,
+        let ingested = test.process.handler.ingest_body(Provider::Salesforce, &text, CommandMetadata::default()).await;
+        let ingested = match ingested {
+            Ok(ingested) => ingested,
             Err(IngestError::NotJson(fault)) => {
                 assert!(serde_json::from_str::<&serde_json::value::RawValue>(&text).is_err(), "{fault}: {text}");
                 continue;
             }
             Err(error) => panic!("{error}: {text}"),
         };
-        for read in &taken.results {
+        for read in &ingested.results {
             assert_eq!(read.outcome == Outcome::Quarantined, !read.errors.is_empty(), "{read:?}");
             let Some(id) = &read.quarantine_id else { continue };
             quarantined += 1;

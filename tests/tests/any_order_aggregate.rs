@@ -56,7 +56,7 @@ fn every_order_of_1000_histories_gives_the_state_of_the_commit_order() {
 }
 
 #[test]
-fn the_histories_meet_every_oddity() {
+fn the_histories_include_every_special_case() {
     let adapter = Salesforce::new(None);
     let states: Vec<Aggregate> = (0..1_000)
         .map(|seed| {

@@ -174,7 +174,7 @@ async fn check(faults: &[Fault]) {
 }
 
 #[tokio::test]
-async fn whatever_an_append_suffers_each_change_is_stored_once() {
+async fn each_change_is_stored_once_under_every_append_fault() {
     check(&[]).await;
     check(&[Fault::Throttled, Fault::Throttled, Fault::Throttled]).await;
     check(&[Fault::AnswerLost]).await;
@@ -194,7 +194,7 @@ async fn an_outage_longer_than_the_deadline_fails_as_retryable_and_names_the_res
 }
 
 #[tokio::test]
-async fn what_was_stored_before_the_deadline_answers_as_duplicate_when_sent_again() {
+async fn changes_stored_before_the_deadline_are_duplicates_when_sent_again() {
     let bench = bench(SHORT);
     bench.failing(std::iter::once(Fault::AnswerLost).chain([Fault::LostBefore; 10_000]));
     bench.take(&inputs(3)).await.expect_err("it fails");
@@ -213,7 +213,7 @@ async fn a_missing_table_fails_at_once_and_not_as_retryable() {
 }
 
 #[tokio::test]
-async fn a_duplicate_that_another_stored_leaves_the_head_that_is_there_warm() {
+async fn a_duplicate_stored_by_another_writer_updates_the_cached_head() {
     let bench = bench(LONG);
     let inputs = inputs(3);
     bench.take(&inputs[..1]).await.unwrap();
@@ -227,7 +227,7 @@ async fn a_duplicate_that_another_stored_leaves_the_head_that_is_there_warm() {
 }
 
 #[tokio::test]
-async fn while_the_store_is_throttled_it_is_asked_seldom_and_for_no_head_twice() {
+async fn a_throttled_store_gets_few_requests_and_no_head_is_read_twice() {
     let (bench, inputs) = (bench(LONG), inputs(3));
     bench.take(&inputs[..1]).await.unwrap();
     bench.calls();

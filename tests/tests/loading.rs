@@ -57,7 +57,7 @@ async fn a_state_is_the_same_whichever_snapshots_there_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_version_that_is_not_in_the_store_is_told() {
+async fn loading_a_version_that_is_not_in_the_store_fails() {
     let test = TestProcess::new().await;
     let store = SqliteEventStore::new(Database::open(&test.settings.db).unwrap());
     let states = states(&test, &store).await;

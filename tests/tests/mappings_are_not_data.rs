@@ -52,10 +52,10 @@ async fn another_definition_shows_in_every_entity_after_a_rebuild_and_in_no_even
     assert!(matches!(refused, ProcessError::ReadModel(_)), "{refused}");
     assert!(refused.to_string().contains("annals rebuild"), "{refused}");
 
-    let mut told = Vec::new();
-    let report = rebuild(&other, &mut |progress| told.push(progress)).await.expect("it runs");
+    let mut reports = Vec::new();
+    let report = rebuild(&other, &mut |progress| reports.push(progress)).await.expect("it runs");
     assert_eq!((report.indexed, report.events, report.failed.len()), (200, 600, 0));
-    assert_eq!(told.last().map(|progress| (progress.done, progress.total)), Some((200, 200)));
+    assert_eq!(reports.last().map(|progress| (progress.done, progress.total)), Some((200, 200)));
 
     let process = LocalProcess::open(&other).await.expect("it fits now");
     let page = ListRequest { page_size: Some(200), ..ListRequest::default() };

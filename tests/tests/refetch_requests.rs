@@ -25,7 +25,7 @@ async fn reasons(test: &TestProcess) -> BTreeSet<RefetchReason> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_update_newer_than_a_deletion_asks_in_one_batch_as_in_several() {
+async fn an_update_newer_than_a_deletion_requests_a_refetch_in_one_batch_or_several() {
     let story = || [change("CREATE", 1), change("DELETE", 2), change("UPDATE", 3)];
     let together = TestProcess::new().await;
     together.deliver(story()).await;
@@ -39,7 +39,7 @@ async fn an_update_newer_than_a_deletion_asks_in_one_batch_as_in_several() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_creation_that_was_only_late_leaves_no_request() {
+async fn a_late_creation_leaves_no_refetch_task() {
     let test = TestProcess::new().await;
     test.deliver([change("UPDATE", 3)]).await;
     assert_eq!(reasons(&test).await, BTreeSet::from([RefetchReason::MissingBase]));

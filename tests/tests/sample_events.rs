@@ -79,7 +79,7 @@ async fn came_to(run: &Run, reads: &[EventRead]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_file_comes_to_its_snapshot() {
+async fn each_file_matches_its_snapshot() {
     let mut run = Run::new().await;
     let mut outcomes = Vec::new();
     for sample in sample_events() {
@@ -103,7 +103,7 @@ fn every_file_is_run_and_has_its_snapshot_and_no_snapshot_is_without_a_file() {
     let snapshot = |sample: &Sample| format!("{}/{}.snap", sample.provider, sample.stem()).into();
     let mut expected: BTreeSet<PathBuf> = sample_events().iter().map(snapshot).collect();
     expected.extend(
-        ["announcements.snap", "history.snap", "history_with_a_late_creation.snap", "kept_beside_the_events.snap"]
+        ["history.snap", "history_with_a_late_creation.snap", "kept_beside_the_events.snap", "published_events.snap"]
             .map(PathBuf::from),
     );
     let mut there = files_below(&snapshots());
@@ -126,7 +126,7 @@ async fn a_second_delivery_of_all_files_changes_nothing() {
     let samples = sample_events();
     let mut run = Run::new().await;
     let first = run.take_all(&samples).await;
-    let before = (run.entities().await, run.refetch().await, run.jobs().await, run.announced());
+    let before = (run.entities().await, run.refetch().await, run.jobs().await, run.published_events());
     let quarantined = run.quarantine().await.len();
     let second = run.take_all(&samples).await;
     for ((sample, first), second) in samples.iter().zip(first).zip(second) {
@@ -142,7 +142,7 @@ async fn a_second_delivery_of_all_files_changes_nothing() {
             assert_eq!(same(first), same(second), "{}", sample.name);
         }
     }
-    assert_eq!(before, (run.entities().await, run.refetch().await, run.jobs().await, run.announced()));
+    assert_eq!(before, (run.entities().await, run.refetch().await, run.jobs().await, run.published_events()));
     assert_eq!(run.quarantine().await.len(), quarantined);
 }
 
@@ -164,7 +164,7 @@ async fn the_files_in_reverse_order_come_to_the_same_entities() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_announced_is_the_snapshot() {
+async fn the_published_events_match_the_snapshot() {
     let mut run = Run::new().await;
     run.take_all(&sample_events()).await;
     let short = |line: Map<String, Value>| {
@@ -176,12 +176,12 @@ async fn what_is_announced_is_the_snapshot() {
         short.insert("changed".to_owned(), json!(changed));
         Value::Object(short).to_string()
     };
-    let lines: Vec<String> = run.announced().into_iter().map(short).collect();
-    check_text(&snapshots(), "announcements", &lines.join("\n"));
+    let lines: Vec<String> = run.published_events().into_iter().map(short).collect();
+    check_text(&snapshots(), "published_events", &lines.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_kept_beside_the_events_is_the_snapshot() {
+async fn the_stored_state_matches_the_snapshot() {
     let mut run = Run::new().await;
     run.take_all(&sample_events()).await;
     let tasks = run.refetch().await;
@@ -206,7 +206,7 @@ async fn what_is_kept_beside_the_events_is_the_snapshot() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_history_is_the_snapshot_with_numbers_and_inputs_exactly_as_they_came() {
+async fn a_history_matches_the_snapshot_and_keeps_numbers_and_inputs_exactly() {
     let samples = sample_events();
     let mut run = Run::new().await;
     run.take_all(&samples).await;

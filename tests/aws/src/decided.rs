@@ -12,37 +12,37 @@ use async_trait::async_trait;
 
 /// A store that takes everything, in order, and gives nothing back but heads.
 #[derive(Default)]
-struct Taking(Mutex<Taken>);
+struct RecordingStore(Mutex<Recorded>);
 
 #[derive(Default)]
-struct Taken {
+struct Recorded {
     events: Vec<StoredEvent>,
     heads: HashMap<EntityKey, StreamHead>,
 }
 
-impl Taking {
-    fn with<T>(&self, work: impl FnOnce(&mut Taken) -> T) -> T {
+impl RecordingStore {
+    fn with<T>(&self, work: impl FnOnce(&mut Recorded) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 #[async_trait]
-impl EventStore for Taking {
+impl EventStore for RecordingStore {
     fn name(&self) -> &str {
         "taking"
     }
 
     async fn append(&self, events: Vec<StoredEvent>) -> Vec<Result<(), AppendError>> {
         let answers = events.iter().map(|_| Ok(())).collect();
-        self.with(|taken| {
-            taken.heads.extend(events.iter().map(|stored| (stored.event.key(), stored.head.clone())));
-            taken.events.extend(events);
+        self.with(|recorded| {
+            recorded.heads.extend(events.iter().map(|stored| (stored.event.key(), stored.head.clone())));
+            recorded.events.extend(events);
         });
         answers
     }
 
     async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError> {
-        Ok(self.with(|taken| keys.iter().map(|key| taken.heads.get(key).cloned()).collect()))
+        Ok(self.with(|recorded| keys.iter().map(|key| recorded.heads.get(key).cloned()).collect()))
     }
 
     async fn read(&self, _: &EntityKey, _: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {
@@ -55,14 +55,14 @@ impl EventStore for Taking {
 /// # Panics
 /// Where a change event is refused.
 pub async fn decided(installation: &Installation, inputs: impl IntoIterator<Item = String>) -> Vec<StoredEvent> {
-    let store = Arc::new(Taking::default());
+    let store = Arc::new(RecordingStore::default());
     let mut installation = installation.clone();
     installation.store = Arc::clone(&store) as Arc<dyn EventStore>;
     let handler = installation.handler();
     for input in inputs {
-        let taken = handler.ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
-        let refused = taken.expect("a change event is JSON").results.into_iter().find(|read| read.version.is_none());
+        let ingested = handler.ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
+        let refused = ingested.expect("a change event is JSON").results.into_iter().find(|read| read.version.is_none());
         assert!(refused.is_none(), "{refused:?}");
     }
-    store.with(|taken| std::mem::take(&mut taken.events))
+    store.with(|recorded| std::mem::take(&mut recorded.events))
 }

@@ -6,4 +6,4 @@
 pub mod decided;
 pub mod functions;
 pub mod template;
-pub mod world;
+pub mod test_tables;

@@ -25,7 +25,7 @@ pub fn built(packages: &[&str], examples: &[&str]) -> BTreeMap<String, PathBuf> 
     for example in examples {
         command.args(["--example", example]);
     }
-    for (name, _) in std::env::vars_os().filter(|(name, _)| tells_of_the_asker(&name.to_string_lossy())) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| describes_the_caller(&name.to_string_lossy())) {
         command.env_remove(name);
     }
     let output = command.stderr(Stdio::inherit()).output().expect("cargo starts");
@@ -35,7 +35,7 @@ pub fn built(packages: &[&str], examples: &[&str]) -> BTreeMap<String, PathBuf> 
 
 /// Whether cargo has set the variable to tell a test or benchmark of its own package: crates whose build looks
 /// at such names would be compiled anew.
-fn tells_of_the_asker(variable: &str) -> bool {
+fn describes_the_caller(variable: &str) -> bool {
     let beginnings =
         ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"];
     beginnings.iter().any(|beginning| variable.starts_with(beginning))

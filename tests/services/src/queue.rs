@@ -40,14 +40,17 @@ impl Queue {
         let made = client.create_queue().queue_name(name("queue", is_fifo)).set_attributes(attributes).send().await;
         let url = made.ok().and_then(|queue| queue.queue_url).expect("moto makes a queue");
         let arn = QueueAttributeName::QueueArn;
-        let told = client.get_queue_attributes().queue_url(&url).attribute_names(arn.clone()).send().await;
-        let told = told.ok().and_then(|told| told.attributes).and_then(|mut told| told.remove(&arn));
-        let arn = told.expect("a queue has an ARN");
+        let attributes = client.get_queue_attributes().queue_url(&url).attribute_names(arn.clone()).send().await;
+        let attributes = attributes
+            .ok()
+            .and_then(|attributes| attributes.attributes)
+            .and_then(|mut attributes| attributes.remove(&arn));
+        let arn = attributes.expect("a queue has an ARN");
         Self { config, client, url, arn, is_fifo, received: Mutex::default() }
     }
 
     /// A new bus that passes on here what fits the pattern; its name.
-    pub async fn behind_bus(&self, pattern: &Value) -> String {
+    pub async fn with_bus(&self, pattern: &Value) -> String {
         let (client, bus) = (aws_sdk_eventbridge::Client::new(&self.config), unique_name("bus"));
         client.create_event_bus().name(&bus).send().await.expect("moto makes a bus");
         let rule = client.put_rule().name("passed-on").event_bus_name(&bus).event_pattern(pattern.to_string());
@@ -59,7 +62,7 @@ impl Queue {
     }
 
     /// A new topic that passes on here all messages, or those that fit the filter; its ARN.
-    pub async fn behind_topic(&self, filter: Option<&Value>) -> String {
+    pub async fn with_topic(&self, filter: Option<&Value>) -> String {
         let client = aws_sdk_sns::Client::new(&self.config);
         let attributes = self.is_fifo.then(|| [("FifoTopic".to_owned(), "true".to_owned())].into());
         let made = client.create_topic().name(name("topic", self.is_fifo)).set_attributes(attributes).send().await;

@@ -37,8 +37,8 @@ pub(crate) struct Checker {
     transactions: HashMap<&'static str, Option<String>>,
 }
 
-/// A stored change and its record behind it.
-struct Behind<'a> {
+/// A stored change and its record after it.
+struct RecordAfter<'a> {
     row: &'a Row,
     read: &'a EventRead,
     key: EntityKey,
@@ -124,14 +124,14 @@ impl Checker {
     }
 
     async fn check_stored(&mut self, sample: &Sample, row: &Row, read: &EventRead) {
-        let Some(behind) = self.behind(row, read).await else { return };
+        let Some(after) = self.record_after(row, read).await else { return };
         let waits = row.outcome == Outcome::AwaitingBase;
         self.expect(row, "errors", json!(read.errors), json!([]));
         let event_type = read.event_type.expect("a stored change has one");
         let message = format!("{event_type} before its creation: the entity waits for its base");
         let warning = json!([{ "field": "event_type", "message": message }]);
         self.expect(row, "warnings", json!(read.warnings), if waits { warning } else { json!([]) });
-        if let Some(event) = &behind.event {
+        if let Some(event) = &after.event {
             self.expect(row, "version in the history", json!(event.version), json!(row.version));
             self.expect(row, "event_type in the history", json!(event.event_type), json!(row.event_type));
             let data = event.data.as_ref().expect("asked for").get();
@@ -140,23 +140,23 @@ impl Checker {
             self.transactions.insert(row.file, event.transaction_key.clone());
         }
         if waits {
-            self.expect(row, "entity", behind.entity.clone(), "awaiting base");
+            self.expect(row, "entity", after.entity.clone(), "awaiting base");
         } else {
-            self.expect(row, "entity's version", behind.entity["version"].clone(), json!(row.version));
-            self.expect(row, "mapping warnings", behind.entity["warnings"].clone(), json!([]));
-            self.expect(row, "unknown fields", behind.entity["unknown"].clone(), json!([]));
+            self.expect(row, "entity's version", after.entity["version"].clone(), json!(row.version));
+            self.expect(row, "mapping warnings", after.entity["warnings"].clone(), json!([]));
+            self.expect(row, "unknown fields", after.entity["unknown"].clone(), json!([]));
         }
-        let unknown: Vec<&str> = behind.state.unknown_paths().map(Path::as_str).collect();
+        let unknown: Vec<&str> = after.state.unknown_paths().map(Path::as_str).collect();
         let named = row.says.iter().find_map(|says| if let Says::Unknown(names) = says { Some(*names) } else { None });
         self.expect(row, "unknown leaves", unknown, named.unwrap_or_default());
-        self.check_refetch(&behind, waits).await;
+        self.check_refetch(&after, waits).await;
         for says in row.says {
-            self.check_says(&behind, says).await;
+            self.check_says(&after, says).await;
         }
     }
 
     /// What a change left behind; `None`, with a fault, where the answer names no record.
-    async fn behind<'a>(&mut self, row: &'a Row, read: &'a EventRead) -> Option<Behind<'a>> {
+    async fn record_after<'a>(&mut self, row: &'a Row, read: &'a EventRead) -> Option<RecordAfter<'a>> {
         let (Some(name), Some(id), Some(aggregate_id)) = (&read.entity_name, &read.external_id, read.aggregate_id)
         else {
             self.faults.push(format!("{}: the answer names no record", row.file));
@@ -175,23 +175,23 @@ impl Checker {
                 None
             }
         };
-        Some(Behind { row, read, key, entity, state, event })
+        Some(RecordAfter { row, read, key, entity, state, event })
     }
 
-    async fn check_refetch(&mut self, behind: &Behind<'_>, waits: bool) {
+    async fn check_refetch(&mut self, after: &RecordAfter<'_>, waits: bool) {
         let mut expected = BTreeSet::new();
         expected.extend(waits.then_some(RefetchReason::MissingBase));
-        expected.extend(behind.row.says.iter().filter_map(|says| match says {
+        expected.extend(after.row.says.iter().filter_map(|says| match says {
             Says::Asks(reason) => Some(*reason),
             _ => None,
         }));
-        let task = self.run.refetch().await.remove(&behind.key);
+        let task = self.run.refetch().await.remove(&after.key);
         let reasons = task.map(|task| task.reasons).unwrap_or_default();
-        self.expect(behind.row, "refetch", json!(reasons), json!(expected));
+        self.expect(after.row, "refetch", json!(reasons), json!(expected));
     }
 
-    async fn check_says(&mut self, behind: &Behind<'_>, says: &Says) {
-        let Behind { row, read, entity, state, .. } = behind;
+    async fn check_says(&mut self, after: &RecordAfter<'_>, says: &Says) {
+        let RecordAfter { row, read, entity, state, .. } = behind;
         let what = format!("{says:?}");
         let field = |path: &str| entity.pointer(&format!("/{}", path.replace('.', "/"))).cloned();
         let text = |path: &str| field(path).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
@@ -222,17 +222,17 @@ impl Checker {
                 self.expect(row, &what, state.paths().filter(|path| path.relative_to(above).is_some()).count(), *count);
             }
             Says::Life(life) => self.expect(row, &what, json!(state.lifecycle()), json!(life)),
-            Says::OutOfLists => self.check_lists(behind).await,
+            Says::OutOfLists => self.check_lists(after).await,
             // With the row as a whole.
             Says::Unknown(_) | Says::Asks(_) => {}
             Says::Errors(_) | Says::JobKeepsInput => panic!("{}: a stored change has no {says:?}", row.file),
-            of_the_event => self.check_event(behind, of_the_event),
+            of_the_event => self.check_event(after, of_the_event),
         }
     }
 
     /// What a row says of the event itself, by the history.
-    fn check_event(&mut self, behind: &Behind<'_>, says: &Says) {
-        let Behind { row, event: Some(event), .. } = behind else { return };
+    fn check_event(&mut self, after: &RecordAfter<'_>, says: &Says) {
+        let RecordAfter { row, event: Some(event), .. } = after else { return };
         let what = format!("{says:?}");
         match says {
             Says::Commit(number) => self.expect(row, &what, json!(event.position.commit_number), *number),
@@ -257,14 +257,14 @@ impl Checker {
         }
     }
 
-    async fn check_lists(&mut self, behind: &Behind<'_>) {
-        let row = behind.row;
+    async fn check_lists(&mut self, after: &RecordAfter<'_>) {
+        let row = after.row;
         for include_deleted in [false, true] {
             let request = ListRequest { include_deleted, ..ListRequest::default() };
             let aggregate_type = row.aggregate_type.expect("a row of a record has a type");
             let queries = &self.run.test.process.queries;
             let found = queries.list(aggregate_type, &request).await.expect("a list answers");
-            let is_listed = found.documents.iter().any(|document| document.aggregate_id == behind.key.aggregate_id);
+            let is_listed = found.documents.iter().any(|document| document.aggregate_id == after.key.aggregate_id);
             self.expect(row, &format!("listed, include_deleted={include_deleted}"), is_listed, include_deleted);
         }
     }

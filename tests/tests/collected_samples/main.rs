@@ -30,7 +30,7 @@ fn every_file_is_in_the_table_and_every_row_has_its_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_file_comes_to_what_the_table_says() {
+async fn each_file_has_the_outcome_in_the_table() {
     let Some(samples) = collected() else { return };
     assert_eq!(samples.len(), TABLE.len());
     let mut checker = Checker::new().await;
@@ -77,7 +77,7 @@ async fn a_second_delivery_of_all_files_changes_nothing() {
     let Some(samples) = collected() else { return };
     let mut run = Run::new().await;
     let first = run.take_all(&samples).await.concat();
-    let before = (run.entities().await, run.refetch().await, run.jobs().await, run.announced());
+    let before = (run.entities().await, run.refetch().await, run.jobs().await, run.published_events());
     let second = run.take_all(&samples).await.concat();
     assert_eq!(outcomes(&second)[&Outcome::Duplicate], 32);
     for ((sample, first), second) in samples.iter().zip(&first).zip(&second) {
@@ -88,7 +88,7 @@ async fn a_second_delivery_of_all_files_changes_nothing() {
         let same = |read: &EventRead| (read.event_id, read.job_id, read.quarantine_id.clone(), read.errors.clone());
         assert_eq!((second.outcome, same(second)), (expected, same(first)), "{}", sample.name);
     }
-    assert_eq!(before, (run.entities().await, run.refetch().await, run.jobs().await, run.announced()));
+    assert_eq!(before, (run.entities().await, run.refetch().await, run.jobs().await, run.published_events()));
     assert_eq!(run.quarantine().await.len(), 5);
 }
 
@@ -123,7 +123,7 @@ async fn the_files_in_reverse_order_come_to_the_same_entities() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_wrapped_in_an_array_is_answered_as_alone() {
+async fn a_file_wrapped_in_an_array_gets_the_same_response() {
     let Some(samples) = collected() else { return };
     let (mut alone, mut wrapped) = (Run::new().await, Run::new().await);
     for sample in &samples {

@@ -68,14 +68,14 @@ impl ReadModel for Scripted {
     }
 }
 
-/// Remembers what was announced; fails once where told to.
+/// Remembers what was published; fails once where told to.
 #[derive(Default)]
-pub(crate) struct Announced {
+pub(crate) struct RecordingPublisher {
     pub(crate) events: Mutex<Vec<NormalizedEntityEvent>>,
 }
 
 #[async_trait]
-impl EventPublisher for Announced {
+impl EventPublisher for RecordingPublisher {
     async fn publish(&self, events: Vec<NormalizedEntityEvent>) -> Vec<Result<(), PortError>> {
         let answers = events.iter().map(|_| Ok(())).collect();
         self.events.lock().unwrap().extend(events);
@@ -118,7 +118,7 @@ pub(crate) struct Bench {
     pub(crate) store: Arc<Counted>,
     pub(crate) state: StatePorts,
     pub(crate) read_model: Arc<Scripted>,
-    pub(crate) announced: Arc<Announced>,
+    pub(crate) published: Arc<RecordingPublisher>,
 }
 
 /// Stores `records` records of `each` events by a process of its own, then empties the read model.
@@ -161,7 +161,7 @@ pub(crate) async fn bench_of(records: Vec<Vec<Delivery>>) -> Bench {
         feed,
         state: StatePorts::of(SqliteStateStore::new(database)),
         read_model: Arc::new(read_model),
-        announced: Arc::default(),
+        published: Arc::default(),
     }
 }
 
@@ -171,7 +171,7 @@ impl Bench {
         let read_model = Arc::clone(&self.read_model) as Arc<dyn ReadModel>;
         let registry = ProjectionRegistry::default()
             .register(EventPattern::ALL, Arc::new(ReadModelProjection::new(read_model)))
-            .register(EventPattern::ALL, Arc::new(BroadcastProjection::new(Arc::clone(&self.announced) as _)));
+            .register(EventPattern::ALL, Arc::new(BroadcastProjection::new(Arc::clone(&self.published) as _)));
         self.projector_of(registry, cached_bytes)
     }
 
@@ -179,7 +179,7 @@ impl Bench {
     pub(crate) fn shipped(&self) -> Projector {
         let read_model = Arc::clone(&self.read_model) as Arc<dyn ReadModel>;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let publisher = Arc::clone(&self.announced) as Arc<dyn EventPublisher>;
+        let publisher = Arc::clone(&self.published) as Arc<dyn EventPublisher>;
         self.projector_of(ProjectionRegistry::shipped(&read_model, Some(publisher), &self.state.refetch, &clock), 0)
     }
 

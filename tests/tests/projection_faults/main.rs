@@ -27,8 +27,8 @@ async fn records_out_of_order_inside_and_across_batches_and_repeated_end_alike()
         random.shuffle(&mut events);
         let mut rest = events.as_slice();
         while !rest.is_empty() {
-            let (batch, behind) = rest.split_at((1 + random.below(12)).min(rest.len()));
-            rest = behind;
+            let (batch, remaining) = rest.split_at((1 + random.below(12)).min(rest.len()));
+            rest = remaining;
             let report = projector.project(batch.to_vec()).await;
             assert!(report.failed.is_empty() && report.parked == 0, "{report:?}");
         }
@@ -37,7 +37,7 @@ async fn records_out_of_order_inside_and_across_batches_and_repeated_end_alike()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_snapshot_that_cannot_be_read_is_as_good_as_none() {
+async fn an_unreadable_snapshot_is_ignored() {
     let bench = bench(2, 9).await;
     let in_order = |range: std::ops::Range<u64>| {
         bench.events.iter().filter(|event| range.contains(&event.version.get())).cloned().collect::<Vec<_>>()
@@ -51,7 +51,7 @@ async fn a_snapshot_that_cannot_be_read_is_as_good_as_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cold_record_without_a_snapshot_gets_one_for_the_next_that_comes_cold() {
+async fn loading_an_uncached_record_without_a_snapshot_stores_one() {
     let bench = bench(1, 10).await;
     for (version, reads) in [(9, 2), (10, 1)] {
         let newest = bench.events.iter().find(|event| event.version.get() == version).cloned();
@@ -63,7 +63,7 @@ async fn a_cold_record_without_a_snapshot_gets_one_for_the_next_that_comes_cold(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_asked_for_is_announced_once_it_was_and_holds_up_no_other_record() {
+async fn a_record_is_published_only_after_its_refetch_task_is_stored_and_blocks_no_other_record() {
     let mut random = Random::new(3);
     let [mut gapped, mut plain] = ["001000000000001AAA", "001000000000002AAA"].map(Account::new);
     let gapped = vec![gapped.create(&mut random), gapped.gap(&mut random)];
@@ -71,22 +71,22 @@ async fn what_cannot_be_asked_for_is_announced_once_it_was_and_holds_up_no_other
     let by_hand = rusqlite::Connection::open(bench.test.folder().join("fresh.db")).unwrap();
     by_hand.execute_batch("ALTER TABLE hydration_task RENAME TO away").unwrap();
     let projector = bench.shipped();
-    let announced =
-        || -> Vec<_> { bench.announced.events.lock().unwrap().iter().map(|event| event.entity.aggregate_id).collect() };
+    let published =
+        || -> Vec<_> { bench.published.events.lock().unwrap().iter().map(|event| event.entity.aggregate_id).collect() };
 
     let report = projector.project(bench.events.clone()).await;
     assert_eq!((report.projected, report.parked), (1, 1));
-    assert_eq!(announced(), [bench.ids[1]]);
+    assert_eq!(published(), [bench.ids[1]]);
 
     by_hand.execute_batch("ALTER TABLE away RENAME TO hydration_task").unwrap();
     let parked = bench.state.parked.oldest(9).await.unwrap();
     assert_eq!(Redriver::new(&projector).redrive(&parked[0]).await.unwrap().projected, 1);
-    assert_eq!(announced(), [bench.ids[1], bench.ids[0]]);
+    assert_eq!(published(), [bench.ids[1], bench.ids[0]]);
     assert_eq!(bench.state.refetch.earliest(9).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_leaves_the_checkpoint_and_the_next_run_makes_it_good() {
+async fn an_outage_does_not_move_the_checkpoint_and_the_next_run_catches_up() {
     let bench = bench(4, 3).await;
     let feed_projector = FeedProjector::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(1 << 20));
     bench.read_model.is_down.store(true, Ordering::SeqCst);
@@ -103,7 +103,7 @@ async fn an_outage_leaves_the_checkpoint_and_the_next_run_makes_it_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_announcement_a_record_and_batch_covers_exactly_its_versions() {
+async fn one_published_event_per_record_and_batch_covers_exactly_its_versions() {
     let bench = bench(3, 6).await;
     let projector = bench.projector(1 << 20);
     let in_batch = |range: std::ops::RangeInclusive<u64>| {
@@ -112,11 +112,11 @@ async fn one_announcement_a_record_and_batch_covers_exactly_its_versions() {
     };
     projector.project(in_batch(1..=2)).await;
     projector.project(in_batch(3..=6)).await;
-    let announced = bench.announced.events.lock().unwrap();
+    let published = bench.published.events.lock().unwrap();
     let covered: Vec<(u64, u64)> =
-        announced.iter().map(|event| (event.from_version.get(), event.version.get())).collect();
+        published.iter().map(|event| (event.from_version.get(), event.version.get())).collect();
     assert_eq!(covered, [(1, 2), (1, 2), (1, 2), (3, 6), (3, 6), (3, 6)]);
-    for (first, second) in announced[..3].iter().zip(&announced[3..]) {
+    for (first, second) in published[..3].iter().zip(&published[3..]) {
         assert_eq!(first.entity.aggregate_id, second.entity.aggregate_id);
         let (was_new, changes) = (first.changes().to_map(), second.changes().to_map());
         assert!(was_new.values().all(|change| change["from"].is_null()), "it was new: {was_new:?}");

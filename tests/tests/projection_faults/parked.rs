@@ -35,7 +35,7 @@ async fn one_poison_record_is_parked_and_the_others_are_projected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_parked_is_made_good_by_the_pipeline_once_its_cause_is_gone() {
+async fn the_pipeline_redrives_parked_records_after_their_cause_is_gone() {
     let bench = bench(3, 3).await;
     bench.read_model.refused.lock().unwrap().insert(bench.ids[1]);
     let feed_projector = FeedProjector::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(1 << 20));
@@ -74,7 +74,7 @@ impl Bench {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_records_and_more_that_fail_again_hide_no_other() {
+async fn more_than_a_hundred_records_that_fail_again_do_not_block_the_others() {
     let bench = all_parked(130).await;
     let good = *bench.parked_ids().await.last().unwrap();
     bench.read_model.refused.lock().unwrap().remove(&good);
@@ -85,7 +85,7 @@ async fn a_hundred_records_and_more_that_fail_again_hide_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_whose_time_is_over_leaves_the_rest_in_front() {
+async fn a_run_that_reaches_its_deadline_leaves_the_rest_first_in_line() {
     let bench = all_parked(3).await;
     let before = bench.parked_ids().await;
     let run = Redriver::new(&bench.projector(0)).redrive_all(Instant::now()).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_run_whose_time_is_over_leaves_the_rest_in_front() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_of_one_record_is_told_at_the_end_and_keeps_no_other_from_its_turn() {
+async fn an_outage_of_one_record_is_reported_at_the_end_and_blocks_no_other() {
     let bench = all_parked(3).await;
     let first = bench.parked_ids().await[0];
     bench.read_model.refused.lock().unwrap().clear();
@@ -120,7 +120,7 @@ async fn outages_in_a_row_end_a_run_and_the_next_begins_with_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_parked_version_that_is_not_stored_stays_parked_and_the_others_are_announced_once() {
+async fn a_parked_version_that_is_not_stored_stays_parked_and_the_others_are_published_once() {
     let bench = bench(1, 3).await;
     let (key, parked_at) = (bench.events[0].key(), bench.events[0].recorded_at);
     let (from_version, to_version) = (Version::FIRST, Version::new(9));
@@ -135,5 +135,5 @@ async fn a_parked_version_that_is_not_stored_stays_parked_and_the_others_are_ann
         assert_eq!(left.reason, "version 4 is not in the store");
     }
     bench.assert_all_projected().await;
-    assert_eq!(bench.announced.events.lock().unwrap().len(), 1);
+    assert_eq!(bench.published.events.lock().unwrap().len(), 1);
 }

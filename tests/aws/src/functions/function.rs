@@ -65,7 +65,7 @@ impl Function {
     }
 
     /// The same behind that host's Runtime API.
-    pub fn behind(self, host: Host) -> Self {
+    pub fn on(self, host: Host) -> Self {
         Self { host, ..self }
     }
 
@@ -145,10 +145,10 @@ async fn own(api: &RuntimeApi, process: &mut Process, payload: &str, timeout: Du
     let (outcome, goes_on): (Outcome, bool) = tokio::select! {
         outcome = outcome => (outcome.expect("the API keeps what asks until it is answered"), true),
         status = ended => {
-            let told = api.init_error();
+            let init_error = api.init_error();
             let message = format!("the process ended: {status}");
             let error = json!({ "errorType": "Runtime.ExitError", "errorMessage": message }).to_string();
-            (Err(told.unwrap_or(error)), false)
+            (Err(init_error.unwrap_or(error)), false)
         }
         () = sleep(timeout) => {
             let message = format!("timed out after {} s", timeout.as_secs());

@@ -5,23 +5,23 @@
 //! asserts what a function should do: the tests do.
 
 mod binaries;
-mod carrier;
+mod deployment;
 mod emulator;
+mod event_source_mapping;
 mod function;
 mod http;
 mod invocation;
+pub mod log_output;
 pub mod payloads;
 mod process;
 pub mod records;
 mod role;
 mod runtime_api;
-mod stage;
 mod stream;
-pub mod telling;
 
-pub use self::carrier::{Carried, Mapping, carry};
+pub use self::deployment::Deployment;
+pub use self::event_source_mapping::{DeliveryReport, Mapping, deliver};
 pub use self::function::{Function, Host};
 pub use self::http::{Reply, send};
 pub use self::invocation::InvocationResult;
-pub use self::stage::Stage;
 pub use self::stream::Stream;

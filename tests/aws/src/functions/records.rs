@@ -12,17 +12,17 @@ use serde_json::{Map, Value, json};
 /// A record of the API as Lambda hands it over.
 pub(crate) fn lambda_record(record: &Record, arn: &str) -> Value {
     let change = record.dynamodb().expect("a record has its change");
-    let mut told = Map::new();
+    let mut stream_record = Map::new();
     if let Some(at) = change.approximate_creation_date_time() {
-        told.insert("ApproximateCreationDateTime".to_owned(), json!(at.as_secs_f64()));
+        stream_record.insert("ApproximateCreationDateTime".to_owned(), json!(at.as_secs_f64()));
     }
     let images = [("Keys", change.keys()), ("NewImage", change.new_image()), ("OldImage", change.old_image())];
     for (name, image) in images {
-        told.extend(image.map(|image| (name.to_owned(), item(image))));
+        stream_record.extend(image.map(|image| (name.to_owned(), item(image))));
     }
-    told.insert("SequenceNumber".to_owned(), json!(change.sequence_number()));
-    told.insert("SizeBytes".to_owned(), json!(change.size_bytes()));
-    told.insert("StreamViewType".to_owned(), json!(change.stream_view_type().map(|view| view.as_str())));
+    stream_record.insert("SequenceNumber".to_owned(), json!(change.sequence_number()));
+    stream_record.insert("SizeBytes".to_owned(), json!(change.size_bytes()));
+    stream_record.insert("StreamViewType".to_owned(), json!(change.stream_view_type().map(|view| view.as_str())));
     let identity = record
         .user_identity()
         .map(|identity| json!({ "PrincipalId": identity.principal_id(), "Type": identity.r#type() }));
@@ -32,7 +32,7 @@ pub(crate) fn lambda_record(record: &Record, arn: &str) -> Value {
         "eventVersion": record.event_version(),
         "eventSource": "aws:dynamodb",
         "awsRegion": record.aws_region(),
-        "dynamodb": told,
+        "dynamodb": stream_record,
         "eventSourceARN": arn,
     });
     if let Some(identity) = identity {

@@ -57,7 +57,7 @@ impl RuntimeApi {
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
-            .route("/2018-06-01/runtime/init/error", post(init_error_told))
+            .route("/2018-06-01/runtime/init/error", post(post_init_error))
             .with_state(Arc::clone(&shared));
         let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves until it ends") });
         Self { address, invocations, shared, server }
@@ -117,7 +117,7 @@ async fn error(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: 
     shared.answered(&id, Err(body))
 }
 
-async fn init_error_told(State(shared): State<Arc<Shared>>, body: String) -> StatusCode {
+async fn post_init_error(State(shared): State<Arc<Shared>>, body: String) -> StatusCode {
     *shared.init_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(body);
     StatusCode::ACCEPTED
 }

@@ -11,39 +11,39 @@ use crate::counted::Counted;
 /// Takes a change in, and gives its version.
 async fn take(handler: &CommandHandler, round: usize, record: usize) -> u64 {
     let input = change(round, record).to_string();
-    let taken = handler.ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
-    taken.expect("the store answers").results[0].version.expect("it is stored").get()
+    let ingested = handler.ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
+    ingested.expect("the store answers").results[0].version.expect("it is stored").get()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_first_creation_and_each_change_behind_a_known_head_is_one_request() {
+async fn a_creation_and_each_change_after_a_cached_head_cost_one_request() {
     let counted = Counted::new("warm").await;
-    let handler = counted.world.installation_by(&counted.config()).handler();
+    let handler = counted.test_tables.installation_by(&counted.config()).handler();
     for round in 0..5 {
         assert_eq!(take(&handler, round, 1).await, round as u64 + 1);
         assert_eq!(counted.seen(), (vec!["PutItem".to_owned()], vec![]), "version {}", round + 1);
     }
-    counted.world.remove().await;
+    counted.test_tables.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_behind_a_head_that_is_not_known_is_two_requests() {
+async fn a_change_after_an_unknown_head_costs_two_requests() {
     let counted = Counted::new("cold").await;
     for round in 0..5 {
         // Each in a process of its own.
-        let handler = counted.world.installation_by(&counted.config()).handler();
+        let handler = counted.test_tables.installation_by(&counted.config()).handler();
         assert_eq!(take(&handler, round, 1).await, round as u64 + 1);
         let expected: &[&str] = if round == 0 { &["PutItem"] } else { &["Query", "PutItem"] };
         assert_eq!(counted.seen(), (expected.iter().map(|name| (*name).to_owned()).collect(), vec![]));
     }
-    counted.world.remove().await;
+    counted.test_tables.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_more_records_than_heads_are_kept_of_each_change_is_two_requests() {
+async fn with_more_records_than_cached_heads_each_change_costs_two_requests() {
     let counted = Counted::new("bound").await;
     let settings = HandlerSettings { warm_heads: NonZeroUsize::MIN, ..HandlerSettings::default() };
-    let handler = counted.world.installation_with(&counted.config(), settings).handler();
+    let handler = counted.test_tables.installation_with(&counted.config(), settings).handler();
     for round in 0..3 {
         for record in [1, 2] {
             assert_eq!(take(&handler, round, record).await, round as u64 + 1);
@@ -55,5 +55,5 @@ async fn of_more_records_than_heads_are_kept_of_each_change_is_two_requests() {
     }
     assert_eq!(take(&handler, 3, 2).await, 4);
     assert_eq!(counted.seen(), (vec!["PutItem".to_owned()], vec![]), "the last one's head is kept");
-    counted.world.remove().await;
+    counted.test_tables.remove().await;
 }

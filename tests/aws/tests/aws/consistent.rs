@@ -15,10 +15,10 @@ use uuid::Uuid;
 use crate::counted::Counted;
 
 /// A record, whose creation was taken in.
-async fn taken(installation: &Installation) -> EntityKey {
+async fn created(installation: &Installation) -> EntityKey {
     let input = change(0, 1).to_string();
-    let taken = installation.handler().ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
-    key_of(&taken.expect("the store answers").results[0])
+    let ingested = installation.handler().ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
+    key_of(&ingested.expect("the store answers").results[0])
 }
 
 /// Checks what was asked for since the last look; that it was consistent, `seen` does.
@@ -32,8 +32,8 @@ fn check(counted: &Counted, expected: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_of_events_sees_all_that_is_stored() {
     let counted = Counted::new("events-read").await;
-    let installation = counted.world.installation_by(&counted.config());
-    let key = taken(&installation).await;
+    let installation = counted.test_tables.installation_by(&counted.config());
+    let key = created(&installation).await;
     counted.seen();
     installation.store.heads(std::slice::from_ref(&key)).await.expect("the store answers");
     installation.store.read(&key, &ReadOptions::from(Version::FIRST, 10)).await.expect("the store answers");
@@ -41,15 +41,15 @@ async fn a_read_of_events_sees_all_that_is_stored() {
     check(&counted, &["Query"]);
     installation.events.scan_page(0, 1, None).await.expect("the store answers");
     check(&counted, &["Scan"]);
-    counted.world.remove().await;
+    counted.test_tables.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_of_state_sees_all_that_was_put() {
     let counted = Counted::new("state-read").await;
-    let installation = counted.world.installation_by(&counted.config());
+    let installation = counted.test_tables.installation_by(&counted.config());
     let (state, why) = (&installation.state, "the store answers");
-    let key = taken(&installation).await;
+    let key = created(&installation).await;
     counted.seen();
     state.snapshots.newest(&key, Version::new(9)).await.expect(why);
     state.objects.registered().await.expect(why);
@@ -67,5 +67,5 @@ async fn a_read_of_state_sees_all_that_was_put() {
     check(&counted, &["GetItem"]);
     state.refetch.remove(&[key]).await.expect(why);
     check(&counted, &["BatchGetItem"]);
-    counted.world.remove().await;
+    counted.test_tables.remove().await;
 }

@@ -2,20 +2,20 @@
 //!
 //! Promises that of what it counts no read was one that may miss what is stored.
 
-use annals_aws_tests::world::World;
+use annals_aws_tests::test_tables::TestTables;
 use annals_services::{Proxy, RecordedRequest, dynamodb_endpoint, sdk_config};
 use aws_config::SdkConfig;
 use serde_json::Value;
 
-/// A world whose requests to DynamoDB are seen.
+/// A test_tables whose requests to DynamoDB are seen.
 pub(crate) struct Counted {
-    pub(crate) world: World,
+    pub(crate) test_tables: TestTables,
     pub(crate) proxy: Proxy,
 }
 
 impl Counted {
     pub(crate) async fn new(name: &str) -> Self {
-        Self { world: World::new(name).await, proxy: Proxy::start(&dynamodb_endpoint()) }
+        Self { test_tables: TestTables::new(name).await, proxy: Proxy::start(&dynamodb_endpoint()) }
     }
 
     /// The configuration of a process whose requests are seen.
@@ -35,7 +35,7 @@ impl Counted {
             let is_of_it = |request: &&RecordedRequest| tables(request).iter().any(|name| name == table);
             requests.iter().filter(is_of_it).map(operation).collect::<Vec<_>>()
         };
-        let (events, state) = (of(&self.world.events_table), of(&self.world.state_table));
+        let (events, state) = (of(&self.test_tables.events_table), of(&self.test_tables.state_table));
         assert_eq!(events.len() + state.len(), requests.len(), "there are no other tables");
         (events, state)
     }

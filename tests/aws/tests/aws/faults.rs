@@ -11,7 +11,7 @@ use annals_application::projection::{
     Redriver,
 };
 use annals_aws::read_model::Refresh;
-use annals_aws_tests::world::World;
+use annals_aws_tests::test_tables::TestTables;
 use annals_domain::definition::EntitySchema;
 use annals_domain::identity::{EntityKey, EntityName, Provider};
 use annals_domain::position::Version;
@@ -30,24 +30,24 @@ use tokio::time::Instant;
 const ATTEMPT: Duration = Duration::from_millis(400);
 
 /// A handler whose DynamoDB stands behind a proxy.
-struct Stage {
-    world: World,
+struct Fixture {
+    test_tables: TestTables,
     proxy: Proxy,
     handler: Arc<CommandHandler>,
 }
 
-impl Stage {
+impl Fixture {
     async fn new() -> Self {
-        let world = World::new("faults").await;
+        let test_tables = TestTables::new("faults").await;
         let proxy = Proxy::start(&dynamodb_endpoint());
-        let handler = world.installation_by(&hasty(&proxy.endpoint())).handler();
-        Self { world, proxy, handler }
+        let handler = test_tables.installation_by(&hasty(&proxy.endpoint())).handler();
+        Self { test_tables, proxy, handler }
     }
 
     async fn take(&self, text: &str, within: Duration) -> Result<Vec<EventRead>, CommandError> {
         let metadata = CommandMetadata { deadline: Some(Instant::now() + within), ..CommandMetadata::default() };
         match self.handler.ingest_body(Provider::Salesforce, text, metadata).await {
-            Ok(taken) => Ok(taken.results),
+            Ok(ingested) => Ok(ingested.results),
             Err(IngestError::Command(error)) => Err(error),
             Err(error) => panic!("a change event is taken: {error}"),
         }
@@ -55,7 +55,7 @@ impl Stage {
 
     /// What is stored of a record, read past the proxy.
     async fn stored(&self, key: &EntityKey) -> Vec<StoredEvent> {
-        let store = self.world.installation().store;
+        let store = self.test_tables.installation().store;
         store.read(key, &ReadOptions::from(Version::FIRST, 1_000)).await.expect("DynamoDB answers")
     }
 }
@@ -70,16 +70,16 @@ fn hasty(endpoint: &str) -> SdkConfig {
 /// Under that fault of the write, a creation and an update behind it are stored once each.
 async fn stored_once(fault: Rule) {
     let name = format!("{fault:?}");
-    let stage = Stage::new().await;
-    stage.proxy.rule(fault);
+    let fixture = Fixture::new().await;
+    fixture.proxy.rule(fault);
     for round in 0..2 {
-        let reads = stage.take(&change(round, 1).to_string(), Duration::from_secs(20)).await.expect(&name);
+        let reads = fixture.take(&change(round, 1).to_string(), Duration::from_secs(20)).await.expect(&name);
         assert_eq!(reads[0].outcome, Outcome::Stored, "{name}");
         assert_eq!(reads[0].version, Some(Version::new(round as u64 + 1)), "{name}");
-        let stored = stage.stored(&key_of(&reads[0])).await;
+        let stored = fixture.stored(&key_of(&reads[0])).await;
         assert_eq!(stored.len(), round + 1, "{name}");
     }
-    let again = stage.take(&change(0, 1).to_string(), Duration::from_secs(20)).await.expect(&name);
+    let again = fixture.take(&change(0, 1).to_string(), Duration::from_secs(20)).await.expect(&name);
     assert_eq!(again[0].outcome, Outcome::Duplicate, "{name}");
 }
 
@@ -115,73 +115,75 @@ async fn a_write_that_the_service_failed_is_made_again() {
 
 #[tokio::test]
 async fn without_dynamodb_each_call_fails_in_time_and_the_last_stores_the_change_once() {
-    let stage = Stage::new().await;
-    stage.proxy.rule(Rule::always(Match::Any, Fault::DropBefore));
+    let fixture = Fixture::new().await;
+    fixture.proxy.rule(Rule::always(Match::Any, Fault::DropBefore));
     // Each call stands for a queue's next delivery, minutes apart.
     for _ in 0..5 {
         let start = Instant::now();
-        let error = stage.take(&change(0, 1).to_string(), Duration::from_secs(1)).await.expect_err("nothing answers");
+        let error = fixture.take(&change(0, 1).to_string(), Duration::from_secs(1)).await.expect_err("nothing answers");
         assert!(error.is_retryable(), "{error:?}");
         assert!(start.elapsed() < Duration::from_secs(3), "it took {:?}", start.elapsed());
     }
-    stage.proxy.heal();
-    let reads = stage.take(&change(0, 1).to_string(), Duration::from_secs(5)).await.expect("it answers again");
+    fixture.proxy.heal();
+    let reads = fixture.take(&change(0, 1).to_string(), Duration::from_secs(5)).await.expect("it answers again");
     assert_eq!(reads[0].outcome, Outcome::Stored);
-    assert_eq!(stage.stored(&key_of(&reads[0])).await.len(), 1);
+    assert_eq!(fixture.stored(&key_of(&reads[0])).await.len(), 1);
 }
 
 #[tokio::test]
-async fn a_store_that_hangs_is_waited_for_until_the_deadline_and_named() {
-    let mut stage = Stage::new().await;
+async fn a_store_that_hangs_fails_at_the_deadline_and_is_named_in_the_error() {
+    let mut fixture = Fixture::new().await;
     // As long as in production: each attempt would outlast the call.
-    stage.handler = stage.world.installation_by(&sdk_config(&stage.proxy.endpoint())).handler();
-    stage.proxy.rule(Rule::always(Match::Any, Fault::HangBefore));
+    fixture.handler = fixture.test_tables.installation_by(&sdk_config(&fixture.proxy.endpoint())).handler();
+    fixture.proxy.rule(Rule::always(Match::Any, Fault::HangBefore));
     let mut malformed = change(0, 1);
     malformed["detail"]["payload"]["ChangeEventHeader"]["entityName"] = json!("no name");
     for (input, operation, table) in [
-        (change(0, 1), "PutItem", &stage.world.events_table),
-        (change(1, 1), "Query", &stage.world.events_table),
-        (malformed, "PutItem", &stage.world.state_table),
+        (change(0, 1), "PutItem", &fixture.test_tables.events_table),
+        (change(1, 1), "Query", &fixture.test_tables.events_table),
+        (malformed, "PutItem", &fixture.test_tables.state_table),
     ] {
-        stage.proxy.clear();
+        fixture.proxy.clear();
         let start = Instant::now();
-        let error = stage.take(&input.to_string(), Duration::from_millis(500)).await.expect_err("nothing answers");
+        let error = fixture.take(&input.to_string(), Duration::from_millis(500)).await.expect_err("nothing answers");
         assert!(start.elapsed() < Duration::from_secs(2), "it took {:?}", start.elapsed());
-        assert_eq!(stage.proxy.count(operation), 1, "{error:?}");
+        assert_eq!(fixture.proxy.count(operation), 1, "{error:?}");
         let CommandError::Port(error) = error else { panic!("{error:?}") };
         assert_eq!((error.is_retryable(), &error.resource), (true, table), "{error}");
     }
-    stage.proxy.heal();
+    fixture.proxy.heal();
     for round in 0..2 {
-        let reads = stage.take(&change(round, 1).to_string(), Duration::from_secs(5)).await.expect("it answers again");
+        let reads =
+            fixture.take(&change(round, 1).to_string(), Duration::from_secs(5)).await.expect("it answers again");
         assert_eq!(reads[0].outcome, Outcome::Stored);
     }
 }
 
 #[tokio::test]
-async fn what_is_denied_fails_at_once_and_names_the_table() {
-    let stage = Stage::new().await;
-    stage.proxy.rule(Rule::always(PUT, Fault::access_denied()));
-    let error = stage.take(&change(0, 1).to_string(), Duration::from_secs(20)).await.expect_err("it is denied");
+async fn a_denied_request_fails_at_once_and_names_the_table() {
+    let fixture = Fixture::new().await;
+    fixture.proxy.rule(Rule::always(PUT, Fault::access_denied()));
+    let error = fixture.take(&change(0, 1).to_string(), Duration::from_secs(20)).await.expect_err("it is denied");
     let CommandError::Port(error) = error else { panic!("{error:?}") };
     assert_eq!(error.kind, PortErrorKind::Misconfigured);
-    assert_eq!(error.resource, stage.world.events_table);
-    assert_eq!(stage.proxy.count("PutItem"), 1, "it is not tried again");
+    assert_eq!(error.resource, fixture.test_tables.events_table);
+    assert_eq!(fixture.proxy.count("PutItem"), 1, "it is not tried again");
 }
 
 #[tokio::test]
 async fn a_missing_table_is_named() {
-    let mut world = World::new("faults").await;
-    world.events_table = unique_name("missing");
-    let handler = world.installation().handler();
-    let taken = handler.ingest_body(Provider::Salesforce, &change(0, 1).to_string(), CommandMetadata::default()).await;
-    let Err(IngestError::Command(CommandError::Port(error))) = taken else { panic!("{taken:?}") };
-    assert_eq!((error.kind, error.resource), (PortErrorKind::Misconfigured, world.events_table));
+    let mut test_tables = TestTables::new("faults").await;
+    test_tables.events_table = unique_name("missing");
+    let handler = test_tables.installation().handler();
+    let ingested =
+        handler.ingest_body(Provider::Salesforce, &change(0, 1).to_string(), CommandMetadata::default()).await;
+    let Err(IngestError::Command(CommandError::Port(error))) = ingested else { panic!("{ingested:?}") };
+    assert_eq!((error.kind, error.resource), (PortErrorKind::Misconfigured, test_tables.events_table));
 }
 
 #[tokio::test]
 async fn an_event_larger_than_an_item_is_kept_whole_in_quarantine() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     // Digits of a generator do not compress to below an item's limit.
     let mut state = 7_u64;
     let text: String = std::iter::repeat_with(|| {
@@ -193,12 +195,12 @@ async fn an_event_larger_than_an_item_is_kept_whole_in_quarantine() {
     let mut large = change(0, 1);
     large["detail"]["payload"]["Description"] = json!(text);
     let body = large.to_string();
-    let reads = stage.take(&body, Duration::from_secs(20)).await.expect("it is kept");
+    let reads = fixture.take(&body, Duration::from_secs(20)).await.expect("it is kept");
     assert_eq!(reads[0].outcome, Outcome::Quarantined);
     let said = reads[0].errors[0].to_string();
     assert!(said.contains("bytes"), "{said}");
     let id = reads[0].quarantine_id.clone().expect("it is kept somewhere");
-    let quarantine = stage.handler.quarantine();
+    let quarantine = fixture.handler.quarantine();
     let entry = quarantine.get(&id).await.expect("it is there");
     let kept = quarantine.body(&entry, usize::MAX).await.expect("its body is there");
     assert_eq!(kept, body.as_bytes());
@@ -231,9 +233,9 @@ pub(crate) async fn records(installation: &Installation, count: usize) -> Vec<St
     let handler = installation.handler();
     let mut events = Vec::new();
     for record in 0..count {
-        let taken =
+        let ingested =
             handler.ingest_body(Provider::Salesforce, &change(0, record).to_string(), CommandMetadata::default()).await;
-        let key = key_of(&taken.expect("DynamoDB answers").results[0]);
+        let key = key_of(&ingested.expect("DynamoDB answers").results[0]);
         let read = installation.store.read(&key, &ReadOptions::from(Version::FIRST, 1)).await;
         events.extend(read.expect("DynamoDB answers"));
     }
@@ -254,11 +256,11 @@ async fn shown(read_model: &dyn ReadModel, schema: &EntitySchema, events: &[Stor
 }
 
 #[tokio::test]
-async fn of_a_hundred_one_poison_record_is_parked_and_redriven_once_its_cause_is_gone() {
-    let world = World::new("faults").await;
-    let installation = world.installation();
+async fn one_poison_record_of_a_hundred_is_parked_and_redriven_after_its_cause_is_gone() {
+    let test_tables = TestTables::new("faults").await;
+    let installation = test_tables.installation();
     let (_, opensearch) = opensearch_endpoints().remove(0);
-    let search = world.search(&opensearch, &unique_name("faults"), Refresh::Periodic).await;
+    let search = test_tables.search(&opensearch, &unique_name("faults"), Refresh::Periodic).await;
     let read_model = search.reading();
     let events = records(&installation, 100).await;
     let is_mended = Arc::new(AtomicBool::new(false));
@@ -299,11 +301,11 @@ async fn of_a_hundred_one_poison_record_is_parked_and_redriven_once_its_cause_is
 /// everything is there.
 async fn kept_back(fault: Fault, reason: &str) {
     let name = format!("{fault:?}");
-    let world = World::new("faults").await;
-    let installation = world.installation();
+    let test_tables = TestTables::new("faults").await;
+    let installation = test_tables.installation();
     let (_, opensearch) = opensearch_endpoints().remove(0);
     let proxy = Proxy::start(&opensearch);
-    let search = world.search(&proxy.endpoint(), &unique_name("faults"), Refresh::Periodic).await;
+    let search = test_tables.search(&proxy.endpoint(), &unique_name("faults"), Refresh::Periodic).await;
     let read_model = search.reading();
     let projector = installation.projector(&read_model, None, projector_settings());
     let events = records(&installation, 100).await;
@@ -323,7 +325,7 @@ async fn kept_back(fault: Fault, reason: &str) {
 }
 
 #[tokio::test]
-async fn what_opensearch_cannot_take_now_comes_again() {
+async fn documents_that_opensearch_rejects_temporarily_are_retried() {
     kept_back(Fault::too_many_requests(), "rejected_execution_exception (429)").await;
     kept_back(Fault::unavailable(), "no error type (503)").await;
     kept_back(Fault::DropBefore, "no response to the request").await;
@@ -331,7 +333,7 @@ async fn what_opensearch_cannot_take_now_comes_again() {
 }
 
 #[tokio::test]
-async fn a_red_index_keeps_its_records_back() {
+async fn a_red_index_fails_its_records_as_retryable() {
     // What OpenSearch answers per document while no shard of the index is assigned. A hundred records go
     // in two calls, and an answer of other than as many items as were sent would be none.
     let error = json!({"type": "unavailable_shards_exception", "reason": "[clients][0] primary shard is not active"});

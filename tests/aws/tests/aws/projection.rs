@@ -29,8 +29,8 @@ impl Pipeline {
     async fn new(name: &str, opensearch: &str) -> Self {
         let (counted, search, bus) =
             (Counted::new(name).await, Proxy::start(opensearch), Proxy::start(&moto_endpoint()));
-        let installation = counted.world.installation_by(&counted.config());
-        let connected = counted.world.search(&search.endpoint(), &unique_name(name), Refresh::Periodic).await;
+        let installation = counted.test_tables.installation_by(&counted.config());
+        let connected = counted.test_tables.search(&search.endpoint(), &unique_name(name), Refresh::Periodic).await;
         let publisher = publisher(&sdk_config(&bus.endpoint()), PublishSettings::default());
         let read_model = connected.projecting(&installation);
         let projector = installation.projector(&read_model, publisher, projector_settings());
@@ -58,7 +58,7 @@ impl Pipeline {
 /// So many rounds of so many records' changes.
 async fn rounds(pipeline: &Pipeline, rounds: usize, records: usize) -> Vec<StoredEvent> {
     let inputs = (0..rounds).flat_map(|round| (0..records).map(move |record| change(round, record).to_string()));
-    decided(&pipeline.counted.world.installation(), inputs).await
+    decided(&pipeline.counted.test_tables.installation(), inputs).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,7 +74,7 @@ async fn a_contiguous_batch_of_100_events_of_20_records_reads_no_event_and_is_on
             assert_eq!((events, bulks, puts), (vec![], 1, 2), "{label}, batch {number}");
             assert!(number == 0 || state.is_empty(), "{label}, batch {number}: {state:?}");
         }
-        pipeline.counted.world.remove().await;
+        pipeline.counted.test_tables.remove().await;
     }
 }
 
@@ -88,7 +88,7 @@ async fn a_batch_of_100_records_is_two_bulks_side_by_side() {
             let (events, _, bulks, puts) = pipeline.seen();
             assert_eq!((events, bulks, puts), (vec![], 2, 10), "{label}");
         }
-        pipeline.counted.world.remove().await;
+        pipeline.counted.test_tables.remove().await;
     }
 }
 
@@ -96,11 +96,11 @@ async fn a_batch_of_100_records_is_two_bulks_side_by_side() {
 async fn a_cold_record_of_10_000_events_with_a_snapshot_is_two_reads() {
     let (_, opensearch) = opensearch_endpoints().swap_remove(0);
     let pipeline = Pipeline::new("long", &opensearch).await;
-    let world = &pipeline.counted.world;
+    let test_tables = &pipeline.counted.test_tables;
     // What stands behind the newest snapshot, and the event that is projected.
     let mut events = rounds(&pipeline, 10_031, 1).await;
     write(&pipeline, &events).await;
-    let installation = world.installation();
+    let installation = test_tables.installation();
     let (newest, first) = (events.pop().expect("the newest"), &events[0].event);
     let mut snapshot = Aggregate::new(first.key(), first.metadata.provider, first.metadata.external_id.clone());
     for stored in &events[..10_000] {
@@ -117,18 +117,18 @@ async fn a_cold_record_of_10_000_events_with_a_snapshot_is_two_reads() {
     let (events, state, bulks, puts) = pipeline.seen();
     assert_eq!((events, state), (vec!["Query".to_owned()], vec!["Query".to_owned()]));
     assert_eq!((bulks, puts), (1, 1));
-    pipeline.counted.world.remove().await;
+    pipeline.counted.test_tables.remove().await;
 }
 
 /// Writes items as they are, many at once.
 async fn write(pipeline: &Pipeline, events: &[StoredEvent]) {
-    let world = &pipeline.counted.world;
+    let test_tables = &pipeline.counted.test_tables;
     for chunk in events.chunks(25) {
         let puts = chunk.iter().map(|stored| {
             let put = PutRequest::builder().set_item(Some(encode(stored).expect("it fits").into())).build();
             WriteRequest::builder().put_request(put.expect("it has its item")).build()
         });
-        let write = world.client.batch_write_item().request_items(&world.events_table, puts.collect());
+        let write = test_tables.client.batch_write_item().request_items(&test_tables.events_table, puts.collect());
         let unwritten = write.send().await.expect("DynamoDB answers").unprocessed_items.unwrap_or_default();
         assert!(unwritten.is_empty());
     }

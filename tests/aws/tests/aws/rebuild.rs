@@ -10,7 +10,7 @@ use annals_aws::read_model::{DualWriteTargets, IndexCatalog, Refresh};
 use annals_aws::rebuild::{
     LiveTargets, RebuildError, RebuildOutcome, RebuildPlan, RebuildReport, RebuildRequest, RebuildSettings, Rebuilder,
 };
-use annals_aws_tests::world::World;
+use annals_aws_tests::test_tables::TestTables;
 use annals_domain::definition::EntitySchema;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::position::Version;
@@ -28,27 +28,27 @@ const RECORDS: usize = 40;
 const ROUNDS: usize = 3;
 
 /// The events of some records, and no document yet.
-struct Stage {
-    world: World,
+struct Fixture {
+    test_tables: TestTables,
     installation: Installation,
     search: Search,
     schema: EntitySchema,
 }
 
-impl Stage {
+impl Fixture {
     async fn new() -> Self {
-        let world = World::new("rebuild").await;
-        let installation = world.installation();
+        let test_tables = TestTables::new("rebuild").await;
+        let installation = test_tables.installation();
         let (_, endpoint) = opensearch_endpoints().remove(0);
         let prefix = format!("{}-", unique_name("rebuild"));
-        let search = world.search(&endpoint, &prefix, Refresh::BeforeResponse).await;
+        let search = test_tables.search(&endpoint, &prefix, Refresh::BeforeResponse).await;
         let schema = installation.catalog.schema(Provider::Salesforce, &EntityName::new("Account"));
-        let stage = Self { world, installation, search, schema };
+        let fixture = Self { test_tables, installation, search, schema };
         for round in 0..ROUNDS {
             let texts: Vec<String> = (0..RECORDS).map(|record| change(round, record).to_string()).collect();
-            stage.write(&texts).await;
+            fixture.write(&texts).await;
         }
-        stage
+        fixture
     }
 
     fn rebuilder(&self) -> Rebuilder {
@@ -131,7 +131,7 @@ impl Stage {
         assert_eq!(self.numbered().await, (vec![index.clone()], Some(index.clone())));
         assert_eq!(report.targets[0].after.1, records as u64);
         assert_eq!(self.plan().await, None);
-        self.world.clone().remove().await;
+        self.test_tables.clone().remove().await;
     }
 }
 
@@ -166,8 +166,8 @@ async fn rebuilt(rebuilder: &Rebuilder) -> RebuildReport {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_run_frees_its_lease_and_the_next_continues_from_its_checkpoint() {
-    let stage = Stage::new().await;
-    let rebuilder = stage.rebuilder();
+    let fixture = Fixture::new().await;
+    let rebuilder = fixture.rebuilder();
     rebuilder.begin(&CLIENTS).await.expect("no rebuild is unfinished");
     let is_working = Notify::new();
     let on_progress = |plan: &RebuildPlan| {
@@ -175,87 +175,88 @@ async fn an_interrupted_run_frees_its_lease_and_the_next_continues_from_its_chec
             is_working.notify_one();
         }
     };
-    let slowed = stage.rebuilder_with(RebuildSettings { checkpoint_interval: Duration::from_millis(1), ..settings() });
+    let slowed =
+        fixture.rebuilder_with(RebuildSettings { checkpoint_interval: Duration::from_millis(1), ..settings() });
     let outcome = slowed.resume(is_working.notified(), &on_progress).await.expect("the services respond");
     let RebuildOutcome::Interrupted(stopped) = outcome else { panic!("it was interrupted: {outcome:?}") };
     assert!(stopped.segments.iter().any(|segment| !segment.is_done), "{stopped:?}");
-    assert_eq!(stage.plan().await.expect("the plan is stored"), *stopped);
+    assert_eq!(fixture.plan().await.expect("the plan is stored"), *stopped);
 
     let outcome = rebuilder.resume(std::future::pending(), &|_| ()).await.expect("the lease is free");
     let RebuildOutcome::Finished(report) = outcome else { panic!("nothing interrupts it: {outcome:?}") };
     let all = (RECORDS * ROUNDS) as u64;
     assert!((all..all * 2).contains(&report.counts.events), "written segments are not read again: {report:?}");
-    stage.holds_all(&report).await;
+    fixture.holds_all(&report).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_killed_after_the_swap_only_has_the_old_index_to_delete() {
     for is_removed in [false, true] {
-        let stage = Stage::new().await;
-        let first = rebuilt(&stage.rebuilder()).await;
+        let fixture = Fixture::new().await;
+        let first = rebuilt(&fixture.rebuilder()).await;
         let slow =
-            stage.rebuilder_with(RebuildSettings { old_index_retention: Duration::from_secs(600), ..settings() });
+            fixture.rebuilder_with(RebuildSettings { old_index_retention: Duration::from_secs(600), ..settings() });
         slow.begin(&CLIENTS).await.expect("no rebuild is unfinished");
         let killed = tokio::spawn(async move { slow.resume(std::future::pending(), &|_| ()).await.map(drop) });
         let swapped = async {
-            while stage.plan().await.is_none_or(|plan| plan.swapped.is_none()) {
+            while fixture.plan().await.is_none_or(|plan| plan.swapped.is_none()) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(60), swapped).await.expect("the aliases move");
         killed.abort();
         if is_removed {
-            stage.indices().delete(&first.targets[0].after.0).await.expect("it does not serve any more");
+            fixture.indices().delete(&first.targets[0].after.0).await.expect("it does not serve any more");
         }
-        let report = finish(&stage.rebuilder()).await;
+        let report = finish(&fixture.rebuilder()).await;
         assert_eq!(report.targets[0].before, Some(first.targets[0].after.clone()), "as counted before the swap");
-        stage.holds_all(&report).await;
+        fixture.holds_all(&report).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_left_from_a_rebuild_killed_at_its_start_is_deleted_by_the_next() {
-    let stage = Stage::new().await;
-    let first = rebuilt(&stage.rebuilder()).await;
-    let left = stage.indices().create_numbered(&stage.schema).await.expect("it is created");
-    let (all, serves) = stage.numbered().await;
+    let fixture = Fixture::new().await;
+    let first = rebuilt(&fixture.rebuilder()).await;
+    let left = fixture.indices().create_numbered(&fixture.schema).await.expect("it is created");
+    let (all, serves) = fixture.numbered().await;
     assert_eq!((all.last(), serves.as_ref()), (Some(&left), Some(&first.targets[0].after.0)));
-    let report = rebuilt(&stage.rebuilder()).await;
-    stage.holds_all(&report).await;
+    let report = rebuilt(&fixture.rebuilder()).await;
+    fixture.holds_all(&report).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_response_to_the_last_write_does_not_fail_the_rebuild() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let proxy = Proxy::start(&dynamodb_endpoint());
     proxy.rule(Rule::first(1, Match::Target("DeleteItem"), Fault::DropAfter));
-    let installation = stage.world.installation_by(&sdk_config(&proxy.endpoint()));
-    let report = rebuilt(&stage.search.rebuilder(&installation, settings())).await;
+    let installation = fixture.test_tables.installation_by(&sdk_config(&proxy.endpoint()));
+    let report = rebuilt(&fixture.search.rebuilder(&installation, settings())).await;
     assert_eq!(proxy.count("DeleteItem"), 2, "the first response was lost");
-    stage.holds_all(&report).await;
+    fixture.holds_all(&report).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_document_of_a_type_may_be_projected_during_its_rebuild() {
-    let stage = Stage::new().await;
-    stage.rebuilder().begin(&CLIENTS).await.expect("no rebuild is unfinished");
-    stage.project(RECORDS).await;
-    let (all, serves) = stage.numbered().await;
+    let fixture = Fixture::new().await;
+    fixture.rebuilder().begin(&CLIENTS).await.expect("no rebuild is unfinished");
+    fixture.project(RECORDS).await;
+    let (all, serves) = fixture.numbered().await;
     assert_eq!((all.len(), serves.as_ref()), (2, all.last()), "the document created another index");
-    let report = finish(&stage.rebuilder()).await;
+    let report = finish(&fixture.rebuilder()).await;
     assert_eq!(report.targets[0].before.as_ref().map(|(index, _)| index), serves.as_ref());
-    stage.holds(&report, RECORDS + 1).await;
+    fixture.holds(&report, RECORDS + 1).await;
 }
 
 /// Overwrites an item with one that cannot be read, which no code of the project does.
-async fn break_item(stage: &Stage, record: usize, version: usize) {
+async fn break_item(fixture: &Fixture, record: usize, version: usize) {
     let item = [
-        ("entity_key".to_owned(), AttributeValue::S(stage.key(record).to_string())),
+        ("entity_key".to_owned(), AttributeValue::S(fixture.key(record).to_string())),
         ("version".to_owned(), AttributeValue::N(version.to_string())),
     ];
-    let table = &stage.world.events_table;
-    stage
-        .world
+    let table = &fixture.test_tables.events_table;
+    fixture
+        .test_tables
         .client
         .put_item()
         .table_name(table)
@@ -267,37 +268,37 @@ async fn break_item(stage: &Stage, record: usize, version: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreadable_record_prevents_the_swap_only_if_readers_find_it() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     // Its newest event: the events before it would be an older state.
-    break_item(&stage, 3, ROUNDS).await;
+    break_item(&fixture, 3, ROUNDS).await;
     // The only event of a record.
-    break_item(&stage, RECORDS + 7, 1).await;
-    let report = rebuilt(&stage.rebuilder()).await;
+    break_item(&fixture, RECORDS + 7, 1).await;
+    let report = rebuilt(&fixture.rebuilder()).await;
     let mut failed: Vec<&str> = report.failed.iter().map(|failed| failed.entity_key.as_str()).collect();
     failed.sort_unstable();
-    let mut expected = [3, RECORDS + 7].map(|record| stage.key(record).to_string());
+    let mut expected = [3, RECORDS + 7].map(|record| fixture.key(record).to_string());
     expected.sort();
     assert_eq!(failed, expected);
     assert_eq!((report.counts.missed, report.targets[0].after.1), (0, RECORDS as u64 - 1));
 
-    break_item(&stage, 5, 1).await;
-    let served = stage.numbered().await;
-    stage.rebuilder().begin(&CLIENTS).await.expect("no rebuild is unfinished");
-    let outcome = stage.rebuilder().resume(std::future::pending(), &|_| ()).await;
+    break_item(&fixture, 5, 1).await;
+    let served = fixture.numbered().await;
+    fixture.rebuilder().begin(&CLIENTS).await.expect("no rebuild is unfinished");
+    let outcome = fixture.rebuilder().resume(std::future::pending(), &|_| ()).await;
     let Err(RebuildError::RecordsFailed(report)) = outcome else { panic!("readers would miss one: {outcome:?}") };
     assert_eq!((report.counts.failed, report.counts.missed), (3, 1));
-    assert_eq!((stage.numbered().await, stage.plan().await), (served, None), "as before the rebuild");
+    assert_eq!((fixture.numbered().await, fixture.plan().await), (served, None), "as before the rebuild");
 
     let leave_out = RebuildRequest { leaves_out_failed: true, ..CLIENTS };
-    stage.rebuilder().begin(&leave_out).await.expect("no rebuild is unfinished");
-    let report = finish(&stage.rebuilder()).await;
-    stage.holds(&report, RECORDS - 2).await;
+    fixture.rebuilder().begin(&leave_out).await.expect("no rebuild is unfinished");
+    let report = finish(&fixture.rebuilder()).await;
+    fixture.holds(&report, RECORDS - 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_progress_of_a_segment_moves_even_without_documents() {
-    let stage = Stage::new().await;
-    let one = stage.rebuilder_with(RebuildSettings {
+    let fixture = Fixture::new().await;
+    let one = fixture.rebuilder_with(RebuildSettings {
         segments: 1,
         checkpoint_interval: Duration::from_millis(1),
         ..settings()
@@ -305,10 +306,10 @@ async fn the_progress_of_a_segment_moves_even_without_documents() {
     one.begin(&RebuildRequest { name: Some("deal"), ..CLIENTS }).await.expect("no rebuild is unfinished");
     let proxy = Proxy::start(&dynamodb_endpoint());
     // The second page gets no response.
-    stage.fill_a_page().await;
+    fixture.fill_a_page().await;
     proxy.rule(Rule::new(Match::Target("Scan"), Times::After(1), Fault::HangBefore));
-    let installation = stage.world.installation_by(&sdk_config(&proxy.endpoint()));
-    let stuck = stage.search.rebuilder(&installation, RebuildSettings { segments: 1, ..settings() });
+    let installation = fixture.test_tables.installation_by(&sdk_config(&proxy.endpoint()));
+    let stuck = fixture.search.rebuilder(&installation, RebuildSettings { segments: 1, ..settings() });
     let has_progress = Notify::new();
     let on_progress = |plan: &RebuildPlan| {
         if plan.segments[0].written_through.is_some() {
@@ -319,26 +320,26 @@ async fn the_progress_of_a_segment_moves_even_without_documents() {
     let outcome = tokio::time::timeout(Duration::from_secs(60), outcome).await.expect("the progress moves");
     let Ok(RebuildOutcome::Interrupted(plan)) = outcome else { panic!("it was interrupted: {outcome:?}") };
     assert!(plan.segments[0].written_through.is_some() && plan.counts.indexed == 0, "{plan:?}");
-    assert!(stage.rebuilder().abandon().await.expect("the lease is free"));
-    assert_eq!(stage.plan().await, None);
-    stage.world.remove().await;
+    assert!(fixture.rebuilder().abandon().await.expect("the lease is free"));
+    assert_eq!(fixture.plan().await, None);
+    fixture.test_tables.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rebuild_by_other_definitions_is_not_continued_and_can_be_abandoned() {
-    let stage = Stage::new().await;
-    let first = rebuilt(&stage.rebuilder()).await;
-    stage.rebuilder().begin(&CLIENTS).await.expect("no rebuild is unfinished");
-    let mut plan = stage.plan().await.expect("it was started");
+    let fixture = Fixture::new().await;
+    let first = rebuilt(&fixture.rebuilder()).await;
+    fixture.rebuilder().begin(&CLIENTS).await.expect("no rebuild is unfinished");
+    let mut plan = fixture.plan().await.expect("it was started");
     plan.targets[0].digest = "another".to_owned();
-    stage.store_plan(&plan).await;
-    let outcome = stage.rebuilder().resume(std::future::pending(), &|_| ()).await;
+    fixture.store_plan(&plan).await;
+    let outcome = fixture.rebuilder().resume(std::future::pending(), &|_| ()).await;
     assert!(matches!(outcome, Err(RebuildError::DefinitionsChanged(_))), "{outcome:?}");
-    assert!(!stage.rebuilder().covers(&plan, &CLIENTS).await.expect("the type exists"));
+    assert!(!fixture.rebuilder().covers(&plan, &CLIENTS).await.expect("the type exists"));
 
-    assert!(stage.rebuilder().abandon().await.expect("the lease is free"));
-    assert!(!stage.rebuilder().abandon().await.expect("the lease is free"), "there is no rebuild any more");
-    stage.holds_all(&first).await;
+    assert!(fixture.rebuilder().abandon().await.expect("the lease is free"));
+    assert!(!fixture.rebuilder().abandon().await.expect("the lease is free"), "there is no rebuild any more");
+    fixture.holds_all(&first).await;
 }
 
 #[derive(Default)]
@@ -352,21 +353,21 @@ impl Clock for TestClock {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn projection_reads_the_plan_again_after_ten_seconds_of_the_clock() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let clock = Arc::new(TestClock::default());
-    let leases = Arc::clone(&stage.installation.state.leases);
+    let leases = Arc::clone(&fixture.installation.state.leases);
     let live = LiveTargets::new(leases, Arc::clone(&clock) as Arc<dyn Clock>);
     let at = async |millis: i64| {
         clock.0.store(millis, Ordering::Relaxed);
-        live.targets(&stage.schema).await.expect("the service responds")
+        live.targets(&fixture.schema).await.expect("the service responds")
     };
     assert_eq!(at(1_000_000).await, [""; 0]);
-    let plan = stage.rebuilder().begin(&CLIENTS).await.expect("no rebuild is unfinished");
+    let plan = fixture.rebuilder().begin(&CLIENTS).await.expect("no rebuild is unfinished");
     let filled = [plan.targets[0].to.clone()];
     assert_eq!(at(1_009_999).await, [""; 0], "the plan is cached for ten seconds");
     assert_eq!(at(1_010_000).await, filled);
-    finish(&stage.rebuilder()).await;
+    finish(&fixture.rebuilder()).await;
     assert_eq!(at(1_019_999).await, filled);
     assert_eq!(at(1_009_999).await, [""; 0], "after the clock was set back the cache is not used");
-    stage.world.remove().await;
+    fixture.test_tables.remove().await;
 }

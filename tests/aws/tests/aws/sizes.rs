@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use annals_application::commands::CommandMetadata;
 use annals_aws::event_store::{create_table_without_stream, item_size, write_units};
-use annals_aws_tests::world::World;
+use annals_aws_tests::test_tables::TestTables;
 use annals_services::unique_name;
 use annals_tests::process::key_of;
 use annals_tests::samples::{Sample, collected, sample_events};
@@ -51,32 +51,32 @@ struct Stored {
 
 /// All items that samples come to, each with what DynamoDB says that writing it costs.
 async fn stored(samples: &[Sample]) -> Vec<Stored> {
-    let world = World::new("sizes").await;
-    let handler = world.installation().handler();
+    let test_tables = TestTables::new("sizes").await;
+    let handler = test_tables.installation().handler();
     let mut sample_of = HashMap::new();
     for sample in samples {
-        let taken = handler.ingest_body(sample.provider, &sample.text, CommandMetadata::default()).await;
-        for read in taken.unwrap_or_else(|error| panic!("{}: {error}", sample.name)).results {
+        let ingested = handler.ingest_body(sample.provider, &sample.text, CommandMetadata::default()).await;
+        for read in ingested.unwrap_or_else(|error| panic!("{}: {error}", sample.name)).results {
             if let Some(version) = read.version {
                 sample_of.insert((key_of(&read).to_string(), version.to_string()), sample.stem().to_owned());
             }
         }
     }
     let scratch = unique_name("sizes-again");
-    create_table_without_stream(&world.client, &scratch).await.expect("DynamoDB makes a table");
-    let mut pages = world.client.scan().table_name(&world.events_table).into_paginator().items().send();
+    create_table_without_stream(&test_tables.client, &scratch).await.expect("DynamoDB makes a table");
+    let mut pages = test_tables.client.scan().table_name(&test_tables.events_table).into_paginator().items().send();
     let mut stored = Vec::new();
     while let Some(item) = pages.next().await {
         let item = item.expect("DynamoDB answers");
-        let put = world.client.put_item().table_name(&scratch).set_item(Some(item.clone()));
+        let put = test_tables.client.put_item().table_name(&scratch).set_item(Some(item.clone()));
         let answer = put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.expect("it fits");
         let units = answer.consumed_capacity.and_then(|capacity| capacity.capacity_units).expect("it was asked for");
         let key = (item["entity_key"].as_s(), item["version"].as_n());
         let key = (key.0.expect("a text").clone(), key.1.expect("a number").clone());
         stored.push(measured(sample_of[&key].clone(), item, units));
     }
-    world.client.delete_table().table_name(scratch).send().await.expect("a table of its own");
-    world.remove().await;
+    test_tables.client.delete_table().table_name(scratch).send().await.expect("a table of its own");
+    test_tables.remove().await;
     stored
 }
 

@@ -11,7 +11,7 @@ use annals_application::ports::{
 };
 use annals_application::projection::{BatchReport, Projector};
 use annals_aws_tests::decided::decided;
-use annals_aws_tests::world::World;
+use annals_aws_tests::test_tables::TestTables;
 use annals_domain::definition::EntitySchema;
 use annals_domain::identity::{AggregateId, EntityKey, Provider};
 use annals_domain::position::Version;
@@ -25,10 +25,10 @@ use crate::faults::records;
 
 /// A read model that takes all but the documents of some records.
 #[derive(Default)]
-struct Taking(HashSet<AggregateId>);
+struct RefusingReadModel(HashSet<AggregateId>);
 
 #[async_trait]
-impl ReadModel for Taking {
+impl ReadModel for RefusingReadModel {
     async fn index(&self, documents: Vec<Document>) -> Result<Vec<IndexOutcome>, PortError> {
         let outcome = |document: Document| match self.0.contains(&document.entity.aggregate_id) {
             true => IndexOutcome::Refused("it does not fit".to_owned()),
@@ -50,39 +50,39 @@ impl ReadModel for Taking {
     }
 }
 
-/// Remembers what was announced.
+/// Remembers what was published.
 #[derive(Default)]
-struct Announced(Mutex<Vec<AggregateId>>);
+struct RecordingPublisher(Mutex<Vec<AggregateId>>);
 
 #[async_trait]
-impl EventPublisher for Announced {
+impl EventPublisher for RecordingPublisher {
     async fn publish(&self, events: Vec<NormalizedEntityEvent>) -> Vec<Result<(), PortError>> {
-        let mut announced = self.0.lock().expect("no test panics here");
-        announced.extend(events.iter().map(|event| event.entity.aggregate_id));
+        let mut published = self.0.lock().expect("no test panics here");
+        published.extend(events.iter().map(|event| event.entity.aggregate_id));
         events.iter().map(|_| Ok(())).collect()
     }
 }
 
 /// A projector whose tables stand behind a proxy.
-struct Stage {
-    world: World,
+struct Fixture {
+    test_tables: TestTables,
     direct: Installation,
     proxy: Proxy,
-    announced: Arc<Announced>,
+    published: Arc<RecordingPublisher>,
 }
 
-impl Stage {
+impl Fixture {
     async fn new() -> Self {
-        let world = World::new("state-faults").await;
-        let direct = world.installation();
-        Self { world, direct, proxy: Proxy::start(&dynamodb_endpoint()), announced: Arc::default() }
+        let test_tables = TestTables::new("state-faults").await;
+        let direct = test_tables.installation();
+        Self { test_tables, direct, proxy: Proxy::start(&dynamodb_endpoint()), published: Arc::default() }
     }
 
     fn projector(&self, refused: &[&EntityKey]) -> Projector {
-        let installation = self.world.installation_by(&sdk_config(&self.proxy.endpoint()));
+        let installation = self.test_tables.installation_by(&sdk_config(&self.proxy.endpoint()));
         let refused = refused.iter().map(|key| key.aggregate_id).collect();
-        let read_model: Arc<dyn ReadModel> = Arc::new(Taking(refused));
-        installation.projector(&read_model, Some(Arc::clone(&self.announced) as _), projector_settings())
+        let read_model: Arc<dyn ReadModel> = Arc::new(RefusingReadModel(refused));
+        installation.projector(&read_model, Some(Arc::clone(&self.published) as _), projector_settings())
     }
 
     /// From here on writes of those items of the state table meet the fault.
@@ -95,8 +95,8 @@ impl Stage {
         self.proxy.rule(Rule::always(is_meant, fault));
     }
 
-    fn announced(&self) -> Vec<AggregateId> {
-        self.announced.0.lock().expect("no test panics here").clone()
+    fn published(&self) -> Vec<AggregateId> {
+        self.published.0.lock().expect("no test panics here").clone()
     }
 
     /// Those records are named for a failure of that kind of the state table.
@@ -105,7 +105,7 @@ impl Stage {
         let named: Vec<_> = report.failed.iter().map(|(key, ..)| key).collect();
         assert_eq!(named, keys);
         for (.., error) in &report.failed {
-            assert_eq!((error.kind, &error.resource), (kind, &self.world.state_table), "{error}");
+            assert_eq!((error.kind, &error.resource), (kind, &self.test_tables.state_table), "{error}");
         }
     }
 }
@@ -115,43 +115,43 @@ async fn project(projector: &Projector, events: &[StoredEvent]) -> BatchReport {
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_parked_is_named() {
-    let stage = Stage::new().await;
-    let events = records(&stage.direct, 3).await;
+async fn a_record_that_cannot_be_parked_fails() {
+    let fixture = Fixture::new().await;
+    let events = records(&fixture.direct, 3).await;
     let poison = events[1].event.key();
-    let projector = stage.projector(&[&poison]);
-    stage.fails("parked#", Fault::access_denied());
+    let projector = fixture.projector(&[&poison]);
+    fixture.fails("parked#", Fault::access_denied());
     let report = project(&projector, &events).await;
     assert_eq!((report.projected, report.parked), (2, 0));
-    stage.check_named(&report, &[&poison], PortErrorKind::Misconfigured);
+    fixture.check_named(&report, &[&poison], PortErrorKind::Misconfigured);
 
-    stage.proxy.heal();
+    fixture.proxy.heal();
     let report = project(&projector, &events).await;
     assert_eq!((report.projected, report.parked, report.failed.len()), (2, 1, 0));
-    stage.world.remove().await;
+    fixture.test_tables.remove().await;
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_asked_for_is_named_and_not_announced_before_it_was() {
-    let stage = Stage::new().await;
-    let mut events = records(&stage.direct, 2).await;
+async fn a_record_whose_refetch_task_cannot_be_stored_fails_and_is_not_published_before_the_retry() {
+    let fixture = Fixture::new().await;
+    let mut events = records(&fixture.direct, 2).await;
     let gapped = events[0].event.key();
-    events.push(gap_of_the_first(&stage.direct, &gapped).await);
-    let projector = stage.projector(&[]);
-    stage.fails("hydration#", Fault::throttled());
+    events.push(gap_of_the_first(&fixture.direct, &gapped).await);
+    let projector = fixture.projector(&[]);
+    fixture.fails("hydration#", Fault::throttled());
     let report = project(&projector, &events).await;
     assert_eq!((report.projected, report.parked), (1, 0));
-    stage.check_named(&report, &[&gapped], PortErrorKind::Unavailable);
+    fixture.check_named(&report, &[&gapped], PortErrorKind::Unavailable);
     let other = events[1].event.aggregate_id;
-    assert_eq!(stage.announced(), [other]);
+    assert_eq!(fixture.published(), [other]);
 
-    stage.proxy.heal();
+    fixture.proxy.heal();
     let again: Vec<StoredEvent> = events.into_iter().filter(|stored| stored.event.key() == gapped).collect();
     let report = project(&projector, &again).await;
     assert_eq!((report.projected, report.failed.len()), (1, 0));
-    assert_eq!(stage.announced(), [other, gapped.aggregate_id]);
-    assert_eq!(stage.direct.state.refetch.earliest(9).await.expect("DynamoDB answers").len(), 1);
-    stage.world.remove().await;
+    assert_eq!(fixture.published(), [other, gapped.aggregate_id]);
+    assert_eq!(fixture.direct.state.refetch.earliest(9).await.expect("DynamoDB answers").len(), 1);
+    fixture.test_tables.remove().await;
 }
 
 /// A gap in the first record, stored as its second version.
@@ -162,44 +162,44 @@ async fn gap_of_the_first(installation: &Installation, key: &EntityKey) -> Store
     header["changedFields"] = json!([]);
     gap["detail"]["payload"] = json!({ "ChangeEventHeader": header });
     let handler = installation.handler();
-    let taken = handler.ingest_body(Provider::Salesforce, &gap.to_string(), CommandMetadata::default()).await;
-    assert_eq!(taken.expect("DynamoDB answers").results[0].version, Some(Version::new(2)));
+    let ingested = handler.ingest_body(Provider::Salesforce, &gap.to_string(), CommandMetadata::default()).await;
+    assert_eq!(ingested.expect("DynamoDB answers").results[0].version, Some(Version::new(2)));
     let read = installation.store.read(key, &ReadOptions::from(Version::new(2), 1)).await;
     read.expect("DynamoDB answers").remove(0)
 }
 
 #[tokio::test]
-async fn records_of_an_object_that_cannot_be_noted_are_named() {
-    let stage = Stage::new().await;
-    let events = records(&stage.direct, 3).await;
-    let projector = stage.projector(&[]);
-    stage.fails("object", Fault::access_denied());
+async fn records_of_an_object_that_cannot_be_registered_fail() {
+    let fixture = Fixture::new().await;
+    let events = records(&fixture.direct, 3).await;
+    let projector = fixture.projector(&[]);
+    fixture.fails("object", Fault::access_denied());
     let report = project(&projector, &events).await;
     assert_eq!((report.projected, report.parked), (0, 0));
     let mut keys: Vec<EntityKey> = events.iter().map(|stored| stored.event.key()).collect();
     keys.sort();
-    stage.check_named(&report, &keys.iter().collect::<Vec<_>>(), PortErrorKind::Misconfigured);
-    assert!(stage.announced().is_empty());
+    fixture.check_named(&report, &keys.iter().collect::<Vec<_>>(), PortErrorKind::Misconfigured);
+    assert!(fixture.published().is_empty());
 
-    stage.proxy.heal();
+    fixture.proxy.heal();
     assert_eq!(project(&projector, &events).await.projected, 3);
-    stage.world.remove().await;
+    fixture.test_tables.remove().await;
 }
 
 #[tokio::test]
-async fn a_snapshot_that_cannot_be_kept_keeps_nothing_back() {
-    let stage = Stage::new().await;
-    let events = decided(&stage.direct, (0..50).map(|round| change(round, 0).to_string())).await;
+async fn a_snapshot_that_cannot_be_stored_fails_no_record() {
+    let fixture = Fixture::new().await;
+    let events = decided(&fixture.direct, (0..50).map(|round| change(round, 0).to_string())).await;
     let key = events[0].event.key();
-    stage.fails("snapshot#", Fault::access_denied());
-    let report = project(&stage.projector(&[]), &events).await;
+    fixture.fails("snapshot#", Fault::access_denied());
+    let report = project(&fixture.projector(&[]), &events).await;
     assert_eq!((report.projected, report.parked, report.failed.len()), (1, 0, 0));
     let snapshot =
-        async || stage.direct.state.snapshots.newest(&key, Version::new(50)).await.expect("DynamoDB answers");
+        async || fixture.direct.state.snapshots.newest(&key, Version::new(50)).await.expect("DynamoDB answers");
     assert!(snapshot().await.is_none(), "it was refused");
 
-    stage.proxy.heal();
-    assert_eq!(project(&stage.projector(&[]), &events).await.projected, 1);
+    fixture.proxy.heal();
+    assert_eq!(project(&fixture.projector(&[]), &events).await.projected, 1);
     assert_eq!(snapshot().await.map(|snapshot| snapshot.version()), Some(Version::new(50)));
-    stage.world.remove().await;
+    fixture.test_tables.remove().await;
 }

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use annals_application::ports::Clock;
 use annals_application::system::SystemClock;
+use annals_aws_tests::functions::log_output::total;
 use annals_aws_tests::functions::payloads::of_file;
 use annals_aws_tests::functions::records::{batch, sequence};
-use annals_aws_tests::functions::telling::total;
-use annals_aws_tests::functions::{InvocationResult, Stage};
+use annals_aws_tests::functions::{Deployment, InvocationResult};
 use annals_lambda::settings::OPENSEARCH_ENDPOINT;
 use annals_services::{Fault, Match, Proxy, Rule};
 use annals_tests::changes::record_id;
 use serde_json::{Value, json};
 
-use crate::queue::{Bus, Details, announced};
+use crate::queue::{Bus, Details, published};
 use crate::{changes, clients, named, take};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -37,12 +37,12 @@ fn kept_back(answer: &InvocationResult, records: &[Value]) -> (BTreeSet<String>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_outage_kept_back_for_five_hours_is_parked_and_redriven_once_it_is_over() {
-    let (stage, bus) = (Stage::new().await, Bus::new().await);
-    let proxy = Proxy::start(&stage.opensearch);
-    let projection = bus.publishing(stage.projection()).with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
-    take(&stage.ingest(), &changes(3, 2)).await;
-    let records = stage.stream().await.read().await;
+async fn records_delayed_for_five_hours_by_an_outage_are_parked_and_redriven_after_it() {
+    let (deployment, bus) = (Deployment::new().await, Bus::new().await);
+    let proxy = Proxy::start(&deployment.opensearch);
+    let projection = bus.publishing(deployment.projection()).with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
+    take(&deployment.ingest(), &changes(3, 2)).await;
+    let records = deployment.stream().await.read().await;
     proxy.rule(Rule::always(Match::Path("_bulk"), Fault::unavailable()));
     let all: BTreeSet<String> = (0..3).map(record_id).collect();
     let of_age = |age: Duration| records.iter().map(|record| came(record, age)).collect::<Vec<_>>();
@@ -57,17 +57,17 @@ async fn what_an_outage_kept_back_for_five_hours_is_parked_and_redriven_once_it_
     let old = projection.invoke_with(&batch(&of_age(5 * HOUR + MINUTE))).await;
     assert_eq!(kept_back(&old, &records), (BTreeSet::new(), 3), "the stream is done with it");
 
-    let backfill = bus.publishing(stage.backfill()).with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
+    let backfill = bus.publishing(deployment.backfill()).with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
     let schedule = of_file("backfill/schedule.json");
     assert!(backfill.invoke(&schedule).await.outcome.is_err(), "the outage is not over, and its alarm rings");
     assert!(bus.details().await.is_empty());
     proxy.heal();
     let done = backfill.invoke(&schedule).await.value();
     assert_eq!((&done["redriven"], &done["still_parked"]), (&json!(3), &json!(0)), "{done}");
-    let shown = clients(&stage, &stage.query()).await;
+    let shown = clients(&deployment, &deployment.query()).await;
     assert_eq!(shown.keys().cloned().collect::<BTreeSet<_>>(), all);
     assert!(shown.values().all(|client| client["version"] == 2), "{shown:?}");
     let expected = [0, 1, 2].map(|client| ((record_id(client), 1, 2), 1));
-    assert_eq!(announced(&bus.details().await), expected.into());
+    assert_eq!(published(&bus.details().await), expected.into());
     assert_eq!(backfill.invoke(&schedule).await.value()["redriven"], 0, "once");
 }

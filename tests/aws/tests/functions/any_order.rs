@@ -1,5 +1,5 @@
 //! Any order, any repetition, through the adapters on AWS: the histories of the promise, their events
-//! carried by the stream in any order too.
+//! delivered by the stream in any order too.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use annals_application::ports::StoredEvent;
 use annals_application::projection::{Projector, ProjectorSettings};
 use annals_aws::event_store::decode;
 use annals_aws::read_model::Refresh;
-use annals_aws_tests::functions::Stage;
+use annals_aws_tests::functions::Deployment;
 use annals_lambda::settings::{Function, FunctionSettings};
 use annals_lambda::{Installation, Search};
 use annals_services::{dynamodb_endpoint, sdk_config};
@@ -73,9 +73,9 @@ async fn deliver(handler: &CommandHandler, lanes: &mut [Lane], step: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_order_of_100_histories_gives_the_entity_of_the_commit_order() {
-    let (stage, config) = (Stage::new().await, sdk_config(&dynamodb_endpoint()));
+    let (deployment, config) = (Deployment::new().await, sdk_config(&dynamodb_endpoint()));
     let FunctionSettings { mut common, search, .. } =
-        FunctionSettings::read(Function::Projection, stage.variables()).unwrap();
+        FunctionSettings::read(Function::Projection, deployment.variables()).unwrap();
     // A hundred records in one call take their time on a machine that does other things too.
     common.handler.deadline = Duration::from_secs(60);
     let installation = Installation::new(&config, common).unwrap();
@@ -90,7 +90,7 @@ async fn every_order_of_100_histories_gives_the_entity_of_the_commit_order() {
             ProjectorSettings { cached_bytes, snapshot_interval, ..Default::default() },
         )
     });
-    let (mut stream, mut random) = (stage.stream().await, Random::new(100));
+    let (mut stream, mut random) = (deployment.stream().await, Random::new(100));
     let mut lanes = lanes(0..HISTORIES, arrivals);
     assert!(lanes.len() > 350, "{} orders", lanes.len());
     let handler = installation.handler();
@@ -100,7 +100,7 @@ async fn every_order_of_100_histories_gives_the_entity_of_the_commit_order() {
         waiting.extend(stream.read().await.iter().map(stored));
         project(&projectors, &mut waiting, &mut random, step + 1 == last).await;
     }
-    stage.refresh().await;
+    deployment.refresh().await;
     let queries = installation.query_api(&search.reading()).queries;
     let mut seen = Seen::default();
     for lane in &lanes {

@@ -1,7 +1,7 @@
 //! How the stream is cut, repeated and shuffled changes nothing of what comes of it.
 
-use annals_aws_tests::functions::telling::total;
-use annals_aws_tests::functions::{Function, Mapping, Stage, carry};
+use annals_aws_tests::functions::log_output::total;
+use annals_aws_tests::functions::{Deployment, Function, Mapping, deliver};
 use annals_lambda::settings::{INDEX_PREFIX, OPENSEARCH_ENDPOINT};
 use annals_services::{Fault, Match, Proxy, Rule};
 use annals_tests::random::Random;
@@ -13,8 +13,8 @@ const CLIENTS: usize = 8;
 const ROUNDS: usize = 7;
 
 /// The function, over indices of their own.
-fn over(function: Function, stage: &Stage, name: &str) -> Function {
-    function.with(INDEX_PREFIX, &format!("{}{name}-", stage.prefix))
+fn over(function: Function, deployment: &Deployment, name: &str) -> Function {
+    function.with(INDEX_PREFIX, &format!("{}{name}-", deployment.prefix))
 }
 
 /// Shuffled within reach of a batch, some repeated: the stream itself orders per item only.
@@ -29,32 +29,34 @@ fn disturbed(records: &[Value], random: &mut Random) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn small_shuffled_repeated_and_recut_batches_give_what_one_batch_in_order_gives() {
-    let stage = Stage::new().await;
-    take(&stage.ingest(), &changes(CLIENTS, ROUNDS)).await;
-    let records = stage.stream().await.read().await;
+async fn small_shuffled_and_repeated_batches_give_the_same_result_as_one_batch_in_order() {
+    let deployment = Deployment::new().await;
+    take(&deployment.ingest(), &changes(CLIENTS, ROUNDS)).await;
+    let records = deployment.stream().await.read().await;
     assert_eq!(records.len(), CLIENTS * ROUNDS);
-    let in_order = over(stage.projection(), &stage, "in-order");
-    assert_eq!(carry(&records, &in_order, Mapping::of(records.len())).await.invocations(), 1);
-    let expected = clients(&stage, &over(stage.query(), &stage, "in-order")).await;
+    let in_order = over(deployment.projection(), &deployment, "in-order");
+    assert_eq!(deliver(&records, &in_order, Mapping::of(records.len())).await.invocations(), 1);
+    let expected = clients(&deployment, &over(deployment.query(), &deployment, "in-order")).await;
     assert_eq!(expected.len(), CLIENTS);
 
     for seed in 1..=4 {
         let name = format!("seed-{seed}");
-        let (mut random, proxy) = (Random::new(seed), Proxy::start(&stage.opensearch));
+        let (mut random, proxy) = (Random::new(seed), Proxy::start(&deployment.opensearch));
         let records = disturbed(&records, &mut random);
         // What fails is cut anew.
         for nth in [2, 4, 5, 9] {
             proxy.rule(Rule::nth(nth, Match::Path("_bulk"), Fault::unavailable()));
         }
-        let projection = over(stage.projection(), &stage, &name).with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
+        let projection = over(deployment.projection(), &deployment, &name).with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
         let mapping = Mapping { cut: Box::new(|_| 1 + random.below(12)), attempts: 5 };
-        let carried = carry(&records, &projection, mapping).await;
-        assert_eq!(carried.done, records.len(), "seed {seed}");
-        let failed =
-            carried.answers.iter().filter(|(_, answer)| answer.value() != serde_json::json!({"batchItemFailures": []}));
+        let delivered = deliver(&records, &projection, mapping).await;
+        assert_eq!(delivered.done, records.len(), "seed {seed}");
+        let failed = delivered
+            .answers
+            .iter()
+            .filter(|(_, answer)| answer.value() != serde_json::json!({"batchItemFailures": []}));
         assert!(failed.count() >= 3, "seed {seed}: the outages were met");
-        assert_eq!(total(carried.lines(), "ForeignRecords") + total(carried.lines(), "Parked"), 0, "seed {seed}");
-        assert_eq!(clients(&stage, &over(stage.query(), &stage, &name)).await, expected, "seed {seed}");
+        assert_eq!(total(delivered.lines(), "ForeignRecords") + total(delivered.lines(), "Parked"), 0, "seed {seed}");
+        assert_eq!(clients(&deployment, &over(deployment.query(), &deployment, &name)).await, expected, "seed {seed}");
     }
 }

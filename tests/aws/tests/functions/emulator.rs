@@ -1,9 +1,9 @@
 //! Our Runtime API beside AWS's own: the runtime interface emulator.
 
+use annals_aws_tests::functions::log_output::{logged, metrics};
 use annals_aws_tests::functions::payloads::{Caller, of_file, queue, request};
 use annals_aws_tests::functions::records::batch;
-use annals_aws_tests::functions::telling::{logged, metrics};
-use annals_aws_tests::functions::{Function, Host, InvocationResult, Stage};
+use annals_aws_tests::functions::{Deployment, Function, Host, InvocationResult};
 use annals_tests::changes::change;
 use serde_json::{Value, json};
 
@@ -12,15 +12,15 @@ fn alike(answer: &InvocationResult) -> (Result<Value, Value>, Vec<String>, usize
     let read = |text: &String| serde_json::from_str::<Value>(text).unwrap();
     let lines = logged(&answer.lines);
     assert!(lines.iter().all(|line| line["span"]["request_id"].is_string()), "{lines:#?}");
-    let told = lines.iter().map(|line| format!("{} {} {}", line["message"], line["aggregate"], line["outcome"]));
-    let mut told: Vec<String> = told.collect();
-    told.sort();
+    let messages = lines.iter().map(|line| format!("{} {} {}", line["message"], line["aggregate"], line["outcome"]));
+    let mut messages: Vec<String> = messages.collect();
+    messages.sort();
     let mut outcome = answer.outcome.as_ref().map(read).map_err(read);
     // Each names its own handling of the failure beside the function's words.
     if let Err(error) = &mut outcome {
         *error = json!([error["errorType"], error["errorMessage"]]);
     }
-    (outcome, told, metrics(&answer.lines).len())
+    (outcome, messages, metrics(&answer.lines).len())
 }
 
 async fn check(functions: [&Function; 2], payload: &str) {
@@ -30,13 +30,17 @@ async fn check(functions: [&Function; 2], payload: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_functions_answer_the_emulator_as_they_answer_us() {
+async fn the_functions_respond_alike_under_the_emulator_and_our_runtime_api() {
     // Each host has tables of its own, so that both see the same at each step.
-    let stages = [Stage::new().await, Stage::new().await];
+    let stages = [Deployment::new().await, Deployment::new().await];
     let hosts = [Host::Own, Host::Emulator];
-    let start = |make: fn(&Stage) -> Function| [0, 1].map(|at| make(&stages[at]).behind(hosts[at]));
-    let [ingest, projection, query, backfill] =
-        [start(Stage::ingest), start(Stage::projection), start(Stage::query), start(Stage::backfill)];
+    let start = |make: fn(&Deployment) -> Function| [0, 1].map(|at| make(&stages[at]).on(hosts[at]));
+    let [ingest, projection, query, backfill] = [
+        start(Deployment::ingest),
+        start(Deployment::projection),
+        start(Deployment::query),
+        start(Deployment::backfill),
+    ];
     let ingest = [&ingest[0], &ingest[1]];
     check(ingest, &change(0, 0).to_string()).await;
     check(ingest, &json!([change(0, 0), change(1, 0), change(0, 1)]).to_string()).await;
@@ -47,8 +51,8 @@ async fn the_functions_answer_the_emulator_as_they_answer_us() {
     let projection = [&projection[0], &projection[1]];
     check(projection, &batch(&records).to_string()).await;
     check(projection, &json!({ "no": "batch" }).to_string()).await;
-    for stage in &stages {
-        stage.refresh().await;
+    for deployment in &stages {
+        deployment.refresh().await;
     }
     let query = [&query[0], &query[1]];
     for path in ["/clients", "/clients/count", "/clients/nobody"] {

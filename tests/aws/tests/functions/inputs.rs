@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use annals_aws_tests::functions::log_output::total;
 use annals_aws_tests::functions::payloads::{Caller, failed_invocation, queue, request};
-use annals_aws_tests::functions::telling::total;
-use annals_aws_tests::functions::{Function, Stage};
+use annals_aws_tests::functions::{Deployment, Function};
 use annals_services::{Fault, Match, Proxy, Rule, dynamodb_endpoint};
 use annals_tests::changes::{change, record_id, shared_change};
 use serde_json::{Value, json};
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::{get, named};
 
 /// The function, with a proxy before its tables.
-fn behind(proxy: &Proxy, stage: &Stage) -> Function {
-    stage.ingest().with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.endpoint())
+fn through(proxy: &Proxy, deployment: &Deployment) -> Function {
+    deployment.ingest().with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.endpoint())
 }
 
 async fn versions(query: &Function, client: usize) -> usize {
@@ -22,10 +22,10 @@ async fn versions(query: &Function, client: usize) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_queues_batch_only_what_is_not_kept_comes_back() {
-    let stage = Stage::new().await;
-    let (proxy, query) = (Proxy::start(&dynamodb_endpoint()), stage.query());
-    let ingest = behind(&proxy, &stage);
+async fn only_the_failed_messages_of_a_queue_batch_are_retried() {
+    let deployment = Deployment::new().await;
+    let (proxy, query) = (Proxy::start(&dynamodb_endpoint()), deployment.query());
+    let ingest = through(&proxy, &deployment);
     let bodies = [
         change(0, 0).to_string(),
         change(0, 1).to_string(),
@@ -52,17 +52,17 @@ async fn of_a_queues_batch_only_what_is_not_kept_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_queues_batch_that_dynamodb_hangs_on_comes_back_by_name_before_it_is_stopped() {
-    let stage = Stage::new().await;
+async fn a_queue_batch_returns_its_failed_messages_before_the_timeout_if_dynamodb_hangs() {
+    let deployment = Deployment::new().await;
     let proxy = Proxy::start(&dynamodb_endpoint());
-    let ingest = behind(&proxy, &stage).within(Duration::from_secs(4));
+    let ingest = through(&proxy, &deployment).within(Duration::from_secs(4));
     let bodies = ["no JSON".to_owned(), change(0, 0).to_string(), change(0, 1).to_string()];
     let ids = ["first", "second", "third"];
     let messages: Vec<(&str, &str)> = ids.into_iter().zip(bodies.iter().map(String::as_str)).collect();
     proxy.rule(Rule::always(Match::Any, Fault::HangBefore));
     let answer = ingest.invoke_with(&queue(&messages)).await;
     assert_eq!(named(&answer.value()), ids);
-    assert!(answer.lines.iter().any(|line| line.contains(&stage.state_table)), "{:?}", answer.lines);
+    assert!(answer.lines.iter().any(|line| line.contains(&deployment.state_table)), "{:?}", answer.lines);
     assert_eq!(proxy.requests().len(), 1, "for those behind it there is no time");
 
     proxy.heal();
@@ -72,15 +72,15 @@ async fn a_queues_batch_that_dynamodb_hangs_on_comes_back_by_name_before_it_is_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_cannot_be_stored_fails_its_invocation_and_is_stored_once_when_it_comes_again() {
-    let stage = Stage::new().await;
+async fn an_event_that_cannot_be_stored_fails_its_invocation_and_the_retry_stores_it_once() {
+    let deployment = Deployment::new().await;
     let proxy = Proxy::start(&dynamodb_endpoint());
-    let (ingest, query) = (behind(&proxy, &stage), stage.query());
+    let (ingest, query) = (through(&proxy, &deployment), deployment.query());
     proxy.rule(Rule::always(Match::Target("PutItem"), Fault::access_denied()));
     let answer = ingest.invoke_with(&change(0, 0)).await;
     let error: Value = serde_json::from_str(answer.outcome.as_ref().unwrap_err()).unwrap();
     assert_eq!(error["errorType"], "InvocationFailed", "{error}");
-    assert!(error["errorMessage"].as_str().unwrap().contains(&stage.events_table), "which table: {error}");
+    assert!(error["errorMessage"].as_str().unwrap().contains(&deployment.events_table), "which table: {error}");
 
     proxy.heal();
     for expected in ["Stored", "Duplicate"] {
@@ -91,10 +91,10 @@ async fn an_event_that_cannot_be_stored_fails_its_invocation_and_is_stored_once_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_was_lost_doubles_nothing() {
-    let stage = Stage::new().await;
+async fn a_lost_response_duplicates_nothing() {
+    let deployment = Deployment::new().await;
     let proxy = Proxy::start(&dynamodb_endpoint());
-    let (ingest, query) = (behind(&proxy, &stage), stage.query());
+    let (ingest, query) = (through(&proxy, &deployment), deployment.query());
     proxy.rule(Rule::first(1, Match::Target("PutItem"), Fault::DropAfter));
     let answer = ingest.invoke_with(&change(0, 0)).await;
     assert_eq!((answer.value(), total(&answer.lines, "Stored")), (Value::Null, 1));
@@ -102,22 +102,22 @@ async fn an_answer_that_was_lost_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_is_answered_with_what_became_of_each_change() {
-    let stage = Stage::new().await;
-    let ingest = stage.ingest();
+async fn a_request_gets_the_outcome_of_each_change() {
+    let deployment = Deployment::new().await;
+    let ingest = deployment.ingest();
     let ids = [record_id(7), record_id(8)];
     let body = json!([change(0, 1), shared_change(0, 7, &ids), change(0, 1)]).to_string();
     let (status, answer) =
         ingest.invoke_with(&request("POST", "/events/salesforce", Caller::Reader, Some(&body))).await.http();
-    let told = |read: &Value| format!("{} {} {}", read["external_id"], read["outcome"], read["version"]);
-    let told: Vec<_> = answer["results"].as_array().unwrap().iter().map(told).collect();
+    let outcomes = |read: &Value| format!("{} {} {}", read["external_id"], read["outcome"], read["version"]);
+    let outcomes: Vec<_> = answer["results"].as_array().unwrap().iter().map(outcomes).collect();
     let expected = [
         format!("\"{}\" \"stored\" 1", record_id(1)),
         format!("\"{}\" \"stored\" 1", ids[0]),
         format!("\"{}\" \"stored\" 1", ids[1]),
         format!("\"{}\" \"duplicate\" null", record_id(1)),
     ];
-    assert_eq!((status, told.as_slice()), (200, expected.as_slice()), "{answer}");
+    assert_eq!((status, outcomes.as_slice()), (200, expected.as_slice()), "{answer}");
     for (path, caller, body, expected) in [
         ("/events/salesforce", Caller::Nobody, "{}", 401),
         ("/events/salesforce", Caller::Reader, "no JSON", 400),
@@ -130,9 +130,9 @@ async fn a_request_is_answered_with_what_became_of_each_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_change_event_is_kept_in_quarantine_whatever_its_form() {
-    let stage = Stage::new().await;
-    let (ingest, query) = (stage.ingest(), stage.query());
+async fn any_input_that_is_not_a_change_event_goes_to_quarantine() {
+    let deployment = Deployment::new().await;
+    let (ingest, query) = (deployment.ingest(), deployment.query());
     let inputs = [
         "null",
         "7",

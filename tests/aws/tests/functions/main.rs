@@ -4,13 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod aged;
-mod announcements;
 mod any_order;
 mod batches;
 mod emulator;
+mod end_to_end;
 mod inputs;
+mod log_lines;
 mod measured;
 mod outage;
+mod published_events;
 mod queue;
 mod rebuild;
 mod requests;
@@ -18,14 +20,12 @@ mod shards;
 mod start;
 mod strays;
 mod tables_away;
-mod told;
 mod values;
-mod way;
 
 use std::collections::BTreeMap;
 
 use annals_aws_tests::functions::payloads::{Caller, request};
-use annals_aws_tests::functions::{Function, Stage};
+use annals_aws_tests::functions::{Deployment, Function};
 use annals_tests::changes::change;
 use serde_json::{Value, json};
 
@@ -45,8 +45,8 @@ async fn get(query: &Function, path: &str) -> (u64, Value) {
 }
 
 /// All clients that `query` lists, by their ids at the CRM.
-async fn clients(stage: &Stage, query: &Function) -> BTreeMap<String, Value> {
-    stage.refresh().await;
+async fn clients(deployment: &Deployment, query: &Function) -> BTreeMap<String, Value> {
+    deployment.refresh().await;
     let (status, page) = get(query, "/clients?include_deleted=true&page_size=200").await;
     assert_eq!((status, &page["next"]), (200, &Value::Null), "{page}");
     let found = page["results"].as_array().unwrap().iter();

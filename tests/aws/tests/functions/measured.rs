@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use annals_aws_tests::functions::log_output::{metrics, total};
 use annals_aws_tests::functions::records::batch;
-use annals_aws_tests::functions::telling::{metrics, total};
-use annals_aws_tests::functions::{InvocationResult, Stage};
+use annals_aws_tests::functions::{Deployment, InvocationResult};
 use annals_lambda::settings::OPENSEARCH_ENDPOINT;
 use annals_lambda::telemetry::LAG;
 use annals_services::{Fault, Match, Proxy, Rule};
@@ -21,9 +21,9 @@ fn lags(answer: &InvocationResult) -> Vec<f64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_append_that_met_another_writers_event_is_a_conflict_and_no_other_is() {
-    let stage = Stage::new().await;
-    let (one, other) = (stage.ingest(), stage.ingest());
+async fn only_an_append_that_lost_to_another_writer_counts_as_a_conflict() {
+    let deployment = Deployment::new().await;
+    let (one, other) = (deployment.ingest(), deployment.ingest());
     let mut counted = Vec::new();
     // The first knows the head that it left, which is not the last one when it comes again.
     for (round, ingest) in [&one, &other, &one, &one].into_iter().enumerate() {
@@ -37,13 +37,13 @@ async fn an_append_that_met_another_writers_event_is_a_conflict_and_no_other_is(
 #[tokio::test(flavor = "multi_thread")]
 async fn the_lag_is_the_time_from_the_commit_until_the_document_can_be_found() {
     const DELAY: Duration = Duration::from_millis(700);
-    let stage = Stage::new().await;
-    let proxy = Proxy::start(&stage.opensearch);
-    let projection = stage.projection().with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
+    let deployment = Deployment::new().await;
+    let proxy = Proxy::start(&deployment.opensearch);
+    let projection = deployment.projection().with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
     proxy.rule(Rule::always(Match::Path("_bulk"), Fault::Delay(DELAY)));
     let began = Instant::now();
-    take(&stage.ingest(), &changes(2, 1)).await;
-    let records = stage.stream().await.read().await;
+    take(&deployment.ingest(), &changes(2, 1)).await;
+    let records = deployment.stream().await.read().await;
     let answer = projection.invoke_with(&batch(&records)).await;
     // Timestamps are whole milliseconds: one may be cut off.
     let (least, most) = (DELAY.as_millis() as f64, began.elapsed().as_millis() as f64 + 1.0);

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use annals_aws_tests::functions::log_output::total;
 use annals_aws_tests::functions::records::{batch, changed, sequence};
-use annals_aws_tests::functions::telling::total;
-use annals_aws_tests::functions::{Mapping, Stage, carry};
+use annals_aws_tests::functions::{Deployment, Mapping, deliver};
 use annals_lambda::settings::OPENSEARCH_ENDPOINT;
 use annals_services::{Fault, Match, Proxy, RecordedRequest, Rule, moto_endpoint};
 use annals_tests::changes::{change, record_id};
 use serde_json::Value;
 
-use crate::queue::{Bus, Details, announced, versions};
+use crate::queue::{Bus, Details, published, versions};
 use crate::{changes, clients, get, named, take};
 
 /// What consumers make of announcements that may come twice: of each record those whose version is above
@@ -28,8 +28,8 @@ fn heeded(details: &[Value]) -> BTreeMap<String, Vec<(u64, u64)>> {
 }
 
 /// How projection stands by what health says.
-async fn standing(stage: &Stage) -> String {
-    let (status, health) = get(&stage.query(), "/health").await;
+async fn standing(deployment: &Deployment) -> String {
+    let (status, health) = get(&deployment.query(), "/health").await;
     assert_eq!(status, 200);
     let dependencies = health["dependencies"].as_array().unwrap();
     let projection = dependencies.iter().find(|dependency| dependency["name"] == "projection").unwrap();
@@ -37,15 +37,15 @@ async fn standing(stage: &Stage) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_of_opensearch_names_exactly_what_it_kept_back() {
-    let stage = Stage::new().await;
-    let (proxy, bus) = (Proxy::start(&stage.opensearch), Bus::new().await);
-    let projection = bus.publishing(stage.projection()).with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
+async fn an_outage_of_opensearch_fails_exactly_the_records_it_affects() {
+    let deployment = Deployment::new().await;
+    let (proxy, bus) = (Proxy::start(&deployment.opensearch), Bus::new().await);
+    let projection = bus.publishing(deployment.projection()).with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
     // Two clients of two changes each; and one whose creation has not come, which needs no index.
     let mut all = changes(2, 2);
     all.insert(2, change(1, 9));
-    take(&stage.ingest(), &all).await;
-    let mut records = stage.stream().await.read().await;
+    take(&deployment.ingest(), &all).await;
+    let mut records = deployment.stream().await.read().await;
     records.push(changed(&records[0], "MODIFY", "999999999999999999999"));
 
     proxy.rule(Rule::always(Match::Path("_bulk"), Fault::unavailable()));
@@ -59,30 +59,30 @@ async fn an_outage_of_opensearch_names_exactly_what_it_kept_back() {
     found.sort_by_key(|number| expected.iter().position(|known| known == number));
     assert_eq!(found, expected);
     assert_eq!((total(&answer.lines, "Projected"), total(&answer.lines, "ForeignRecords")), (1, 1));
-    assert!(bus.details().await.is_empty(), "what is not indexed is not announced");
-    assert_eq!(standing(&stage).await, "degraded", "health tells of it");
+    assert!(bus.details().await.is_empty(), "what is not indexed is not published");
+    assert_eq!(standing(&deployment).await, "degraded", "health tells of it");
 
     // Still away: the same again, and the place does not move.
-    let stuck = carry(&records, &projection, Mapping { attempts: 3, ..Mapping::of(100) }).await;
+    let stuck = deliver(&records, &projection, Mapping { attempts: 3, ..Mapping::of(100) }).await;
     assert_eq!(stuck.invocations(), 3);
     assert!(stuck.done <= 1, "only what is done in front: {}", stuck.done);
     proxy.heal();
-    assert_eq!(carry(&records, &projection, Mapping::of(100)).await.done, records.len());
-    let shown = clients(&stage, &stage.query()).await;
+    assert_eq!(deliver(&records, &projection, Mapping::of(100)).await.done, records.len());
+    let shown = clients(&deployment, &deployment.query()).await;
     assert_eq!(shown.keys().collect::<Vec<_>>(), [&record_id(0), &record_id(1)]);
     assert!(shown.values().all(|client| client["version"] == 2), "{shown:?}");
     let expected = [0, 1].map(|client| ((record_id(client), 1, 2), 1));
-    assert_eq!(announced(&bus.details().await), expected.into());
-    assert_eq!(standing(&stage).await, "ok", "and of its end");
+    assert_eq!(published(&bus.details().await), expected.into());
+    assert_eq!(standing(&deployment).await, "ok", "and of its end");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_of_the_bus_names_what_it_kept_back_and_announces_it_once() {
-    let stage = Stage::new().await;
+async fn an_outage_of_the_bus_fails_the_unpublished_records_and_publishes_them_once_afterwards() {
+    let deployment = Deployment::new().await;
     let (proxy, bus) = (Proxy::start(&moto_endpoint()), Bus::new().await);
-    let projection = bus.publishing(stage.projection()).with("AWS_ENDPOINT_URL_EVENTBRIDGE", &proxy.endpoint());
-    take(&stage.ingest(), &changes(3, 1)).await;
-    let records = stage.stream().await.read().await;
+    let projection = bus.publishing(deployment.projection()).with("AWS_ENDPOINT_URL_EVENTBRIDGE", &proxy.endpoint());
+    take(&deployment.ingest(), &changes(3, 1)).await;
+    let records = deployment.stream().await.read().await;
     proxy.rule(Rule::always(Match::Target("PutEvents"), Fault::access_denied()));
     let answer = projection.invoke_with(&batch(&records)).await.value();
     let mut found = named(&answer);
@@ -92,56 +92,57 @@ async fn an_outage_of_the_bus_names_what_it_kept_back_and_announces_it_once() {
     assert_eq!(found, expected);
 
     proxy.heal();
-    assert_eq!(carry(&records, &projection, Mapping::of(100)).await.invocations(), 1);
+    assert_eq!(deliver(&records, &projection, Mapping::of(100)).await.invocations(), 1);
     let expected = [0, 1, 2].map(|client| ((record_id(client), 1, 1), 1));
-    assert_eq!(announced(&bus.details().await), expected.into());
+    assert_eq!(published(&bus.details().await), expected.into());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_calls_to_the_bus_the_one_that_failed_is_made_again_and_consumers_heed_each_version_once() {
-    let stage = Stage::new().await;
+async fn only_the_failed_call_to_the_bus_is_repeated_and_consumers_process_each_version_once() {
+    let deployment = Deployment::new().await;
     let (proxy, bus) = (Proxy::start(&moto_endpoint()), Bus::new().await);
-    let projection = bus.publishing(stage.projection()).with("AWS_ENDPOINT_URL_EVENTBRIDGE", &proxy.endpoint());
+    let projection = bus.publishing(deployment.projection()).with("AWS_ENDPOINT_URL_EVENTBRIDGE", &proxy.endpoint());
     // More records than one call takes. The call that has the fourth of them fails, whichever that is.
-    take(&stage.ingest(), &changes(14, 2)).await;
-    let records = stage.stream().await.read().await;
+    take(&deployment.ingest(), &changes(14, 2)).await;
+    let records = deployment.stream().await.read().await;
     let has_the_fourth = |request: &RecordedRequest| {
         request.operation() == Some("PutEvents") && String::from_utf8_lossy(&request.body).contains(&record_id(3))
     };
     proxy.rule(Rule::always(Match::when(has_the_fourth), Fault::access_denied()));
-    let failing = carry(&records, &projection, Mapping { attempts: 1, ..Mapping::of(100) }).await;
+    let failing = deliver(&records, &projection, Mapping { attempts: 1, ..Mapping::of(100) }).await;
     let value = failing.answers[0].1.value();
     let id_of = |record: &Value| record["dynamodb"]["NewImage"]["external_id"]["S"].as_str().unwrap().to_owned();
     let kept_back: BTreeSet<String> =
         records.iter().filter(|record| named(&value).contains(&sequence(record))).map(id_of).collect();
-    let told = bus.details().await;
-    let told_at_once: BTreeSet<String> = heeded(&told).into_keys().collect();
+    let first = bus.details().await;
+    let published_at_once: BTreeSet<String> = heeded(&first).into_keys().collect();
     let all: BTreeSet<String> = records.iter().map(id_of).collect();
-    assert!(!told_at_once.is_empty(), "one call was taken");
-    assert_eq!(kept_back, &all - &told_at_once, "what was told is not named, and all else is");
+    assert!(!published_at_once.is_empty(), "one call was taken");
+    assert_eq!(kept_back, &all - &published_at_once, "what was told is not named, and all else is");
 
     proxy.heal();
-    assert_eq!(carry(&records[failing.done..], &projection, Mapping::of(100)).await.invocations(), 1);
+    assert_eq!(deliver(&records[failing.done..], &projection, Mapping::of(100)).await.invocations(), 1);
     let again = bus.details().await;
-    assert!(announced(&again).values().all(|times| *times == 1), "once a batch: {again:?}");
+    assert!(published(&again).values().all(|times| *times == 1), "once a batch: {again:?}");
     let expected: BTreeMap<String, Vec<(u64, u64)>> = all.into_iter().map(|id| (id, vec![(1, 2)])).collect();
-    assert_eq!(heeded(&[told, again].concat()), expected);
+    assert_eq!(heeded(&[first, again].concat()), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_is_not_done_in_time_says_so_before_it_is_stopped() {
-    let stage = Stage::new().await;
-    let proxy = Proxy::start(&stage.opensearch);
-    let projection = stage.projection().with(OPENSEARCH_ENDPOINT, &proxy.endpoint()).within(Duration::from_secs(4));
-    take(&stage.ingest(), &changes(2, 1)).await;
-    let records = stage.stream().await.read().await;
+async fn a_batch_that_exceeds_its_deadline_fails_before_lambda_stops_it() {
+    let deployment = Deployment::new().await;
+    let proxy = Proxy::start(&deployment.opensearch);
+    let projection =
+        deployment.projection().with(OPENSEARCH_ENDPOINT, &proxy.endpoint()).within(Duration::from_secs(4));
+    take(&deployment.ingest(), &changes(2, 1)).await;
+    let records = deployment.stream().await.read().await;
     proxy.rule(Rule::always(Match::Any, Fault::HangBefore));
     let answer = projection.invoke_with(&batch(&records)).await;
     let error: Value = serde_json::from_str(answer.outcome.as_ref().unwrap_err()).unwrap();
     assert_eq!(error["errorMessage"], "deadline reached; the whole batch is retried");
 
     proxy.heal();
-    let again = carry(&records, &projection, Mapping::of(100)).await;
+    let again = deliver(&records, &projection, Mapping::of(100)).await;
     assert_eq!((again.done, again.invocations()), (2, 1));
-    assert_eq!(clients(&stage, &stage.query()).await.len(), 2);
+    assert_eq!(clients(&deployment, &deployment.query()).await.len(), 2);
 }

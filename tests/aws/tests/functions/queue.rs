@@ -20,13 +20,13 @@ pub(crate) fn versions(detail: &Value) -> (String, u64, u64) {
     (detail["external_id"].as_str().unwrap().to_owned(), from, to)
 }
 
-/// How often each record's versions were announced.
-pub(crate) fn announced(details: &[Value]) -> BTreeMap<(String, u64, u64), usize> {
-    let mut announced = BTreeMap::new();
+/// How often each record's versions were published.
+pub(crate) fn published(details: &[Value]) -> BTreeMap<(String, u64, u64), usize> {
+    let mut published = BTreeMap::new();
     for versions in details.iter().map(versions) {
-        *announced.entry(versions).or_insert(0) += 1;
+        *published.entry(versions).or_insert(0) += 1;
     }
-    announced
+    published
 }
 
 /// An EventBridge bus, with a rule to a queue for what comes from us.
@@ -39,7 +39,7 @@ impl Bus {
     pub(crate) async fn new() -> Self {
         let queue = Queue::standard().await;
         let pattern = json!({ "source": ["event-sourcing-system"], "detail-type": ["clientChanged"] });
-        Self { name: queue.behind_bus(&pattern).await, queue }
+        Self { name: queue.with_bus(&pattern).await, queue }
     }
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct Topic {
 impl Topic {
     pub(crate) async fn new() -> Self {
         let queue = Queue::standard().await;
-        Self { arn: queue.behind_topic(None).await, queue }
+        Self { arn: queue.with_topic(None).await, queue }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use annals_aws::read_model::IndexCatalog;
 use annals_aws::rebuild::{RebuildPlan, RebuildRequest, RebuildSettings};
 use annals_aws_tests::functions::payloads::of_file;
-use annals_aws_tests::functions::{Mapping, Stage, carry};
+use annals_aws_tests::functions::{Deployment, Mapping, deliver};
 use annals_domain::definition::EntitySchema;
 use annals_lambda::settings::{Function, FunctionSettings};
 use annals_lambda::{Installation, Search};
@@ -20,10 +20,10 @@ const CLIENTS: usize = 40;
 const SCANS: usize = 40;
 
 /// Starts a rebuild of all clients, as `annals rebuild` does. Returns the plan, the schema and the indices.
-async fn begin(stage: &Stage) -> (RebuildPlan, EntitySchema, IndexCatalog) {
+async fn begin(deployment: &Deployment) -> (RebuildPlan, EntitySchema, IndexCatalog) {
     let config = sdk_config(&dynamodb_endpoint());
     let FunctionSettings { common, search, .. } =
-        FunctionSettings::read(Function::Backfill, stage.variables()).unwrap();
+        FunctionSettings::read(Function::Backfill, deployment.variables()).unwrap();
     let installation = Installation::new(&config, common).unwrap();
     let search = Search::connect(&config, &search).await.unwrap();
     // The scan starts at once, since no projection is running.
@@ -36,16 +36,16 @@ async fn begin(stage: &Stage) -> (RebuildPlan, EntitySchema, IndexCatalog) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_schedule_continues_a_rebuild_each_minute_until_it_is_finished() {
-    let (stage, proxy) = (Stage::new().await, Proxy::start(&dynamodb_endpoint()));
-    let (ingest, query) = (stage.ingest(), stage.query());
-    let mut stream = stage.stream().await;
+    let (deployment, proxy) = (Deployment::new().await, Proxy::start(&dynamodb_endpoint()));
+    let (ingest, query) = (deployment.ingest(), deployment.query());
+    let mut stream = deployment.stream().await;
     take(&ingest, &changes(CLIENTS, 1)).await;
-    assert_eq!(carry(&stream.read().await, &stage.projection(), Mapping::of(100)).await.done, CLIENTS);
-    let mut expected = clients(&stage, &query).await;
-    let (plan, schema, indices) = begin(&stage).await;
+    assert_eq!(deliver(&stream.read().await, &deployment.projection(), Mapping::of(100)).await.done, CLIENTS);
+    let mut expected = clients(&deployment, &query).await;
+    let (plan, schema, indices) = begin(&deployment).await;
     let target = &plan.targets[0];
     let schedule = of_file("backfill/schedule.json");
-    let backfill = stage.backfill().with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.endpoint());
+    let backfill = deployment.backfill().with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.endpoint());
 
     // The first minute ends before the scan does. The next one continues after the written streams.
     proxy.rule(Rule::new(Match::Target("Scan"), Times::After(SCANS), Fault::HangBefore));
@@ -58,8 +58,8 @@ async fn the_schedule_continues_a_rebuild_each_minute_until_it_is_finished() {
 
     // A change meanwhile is written to the old index and to the new one.
     take(&ingest, &[change(5, 7)]).await;
-    assert_eq!(carry(&stream.read().await, &stage.projection(), Mapping::of(100)).await.done, 1);
-    let changed = &clients(&stage, &query).await[&record_id(7)];
+    assert_eq!(deliver(&stream.read().await, &deployment.projection(), Mapping::of(100)).await.done, 1);
+    let changed = &clients(&deployment, &query).await[&record_id(7)];
     assert_eq!(changed["version"], 2);
     expected.insert(record_id(7), changed.clone());
 
@@ -71,6 +71,6 @@ async fn the_schedule_continues_a_rebuild_each_minute_until_it_is_finished() {
     assert!(proxy.count("Scan") < plan.segments.len(), "what was scanned is not scanned again");
     assert_eq!(indices.current(&schema).await.unwrap().as_ref(), Some(&target.to));
     assert_eq!(indices.numbered(&schema).await.unwrap(), [&*target.to], "the old index is deleted");
-    assert_eq!(clients(&stage, &query).await, expected);
+    assert_eq!(clients(&deployment, &query).await, expected);
     assert_eq!(backfill.invoke(&schedule).await.value()["rebuild"], Value::Null, "it ends once");
 }

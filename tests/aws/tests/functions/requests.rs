@@ -1,13 +1,13 @@
 //! Who may ask what, behind API Gateway.
 
-use annals_aws_tests::functions::Stage;
+use annals_aws_tests::functions::Deployment;
 use annals_aws_tests::functions::payloads::{Caller, of_file, request};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_health_is_answered_without_a_login_and_quarantine_only_to_admins() {
-    let stage = Stage::new().await;
-    let query = stage.query();
+    let deployment = Deployment::new().await;
+    let query = deployment.query();
     let table = [
         ("/health", Caller::Nobody, 200),
         ("/clients", Caller::Nobody, 401),
@@ -28,18 +28,18 @@ async fn only_health_is_answered_without_a_login_and_quarantine_only_to_admins()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn scopes_that_the_route_asks_for_count_as_the_tokens_own() {
-    let stage = Stage::new().await;
+async fn scopes_that_the_route_requires_count_as_scopes_of_the_token() {
+    let deployment = Deployment::new().await;
     let mut request: Value = serde_json::from_str(&of_file("query/quarantine.json")).unwrap();
     let jwt = &mut request["requestContext"]["authorizer"]["jwt"];
     jwt["claims"].as_object_mut().unwrap().remove("scope");
-    assert_eq!(stage.query().invoke_with(&request).await.http().0, 200);
+    assert_eq!(deployment.query().invoke_with(&request).await.http().0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn by_iam_those_are_admins_whose_arns_are_named() {
-    let stage = Stage::new().await;
-    let query = stage.query().with("ANNALS_ADMIN_ARNS", "arn:aws:iam::111122223333:role/ops/, arn:aws:x");
+async fn with_iam_the_listed_arns_are_admins() {
+    let deployment = Deployment::new().await;
+    let query = deployment.query().with("ANNALS_ADMIN_ARNS", "arn:aws:iam::111122223333:role/ops/, arn:aws:x");
     for (arn, expected) in [
         ("arn:aws:iam::111122223333:role/ops/night", 200),
         ("arn:aws:iam::111122223333:role/other", 403),
@@ -56,9 +56,9 @@ async fn by_iam_those_are_admins_whose_arns_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn backfills_are_asked_for_and_looked_at_by_admins_beside_the_schedule() {
-    let stage = Stage::new().await;
-    let backfill = stage.backfill();
+async fn admins_start_and_inspect_backfills_while_the_schedule_runs() {
+    let deployment = Deployment::new().await;
+    let backfill = deployment.backfill();
     let asked = |body: Option<&str>| request("POST", "/events/backfill/clients", Caller::Admin, body);
     let status = of_file("backfill/status.json");
     assert_eq!(backfill.invoke(&status).await.http().0, 404, "none was asked for");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use annals_aws_tests::functions::records::{batch, key};
-use annals_aws_tests::functions::{Function, Mapping, Stage, carry};
+use annals_aws_tests::functions::{Deployment, Function, Mapping, deliver};
 use annals_tests::random::Random;
 use serde_json::Value;
 
@@ -24,19 +24,19 @@ fn assert_no_regress(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u6
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn versions_that_come_by_another_shard_first_are_never_taken_back() {
-    let stage = Stage::new().await;
-    take(&stage.ingest(), &changes(CLIENTS, ROUNDS)).await;
-    let query = stage.query();
-    let records = stage.stream().await.read().await;
+async fn a_document_never_goes_back_to_an_older_version_across_shards() {
+    let deployment = Deployment::new().await;
+    take(&deployment.ingest(), &changes(CLIENTS, ROUNDS)).await;
+    let query = deployment.query();
+    let records = deployment.stream().await.read().await;
     let (early, late): (Vec<Value>, Vec<Value>) = records.into_iter().partition(|record| key(record).1 <= 4);
     // Each shard has a poller, and each poller an instance of the function.
-    let (first, second) = (stage.projection(), stage.projection());
+    let (first, second) = (deployment.projection(), deployment.projection());
     let mut shown = BTreeMap::new();
     for (function, records) in [(&second, &late), (&first, &early)] {
         for part in records.chunks(7) {
             assert_eq!(named(&function.invoke_with(&batch(part)).await.value()), [""; 0]);
-            let now = versions(&clients(&stage, &query).await);
+            let now = versions(&clients(&deployment, &query).await);
             assert_no_regress(&shown, &now);
             shown = now;
         }
@@ -46,24 +46,24 @@ async fn versions_that_come_by_another_shard_first_are_never_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_pollers_at_once_end_where_one_ends() {
-    let stage = Stage::new().await;
-    take(&stage.ingest(), &changes(CLIENTS, ROUNDS)).await;
-    let query = stage.query();
-    let records = stage.stream().await.read().await;
+async fn two_concurrent_pollers_give_the_same_result_as_one() {
+    let deployment = Deployment::new().await;
+    take(&deployment.ingest(), &changes(CLIENTS, ROUNDS)).await;
+    let query = deployment.query();
+    let records = deployment.stream().await.read().await;
     let mut random = Random::new(3);
     let pollers: Vec<(Function, Vec<Value>)> = (0..2)
         .map(|_| {
-            // Both carry all of it, each in an order of its own: a split in the middle of a retry.
+            // Both deliver all of it, each in an order of its own: a split in the middle of a retry.
             let mut records = records.clone();
             records.chunks_mut(16).for_each(|window| random.shuffle(window));
-            (stage.projection(), records)
+            (deployment.projection(), records)
         })
         .collect();
     let [(first, ones), (second, others)] = pollers.as_slice() else { unreachable!("there are two") };
-    let (one, other) = tokio::join!(carry(ones, first, Mapping::of(5)), carry(others, second, Mapping::of(3)));
+    let (one, other) = tokio::join!(deliver(ones, first, Mapping::of(5)), deliver(others, second, Mapping::of(3)));
     assert_eq!((one.done, other.done), (records.len(), records.len()));
-    let shown = versions(&clients(&stage, &query).await);
+    let shown = versions(&clients(&deployment, &query).await);
     assert_eq!(shown.len(), CLIENTS);
     assert!(shown.values().all(|version| *version == ROUNDS as u64), "{shown:?}");
 }

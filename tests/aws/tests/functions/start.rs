@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use annals_aws_tests::functions::records::batch;
-use annals_aws_tests::functions::{Function, Stage};
+use annals_aws_tests::functions::{Deployment, Function};
 use annals_lambda::settings::Function as Name;
 use annals_lambda::settings::OPENSEARCH_ENDPOINT;
 use annals_services::{Proxy, dynamodb_endpoint, moto_endpoint};
@@ -26,7 +26,7 @@ async fn check(name: Name, environment: &[(&str, &str)], expected: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_says_everything_that_its_environment_misses_at_once() {
+async fn a_function_reports_all_missing_variables_at_once() {
     let tables = ["ANNALS_EVENTS_TABLE is not set", "ANNALS_STATE_TABLE is not set"];
     let search = "neither ANNALS_OPENSEARCH_ENDPOINT nor ANNALS_OPENSEARCH_DOMAIN is set";
     check(Name::Ingest, &[], &tables).await;
@@ -49,10 +49,10 @@ async fn a_function_says_everything_that_its_environment_misses_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_starts_where_its_services_are_away() {
-    let stage = Stage::new().await;
+async fn a_function_starts_without_its_services() {
+    let deployment = Deployment::new().await;
     let nowhere = "http://127.0.0.1:9";
-    for function in [stage.ingest(), stage.projection(), stage.query(), stage.backfill()] {
+    for function in [deployment.ingest(), deployment.projection(), deployment.query(), deployment.backfill()] {
         let function = function.with("AWS_ENDPOINT_URL_DYNAMODB", nowhere);
         let answer = function.with("ANNALS_OPENSEARCH_ENDPOINT", nowhere).invoke(r#"{"Records":[]}"#).await;
         let error = answer.outcome.as_ref().err().map(String::as_str).unwrap_or_default();
@@ -61,22 +61,22 @@ async fn a_function_starts_where_its_services_are_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_has_one_client_a_service_which_keeps_its_connection() {
-    let (stage, bus) = (Stage::new().await, Bus::new().await);
-    let services = [dynamodb_endpoint(), stage.opensearch.clone(), moto_endpoint()];
+async fn a_process_has_one_client_per_service_that_keeps_its_connection() {
+    let (deployment, bus) = (Deployment::new().await, Bus::new().await);
+    let services = [dynamodb_endpoint(), deployment.opensearch.clone(), moto_endpoint()];
     let [tables, search, events] = services.map(|endpoint| Proxy::start(&endpoint));
-    let ingest = stage.ingest().with("AWS_ENDPOINT_URL_DYNAMODB", &tables.endpoint());
+    let ingest = deployment.ingest().with("AWS_ENDPOINT_URL_DYNAMODB", &tables.endpoint());
     for round in 0..3 {
         take(&ingest, &[change(round, 0)]).await;
         assert_eq!(tables.connections(), 1, "round {round}");
     }
     drop(ingest);
 
-    let projection = bus.publishing(stage.projection()).with("AWS_ENDPOINT_URL_EVENTBRIDGE", &events.endpoint());
+    let projection = bus.publishing(deployment.projection()).with("AWS_ENDPOINT_URL_EVENTBRIDGE", &events.endpoint());
     let projection = projection.with("AWS_ENDPOINT_URL_DYNAMODB", &tables.endpoint());
     let projection = projection.with(OPENSEARCH_ENDPOINT, &search.endpoint());
     let before = tables.connections();
-    for record in stage.stream().await.read().await {
+    for record in deployment.stream().await.read().await {
         assert_eq!(named(&projection.invoke_with(&batch(&[record])).await.value()), [""; 0]);
         let opened = [tables.connections() - before, search.connections(), events.connections()];
         assert_eq!(opened, [1, 1, 1]);

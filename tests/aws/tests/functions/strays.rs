@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use annals_aws_tests::functions::log_output::{logged, total};
 use annals_aws_tests::functions::payloads::of_file;
 use annals_aws_tests::functions::records::{batch, changed, expired, key};
-use annals_aws_tests::functions::telling::{logged, total};
-use annals_aws_tests::functions::{Mapping, Stage, carry};
+use annals_aws_tests::functions::{Deployment, Mapping, deliver};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
@@ -38,27 +38,27 @@ fn strays(record: &Value) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_append_makes_is_counted_and_holds_up_nothing() {
-    let stage = Stage::new().await;
-    take(&stage.ingest(), &changes(3, 1)).await;
-    let records = stage.stream().await.read().await;
+async fn foreign_records_are_counted_and_block_nothing() {
+    let deployment = Deployment::new().await;
+    take(&deployment.ingest(), &changes(3, 1)).await;
+    let records = deployment.stream().await.read().await;
     let strays = strays(&records[1]);
     let mut mixed = strays.clone();
     for (at, record) in records.iter().enumerate() {
         mixed.insert(at * 4, record.clone());
     }
-    let answer = stage.projection().invoke_with(&batch(&mixed)).await;
+    let answer = deployment.projection().invoke_with(&batch(&mixed)).await;
     assert_eq!(named(&answer.value()), [""; 0]);
     assert_eq!(total(&answer.lines, "ForeignRecords"), strays.len() as u64);
     assert_eq!((total(&answer.lines, "Projected"), total(&answer.lines, "Parked")), (3, 0));
-    assert_eq!(clients(&stage, &stage.query()).await.len(), 3);
+    assert_eq!(clients(&deployment, &deployment.query()).await.len(), 3);
     let leaked: Vec<&String> = answer.lines.iter().filter(|line| line.contains(SECRET)).collect();
     assert!(leaked.is_empty(), "{leaked:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_batch_fails_and_shows_nothing_of_it() {
-    let projection = Stage::new().await.projection();
+async fn an_invalid_batch_fails_and_none_of_it_is_logged() {
+    let projection = Deployment::new().await.projection();
     for payload in [json!({ "Records": SECRET }), json!(SECRET), json!({}), json!([])] {
         let answer = projection.invoke_with(&payload).await;
         let error = answer.outcome.as_ref().unwrap_err();
@@ -68,15 +68,15 @@ async fn what_is_no_batch_fails_and_shows_nothing_of_it() {
 }
 
 /// The record's item in the events table.
-async fn item_of(stage: &Stage, record: &Value) -> HashMap<String, AttributeValue> {
+async fn item_of(deployment: &Deployment, record: &Value) -> HashMap<String, AttributeValue> {
     let (key, version) = key(record);
-    let get = stage.tables().get_item().table_name(&stage.events_table);
+    let get = deployment.tables().get_item().table_name(&deployment.events_table);
     let get = get.key("entity_key", AttributeValue::S(key.to_owned()));
     get.key("version", AttributeValue::N(version.to_string())).send().await.unwrap().item.unwrap()
 }
 
-async fn put(stage: &Stage, item: HashMap<String, AttributeValue>) {
-    stage.tables().put_item().table_name(&stage.events_table).set_item(Some(item)).send().await.unwrap();
+async fn put(deployment: &Deployment, item: HashMap<String, AttributeValue>) {
+    deployment.tables().put_item().table_name(&deployment.events_table).set_item(Some(item)).send().await.unwrap();
 }
 
 /// The item with its data destroyed, as a disk or a hand might.
@@ -87,9 +87,9 @@ fn destroyed(mut item: HashMap<String, AttributeValue>) -> HashMap<String, Attri
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_cannot_be_read_is_parked_alone_and_redriven_once_it_can_be() {
-    let (stage, source) = (Stage::new().await, Stage::new().await);
-    let (projection, backfill, query) = (stage.projection(), stage.backfill(), stage.query());
+async fn an_unreadable_event_is_parked_alone_and_redriven_after_its_repair() {
+    let (deployment, source) = (Deployment::new().await, Deployment::new().await);
+    let (projection, backfill, query) = (deployment.projection(), deployment.backfill(), deployment.query());
     // One of the events is destroyed before it comes to the table at all.
     take(&source.ingest(), &changes(100, 1)).await;
     let wholes = source.stream().await.read().await;
@@ -99,16 +99,16 @@ async fn an_event_that_cannot_be_read_is_parked_alone_and_redriven_once_it_can_b
     let poisoned_id = image["external_id"]["S"].as_str().expect("an event names its record").to_owned();
     for record in &wholes {
         let item = item_of(&source, record).await;
-        put(&stage, if key(record).0 == poisoned { destroyed(item) } else { item }).await;
+        put(&deployment, if key(record).0 == poisoned { destroyed(item) } else { item }).await;
     }
-    let mut stream = stage.stream().await;
+    let mut stream = deployment.stream().await;
     let records = stream.read().await;
-    let carried = carry(&records, &projection, Mapping::of(100)).await;
-    assert_eq!((carried.done, carried.invocations()), (100, 1));
-    assert_eq!((total(carried.lines(), "Projected"), total(carried.lines(), "Parked")), (99, 1));
-    let parked: Vec<Value> = logged(carried.lines()).into_iter().filter(|line| line["outcome"] == "parked").collect();
+    let delivered = deliver(&records, &projection, Mapping::of(100)).await;
+    assert_eq!((delivered.done, delivered.invocations()), (100, 1));
+    assert_eq!((total(delivered.lines(), "Projected"), total(delivered.lines(), "Parked")), (99, 1));
+    let parked: Vec<Value> = logged(delivered.lines()).into_iter().filter(|line| line["outcome"] == "parked").collect();
     assert_eq!((parked.len(), &parked[0]["aggregate"]), (1, &json!(poisoned)));
-    let shown = clients(&stage, &query).await;
+    let shown = clients(&deployment, &query).await;
     assert_eq!((shown.len(), shown.contains_key(&poisoned_id)), (99, false));
 
     let schedule = of_file("backfill/schedule.json");
@@ -116,11 +116,11 @@ async fn an_event_that_cannot_be_read_is_parked_alone_and_redriven_once_it_can_b
     let still = backfill.invoke(&schedule).await;
     assert_eq!(counts(still.value()), (Some(0), Some(1)), "its cause is still there");
 
-    put(&stage, item_of(&source, &wholes[40]).await).await;
-    let mended = carry(&stream.read().await, &projection, Mapping::of(100)).await;
+    put(&deployment, item_of(&source, &wholes[40]).await).await;
+    let mended = deliver(&stream.read().await, &projection, Mapping::of(100)).await;
     assert_eq!(total(mended.lines(), "ForeignRecords"), 1, "a change of a stored event rings the alarm");
     assert_eq!(counts(backfill.invoke(&schedule).await.value()), (Some(1), Some(0)));
     assert_eq!(counts(backfill.invoke(&schedule).await.value()), (Some(0), Some(0)), "once");
-    let shown = clients(&stage, &query).await;
+    let shown = clients(&deployment, &query).await;
     assert_eq!((shown.len(), &shown[&poisoned_id]["version"]), (100, &json!(1)));
 }

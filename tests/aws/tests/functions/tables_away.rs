@@ -4,62 +4,66 @@ use std::collections::BTreeSet;
 
 use annals_aws_tests::functions::payloads::{Caller, request};
 use annals_aws_tests::functions::records::sequence;
-use annals_aws_tests::functions::{Function, Mapping, Stage, carry};
+use annals_aws_tests::functions::{Deployment, Function, Mapping, deliver};
 use annals_services::{Fault, Match, Proxy, Rule, dynamodb_endpoint};
 use annals_tests::changes::{change, record_id};
 use serde_json::Value;
 
-use crate::queue::{Bus, Details, announced};
+use crate::queue::{Bus, Details, published};
 use crate::{changes, clients, get, named, take};
 
 /// How often a batch comes in an outage of five minutes: a mapping waits longer each time.
 const RETRIES: usize = 5;
 
 /// The function, with a proxy before its tables.
-fn behind(proxy: &Proxy, function: Function) -> Function {
+fn through(proxy: &Proxy, function: Function) -> Function {
     function.with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.endpoint())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_its_tables_a_cold_projection_names_every_event_and_does_each_once_when_they_are_back() {
-    let (stage, bus) = (Stage::new().await, Bus::new().await);
-    let (proxy, ingest, mut stream) = (Proxy::start(&dynamodb_endpoint()), stage.ingest(), stage.stream().await);
+async fn without_its_tables_a_cold_projection_fails_every_event_and_later_projects_each_once() {
+    let (deployment, bus) = (Deployment::new().await, Bus::new().await);
+    let (proxy, ingest, mut stream) =
+        (Proxy::start(&dynamodb_endpoint()), deployment.ingest(), deployment.stream().await);
     take(&ingest, &changes(2, 2)).await;
-    assert_eq!(carry(&stream.read().await, &stage.projection(), Mapping::of(100)).await.done, 4);
+    assert_eq!(deliver(&stream.read().await, &deployment.projection(), Mapping::of(100)).await.done, 4);
     // Later versions of both, for a process that knows neither, and a record that is new.
     take(&ingest, &[change(2, 0), change(2, 1), change(3, 0), change(0, 2)]).await;
     let records = stream.read().await;
-    let cold = behind(&proxy, bus.publishing(stage.projection()));
+    let cold = through(&proxy, bus.publishing(deployment.projection()));
     proxy.rule(Rule::always(Match::Any, Fault::DropBefore));
-    let stuck = carry(&records, &cold, Mapping { attempts: RETRIES, ..Mapping::of(100) }).await;
+    let stuck = deliver(&records, &cold, Mapping { attempts: RETRIES, ..Mapping::of(100) }).await;
     assert_eq!((stuck.done, stuck.invocations()), (0, RETRIES));
     for (_, answer) in &stuck.answers {
         let value = answer.value();
         let found: BTreeSet<&str> = named(&value).into_iter().collect();
         assert_eq!(found, records.iter().map(sequence).collect(), "all of the batch, and nothing else");
     }
-    assert!(bus.details().await.is_empty(), "what is not indexed is not announced");
+    assert!(bus.details().await.is_empty(), "what is not indexed is not published");
 
     proxy.heal();
-    let healed = carry(&records, &cold, Mapping::of(100)).await;
+    let healed = deliver(&records, &cold, Mapping::of(100)).await;
     assert_eq!((healed.done, healed.invocations()), (4, 1));
-    let shown = clients(&stage, &stage.query()).await;
+    let shown = clients(&deployment, &deployment.query()).await;
     let versions: Vec<&Value> = shown.values().map(|client| &client["version"]).collect();
     assert_eq!(versions, [4, 3, 1]);
     let expected = [(0, 3, 4), (1, 3, 3), (2, 1, 1)].map(|(client, from, to)| ((record_id(client), from, to), 1));
-    assert_eq!(announced(&bus.details().await), expected.into());
+    assert_eq!(published(&bus.details().await), expected.into());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_its_tables_a_query_that_needs_them_is_unavailable_and_names_none_of_them() {
-    let stage = Stage::new().await;
+async fn without_its_tables_a_query_responds_unavailable_and_does_not_name_them() {
+    let deployment = Deployment::new().await;
     let proxy = Proxy::start(&dynamodb_endpoint());
-    take(&stage.ingest(), &changes(1, 2)).await;
-    assert_eq!(carry(&stage.stream().await.read().await, &stage.projection(), Mapping::of(100)).await.done, 2);
-    let query = behind(&proxy, stage.query());
+    take(&deployment.ingest(), &changes(1, 2)).await;
+    assert_eq!(
+        deliver(&deployment.stream().await.read().await, &deployment.projection(), Mapping::of(100)).await.done,
+        2
+    );
+    let query = through(&proxy, deployment.query());
     let (one, history) = (format!("/clients/{}", record_id(0)), format!("/clients/{}/history", record_id(0)));
     proxy.rule(Rule::always(Match::Any, Fault::unavailable()));
-    let inner = [&*stage.events_table, &*stage.state_table, "127.0.0.1", "DynamoDB", "Service Unavailable"];
+    let inner = [&*deployment.events_table, &*deployment.state_table, "127.0.0.1", "DynamoDB", "Service Unavailable"];
     for (path, expected) in [(&*history, 503), ("/quarantine", 503), ("/health", 200)] {
         let (status, body) = query.invoke_with(&request("GET", path, Caller::Admin, None)).await.http();
         assert_eq!((status, body["status"] == "ok"), (expected, false), "{path}: {body}");

@@ -1,28 +1,28 @@
 //! No log shows a record's values, least of all where something goes wrong with them.
 
-use annals_aws_tests::functions::Stage;
+use annals_aws_tests::functions::Deployment;
+use annals_aws_tests::functions::log_output::{logged, total};
 use annals_aws_tests::functions::payloads::{Caller, of_file, queue, request};
 use annals_aws_tests::functions::records::batch;
-use annals_aws_tests::functions::telling::{logged, total};
 use annals_lambda::settings::OPENSEARCH_ENDPOINT;
 use annals_services::{Fault, Match, Proxy, Rule, dynamodb_endpoint};
 use annals_tests::random::Random;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::told::{VALUE, check_lines, lines_of, told_change};
+use crate::log_lines::{VALUE, change_with_value, check_lines, lines_of};
 use crate::{named, take};
 
 /// Changes that nobody can read, one for each part of a header, and one that no item holds.
 fn refused_changes() -> Vec<Value> {
     let parts = ["commitTimestamp", "commitNumber", "recordIds", "changeType", "changedFields"];
     let unreadable = |(number, part): (usize, &str)| {
-        let mut change = told_change(number);
+        let mut change = change_with_value(number);
         change["detail"]["payload"]["ChangeEventHeader"][part] = json!({ VALUE: VALUE });
         change
     };
     let mut changes: Vec<Value> = parts.into_iter().enumerate().map(unreadable).collect();
-    let (mut random, mut large) = (Random::new(1), told_change(parts.len()));
+    let (mut random, mut large) = (Random::new(1), change_with_value(parts.len()));
     let noise: String = (0..600_000).map(|_| char::from(b'0' + random.below(75) as u8)).collect();
     large["detail"]["payload"]["Description"] = json!(format!("{VALUE} {noise}"));
     changes.push(large);
@@ -30,9 +30,9 @@ fn refused_changes() -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_taken_in_shows_no_value() {
-    let (stage, proxy) = (Stage::new().await, Proxy::start(&dynamodb_endpoint()));
-    let ingest = stage.ingest().with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.endpoint());
+async fn refused_inputs_log_no_value() {
+    let (deployment, proxy) = (Deployment::new().await, Proxy::start(&dynamodb_endpoint()));
+    let ingest = deployment.ingest().with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.endpoint());
     for change in refused_changes() {
         let answer = ingest.invoke_with(&change).await;
         let header = &change["detail"]["payload"]["ChangeEventHeader"];
@@ -45,10 +45,10 @@ async fn what_is_not_taken_in_shows_no_value() {
     assert_eq!(answer.http().0, 400);
     check_lines(&answer, "ingest");
     proxy.rule(Rule::always(Match::Target("PutItem"), Fault::access_denied()));
-    let answer = ingest.invoke_with(&queue(&[("b", &told_change(20).to_string())])).await;
+    let answer = ingest.invoke_with(&queue(&[("b", &change_with_value(20).to_string())])).await;
     assert_eq!((named(&answer.value()), logged(&answer.lines).is_empty()), (vec!["b"], false));
     check_lines(&answer, "ingest");
-    let answer = ingest.invoke_with(&told_change(20)).await;
+    let answer = ingest.invoke_with(&change_with_value(20)).await;
     assert!(answer.outcome.as_ref().is_err_and(|error| !error.contains(VALUE)), "{:?}", answer.outcome);
     check_lines(&answer, "ingest");
 }
@@ -74,28 +74,28 @@ fn refused() -> Fault {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_that_is_refused_shows_no_value_though_opensearch_quotes_it() {
-    let (stage, schedule) = (Stage::new().await, of_file("backfill/schedule.json"));
-    let proxy = Proxy::start(&stage.opensearch);
+async fn a_refused_document_logs_no_value_although_opensearch_quotes_it() {
+    let (deployment, schedule) = (Deployment::new().await, of_file("backfill/schedule.json"));
+    let proxy = Proxy::start(&deployment.opensearch);
     proxy.rule(Rule::always(Match::Path("_bulk"), refused()));
-    take(&stage.ingest(), &[told_change(1)]).await;
-    let records = stage.stream().await.read().await;
-    let projection = stage.projection().with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
+    take(&deployment.ingest(), &[change_with_value(1)]).await;
+    let records = deployment.stream().await.read().await;
+    let projection = deployment.projection().with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
     let answer = projection.invoke_with(&batch(&records)).await;
     let parked = lines_of(&answer, "projection parked");
     assert!(parked[0]["reason"].as_str().unwrap().ends_with(": mapper_parsing_exception at `name`"), "{parked:?}");
     check_lines(&answer, "projection");
-    let answer = stage.backfill().with(OPENSEARCH_ENDPOINT, &proxy.endpoint()).invoke(&schedule).await;
+    let answer = deployment.backfill().with(OPENSEARCH_ENDPOINT, &proxy.endpoint()).invoke(&schedule).await;
     assert_eq!(answer.value()["still_parked"], 1);
     check_lines(&answer, "backfill");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_item_of_which_any_part_is_not_as_it_was_written_shows_no_value() {
-    let stage = Stage::new().await;
-    let proxy = Proxy::start(&stage.opensearch);
-    take(&stage.ingest(), &[told_change(1)]).await;
-    let record = stage.stream().await.read().await.remove(0);
+async fn an_item_with_any_damaged_attribute_logs_no_value() {
+    let deployment = Deployment::new().await;
+    let proxy = Proxy::start(&deployment.opensearch);
+    take(&deployment.ingest(), &[change_with_value(1)]).await;
+    let record = deployment.stream().await.read().await.remove(0);
     let image = record["dynamodb"]["NewImage"].as_object().unwrap();
     // Which record an event is of, and with which others it belongs, is told as it came.
     let parts = image.keys().filter(|name| !["external_id", "txn", "corr"].contains(&name.as_str()));
@@ -105,7 +105,7 @@ async fn an_item_of_which_any_part_is_not_as_it_was_written_shows_no_value() {
     }
     // What can be read all the same is refused: each is parked.
     proxy.rule(Rule::always(Match::Path("_bulk"), refused()));
-    let projection = stage.projection().with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
+    let projection = deployment.projection().with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
     for broken in broken {
         let answer = projection.invoke_with(&batch(std::slice::from_ref(&broken))).await;
         assert_eq!(total(&answer.lines, "Parked"), 1, "{broken}");

@@ -77,7 +77,7 @@ fn every_cause_of_trouble_has_its_alarm() {
 
 /// An event may be stored at the end of one period and projected at the beginning of the next.
 #[test]
-fn a_stream_that_is_not_read_is_told_by_two_periods_of_events_without_a_projection() {
+fn two_periods_of_events_without_a_projection_raise_the_alarm_of_an_unread_stream() {
     let stack = stack();
     let alarm = stack.properties("StreamStoppedAlarm");
     assert_eq!((&alarm["EvaluationPeriods"], &alarm["DatapointsToAlarm"]), (&json!(2), &Value::Null));
@@ -87,7 +87,7 @@ fn a_stream_that_is_not_read_is_told_by_two_periods_of_events_without_a_projecti
 
 /// A message is hidden for most of the time that it waits, and has no age any more once it was tried three times.
 #[test]
-fn an_hour_in_the_failure_queue_is_told_however_often_its_events_were_tried() {
+fn an_hour_in_the_failure_queue_raises_the_alarm_regardless_of_retries() {
     let stack = stack();
     let alarm = stack.properties("FailureQueueAlarm");
     let metrics = alarm["Metrics"].as_array().expect("metrics").iter();
@@ -101,7 +101,7 @@ fn an_hour_in_the_failure_queue_is_told_however_often_its_events_were_tried() {
 }
 
 #[test]
-fn what_is_left_is_measured_by_the_chosen_volume() {
+fn free_space_is_measured_against_the_chosen_volume() {
     let stack = Template::read().with(&[("OpenSearchVolumeGiB", "300")]);
     assert_eq!(rises(stack.properties("SearchSpaceAlarm")), "100 * free / (1024 * 300) < 25");
 }
@@ -115,7 +115,7 @@ fn silence_is_an_alarm_after_the_chosen_minutes() {
 }
 
 #[test]
-fn no_alarm_but_that_of_silence_rises_without_figures_and_each_tells_someone() {
+fn only_the_silence_alarm_treats_missing_data_as_breaching_and_each_alarm_notifies_someone() {
     for (topic, expected) in [("", "${AlarmTopic}"), ("arn:aws:sns:eu-west-1:111122223333:ops", "")] {
         let stack = Template::read().with(&[("AlarmTopicArn", topic), ("AlarmEmail", "ops@annals.example")]);
         let expected = if topic.is_empty() { expected } else { topic };

@@ -39,7 +39,7 @@ fn every_name_that_is_read_is_given_by_some_choice() {
 }
 
 #[test]
-fn functions_that_search_are_told_one_place() {
+fn functions_that_search_get_one_opensearch_endpoint() {
     for stack in Template::read().stacks() {
         for function in ["ProjectionFunction", "QueryFunction", "BackfillFunction"] {
             let environment = stack.function(function).environment;
@@ -69,7 +69,7 @@ fn the_topic_is_named_where_it_is_published_to() {
 
 /// A topic's limit, beyond which whole calls are refused: an announcement above it goes as a reference.
 #[test]
-fn the_size_of_announcements_is_what_the_publisher_takes() {
+fn the_size_limit_of_published_events_is_that_of_the_publisher() {
     for (publisher, expected) in [("eventbridge", "1048576"), ("sns", "262144")] {
         let stack = Template::read().with(&[("Publisher", publisher), ("EventMaxBytes", "1048576")]);
         for function in ["ProjectionFunction", "BackfillFunction"] {

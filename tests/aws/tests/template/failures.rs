@@ -33,7 +33,7 @@ fn the_rule_hands_every_event_of_the_relay_to_ingest() {
 
 /// By a later word that the bus is another's, it would be deleted while the rule still hears it.
 #[test]
-fn the_bus_stays_when_the_stack_lets_go_of_it() {
+fn the_bus_is_retained_when_the_stack_no_longer_has_it() {
     let stack = stack();
     for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
         assert_eq!(stack.resource("SalesforceBus")[policy], "Retain", "{policy}");
@@ -41,7 +41,7 @@ fn the_bus_stays_when_the_stack_lets_go_of_it() {
 }
 
 #[test]
-fn a_bus_that_is_there_is_not_made_again() {
+fn an_existing_bus_is_not_created_again() {
     let source = "aws.partner/salesforce.com/00DQz0000004nNlMAI/relay";
     let stack = Template::read().with(&[("SalesforceEventSource", source), ("AssociateEventSource", "false")]);
     assert!(!stack.has("SalesforceBus"));
@@ -50,7 +50,7 @@ fn a_bus_that_is_there_is_not_made_again() {
 }
 
 #[test]
-fn what_eventbridge_cannot_hand_over_is_tried_for_a_day_and_then_kept() {
+fn eventbridge_retries_for_a_day_and_then_uses_the_failure_queue() {
     let stack = stack();
     let target = &stack.properties("SalesforceRule")["Targets"][0];
     assert_eq!(target["RetryPolicy"], json!({"MaximumEventAgeInSeconds": DAY, "MaximumRetryAttempts": 185}));
@@ -63,7 +63,7 @@ fn what_eventbridge_cannot_hand_over_is_tried_for_a_day_and_then_kept() {
 }
 
 #[test]
-fn what_ingest_fails_on_comes_back_to_ingest() {
+fn events_that_ingest_fails_on_return_to_ingest() {
     let stack = stack();
     let ingest = stack.properties("IngestFunction");
     assert_eq!(ingest["EventInvokeConfig"]["MaximumRetryAttempts"], 2);
@@ -95,7 +95,7 @@ fn a_message_comes_back_for_ten_days_and_leaves_three_to_act() {
 }
 
 #[test]
-fn no_queue_goes_with_the_stack_or_is_read_in_the_clear() {
+fn every_queue_is_retained_and_encrypted() {
     let stack = stack();
     let mut encrypted = Vec::new();
     for (_, policy) in stack.of_type("AWS::SQS::QueuePolicy") {

@@ -33,7 +33,7 @@ fn check(function: &str, seconds: u64) {
 }
 
 #[test]
-fn no_function_takes_longer_than_it_may() {
+fn every_function_has_its_timeout() {
     check("IngestFunction", 30);
     check("ProjectionFunction", 60);
     check("BackfillFunction", 300);
@@ -42,7 +42,7 @@ fn no_function_takes_longer_than_it_may() {
 }
 
 #[test]
-fn backfill_runs_each_minute_and_a_run_that_found_no_place_is_not_kept() {
+fn backfill_runs_each_minute_and_a_throttled_run_is_dropped() {
     let stack = Template::read().with(&[]);
     let backfill = stack.properties("BackfillFunction");
     assert_eq!(backfill["Events"]["EachMinute"]["Properties"]["Schedule"], "rate(1 minute)");
@@ -54,7 +54,7 @@ fn backfill_runs_each_minute_and_a_run_that_found_no_place_is_not_kept() {
 
 /// A new account has nothing to spare, and its deployment would fail; 0 itself would let no run start.
 #[test]
-fn no_place_is_kept_free_for_backfill_unless_chosen() {
+fn no_concurrency_is_reserved_for_backfill_by_default() {
     let kept = |stack: &Stack| stack.properties("BackfillFunction").get("ReservedConcurrentExecutions").cloned();
     assert_eq!(kept(&Template::read().with(&[])), None);
     assert_eq!(kept(&Template::read().with(&[("BackfillConcurrency", "2")])), Some(json!("2")));

@@ -115,7 +115,7 @@ fn every_payload_is_for_a_function_of_the_template() {
 }
 
 #[test]
-fn no_payload_lies_there_unread_and_the_page_names_each() {
+fn every_payload_is_checked_and_named_in_the_readme() {
     let below = |folder: &str| {
         let listed = std::fs::read_dir(repository().join("events").join(folder)).expect("a folder");
         let name = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("an entry").file_name();

@@ -88,7 +88,7 @@ fn each_function_has_a_role_of_its_own_and_no_rights_stand_elsewhere() {
 }
 
 #[test]
-fn announcements_go_where_they_are_to_and_under_their_own_name() {
+fn events_are_published_to_the_chosen_target_under_their_own_source() {
     for stack in Template::read().stacks() {
         for role in ["ProjectionRole", "BackfillRole"] {
             let rights = stack.rights(role);

@@ -104,7 +104,7 @@ const BACKFILL: &[Held] = &[
 
 /// What a role is to have in a stack.
 fn expected(role: &str, stack: &Stack) -> BTreeSet<String> {
-    let (held, searches, announces) = match role {
+    let (held, searches, publishes) = match role {
         "IngestRole" => (INGEST, false, false),
         "ProjectionRole" => (PROJECTION, true, true),
         "QueryRole" => (QUERY, true, false),
@@ -116,8 +116,8 @@ fn expected(role: &str, stack: &Stack) -> BTreeSet<String> {
         held.push((DOMAIN, &["es:DescribeDomain"]));
     }
     match stack.chose("Publisher") {
-        "eventbridge" if announces => held.push((BUS, &["events:PutEvents"])),
-        "sns" if announces => held.push(("${ChangesTopic}", &["sns:Publish"])),
+        "eventbridge" if publishes => held.push((BUS, &["events:PutEvents"])),
+        "sns" if publishes => held.push(("${ChangesTopic}", &["sns:Publish"])),
         _ => {}
     }
     let rights = held.iter().flat_map(|(on, actions)| actions.iter().map(move |action| format!("{action} on {on}")));

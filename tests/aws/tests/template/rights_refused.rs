@@ -37,7 +37,7 @@ fn rights_beyond_the_append_are_found() {
 }
 
 #[test]
-fn a_right_too_many_is_found_whatever_it_is_on() {
+fn an_excess_permission_is_found_on_any_resource() {
     let last = "                  - sqs:GetQueueAttributes\n";
     let (_, of_a_queue) = found(last, &format!("{last}                  - sqs:PurgeQueue\n"));
     assert_eq!(of_a_queue, ["IngestRole: sqs:PurgeQueue on ${FailureQueue.Arn}"]);

@@ -100,7 +100,7 @@ fn every_route_reaches_its_function_and_asks_for_what_it_must() {
 /// A slash at the end of a path without a variable leads to `$default`, behind which the function
 /// asks for the scope: `/health/` asks for a login, and `/quarantine/` for the scope there alone.
 #[test]
-fn a_slash_at_the_end_changes_no_function() {
+fn a_trailing_slash_reaches_the_same_function() {
     let stack = Template::read().with(&[("Authorizer", "jwt"), ("JwtIssuer", "https://login.example")]);
     for (method, path, function, access) in ROUTES {
         let access = if ["/health", "/quarantine"].contains(&path) { Login } else { access };
@@ -123,7 +123,7 @@ fn only_health_is_open() {
 
 /// Else anyone could take all that the gateway lets through, and a store's work for each.
 #[test]
-fn the_open_route_is_let_through_much_less_often_than_all_together() {
+fn the_open_route_has_a_much_lower_rate_limit_than_the_api() {
     let stack = Template::read().with(&[]);
     let api = stack.properties("HttpApi");
     let open = &api["RouteSettings"]["GET /health"];
@@ -136,7 +136,7 @@ fn the_open_route_is_let_through_much_less_often_than_all_together() {
 }
 
 #[test]
-fn what_a_route_asks_for_is_defined_or_the_deployment_fails() {
+fn every_authorizer_of_a_route_is_defined_or_the_deployment_fails() {
     for stack in Template::read().stacks() {
         let api = stack.properties("HttpApi");
         let schemes = api["DefinitionBody"]["components"]["securitySchemes"].as_object().expect("schemes");

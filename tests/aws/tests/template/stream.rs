@@ -30,7 +30,7 @@ fn every_record_is_read_at_once_from_the_oldest_on() {
 }
 
 #[test]
-fn a_failed_batch_is_cut_and_tried_again_for_six_hours_then_noted() {
+fn a_failed_batch_is_bisected_and_retried_for_six_hours_and_then_sent_to_the_failure_destination() {
     check("FunctionResponseTypes", json!(["ReportBatchItemFailures"]));
     check("BisectBatchOnFunctionError", json!(true));
     check("MaximumRetryAttempts", json!(-1));

@@ -75,7 +75,7 @@ fn the_state_table_has_the_keys_the_list_and_the_expiry_of_its_store() {
 }
 
 #[test]
-fn no_table_goes_by_mistake() {
+fn every_table_is_protected_from_deletion() {
     let stack = Template::read().with(&[]);
     for table in ["EventsTable", "StateTable"] {
         check(table, "/BillingMode", json!("PAY_PER_REQUEST"));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use annals_services::{Fault, Match, Rule};
 use axum::http::StatusCode;
 
-use crate::world::{Ended, SILENCE, World, operation_request};
+use crate::fixture::{Ended, Fixture, SILENCE, operation_request};
 
 fn answered(status: u16, body: &str) -> Ended {
     Ended::Answered(status, body.to_owned())
@@ -16,25 +16,25 @@ fn answered(status: u16, body: &str) -> Ended {
 /// the next one passes, and the proxy has seen both.
 #[track_caller]
 fn check(fault: Fault, ends: Ended, reaches: usize, status: Option<u16>) {
-    let world = World::new();
-    world.proxy.rule(Rule::first(1, Match::Any, fault));
-    assert_eq!(world.send("PutItem"), ends);
-    assert_eq!(world.received().len(), reaches);
-    assert_eq!(world.send("GetItem"), answered(200, "2 bytes"));
-    assert_eq!(world.received().len(), reaches + 1);
-    let seen = world.proxy.requests();
+    let fixture = Fixture::new();
+    fixture.proxy.rule(Rule::first(1, Match::Any, fault));
+    assert_eq!(fixture.send("PutItem"), ends);
+    assert_eq!(fixture.received().len(), reaches);
+    assert_eq!(fixture.send("GetItem"), answered(200, "2 bytes"));
+    assert_eq!(fixture.received().len(), reaches + 1);
+    let seen = fixture.proxy.requests();
     assert_eq!(seen.len(), 2);
     assert_eq!((seen[0].forwarded, seen[0].status.map(|status| status.as_u16())), (reaches == 1, status));
     assert_eq!((seen[1].forwarded, seen[1].status), (true, Some(StatusCode::OK)));
 }
 
 #[test]
-fn what_passes_is_answered_by_the_service() {
+fn a_passed_request_is_answered_by_the_service() {
     check(Fault::Pass, answered(200, "2 bytes"), 1, Some(200));
 }
 
 #[test]
-fn an_answer_is_given_in_place_of_the_services() {
+fn a_rule_can_respond_in_place_of_the_service() {
     let teapot = Fault::answer(StatusCode::IM_A_TEAPOT, "text/plain", "short and stout");
     check(teapot, answered(418, "short and stout"), 0, Some(418));
 }
@@ -68,30 +68,30 @@ fn delayed_it_is_passed_on_and_answered_later() {
 
 #[test]
 fn delayed_it_is_passed_on_though_its_client_has_gone() {
-    let world = World::new();
-    world.proxy.rule(Rule::always(Match::Any, Fault::Delay(SILENCE * 2)));
-    assert_eq!(world.send("PutItem"), Ended::Silence);
-    assert_eq!(world.received().len(), 0);
+    let fixture = Fixture::new();
+    fixture.proxy.rule(Rule::always(Match::Any, Fault::Delay(SILENCE * 2)));
+    assert_eq!(fixture.send("PutItem"), Ended::Silence);
+    assert_eq!(fixture.received().len(), 0);
     let deadline = Instant::now() + Duration::from_secs(10);
-    while world.received().is_empty() {
+    while fixture.received().is_empty() {
         assert!(Instant::now() < deadline, "it never reached the service");
         std::thread::sleep(Duration::from_millis(10));
     }
-    assert_eq!(world.received(), ["POST / {}"]);
+    assert_eq!(fixture.received(), ["POST / {}"]);
 }
 
 #[test]
-fn what_hangs_goes_on_hanging_when_the_rules_are_gone_and_ends_with_the_proxy() {
-    let world = World::new();
-    world.proxy.rule(Rule::always(Match::Any, Fault::HangBefore));
-    let mut stream = world.connect();
+fn a_hanging_request_hangs_after_the_rules_are_cleared_and_ends_with_the_proxy() {
+    let fixture = Fixture::new();
+    fixture.proxy.rule(Rule::always(Match::Any, Fault::HangBefore));
+    let mut stream = fixture.connect();
     stream.write_all(operation_request("PutItem").as_bytes()).unwrap();
-    assert_eq!(crate::world::ended(&mut stream), Ended::Silence);
-    world.proxy.heal();
-    assert_eq!(world.send("PutItem"), answered(200, "2 bytes"));
-    assert_eq!(crate::world::ended(&mut stream), Ended::Silence);
-    let address = world.proxy.endpoint();
-    drop(world);
+    assert_eq!(crate::fixture::ended(&mut stream), Ended::Silence);
+    fixture.proxy.heal();
+    assert_eq!(fixture.send("PutItem"), answered(200, "2 bytes"));
+    assert_eq!(crate::fixture::ended(&mut stream), Ended::Silence);
+    let address = fixture.proxy.endpoint();
+    drop(fixture);
     let end = stream.read(&mut [0; 16]);
     assert!(matches!(end, Ok(0)) || end.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
     assert!(std::net::TcpStream::connect(address.trim_start_matches("http://")).is_err(), "nobody listens any more");
@@ -100,13 +100,13 @@ fn what_hangs_goes_on_hanging_when_the_rules_are_gone_and_ends_with_the_proxy() 
 #[test]
 fn the_ready_made_answers_are_what_the_services_send() {
     let check = |fault: Fault, status: u16, words: &str| {
-        let world = World::new();
-        world.proxy.rule(Rule::always(Match::Any, fault));
-        let Ended::Answered(code, body) = world.send("PutItem") else { panic!("there is an answer") };
+        let fixture = Fixture::new();
+        fixture.proxy.rule(Rule::always(Match::Any, fault));
+        let Ended::Answered(code, body) = fixture.send("PutItem") else { panic!("there is an answer") };
         let parsed: serde_json::Value = serde_json::from_str(&body).expect("the body is JSON");
         assert_eq!(code, status, "{parsed}");
         assert!(body.contains(words), "{body}");
-        assert!(world.received().is_empty());
+        assert!(fixture.received().is_empty());
     };
     check(
         Fault::throttled(),

@@ -2,9 +2,9 @@
 //!
 //! The client is a bare socket, so that a reset, an end and a silence are told apart.
 
-#![expect(clippy::unwrap_used, reason = "all of this is tests, their world among it")]
+#![expect(clippy::unwrap_used, reason = "all of this is tests, their fixture among it")]
 
 mod faults;
+mod fixture;
 mod passing;
 mod rules;
-mod world;

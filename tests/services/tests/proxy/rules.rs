@@ -3,7 +3,7 @@
 use annals_services::{Fault, Match, Rule, Times};
 use axum::http::StatusCode;
 
-use crate::world::{Ended, World};
+use crate::fixture::{Ended, Fixture};
 
 /// An answer that is told apart from the others by its status.
 fn status(code: u16) -> Fault {
@@ -13,11 +13,11 @@ fn status(code: u16) -> Fault {
 /// Under these rules, a series of operations is answered with these statuses.
 #[track_caller]
 fn check(rules: Vec<Rule>, operations: &[&str], statuses: &[u16]) {
-    let world = World::new();
-    rules.into_iter().for_each(|rule| world.proxy.rule(rule));
+    let fixture = Fixture::new();
+    rules.into_iter().for_each(|rule| fixture.proxy.rule(rule));
     let answered: Vec<u16> = operations
         .iter()
-        .map(|operation| match world.send(operation) {
+        .map(|operation| match fixture.send(operation) {
             Ended::Answered(status, _) => status,
             other => panic!("{operation}: {other:?}"),
         })
@@ -49,7 +49,7 @@ fn a_request_is_for_the_first_rule_that_still_holds() {
 }
 
 #[test]
-fn what_passes_by_a_rule_is_kept_from_those_that_follow() {
+fn a_request_that_a_rule_passes_skips_the_following_rules() {
     let rules = vec![Rule::always(Match::Target("GetItem"), Fault::Pass), Rule::always(Match::Any, status(503))];
     check(rules, &["GetItem", "PutItem"], &[200, 503]);
 }
@@ -64,11 +64,11 @@ fn a_function_of_the_test_can_match() {
 
 #[test]
 fn clearing_forgets_requests_and_keeps_rules() {
-    let world = World::new();
-    world.proxy.rule(Rule::nth(2, Match::Any, status(503)));
-    world.send("PutItem");
-    world.proxy.clear();
-    assert_eq!(world.proxy.requests().len(), 0);
-    assert_eq!(world.send("PutItem"), Ended::Answered(503, String::new()));
-    assert_eq!(world.proxy.count("PutItem"), 1);
+    let fixture = Fixture::new();
+    fixture.proxy.rule(Rule::nth(2, Match::Any, status(503)));
+    fixture.send("PutItem");
+    fixture.proxy.clear();
+    assert_eq!(fixture.proxy.requests().len(), 0);
+    assert_eq!(fixture.send("PutItem"), Ended::Answered(503, String::new()));
+    assert_eq!(fixture.proxy.count("PutItem"), 1);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use annals_aws_tests::functions::payloads::of_file;
-use annals_aws_tests::functions::{Mapping, Stage, carry};
+use annals_aws_tests::functions::{Deployment, Mapping, deliver};
 use annals_services::opensearch_endpoints;
 use annals_tests::samples::{Run, sample_events};
 use serde_json::{Value, json};
@@ -27,15 +27,15 @@ async fn the_sample_events_give_the_entities_that_they_give_in_one_process() {
     let expected = local.entities().await;
     assert!(expected.len() > 15, "{} records", expected.len());
     for (label, endpoint) in opensearch_endpoints() {
-        let stage = Stage::on(&endpoint).await;
-        let (ingest, query) = (stage.ingest(), stage.query());
+        let deployment = Deployment::on(&endpoint).await;
+        let (ingest, query) = (deployment.ingest(), deployment.query());
         for sample in &samples {
             assert_eq!(ingest.invoke(&sample.text).await.value(), Value::Null, "{}", sample.name);
         }
-        let records = stage.stream().await.read().await;
-        let carried = carry(&records, &stage.projection(), Mapping::of(10)).await;
-        assert_eq!(carried.done, records.len(), "{label}");
-        assert_eq!(carried.invocations(), records.len().div_ceil(10), "nothing came again: {label}");
+        let records = deployment.stream().await.read().await;
+        let delivered = deliver(&records, &deployment.projection(), Mapping::of(10)).await;
+        assert_eq!(delivered.done, records.len(), "{label}");
+        assert_eq!(delivered.invocations(), records.len().div_ceil(10), "nothing came again: {label}");
         let mut seen = BTreeMap::new();
         for (record, (key, aggregate_type)) in &local.records {
             let (status, body) = get(&query, &format!("/{aggregate_type}/{}", key.aggregate_id)).await;
@@ -46,19 +46,19 @@ async fn the_sample_events_give_the_entities_that_they_give_in_one_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_payloads_of_the_readme_lead_from_an_event_to_its_answers() {
-    let stage = Stage::new().await;
-    let (ingest, projection, query) = (stage.ingest(), stage.projection(), stage.query());
+async fn the_payloads_of_the_readme_work_from_ingest_to_query() {
+    let deployment = Deployment::new().await;
+    let (ingest, projection, query) = (deployment.ingest(), deployment.projection(), deployment.query());
     for name in ["eventbridge", "array", "failure-queue"] {
         let answer = ingest.invoke(&of_file(&format!("ingest_invocations/{name}.json"))).await.value();
         let expected = if name == "failure-queue" { json!({ "batchItemFailures": [] }) } else { Value::Null };
         assert_eq!(answer, expected, "{name}");
     }
-    let mut stream = stage.stream().await;
+    let mut stream = deployment.stream().await;
     let records = stream.read().await;
-    assert_eq!(carry(&records, &projection, Mapping::of(100)).await.done, records.len());
+    assert_eq!(deliver(&records, &projection, Mapping::of(100)).await.done, records.len());
 
-    let shown = clients(&stage, &query).await;
+    let shown = clients(&deployment, &query).await;
     let larkspur = &shown["001Qz00000LkSp1IAF"];
     let (status, one) = query.invoke(&of_file("query/client.json")).await.http();
     assert_eq!((status, &one), (200, larkspur));
@@ -80,9 +80,9 @@ async fn the_payloads_of_the_readme_lead_from_an_event_to_its_answers() {
 
     let (status, body) = ingest.invoke(&of_file("ingest_invocations/http-api.json")).await.http();
     assert_eq!((status, &body["results"][0]["outcome"]), (200, &json!("stored")), "{body}");
-    assert_eq!(carry(&stream.read().await, &projection, Mapping::of(100)).await.done, 1);
+    assert_eq!(deliver(&stream.read().await, &projection, Mapping::of(100)).await.done, 1);
     let (_, one) = query.invoke(&of_file("query/client.json")).await.http();
     assert_eq!((&one["version"], &one["status"]), (&json!(3), &json!("Inactive")));
-    let done = stage.backfill().invoke(&of_file("backfill/schedule.json")).await.value();
+    let done = deployment.backfill().invoke(&of_file("backfill/schedule.json")).await.value();
     assert_eq!((&done["redriven"], &done["still_parked"]), (&json!(0), &json!(0)), "{done}");
 }

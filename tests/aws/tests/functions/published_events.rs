@@ -1,7 +1,7 @@
 //! What other systems are told, on the wire.
 
-use annals_aws_tests::functions::telling::total;
-use annals_aws_tests::functions::{Mapping, Stage, carry};
+use annals_aws_tests::functions::log_output::total;
+use annals_aws_tests::functions::{Deployment, Mapping, deliver};
 use annals_tests::changes::{change, record_id};
 use serde_json::{Value, json};
 
@@ -26,22 +26,22 @@ const FIELDS: [&str; 13] = [
 ];
 
 /// The details in the order of their records.
-async fn sorted(told: &impl Details) -> Vec<Value> {
-    let mut details = told.details().await;
+async fn sorted(consumer: &impl Details) -> Vec<Value> {
+    let mut details = consumer.details().await;
     details.sort_by_key(|detail| detail["external_id"].to_string());
     details
 }
 
-async fn check_one_a_record_and_batch(told: &impl Details) {
-    let stage = Stage::new().await;
-    let (ingest, projection) = (stage.ingest(), told.publishing(stage.projection()));
-    let mut stream = stage.stream().await;
+async fn check_one_per_record_and_batch(consumer: &impl Details) {
+    let deployment = Deployment::new().await;
+    let (ingest, projection) = (deployment.ingest(), consumer.publishing(deployment.projection()));
+    let mut stream = deployment.stream().await;
     take(&ingest, &changes(12, 2)).await;
-    let first = carry(&stream.read().await, &projection, Mapping::of(100)).await;
+    let first = deliver(&stream.read().await, &projection, Mapping::of(100)).await;
     assert_eq!((first.invocations(), total(first.lines(), "Published")), (1, 12));
-    let details = sorted(told).await;
+    let details = sorted(consumer).await;
     assert_eq!(details.len(), 12);
-    let shown = clients(&stage, &stage.query()).await;
+    let shown = clients(&deployment, &deployment.query()).await;
     for (number, detail) in details.iter().enumerate() {
         let names: Vec<&String> = detail.as_object().unwrap().keys().collect();
         let client = &shown[&record_id(number)];
@@ -49,17 +49,17 @@ async fn check_one_a_record_and_batch(told: &impl Details) {
         assert_eq!(detail["external_id"], client["id"]);
         assert_eq!(detail["aggregate_id"], client["aggregate_id"]);
         assert_eq!((&detail["from_version"], &detail["version"]), (&json!(1), &json!(2)));
-        let told = ["aggregate_type", "provider", "event_type"].map(|field| detail[field].as_str().unwrap());
-        assert_eq!(told, ["client", "salesforce", "Updated"]);
+        let facts = ["aggregate_type", "provider", "event_type"].map(|field| detail[field].as_str().unwrap());
+        assert_eq!(facts, ["client", "salesforce", "Updated"]);
         assert_eq!(detail["data"]["name"], client["name"]);
         assert_eq!(detail["changes"]["name"], json!({ "from": null, "to": client["name"] }));
     }
 
     // A second batch tells what it changed, from what the first left.
     take(&ingest, &[change(5, 3)]).await;
-    let second = carry(&stream.read().await, &projection, Mapping::of(100)).await;
+    let second = deliver(&stream.read().await, &projection, Mapping::of(100)).await;
     assert_eq!((second.done, total(second.lines(), "Published")), (1, 1));
-    let details = sorted(told).await;
+    let details = sorted(consumer).await;
     let [detail] = details.as_slice() else { panic!("{details:?}") };
     assert_eq!((&detail["from_version"], &detail["version"]), (&json!(3), &json!(3)));
     let from = &shown[&record_id(3)]["name"];
@@ -68,25 +68,25 @@ async fn check_one_a_record_and_batch(told: &impl Details) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn eventbridge_carries_one_announcement_a_record_and_batch() {
-    check_one_a_record_and_batch(&Bus::new().await).await;
+async fn eventbridge_gets_one_published_event_per_record_and_batch() {
+    check_one_per_record_and_batch(&Bus::new().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sns_carries_one_announcement_a_record_and_batch() {
-    check_one_a_record_and_batch(&Topic::new().await).await;
+async fn sns_gets_one_published_event_per_record_and_batch() {
+    check_one_per_record_and_batch(&Topic::new().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_of_which_nothing_may_be_told_is_indexed_and_not_announced() {
-    let (stage, bus) = (Stage::new().await, Bus::new().await);
+async fn a_record_excluded_by_the_broadcast_rule_is_indexed_and_not_published() {
+    let (deployment, bus) = (Deployment::new().await, Bus::new().await);
     let mut silent = change(0, 1);
     silent["detail"]["payload"]["Account_Status__c"] = json!("Pending");
-    take(&stage.ingest(), &[change(0, 0), silent]).await;
-    let records = stage.stream().await.read().await;
-    let projection = bus.publishing(stage.projection());
-    assert_eq!(carry(&records, &projection, Mapping::of(100)).await.done, 2);
-    assert_eq!(clients(&stage, &stage.query()).await.len(), 2);
+    take(&deployment.ingest(), &[change(0, 0), silent]).await;
+    let records = deployment.stream().await.read().await;
+    let projection = bus.publishing(deployment.projection());
+    assert_eq!(deliver(&records, &projection, Mapping::of(100)).await.done, 2);
+    assert_eq!(clients(&deployment, &deployment.query()).await.len(), 2);
     let details = sorted(&bus).await;
     assert_eq!((details.len(), &details[0]["external_id"]), (1, &json!(record_id(0))));
 }

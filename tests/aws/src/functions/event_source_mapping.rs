@@ -20,7 +20,7 @@ pub struct Mapping<'a> {
 
 /// What became of records.
 #[derive(Debug, Default)]
-pub struct Carried {
+pub struct DeliveryReport {
     /// How many of them are done, from the first on.
     pub done: usize,
     /// Each answer, with the batch that it is about.
@@ -35,21 +35,21 @@ impl Mapping<'_> {
 }
 
 /// Hands records to a function, in their order, until all are done or a batch failed too often.
-pub async fn carry(records: &[Value], function: &Function, mut mapping: Mapping<'_>) -> Carried {
-    let mut carried = Carried::default();
+pub async fn deliver(records: &[Value], function: &Function, mut mapping: Mapping<'_>) -> DeliveryReport {
+    let mut delivered = DeliveryReport::default();
     let (mut failures, mut at_most) = (0, usize::MAX);
-    while carried.done < records.len() && failures < mapping.attempts {
-        let left = &records[carried.done..];
+    while delivered.done < records.len() && failures < mapping.attempts {
+        let left = &records[delivered.done..];
         let size = (mapping.cut)(left.len()).min(at_most).clamp(1, left.len());
         let sent = &left[..size];
         let answer = function.invoke_with(&batch(sent)).await;
         match done(&answer, sent) {
             Some(all) if all == size => {
-                carried.done += all;
+                delivered.done += all;
                 (failures, at_most) = (0, usize::MAX);
             }
             Some(some) => {
-                carried.done += some;
+                delivered.done += some;
                 failures = if some == 0 { failures + 1 } else { 1 };
             }
             None => {
@@ -57,9 +57,9 @@ pub async fn carry(records: &[Value], function: &Function, mut mapping: Mapping<
                 at_most = (size / 2).max(1);
             }
         }
-        carried.answers.push((sent.to_vec(), answer));
+        delivered.answers.push((sent.to_vec(), answer));
     }
-    carried
+    delivered
 }
 
 /// How many of a batch are done by its answer; none of it, and it is to be halved, after an error.
@@ -75,7 +75,7 @@ fn done(answer: &InvocationResult, sent: &[Value]) -> Option<usize> {
     Some(lowest.unwrap_or(sent.len()))
 }
 
-impl Carried {
+impl DeliveryReport {
     /// How many invocations there were.
     pub fn invocations(&self) -> usize {
         self.answers.len()

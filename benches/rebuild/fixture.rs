@@ -5,7 +5,7 @@ use std::sync::Arc;
 use annals_application::commands::{CommandHandler, CommandMetadata};
 use annals_application::ports::ReadModel;
 use annals_aws::read_model::Refresh;
-use annals_aws_tests::world::World as Tables;
+use annals_aws_tests::test_tables::TestTables;
 use annals_domain::definition::EntitySchema;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use annals_lambda::{Installation, Search};
@@ -21,8 +21,8 @@ pub(crate) const CHANGES: usize = 5;
 const RECORDS_A_CALL: usize = 100;
 
 /// An installation on the local services.
-pub(crate) struct World {
-    pub(crate) tables: Tables,
+pub(crate) struct Fixture {
+    pub(crate) tables: TestTables,
     pub(crate) installation: Installation,
     pub(crate) search: Search,
     /// The schema of the records.
@@ -30,10 +30,10 @@ pub(crate) struct World {
     handler: Arc<CommandHandler>,
 }
 
-impl World {
+impl Fixture {
     /// Connects to an installation of that name, whose tables exist.
     pub(crate) async fn join(name: &str) -> Self {
-        let tables = Tables::named(name);
+        let tables = TestTables::named(name);
         let installation = tables.installation();
         let (_, url) = opensearch_endpoints().remove(0);
         let search = tables.search(&url, &format!("{name}-"), Refresh::Periodic).await;
@@ -43,7 +43,7 @@ impl World {
 
     /// Creates the tables and connects.
     pub(crate) async fn make(name: &str) -> Self {
-        Tables::named(name).make().await;
+        TestTables::named(name).make().await;
         Self::join(name).await
     }
 

@@ -1,9 +1,9 @@
 //! What functions tell of themselves: log lines and metrics.
 
+use annals_aws_tests::functions::log_output::{logged, metrics};
 use annals_aws_tests::functions::payloads::{Caller, of_file, request};
 use annals_aws_tests::functions::records::batch;
-use annals_aws_tests::functions::telling::{logged, metrics};
-use annals_aws_tests::functions::{Function, InvocationResult, Stage};
+use annals_aws_tests::functions::{Deployment, Function, InvocationResult};
 use annals_lambda::telemetry::{Count, LAG};
 use annals_tests::changes::change;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub(crate) const VALUE: &str = "Quetzalcoatlus";
 
 /// A created client with that value in every text.
-pub(crate) fn told_change(client: usize) -> Value {
+pub(crate) fn change_with_value(client: usize) -> Value {
     let mut change = change(0, client);
     for field in change["detail"]["payload"].as_object_mut().unwrap().values_mut() {
         if field.is_string() {
@@ -85,11 +85,12 @@ async fn check_invocations(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_invocation_tells_its_request_and_records_and_never_a_value() {
-    let stage = Stage::new().await;
-    let events = json!([told_change(1), told_change(2)]).to_string();
-    let taken = check_invocations(&stage.ingest(), "ingest", &events, &["ColdStart", "Stored"], &["Duplicate"]).await;
-    let of_records = lines_of(&taken, "ingested");
+async fn every_invocation_logs_its_request_and_records_and_never_a_value() {
+    let deployment = Deployment::new().await;
+    let events = json!([change_with_value(1), change_with_value(2)]).to_string();
+    let ingested =
+        check_invocations(&deployment.ingest(), "ingest", &events, &["ColdStart", "Stored"], &["Duplicate"]).await;
+    let of_records = lines_of(&ingested, "ingested");
     assert_eq!(of_records.len(), 2);
     for line in &of_records {
         assert!(line["aggregate"].as_str().unwrap().starts_with("Account#"), "{line}");
@@ -97,10 +98,10 @@ async fn every_invocation_tells_its_request_and_records_and_never_a_value() {
         assert_eq!((&line["version"], &line["outcome"]), (&json!(1), &json!("stored")));
     }
 
-    let records = stage.stream().await.read().await;
+    let records = deployment.stream().await.read().await;
     let payload = batch(&records).to_string();
     let metrics = ["ColdStart", "LagMs", "Projected"];
-    let projected = check_invocations(&stage.projection(), "projection", &payload, &metrics, &metrics[1..]).await;
+    let projected = check_invocations(&deployment.projection(), "projection", &payload, &metrics, &metrics[1..]).await;
     let of_records = lines_of(&projected, "projected");
     assert_eq!(of_records.len(), 2, "one a record");
     for line in &of_records {
@@ -111,20 +112,21 @@ async fn every_invocation_tells_its_request_and_records_and_never_a_value() {
     }
 
     let one = request("GET", "/clients?search_term=quetzalcoatlus", Caller::Reader, None).to_string();
-    check_invocations(&stage.query(), "query", &one, &["ColdStart"], &[]).await;
+    check_invocations(&deployment.query(), "query", &one, &["ColdStart"], &[]).await;
     let schedule = of_file("backfill/schedule.json");
-    check_invocations(&stage.backfill(), "backfill", &schedule, &["ColdStart"], &[]).await;
+    check_invocations(&deployment.backfill(), "backfill", &schedule, &["ColdStart"], &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_done_for_a_request_tells_whose_it_is_though_it_outlives_the_request() {
-    let (stage, path) = (Stage::new().await, "/events/salesforce");
-    let body = json!([told_change(1), told_change(2)]).to_string();
+async fn work_that_outlives_its_request_is_logged_with_the_id_of_the_request() {
+    let (deployment, path) = (Deployment::new().await, "/events/salesforce");
+    let body = json!([change_with_value(1), change_with_value(2)]).to_string();
     let events = request("POST", path, Caller::Reader, Some(&body)).to_string();
-    let taken = check_invocations(&stage.ingest(), "ingest", &events, &["ColdStart", "Stored"], &["Duplicate"]).await;
-    assert_eq!(lines_of(&taken, "ingested").len(), 2);
+    let ingested =
+        check_invocations(&deployment.ingest(), "ingest", &events, &["ColdStart", "Stored"], &["Duplicate"]).await;
+    assert_eq!(lines_of(&ingested, "ingested").len(), 2);
 
-    let ingest = stage.ingest();
+    let ingest = deployment.ingest();
     let refused = ingest.invoke_with(&request("POST", path, Caller::Reader, Some("{}"))).await;
     check_lines(&refused, "ingest");
     let id = lines_of(&refused, "ingested")[0]["quarantine_id"].as_str().unwrap().to_owned();
@@ -135,15 +137,15 @@ async fn what_is_done_for_a_request_tells_whose_it_is_though_it_outlives_the_req
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_of_many_events_tells_its_lag_and_says_nothing_of_losing_any() {
-    let stage = Stage::new().await;
+async fn a_batch_of_many_events_reports_its_lag_and_logs_no_loss() {
+    let deployment = Deployment::new().await;
     let changes: Vec<Value> = (0..260).map(|client| change(0, client)).collect();
-    let ingest = stage.ingest();
+    let ingest = deployment.ingest();
     for part in changes.chunks(100) {
         crate::take(&ingest, part).await;
     }
-    let records = stage.stream().await.read().await;
-    let answer = stage.projection().invoke_with(&batch(&records)).await;
+    let records = deployment.stream().await.read().await;
+    let answer = deployment.projection().invoke_with(&batch(&records)).await;
     assert_eq!(crate::named(&answer.value()), [""; 0]);
     let complaints: Vec<Value> = logged(&answer.lines).into_iter().filter(|line| line["level"] == "ERROR").collect();
     assert!(complaints.is_empty(), "{} lines: {}", complaints.len(), complaints[0]);

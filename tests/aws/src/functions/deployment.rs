@@ -21,7 +21,7 @@ use crate::functions::role::{Names, Role};
 use crate::functions::stream::Stream;
 
 /// A deployment.
-pub struct Stage {
+pub struct Deployment {
     /// The events table.
     pub events_table: String,
     /// The state table.
@@ -33,7 +33,7 @@ pub struct Stage {
     environment: BTreeMap<String, String>,
 }
 
-impl Stage {
+impl Deployment {
     /// On the older OpenSearch.
     pub async fn new() -> Self {
         let (_, endpoint) = opensearch_endpoints().swap_remove(0);
@@ -119,7 +119,7 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for Deployment {
     fn drop(&mut self) {
         send_and_forget(&self.opensearch, &format!("DELETE /{}*", self.prefix), "", "");
         for table in [&self.events_table, &self.state_table] {

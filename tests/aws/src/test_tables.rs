@@ -13,7 +13,7 @@ use url::Url;
 
 /// The tables, and a client of their own.
 #[derive(Debug, Clone)]
-pub struct World {
+pub struct TestTables {
     /// The configuration that reaches DynamoDB itself.
     pub config: SdkConfig,
     /// A client that reaches DynamoDB itself.
@@ -24,15 +24,15 @@ pub struct World {
     pub state_table: String,
 }
 
-impl World {
+impl TestTables {
     /// With new tables, of a name that no other run has.
     ///
     /// # Panics
     /// Where DynamoDB does not make them.
     pub async fn new(name: &str) -> Self {
-        let world = Self::named(&unique_name(name));
-        world.make().await;
-        world
+        let test_tables = Self::named(&unique_name(name));
+        test_tables.make().await;
+        test_tables
     }
 
     /// Of exactly that name, so that another process finds the same tables; they need not be there yet.

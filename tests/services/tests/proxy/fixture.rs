@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 /// How long nothing must come for an answer not to come: much longer than an answer takes.
 pub(crate) const SILENCE: Duration = Duration::from_millis(300);
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) proxy: Proxy,
     received: Arc<Mutex<Vec<String>>>,
     _runtime: Runtime,
@@ -32,7 +32,7 @@ pub(crate) enum Ended {
     Silence,
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn new() -> Self {
         let runtime = Runtime::new().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
