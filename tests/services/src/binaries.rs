@@ -1,6 +1,6 @@
 //! Binaries of this workspace, for tests and benchmarks that run them as processes.
 //!
-//! Promises those of the code as it stands: what is there is built again where it is older.
+//! The binaries are always built from the current code: an outdated binary is built again.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,15 +33,15 @@ pub fn built(packages: &[&str], examples: &[&str]) -> BTreeMap<String, PathBuf> 
     String::from_utf8_lossy(&output.stdout).lines().filter_map(binary).collect()
 }
 
-/// Whether cargo has set the variable to tell a test or benchmark of its own package: crates whose build looks
-/// at such names would be compiled anew.
+/// Whether cargo has set the variable to describe the package of the running test or benchmark. Crates whose build
+/// reads such variables would be compiled again.
 fn describes_the_caller(variable: &str) -> bool {
     let beginnings =
         ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"];
     beginnings.iter().any(|beginning| variable.starts_with(beginning))
 }
 
-/// The binary that a message of cargo's names, if it names one.
+/// The binary that a message of cargo names, if it names one.
 fn binary(line: &str) -> Option<(String, PathBuf)> {
     let message: Value = serde_json::from_str(line).ok()?;
     let path = message["executable"].as_str()?.into();

@@ -1,4 +1,4 @@
-//! Where the services are.
+//! The endpoints of the local services.
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 /// How long a service on this machine may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// The file by which `cargo xtask services up` says that it cannot start the newer OpenSearch.
+/// The file that `cargo xtask services up` creates if it cannot start the newer OpenSearch.
 const NEWER_IS_ABSENT: &str = "target/services/opensearch-3.absent";
 
 /// DynamoDB Local, with streams.
@@ -24,7 +24,7 @@ pub fn dynamodb_endpoint() -> String {
 
 /// Each OpenSearch line that is supported, with its label: `2.19` and `3.x`.
 ///
-/// The newer alone may be missing, where starting the services found that this machine cannot run it.
+/// Only the newer one may be missing, if this machine cannot run it.
 pub fn opensearch_endpoints() -> Vec<(&'static str, String)> {
     let older = there(setting("ANNALS_TEST_OPENSEARCH_2", "http://127.0.0.1:19200"));
     let newer = setting("ANNALS_TEST_OPENSEARCH_3", "http://127.0.0.1:19300");

@@ -1,7 +1,7 @@
-//! The real services that tests run on, and what stands between them and the code under test.
+//! The real services that tests run on, and the proxy between them and the code under test.
 //!
-//! Promises that a test fails where its service is not there, and says how to start it. Starts
-//! nothing: `cargo xtask services up` does, and `cargo xtask test` calls it.
+//! A test fails if its service is not running, and says how to start it. This crate starts nothing:
+//! `cargo xtask services up` does, and `cargo xtask test` calls it.
 
 mod binaries;
 mod endpoints;

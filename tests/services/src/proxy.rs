@@ -1,9 +1,9 @@
-//! A proxy of our own, which stands between the code under test and a real service.
+//! A proxy between the code under test and a real service.
 //!
-//! Promises to see every request, to pass each on unchanged where no rule says otherwise, and to
-//! make of the others the fault that the rule names. It runs on a thread of its own: neither a
-//! paused clock nor a blocked runtime of the test holds it up. It speaks plain HTTP/1.1 and takes
-//! bodies whole: it is no measure of throughput.
+//! The proxy records every request. It forwards a request unchanged unless a rule matches; then the
+//! request gets the fault of that rule. It runs on its own thread, so neither a paused clock nor a
+//! blocked runtime of the test stops it. It speaks plain HTTP/1.1 and buffers whole bodies, so it is
+//! not suitable for measuring throughput.
 
 mod fault;
 mod request;
@@ -22,7 +22,7 @@ pub use self::fault::{Fault, Match, Rule, Times};
 pub use self::request::RecordedRequest;
 use self::state::State;
 
-/// A running proxy. It ends, and closes what is connected, when it is dropped.
+/// A running proxy. When it is dropped it stops and closes all connections.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -49,32 +49,32 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// All requests since the start or the last `clear`, in the order in which they came.
+    /// All requests since the start or the last `clear`, in the order of their arrival.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.state.requests()
     }
 
-    /// How many of them are of this name: an operation (`PutItem`) or a segment of the path (`_bulk`).
+    /// The number of requests with this name: an operation (`PutItem`) or a segment of the path (`_bulk`).
     pub fn count(&self, name: &str) -> usize {
         self.requests().iter().filter(|request| request.is(name)).count()
     }
 
-    /// How many connections clients have opened since the start.
+    /// The number of connections that clients have opened since the start.
     pub fn connections(&self) -> usize {
         self.state.connections()
     }
 
-    /// Forgets the requests seen so far. The rules stay, and go on counting.
+    /// Forgets the requests recorded so far. The rules stay and continue to count.
     pub fn clear(&self) {
         self.state.clear();
     }
 
-    /// Adds a rule. A request is for the first rule that it matches and that has not had its times.
+    /// Adds a rule. The first rule that matches a request and is not used up applies to it.
     pub fn rule(&self, rule: Rule) {
         self.state.add(rule);
     }
 
-    /// Takes all rules away: from here on every request passes. What hangs goes on hanging.
+    /// Removes all rules: from now on every request passes. Requests that hang continue to hang.
     pub fn heal(&self) {
         self.state.heal();
     }
@@ -84,7 +84,7 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the proxy has been printed; a second one while dropping would abort the test.
+            // A panic of the proxy is already printed; a second one during the drop would abort the test.
             drop(thread.join());
         }
     }

@@ -191,7 +191,7 @@ impl Checker {
     }
 
     async fn check_says(&mut self, after: &RecordAfter<'_>, says: &Says) {
-        let RecordAfter { row, read, entity, state, .. } = behind;
+        let RecordAfter { row, read, entity, state, .. } = after;
         let what = format!("{says:?}");
         let field = |path: &str| entity.pointer(&format!("/{}", path.replace('.', "/"))).cloned();
         let text = |path: &str| field(path).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! Rules: which requests meet which fault, and how often.
+//! Rules: which requests get which fault, and how often.
 //!
-//! Promises that ready-made answers are what the services send, byte for byte where clients look.
+//! The predefined responses are those of the real services, byte for byte where clients read them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,90 +11,90 @@ use bytes::Bytes;
 
 use super::request::RecordedRequest;
 
-/// Requests, and the fault that they meet.
+/// Requests and the fault that they get.
 #[derive(Debug)]
 pub struct Rule {
     matches: Match,
     times: Times,
     fault: Fault,
-    /// How many requests matched so far.
+    /// The number of requests that have matched so far.
     matched: usize,
 }
 
-/// Which requests a rule is for.
+/// The requests that a rule matches.
 #[derive(Clone)]
 pub enum Match {
-    /// All.
+    /// All requests.
     Any,
-    /// Those of an operation of an AWS service, such as `PutItem`.
+    /// Requests for an operation of an AWS service, such as `PutItem`.
     Target(&'static str),
-    /// Those with this segment in their path, such as `_bulk`.
+    /// Requests with this segment in their path, such as `_bulk`.
     Path(&'static str),
-    /// Those of which the function says so.
+    /// Requests for which the function returns true.
     When(Arc<dyn Fn(&RecordedRequest) -> bool + Send + Sync>),
 }
 
-/// Which of the requests that match meet the fault, counted from 1.
+/// Which of the matching requests get the fault, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Times {
-    /// Each.
+    /// Each of them.
     Always,
-    /// The first so many.
+    /// The first `n`.
     First(usize),
     /// Only this one.
     Nth(usize),
-    /// All but the first so many.
+    /// All but the first `n`.
     After(usize),
 }
 
-/// What becomes of a request.
+/// What the proxy does with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing: it is passed on. Keeps requests from the rules that follow.
+    /// Forwards it. The rules that follow do not apply to it.
     Pass,
-    /// It is not passed on, and this is its answer.
+    /// Responds in place of the service, without forwarding it.
     Answer {
-        /// The status of the answer.
+        /// The status of the response.
         status: StatusCode,
         /// Its headers.
         headers: Vec<(&'static str, String)>,
         /// Its body.
         body: Bytes,
     },
-    /// It is passed on after so long, also where its client has gone by then.
+    /// Forwards it after this delay, even if the client has disconnected by then.
     Delay(Duration),
-    /// The connection is reset; it is not passed on.
+    /// Resets the connection without forwarding it.
     DropBefore,
-    /// It is passed on, and when its answer is there, the connection is reset.
+    /// Forwards it and resets the connection when the response has arrived.
     DropAfter,
-    /// It is neither passed on nor answered; the connection stays open.
+    /// Neither forwards it nor responds; the connection stays open.
     HangBefore,
-    /// It is passed on and never answered; the connection stays open.
+    /// Forwards it and never responds; the connection stays open.
     HangAfter,
 }
 
 impl Rule {
-    /// The requests that match meet the fault so many times.
+    /// The matching requests get the fault that many times.
     pub fn new(matches: Match, times: Times, fault: Fault) -> Self {
         Self { matches, times, fault, matched: 0 }
     }
 
-    /// Each request that matches meets the fault.
+    /// Each matching request gets the fault.
     pub fn always(matches: Match, fault: Fault) -> Self {
         Self::new(matches, Times::Always, fault)
     }
 
-    /// The first `count` requests that match meet the fault.
+    /// The first `count` matching requests get the fault.
     pub fn first(count: usize, matches: Match, fault: Fault) -> Self {
         Self::new(matches, Times::First(count), fault)
     }
 
-    /// The request that is the `nth` to match meets the fault.
+    /// Only the `nth` matching request gets the fault.
     pub fn nth(nth: usize, matches: Match, fault: Fault) -> Self {
         Self::new(matches, Times::Nth(nth), fault)
     }
 
-    /// The fault that this request meets, which is counted where it matches.
+    /// The fault for this request. Counts the request if it matches.
     pub(super) fn take(&mut self, request: &RecordedRequest) -> Option<Fault> {
         if !self.matches.holds(request) {
             return None;
@@ -105,7 +105,7 @@ impl Rule {
 }
 
 impl Match {
-    /// Those of which `function` says so.
+    /// Matches the requests for which `function` returns true.
     pub fn when(function: impl Fn(&RecordedRequest) -> bool + Send + Sync + 'static) -> Self {
         Self::When(Arc::new(function))
     }
@@ -143,22 +143,22 @@ impl Times {
 }
 
 impl Fault {
-    /// An answer in place of the service's.
+    /// A response in place of the service's own.
     pub fn answer(status: StatusCode, content_type: &str, body: impl Into<Bytes>) -> Self {
         Self::Answer { status, headers: vec![("content-type", content_type.to_owned())], body: body.into() }
     }
 
-    /// An answer as the services with a JSON protocol (DynamoDB, EventBridge, SQS) send it.
+    /// A response in the form of the services with a JSON protocol (DynamoDB, EventBridge, SQS).
     pub fn aws_answer(status: StatusCode, body: &serde_json::Value) -> Self {
         Self::answer(status, "application/x-amz-json-1.0", body.to_string())
     }
 
-    /// An error as they send it.
+    /// An error in the form of those services.
     pub fn aws_error(status: StatusCode, code: &str, message: &str) -> Self {
         Self::aws_answer(status, &serde_json::json!({ "__type": code, "message": message }))
     }
 
-    /// DynamoDB's word that it left some of a batch undone: what `rest` says, under the name of its field.
+    /// DynamoDB's response that a part of a batch was not processed: `rest`, under the name of its field.
     pub fn left_of_batch(field: &str, table: &str, rest: &serde_json::Value) -> Self {
         let body = serde_json::json!({ "Responses": {}, field: { table: rest } });
         Self::aws_answer(StatusCode::OK, &body)
@@ -172,18 +172,18 @@ impl Fault {
         Self::aws_error(StatusCode::BAD_REQUEST, code, message)
     }
 
-    /// What IAM refuses, as DynamoDB says it.
+    /// DynamoDB's error for a request that IAM denies.
     pub fn access_denied() -> Self {
         let code = "com.amazon.coral.service#AccessDeniedException";
         Self::aws_error(StatusCode::BAD_REQUEST, code, "User is not authorized to perform this action on this resource")
     }
 
-    /// 503, from whatever stands before a service.
+    /// 503, as from a load balancer before a service.
     pub fn unavailable() -> Self {
         Self::answer(StatusCode::SERVICE_UNAVAILABLE, "application/json", r#"{"message":"Service Unavailable"}"#)
     }
 
-    /// 429, OpenSearch's own when its queues are full.
+    /// 429, OpenSearch's response when its queues are full.
     pub fn too_many_requests() -> Self {
         let reason =
             r#"{"type":"rejected_execution_exception","reason":"rejected execution of coordinating operation"}"#;

@@ -4,22 +4,22 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use bytes::Bytes;
 
-/// A request that came to the proxy, and what became of it.
+/// A request that the proxy received, and its outcome.
 #[derive(Debug, Clone)]
 pub struct RecordedRequest {
     /// The method.
     pub method: Method,
     /// The path, without the query.
     pub path: String,
-    /// The query, without its `?`; empty where there is none.
+    /// The query, without its `?`; empty if there is none.
     pub query: String,
     /// The header `X-Amz-Target`, such as `DynamoDB_20120810.PutItem`.
     pub target: Option<String>,
     /// The whole body.
     pub body: Bytes,
-    /// Whether it was passed on to the service.
+    /// Whether the proxy forwarded it to the service.
     pub forwarded: bool,
-    /// The status of its answer, also where that answer was thrown away. None where there is none (yet).
+    /// The status of its response, even if that was discarded. `None` if there is no response (yet).
     pub status: Option<StatusCode>,
 }
 
@@ -37,7 +37,7 @@ impl RecordedRequest {
         }
     }
 
-    /// The operation of an AWS service: of its target (`PutItem`), or of the form of a query protocol (`Publish`).
+    /// The operation of an AWS service, from its target (`PutItem`) or from the form of a query protocol (`Publish`).
     pub fn operation(&self) -> Option<&str> {
         match &self.target {
             Some(target) => target.rsplit('.').next(),
@@ -45,7 +45,7 @@ impl RecordedRequest {
         }
     }
 
-    /// Whether a segment of the path is `segment`.
+    /// Whether the path has the segment `segment`.
     pub fn has_segment(&self, segment: &str) -> bool {
         self.path.split('/').any(|part| part == segment)
     }

@@ -10,10 +10,10 @@ use axum::http::StatusCode;
 use super::fault::{Fault, Rule};
 use super::request::RecordedRequest;
 
-/// The number under which a request is kept.
+/// The number of a recorded request.
 pub(super) type Number = u64;
 
-/// What the proxy and its connections share.
+/// The state that the proxy and its connections share.
 #[derive(Debug, Default)]
 pub(super) struct State(Mutex<Recorded>);
 
@@ -26,7 +26,7 @@ struct Recorded {
 }
 
 impl State {
-    /// Keeps the request, and says what is to become of it.
+    /// Records the request and returns what to do with it.
     pub(super) fn arrived(&self, request: RecordedRequest) -> (Number, Fault) {
         let mut recorded = self.lock();
         let fault = recorded.rules.iter_mut().find_map(|rule| rule.take(&request)).unwrap_or(Fault::Pass);
@@ -69,7 +69,7 @@ impl State {
         self.lock().rules.clear();
     }
 
-    /// Changes a request, unless it has been forgotten.
+    /// Updates a recorded request, unless it has been cleared.
     fn change(&self, number: Number, change: impl FnOnce(&mut RecordedRequest)) {
         let mut recorded = self.lock();
         if let Ok(at) = recorded.requests.binary_search_by_key(&number, |(number, _)| *number) {
@@ -77,7 +77,7 @@ impl State {
         }
     }
 
-    /// A test's own matching function may panic under the lock: what it guards is whole all the same.
+    /// A test's own matching function may panic while it holds the lock; the state is consistent nevertheless.
     fn lock(&self) -> MutexGuard<'_, Recorded> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,8 +1,8 @@
-//! The proxy's connections: requests in, requests on, answers back.
+//! The proxy's connections: they receive requests, forward them and return the responses.
 //!
-//! Promises that a request is read whole before anything becomes of it, that a reset is one (the
-//! client's read fails, it does not see an end), and that what is passed on is passed on to its
-//! end, also where the client has gone meanwhile.
+//! A request is read completely before a rule applies to it. A reset is a real TCP reset: the client's
+//! read fails instead of reaching the end of the stream. A forwarded request is completed even if the
+//! client has disconnected meanwhile.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -36,7 +36,7 @@ pub(super) struct Upstream {
     state: Arc<State>,
 }
 
-/// There is no answer: the connection is to be reset.
+/// There is no response: the connection must be reset.
 #[derive(Debug)]
 struct Reset;
 
@@ -51,10 +51,10 @@ impl Upstream {
     }
 }
 
-/// Serves each connection on its own, for ever.
+/// Serves each connection in its own task, without end.
 pub(super) async fn serve(listener: TcpListener, upstream: Arc<Upstream>) {
     loop {
-        // Accepting fails for a client that has gone already, or for want of file handles: neither is for ever.
+        // `accept` fails if the client has disconnected or there are no file handles; both are temporary.
         match listener.accept().await {
             Ok((stream, _)) => {
                 upstream.state.connected();
@@ -66,19 +66,19 @@ pub(super) async fn serve(listener: TcpListener, upstream: Arc<Upstream>) {
 }
 
 async fn connection(stream: TcpStream, upstream: Arc<Upstream>) {
-    // Without this, small answers wait for the client's acknowledgements: latency would be the proxy's own.
+    // Without this, small responses wait for the client's acknowledgements, which adds latency.
     drop(stream.set_nodelay(true));
     let service = service_fn(move |request| Box::pin(answer(request, Arc::clone(&upstream))));
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     if poll_fn(|context| connection.poll_without_shutdown(context)).await.is_err() {
-        // Closed with no time to linger, the socket sends a reset in place of an end.
+        // With a linger time of zero, closing the socket sends a reset.
         drop(connection.into_parts().io.into_inner().set_zero_linger());
     }
 }
 
 type Answer = Result<Response<Body>, Reset>;
 
-/// Takes the request in, and does with it what the rules say.
+/// Reads the request and applies the rules to it.
 async fn answer(request: Request<Incoming>, upstream: Arc<Upstream>) -> Answer {
     let (parts, body) = request.into_parts();
     let body = to_bytes(Body::new(body), usize::MAX).await.map_err(|_| Reset)?;
@@ -108,7 +108,7 @@ async fn never() -> Answer {
     match pending::<Infallible>().await {}
 }
 
-/// Passes the request on in a task of its own, which goes on when the connection of the client ends.
+/// Forwards the request in its own task, which continues after the client has disconnected.
 fn passed_on(
     upstream: Arc<Upstream>,
     number: Number,
@@ -117,7 +117,7 @@ fn passed_on(
     body: Bytes,
 ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
     let task = tokio::spawn(async move {
-        // Even a sleep of nothing would cost a tick of the clock.
+        // Even a sleep of zero would take a tick of the clock.
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
@@ -126,7 +126,7 @@ fn passed_on(
     Box::pin(async { task.await.unwrap_or(Err(Reset)) })
 }
 
-/// Sends the request to the service. A service that cannot be reached is a reset, as it would be without a proxy.
+/// Sends the request to the service. An unreachable service is a reset, as it would be without a proxy.
 async fn forward(upstream: &Upstream, number: Number, mut parts: Parts, body: Bytes) -> Answer {
     let mut uri = parts.uri.into_parts();
     uri.scheme = Some(Scheme::HTTP);
@@ -143,7 +143,7 @@ async fn forward(upstream: &Upstream, number: Number, mut parts: Parts, body: By
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-/// Each connection has its own of these. The signed headers, `host` among them, stay as they are.
+/// The headers that belong to one connection. The signed headers, `host` among them, are kept.
 fn without_connection_headers(headers: &mut HeaderMap) {
     for name in [CONNECTION, TRANSFER_ENCODING, HeaderName::from_static("keep-alive")] {
         headers.remove(name);

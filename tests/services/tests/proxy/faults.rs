@@ -1,4 +1,4 @@
-//! Each fault does to the client what it says, and reaches the service or does not.
+//! Each fault has its documented effect on the client and on the service.
 
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ fn answered(status: u16, body: &str) -> Ended {
     Ended::Answered(status, body.to_owned())
 }
 
-/// A request that meets the fault ends so for its client and has reached the service so often;
-/// the next one passes, and the proxy has seen both.
+/// Checks how a request with the fault ends for its client and how often it reaches the service.
+/// The next request passes, and the proxy records both.
 #[track_caller]
 fn check(fault: Fault, ends: Ended, reaches: usize, status: Option<u16>) {
     let fixture = Fixture::new();
@@ -74,7 +74,7 @@ fn delayed_it_is_passed_on_though_its_client_has_gone() {
     assert_eq!(fixture.received().len(), 0);
     let deadline = Instant::now() + Duration::from_secs(10);
     while fixture.received().is_empty() {
-        assert!(Instant::now() < deadline, "it never reached the service");
+        assert!(Instant::now() < deadline, "the request never reached the service");
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(fixture.received(), ["POST / {}"]);
@@ -94,7 +94,7 @@ fn a_hanging_request_hangs_after_the_rules_are_cleared_and_ends_with_the_proxy()
     drop(fixture);
     let end = stream.read(&mut [0; 16]);
     assert!(matches!(end, Ok(0)) || end.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
-    assert!(std::net::TcpStream::connect(address.trim_start_matches("http://")).is_err(), "nobody listens any more");
+    assert!(std::net::TcpStream::connect(address.trim_start_matches("http://")).is_err(), "the proxy no longer listens");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn the_ready_made_answers_are_what_the_services_send() {
     let check = |fault: Fault, status: u16, words: &str| {
         let fixture = Fixture::new();
         fixture.proxy.rule(Rule::always(Match::Any, fault));
-        let Ended::Answered(code, body) = fixture.send("PutItem") else { panic!("there is an answer") };
+        let Ended::Answered(code, body) = fixture.send("PutItem") else { panic!("expected a response") };
         let parsed: serde_json::Value = serde_json::from_str(&body).expect("the body is JSON");
         assert_eq!(code, status, "{parsed}");
         assert!(body.contains(words), "{body}");

@@ -1,4 +1,4 @@
-//! A service that remembers what reached it, a proxy before it, and a client that sees how a connection ends.
+//! A service that records its requests, a proxy before it, and a client that detects how a connection ends.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use axum::http::HeaderMap;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-/// How long nothing must come for an answer not to come: much longer than an answer takes.
+/// After this time without a response the client gives up. It is much longer than a response takes.
 pub(crate) const SILENCE: Duration = Duration::from_millis(300);
 
 pub(crate) struct Fixture {
@@ -24,11 +24,11 @@ pub(crate) struct Fixture {
 /// How a request ended for its client.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// With an answer: its status and its body.
+    /// With a response: its status and its body.
     Answered(u16, String),
     /// With a reset of the connection.
     Reset,
-    /// Not at all, as long as the client waited.
+    /// Not within the time that the client waited.
     Silence,
 }
 
@@ -53,7 +53,7 @@ impl Fixture {
         Self { proxy: Proxy::start(&upstream), received, _runtime: runtime }
     }
 
-    /// What reached the service: method, URI and body of each request.
+    /// The method, URI and body of each request that reached the service.
     pub(crate) fn received(&self) -> Vec<String> {
         self.received.lock().unwrap().clone()
     }
@@ -64,7 +64,7 @@ impl Fixture {
         stream
     }
 
-    /// Sends an operation, as an AWS client would, on a connection of its own.
+    /// Sends an operation as an AWS client does, on a new connection.
     pub(crate) fn send(&self, operation: &str) -> Ended {
         let mut stream = self.connect();
         stream.write_all(operation_request(operation).as_bytes()).unwrap();
@@ -80,7 +80,7 @@ pub(crate) fn operation_request(operation: &str) -> String {
     )
 }
 
-/// Reads until an answer is whole, or how else the request ended.
+/// Reads until the response is complete or the request has ended in another way.
 pub(crate) fn ended(stream: &mut TcpStream) -> Ended {
     let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
     loop {

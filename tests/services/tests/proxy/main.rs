@@ -1,8 +1,8 @@
-//! The proxy holds its own promises: each fault does as it says, and nothing else does.
+//! Tests of the proxy itself: each fault has its documented effect, and other requests are not affected.
 //!
-//! The client is a bare socket, so that a reset, an end and a silence are told apart.
+//! The client is a plain socket, so that it can distinguish a reset, an end and a silence.
 
-#![expect(clippy::unwrap_used, reason = "all of this is tests, their fixture among it")]
+#![expect(clippy::unwrap_used, reason = "all of this is test code")]
 
 mod faults;
 mod fixture;

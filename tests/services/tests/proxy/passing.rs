@@ -1,4 +1,4 @@
-//! What no rule is for reaches the service as it was sent, and is seen as it was sent.
+//! A request without a matching rule reaches the service unchanged and is recorded unchanged.
 
 use std::io::Write;
 use std::net::TcpStream;

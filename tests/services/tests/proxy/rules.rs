@@ -1,16 +1,16 @@
-//! A rule is for the requests it names, as often as it says, and after the rules before it.
+//! A rule applies to the requests that it matches, as often as it says, after the rules before it.
 
 use annals_services::{Fault, Match, Rule, Times};
 use axum::http::StatusCode;
 
 use crate::fixture::{Ended, Fixture};
 
-/// An answer that is told apart from the others by its status.
+/// A response that differs from the others by its status.
 fn status(code: u16) -> Fault {
     Fault::answer(StatusCode::from_u16(code).unwrap(), "text/plain", "")
 }
 
-/// Under these rules, a series of operations is answered with these statuses.
+/// Checks that under these rules a series of operations gets these statuses.
 #[track_caller]
 fn check(rules: Vec<Rule>, operations: &[&str], statuses: &[u16]) {
     let fixture = Fixture::new();
