@@ -1,5 +1,4 @@
-//! Change events as Salesforce sends them through its event relay: records of a typical size, and
-//! their updates.
+//! Change events in the form of Salesforce's event relay: creations and updates of records of a typical size.
 
 use serde_json::{Value, json};
 
@@ -7,23 +6,23 @@ use serde_json::{Value, json};
 const START: u64 = 1_767_225_600_000;
 const ISO: &str = "2026-01-01T00:00:00.000Z";
 
-/// The id of a record by its number.
+/// The id of the record with this number.
 pub fn record_id(record: usize) -> String {
     format!("001{record:012}AAA")
 }
 
-/// What happens to a record in a round: its creation in round 0, then updates. Rounds are an hour
+/// The change of a record in a round: its creation in round 0, then updates. Rounds are an hour
 /// apart, records a millisecond.
 pub fn change(round: usize, record: usize) -> Value {
     event(round, record, &[record_id(record)])
 }
 
-/// The same change of several records, as a merge sends it; `record` tells it apart from others.
+/// One change of several records, as Salesforce merges them; `record` makes its values unique.
 pub fn shared_change(round: usize, record: usize, ids: &[String]) -> Value {
     event(round, record, ids)
 }
 
-/// Whether a round of changes touches what searches look into.
+/// Whether the changes of a round touch searchable fields.
 pub fn is_searchable(round: usize) -> bool {
     round.is_multiple_of(5)
 }

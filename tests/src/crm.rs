@@ -1,7 +1,7 @@
-//! A small Salesforce of one account: it changes, and says so in all the forms the real one has.
+//! A simulated Salesforce with one account, which sends its changes in all the forms of the real one.
 //!
-//! Promises inputs a Salesforce could send. What it is silent about (unknown leaves) it is silent
-//! about on purpose.
+//! Every input is one that a real Salesforce could send. Fields that it names without a value (unknown
+//! leaves) are deliberate.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::random::Random;
 
-/// Long enough to come as a diff.
+/// The lines of a description that is long enough to be sent as a diff.
 const LINES: usize = 12;
 
 /// Plain text fields.
@@ -23,23 +23,23 @@ const FIELDS: [&str; 5] =
 /// Parts of the address.
 const PARTS: [&str; 3] = ["City", "Country", "Street"];
 
-/// One delivery: a change event as text, or a record that backfill read.
+/// One delivery: a change event as text, or a record that a backfill read.
 #[derive(Debug, Clone)]
 pub enum Delivery {
     /// A change event.
     Event(Arc<str>),
-    /// An image.
+    /// A record image.
     Image(FoundRecord),
 }
 
-/// The form that a change event comes in.
+/// The form of a change event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Json,
     PubSub,
 }
 
-/// The record, as the CRM has it.
+/// The record in the CRM.
 #[derive(Debug)]
 pub struct Account {
     id: String,
@@ -54,7 +54,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// A record of that id that is not there yet.
+    /// A record with this id that does not exist yet.
     pub fn new(id: &str) -> Self {
         let fields = FIELDS.iter().map(|field| ((*field).to_owned(), Value::Null)).collect();
         Self {
@@ -70,14 +70,14 @@ impl Account {
         }
     }
 
-    /// Time passes: often none, so that changes share a timestamp.
+    /// Advances the clock, often by zero, so that changes share a timestamp.
     fn tick(&mut self, random: &mut Random) {
         self.now += i64::try_from(random.below(3)).expect("small") * 1_000;
         self.commit += 1 + i64::try_from(random.below(5)).expect("small");
         self.transaction += 1;
     }
 
-    /// The record is created, with some fields set. A second creation is a CRM's mistake that happens.
+    /// Creates the record with some fields set. A second creation is a mistake that real CRMs make.
     pub fn create(&mut self, random: &mut Random) -> Delivery {
         self.tick(random);
         for field in FIELDS {
@@ -90,7 +90,7 @@ impl Account {
         self.whole_event("CREATE", form)
     }
 
-    /// Some fields change.
+    /// Changes some fields.
     pub fn update(&mut self, random: &mut Random) -> Delivery {
         self.tick(random);
         let form = some_form(random);
@@ -120,7 +120,7 @@ impl Account {
             _ => {}
         }
         if random.one_in(5) {
-            // Named, and not carried.
+            // Named as changed, but without its value.
             let silent = *random.pick(&["ParentId", "BillingAddress.Country", "Name", "BillingAddress"]);
             if !changed.iter().any(|name| name.starts_with(silent) || silent.starts_with(name.as_str())) {
                 changed.push(silent.to_owned());
@@ -129,7 +129,7 @@ impl Account {
         self.event("UPDATE", body, Some(changed), form, &[])
     }
 
-    /// The long description changes by a line, and comes as a difference.
+    /// Changes one line of the long description, which is sent as a diff.
     pub fn redescribe(&mut self, random: &mut Random) -> Delivery {
         self.tick(random);
         let Some(mut lines) = self.description.take() else { return self.update(random) };
@@ -147,14 +147,14 @@ impl Account {
         self.event("UPDATE", body, Some(changed), form, &["Description"])
     }
 
-    /// The record is deleted.
+    /// Deletes the record.
     pub fn delete(&mut self, random: &mut Random) -> Delivery {
         self.tick(random);
         self.is_deleted = true;
         self.event("DELETE", Map::new(), None, Form::Json, &[])
     }
 
-    /// It is brought back.
+    /// Restores the record.
     pub fn undelete(&mut self, random: &mut Random) -> Delivery {
         self.tick(random);
         self.is_deleted = false;
@@ -162,14 +162,14 @@ impl Account {
         self.whole_event("UNDELETE", form)
     }
 
-    /// Something happened that only its header tells.
+    /// A gap event: a change without its values.
     pub fn gap(&mut self, random: &mut Random) -> Delivery {
         self.tick(random);
         let change_type = *random.pick(&["GAP_UPDATE", "GAP_CREATE", "GAP_DELETE", "GAP_UNDELETE"]);
         self.event(change_type, Map::new(), None, Form::PubSub, &[])
     }
 
-    /// The record is read, seldom so soon that it may miss changes of its timestamp.
+    /// Reads the record, in a few cases so early that changes with the same timestamp may be missing.
     pub fn image(&mut self, random: &mut Random) -> Delivery {
         let mut record = self.fields.clone();
         record.insert("attributes".to_owned(), json!({ "type": "Account" }));
@@ -187,7 +187,7 @@ impl Account {
         record.insert("IsDeleted".to_owned(), json!(self.is_deleted));
         record.insert("CreatedDate".to_owned(), json!("2026-01-01T00:00:00.000+0000"));
         record.insert("SystemModstamp".to_owned(), json!(self.timestamp().to_string()));
-        // Reads come one after the other, whatever the record's stamp.
+        // Reads follow one another, independent of the record's timestamp.
         self.last_read = self.last_read.max(self.now) + 1 + i64::try_from(random.below(2_000)).expect("small");
         let fetched_at = Timestamp::from_millis(self.last_read).expect("in range");
         let image = RecordImage {
@@ -198,7 +198,7 @@ impl Account {
         self.found(image)
     }
 
-    /// Its absence is confirmed.
+    /// Confirms that the record does not exist.
     pub fn absence(&mut self, random: &mut Random) -> Delivery {
         self.tick(random);
         self.is_deleted = true;

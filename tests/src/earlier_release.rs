@@ -1,5 +1,5 @@
-//! What an earlier release stored, and what it responded with: the sample events, as the release before the glossary
-//! kept them. The files are never written again: data of that release exists, and stays readable.
+//! The stored data and the responses of an earlier release, for the sample events. The files are never written
+//! again: such data exists in production and must stay readable.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stored_by_an_earlier_release")
 }
 
-/// Copies the SQLite file into a folder; the path of the copy.
+/// Copies the SQLite file into a folder. Returns the path of the copy.
 pub fn copy_database(to: &Path) -> PathBuf {
     let compressed = fs::read(folder().join("annals.db.zst")).expect("the compressed file");
     let path = to.join("annals.db");

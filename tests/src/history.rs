@@ -1,16 +1,16 @@
-//! Random histories of one record, and the orders in which they may arrive.
+//! Random histories of one record and their possible orders of arrival.
 
 use crate::crm::{Account, Delivery};
 use crate::random::{Random, permutations};
 
-/// How many deliveries a history has at most.
+/// The maximum number of deliveries in a history.
 const LONGEST: usize = 9;
-/// Up to this many deliveries, all orders are tried.
+/// Up to this number of deliveries, all orders are tested.
 const ALL_ORDERS_UP_TO: usize = 5;
-/// How many orders are tried beyond.
+/// The number of random orders that are tested for longer histories.
 const SHUFFLES: usize = 20;
 
-/// One record's history, found again by its seed.
+/// The history of one record, reproducible from its seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct History {
     /// The seed.
@@ -18,8 +18,7 @@ pub struct History {
 }
 
 impl History {
-    /// The deliveries in the order of their commits, for a record of that id. The id changes
-    /// nothing else.
+    /// The deliveries in commit order, for a record with this id. Nothing else depends on the id.
     pub fn deliveries(self, record_id: &str) -> Vec<Delivery> {
         let mut random = Random::new(self.seed);
         let mut account = Account::new(record_id);
@@ -35,7 +34,7 @@ impl History {
                 14 => account.gap(&mut random),
                 15 => account.absence(&mut random),
                 16 => {
-                    // Two images of one stamp.
+                    // Two images with the same timestamp.
                     deliveries.push(account.image(&mut random));
                     account.image(&mut random)
                 }
@@ -43,15 +42,15 @@ impl History {
             };
             deliveries.push(next);
         }
-        // One history in four has lost its creation.
+        // One history in four has no creation.
         if random.one_in(4) {
             deliveries.remove(0);
         }
         deliveries
     }
 
-    /// The orders of arrival to try, as indices with repetitions: every delivery comes at least
-    /// once. The first is the order of the commits.
+    /// The orders of arrival to test, as indices with repetitions. Every delivery occurs at least
+    /// once. The first order is the commit order.
     pub fn arrivals(self, deliveries: usize, shuffles: usize) -> Vec<Vec<usize>> {
         let mut random = Random::new(self.seed ^ 0x5eed);
         let mut orders = if deliveries <= ALL_ORDERS_UP_TO {
@@ -75,7 +74,7 @@ impl History {
         orders
     }
 
-    /// As many orders as the promise is checked with.
+    /// The orders that the full test uses.
     pub fn all_arrivals(self, deliveries: usize) -> Vec<Vec<usize>> {
         self.arrivals(deliveries, SHUFFLES)
     }

@@ -1,7 +1,7 @@
-//! Histories of many records side by side: every order of a history is a record of its own, and all
-//! end as the one in commit order does.
+//! Histories of many records side by side. Each order of a history is a separate record, and all of them
+//! must end in the same state as the record in commit order.
 //!
-//! Promises the same checks for every set of adapters; unlike the rest of this crate, it asserts.
+//! The checks are the same for every set of adapters. Unlike the rest of this crate, this module asserts.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,14 +16,14 @@ use crate::history::History;
 use crate::process::key_of;
 use crate::view::View;
 
-/// One order of arrival, as a record of its own.
+/// One order of arrival, as a separate record.
 #[derive(Debug)]
 pub struct Lane {
-    /// The record's id at the CRM.
+    /// The record's id in the CRM.
     pub record: String,
-    /// Where its events are, once one was noted.
+    /// The stream of its events, known after the first result.
     pub key: Option<EntityKey>,
-    /// Which delivery each event is.
+    /// The number of the delivery of each event.
     pub events: HashMap<EventId, usize>,
     seed: u64,
     arrival: Vec<usize>,
@@ -31,8 +31,8 @@ pub struct Lane {
     stored: usize,
 }
 
-/// The lanes of histories, in the orders that `arrivals` gives for a history of that length. The
-/// first of them is the order of the commits.
+/// The lanes of the histories, in the orders that `arrivals` returns for a history of that length. The
+/// first lane of each history is in commit order.
 pub fn lanes(seeds: std::ops::Range<u64>, arrivals: impl Fn(History, usize) -> Vec<Vec<usize>>) -> Vec<Lane> {
     let mut lanes = Vec::new();
     for seed in seeds {
@@ -48,22 +48,22 @@ pub fn lanes(seeds: std::ops::Range<u64>, arrivals: impl Fn(History, usize) -> V
     lanes
 }
 
-/// How many steps the longest has.
+/// The number of steps of the longest lane.
 pub fn steps(lanes: &[Lane]) -> usize {
     lanes.iter().map(|lane| lane.arrival.len()).max().unwrap_or(0)
 }
 
 impl Lane {
-    /// What arrives in a step, if anything does.
+    /// The delivery that arrives in a step, if any.
     pub fn arriving(&self, step: usize) -> Option<Delivery> {
         Some(self.deliveries[*self.arrival.get(step)?].clone())
     }
 
-    /// Notes what became of what arrived in a step.
+    /// Records the result of the delivery of a step.
     pub fn note(&mut self, step: usize, reads: &[EventRead]) {
-        let [read] = reads else { panic!("one answer a delivery: {reads:?}") };
+        let [read] = reads else { panic!("expected one result per delivery: {reads:?}") };
         assert_ne!(read.outcome, Outcome::Quarantined, "{:?}", read.errors);
-        // The same image read twice is one event: it goes by the first of the two.
+        // The same image read twice is one event, numbered by the first read.
         let number = self.arrival[step];
         let event_id = read.event_id.expect("a change has an id");
         self.events.entry(event_id).and_modify(|known| *known = number.min(*known)).or_insert(number);
@@ -72,22 +72,22 @@ impl Lane {
     }
 }
 
-/// What the lanes seen so far came to, by history.
+/// The final states of the lanes checked so far, by history.
 #[derive(Debug, Default)]
 pub struct Seen(BTreeMap<u64, (View, Option<Map<String, Value>>)>);
 
 impl Seen {
-    /// Checks what a lane came to: its state, the view of it, and the document that its readers get.
+    /// Checks the final state of a lane, its view, and the document that readers get.
     pub fn check(&mut self, lane: &Lane, state: &Aggregate, view: View, document: Option<&str>) {
         let place = format!("history {}, arrival {:?}", lane.seed, lane.arrival);
-        assert_eq!(lane.stored, lane.events.len(), "each change is stored once: {place}");
+        assert_eq!(lane.stored, lane.events.len(), "each change must be stored once: {place}");
         assert_eq!(state.version().get() as usize, lane.stored, "versions are dense: {place}");
         let document = document.map(without_own);
-        assert_eq!(document.is_some(), view.shows, "what shows is indexed: {place}");
+        assert_eq!(document.is_some(), view.shows, "a visible record must be indexed: {place}");
         if let Some(document) = &document {
             let fields = view.entity.iter().filter(|(name, _)| document.contains_key(*name));
             let seen: Map<String, Value> = fields.map(|(name, value)| (name.clone(), value.clone())).collect();
-            assert_eq!(document, &seen, "the index shows the fold: {place}");
+            assert_eq!(document, &seen, "the document must equal the folded state: {place}");
         }
         let first = self.0.entry(lane.seed).or_insert_with(|| (view.clone(), document.clone()));
         assert_eq!(first.0.set_by, view.set_by, "{place}");
@@ -97,7 +97,7 @@ impl Seen {
     }
 }
 
-/// A document without what is the record's own, or about arrival.
+/// A document without its ids and without the fields that depend on the order of arrival.
 fn without_own(document: &str) -> Map<String, Value> {
     let mut json: Map<String, Value> = serde_json::from_str(document).expect("a document is JSON");
     for own in ["id", "aggregate_id", "version"] {

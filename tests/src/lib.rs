@@ -1,6 +1,6 @@
-//! Support for the end-to-end tests: random histories of one record, and ways to run them.
+//! Support for the end-to-end tests: random histories of one record, and helpers that run them.
 //!
-//! Promises that a seed gives the same history on every machine. Nothing here asserts but `lanes`: the tests do.
+//! A seed gives the same history on every machine. Only `lanes` asserts; all other assertions are in the tests.
 
 pub mod changes;
 pub mod crm;

@@ -1,4 +1,4 @@
-//! A local process on a file of its own, for one test.
+//! A local process with its own database file, for one test.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::crm::Delivery;
 
-/// A process and the folder that goes with it.
+/// A process and its temporary folder.
 pub struct TestProcess {
     /// The process.
     pub process: LocalProcess,
@@ -24,12 +24,12 @@ pub struct TestProcess {
 }
 
 impl TestProcess {
-    /// On an empty file, with the definitions that ship.
+    /// Opens an empty file with the default definitions.
     pub async fn new() -> Self {
         Self::tuned(ProcessTuning::default()).await
     }
 
-    /// The same, tuned.
+    /// Opens an empty file with this tuning.
     pub async fn tuned(tuning: ProcessTuning) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let settings = ProcessSettings {
@@ -47,22 +47,22 @@ impl TestProcess {
         self.folder.path()
     }
 
-    /// The file of its announcements.
+    /// The file of its published events.
     pub fn published_events(&self) -> PathBuf {
         self.folder.path().join("changes.jsonl")
     }
 
-    /// Opens the same file once more, as after a restart or beside it.
+    /// Opens the same file again, as after a restart or in a second process.
     pub async fn reopen(&self, tuning: ProcessTuning) -> LocalProcess {
         LocalProcess::open_tuned(&self.settings, tuning).await.expect("its own file opens")
     }
 
-    /// Hands deliveries in, in one call; one list of answers each.
+    /// Ingests deliveries in one call. Returns a list of results for each.
     pub async fn deliver(&self, deliveries: impl IntoIterator<Item = Delivery>) -> Vec<Vec<EventRead>> {
         hand_in(&self.process.handler, deliveries).await
     }
 
-    /// A record's state from its newest snapshot and the tail.
+    /// Loads a record's state from its newest snapshot and the events after it.
     pub async fn load(&self, key: &EntityKey) -> Aggregate {
         let database = Database::open(&self.settings.db).expect("its own file opens");
         let (store, state) = (SqliteEventStore::new(database.clone()), SqliteStateStore::new(database));
@@ -70,7 +70,7 @@ impl TestProcess {
     }
 }
 
-/// Hands deliveries to what takes commands, in one call.
+/// Gives deliveries to the command handler in one call.
 pub async fn hand_in(handler: &CommandHandler, deliveries: impl IntoIterator<Item = Delivery>) -> Vec<Vec<EventRead>> {
     let command = |delivery| {
         let action = match delivery {
@@ -83,16 +83,16 @@ pub async fn hand_in(handler: &CommandHandler, deliveries: impl IntoIterator<Ite
     handler.handle(commands).await.expect("the store answers")
 }
 
-/// Whose change was read.
+/// The stream of the change.
 ///
 /// # Panics
-/// Where that could not be told.
+/// If the record is not known.
 pub fn key_of(read: &EventRead) -> EntityKey {
     let entity_name = read.entity_name.clone().expect("a change has an object");
     EntityKey { entity_name, aggregate_id: read.aggregate_id.expect("a change has a record") }
 }
 
-/// A record's state from its newest snapshot and the tail.
+/// Loads a record's state from its newest snapshot and the events after it.
 pub async fn load(
     store: &dyn EventStore,
     snapshots: &dyn SnapshotStore,
@@ -107,7 +107,7 @@ pub async fn load(
         Aggregate::new(key.clone(), first.metadata.provider, first.metadata.external_id.clone())
     });
     for stored in tail {
-        let change = adapters.read_event(&stored.event).expect("a stored event is read");
+        let change = adapters.read_event(&stored.event).expect("a stored event is readable");
         aggregate.apply(stored.event.version, &change);
     }
     aggregate

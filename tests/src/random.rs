@@ -1,4 +1,4 @@
-//! Seeded randomness (SplitMix64), so that a failing history is found again by its number.
+//! Seeded random numbers (SplitMix64), so that a failing history can be reproduced from its number.
 
 /// A seeded generator.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_order_comes_once() {
+    fn every_order_occurs_once() {
         let mut all = permutations(5);
         assert_eq!(all.len(), 120);
         all.sort();

@@ -1,7 +1,7 @@
-//! Samples: files of change events, run through a process of their own in the order of their names.
+//! Samples: files of change events, which a new process ingests in the order of their names.
 //!
-//! Promises that a run keeps all that its files came to, and that its entities and its states can
-//! be told apart from those of another run of the same files. Judges nothing.
+//! A run keeps all results of its files. Its entities and states can be compared with those of another
+//! run of the same files. This module asserts nothing about the results.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -19,22 +19,22 @@ use serde_json::{Map, Value, json};
 use crate::process::TestProcess;
 use crate::view::View;
 
-/// How many of a kind a run can have at most.
+/// The maximum number of entries that a listing returns.
 const ALL: u64 = 10_000;
 
-/// One file.
+/// One sample file.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    /// Its name.
+    /// The file name.
     pub name: String,
-    /// Whose events it has.
+    /// The provider of its events.
     pub provider: Provider,
-    /// What is in it.
+    /// The content.
     pub text: String,
 }
 
 impl Sample {
-    /// The name without what stands behind its first dot.
+    /// The name up to its first dot.
     pub fn stem(&self) -> &str {
         self.name.split('.').next().unwrap_or_default()
     }
@@ -45,8 +45,8 @@ pub fn repository() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// The sample events of this repository: one folder a provider. What AWS wraps around events is no
-/// sample of a provider.
+/// The sample events of this repository, one folder per provider. Events wrapped by AWS services are
+/// not among them.
 pub fn sample_events() -> Vec<Sample> {
     let ingest = repository().join("events/ingest");
     let folders = names(&ingest).into_iter().filter(|name| name != "README.md");
@@ -54,18 +54,18 @@ pub fn sample_events() -> Vec<Sample> {
     folders.flat_map(|folder| samples(&ingest.join(&folder), provider(&folder))).collect()
 }
 
-/// Real payloads, collected from public places, where `ANNALS_SAMPLES` names the folder that has
-/// them; elsewhere `None`, and a word on it.
+/// Real payloads collected from public sources, if `ANNALS_SAMPLES` names their folder. Otherwise prints
+/// a message and returns `None`.
 pub fn collected() -> Option<Vec<Sample>> {
     let Some(folder) = std::env::var_os("ANNALS_SAMPLES") else {
         eprintln!("!!! ANNALS_SAMPLES is not set: THE COLLECTED SAMPLES ARE NOT RUN");
         return None;
     };
-    // A folder that is named and missing fails, in here.
+    // A folder that is named but missing makes the test fail here.
     Some(samples(&PathBuf::from(folder).join("salesforce-cdc"), Provider::Salesforce))
 }
 
-/// The samples of a folder that ends in `.json`, in the order of their names.
+/// The files of a folder that end in `.json`, in the order of their names.
 fn samples(folder: &Path, provider: Provider) -> Vec<Sample> {
     let names = names(folder).into_iter().filter(|name| name.ends_with(".json"));
     let read = |name: String| {
@@ -75,7 +75,7 @@ fn samples(folder: &Path, provider: Provider) -> Vec<Sample> {
     names.map(read).collect()
 }
 
-/// The names of what a folder holds, in their order.
+/// The sorted names of the entries of a folder.
 fn names(folder: &Path) -> BTreeSet<String> {
     let listed = fs::read_dir(folder).unwrap_or_else(|error| panic!("`{}`: {error}", folder.display()));
     let name = |entry: std::io::Result<fs::DirEntry>| {
@@ -96,21 +96,21 @@ pub fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
     names(folder).into_iter().flat_map(below).collect()
 }
 
-/// What became of samples on one process.
+/// The results of samples in one process.
 pub struct Run {
     /// The process.
     pub test: TestProcess,
-    /// Per record, by object and external id, its key and the type that its readers call it by.
+    /// The key and the aggregate type of each record, by object and external id.
     pub records: BTreeMap<String, (EntityKey, String)>,
 }
 
 impl Run {
-    /// Of no sample yet, on an empty file.
+    /// A run without samples yet, on an empty file.
     pub async fn new() -> Self {
         Self { test: TestProcess::new().await, records: BTreeMap::new() }
     }
 
-    /// Hands a text in.
+    /// Ingests a text.
     pub async fn take(&mut self, provider: Provider, text: &str) -> Vec<EventRead> {
         let ingested = self.test.process.handler.ingest_body(provider, text, CommandMetadata::default()).await;
         let reads = ingested.expect("a sample is JSON, and the store answers").results;
@@ -125,7 +125,7 @@ impl Run {
         reads
     }
 
-    /// Hands samples in, one call each; the answers of each.
+    /// Ingests samples, one call each. Returns the results of each.
     pub async fn take_all<'a>(&mut self, samples: impl IntoIterator<Item = &'a Sample>) -> Vec<Vec<EventRead>> {
         let mut answers = Vec::new();
         for sample in samples {
@@ -134,7 +134,7 @@ impl Run {
         answers
     }
 
-    /// What readers get of each record.
+    /// The entity of each record, as readers get it.
     pub async fn entities(&self) -> BTreeMap<String, Value> {
         let mut entities = BTreeMap::new();
         for (record, (key, aggregate_type)) in &self.records {
@@ -144,7 +144,7 @@ impl Run {
         entities
     }
 
-    /// Each record's state: its fields, and which of the numbered events set them.
+    /// The state of each record: its fields and the numbers of the events that set them.
     pub async fn views(&self, events: &HashMap<EventId, usize>) -> BTreeMap<String, View> {
         let mut views = BTreeMap::new();
         for (record, (key, _)) in &self.records {
@@ -155,7 +155,7 @@ impl Run {
         views
     }
 
-    /// What is kept beside the events.
+    /// The state that is stored in addition to the events.
     pub fn state(&self) -> StatePorts {
         StatePorts::of(SqliteStateStore::new(Database::open(&self.test.settings.db).expect("its own file opens")))
     }
@@ -171,19 +171,19 @@ impl Run {
         self.state().jobs.all().await.expect("the store answers")
     }
 
-    /// What is in quarantine, in whatever state.
+    /// The quarantine entries in all states.
     pub async fn quarantine(&self) -> Vec<QuarantineEntry> {
         self.test.process.handler.quarantine().list(None, 0, ALL).await.expect("the store answers").0
     }
 
-    /// The lines that were announced.
+    /// The published events.
     pub fn published_events(&self) -> Vec<Map<String, Value>> {
-        let text = fs::read_to_string(self.test.published_events()).expect("the announcements' file");
+        let text = fs::read_to_string(self.test.published_events()).expect("the file of published events");
         text.lines().map(|line| serde_json::from_str(line).expect("a line is a JSON object")).collect()
     }
 }
 
-/// What readers get: the entity, or why there is none.
+/// The response to readers: the entity, or why there is none.
 pub async fn seen(process: &LocalProcess, aggregate_type: &str, id: &str) -> Value {
     match process.queries.get(aggregate_type, id).await {
         Ok(document) => serde_json::from_str(document.json.get()).expect("an entity is JSON"),
@@ -192,7 +192,7 @@ pub async fn seen(process: &LocalProcess, aggregate_type: &str, id: &str) -> Val
     }
 }
 
-/// The events of answers, numbered in their order.
+/// The events of the results, numbered in their order.
 pub fn numbered(answers: &[Vec<EventRead>]) -> HashMap<EventId, usize> {
     let ids = answers.iter().flatten().filter_map(|read| read.event_id).collect::<Vec<_>>();
     let mut numbers = HashMap::new();
@@ -202,7 +202,7 @@ pub fn numbered(answers: &[Vec<EventRead>]) -> HashMap<EventId, usize> {
     numbers
 }
 
-/// An entity without its version, which is about arrival.
+/// An entity without its version, which depends on the order of arrival.
 pub fn without_version(mut entity: Value) -> Value {
     if let Some(object) = entity.as_object_mut() {
         object.remove("version");

@@ -1,6 +1,6 @@
-//! What the promise of any order and repetition compares: the entity, and who set each leaf.
+//! The values that the tests of order and repetition compare: the entity, and the event that set each leaf.
 //!
-//! Leaves out what is about arrival: versions, recorded times, ordering warnings.
+//! It leaves out what depends on the order of arrival: versions, recorded times and ordering warnings.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,16 +12,16 @@ use annals_domain::position::EventId;
 use annals_domain::provider_adapter::ProviderAdapters;
 use serde_json::{Map, Value, json};
 
-/// A record as its readers see it, without its own ids.
+/// A record as readers see it, without its ids.
 #[derive(Debug, Clone, PartialEq)]
 pub struct View {
-    /// Whether it shows at all.
+    /// Whether the record is visible.
     pub shows: bool,
     /// The mapped fields, mapping warnings, unknown fields, and timestamps.
     pub entity: Map<String, Value>,
     /// The raw fields but its id.
     pub raw: Map<String, Value>,
-    /// Per path, which delivery of the history set it.
+    /// For each path, the number of the delivery that set it.
     pub set_by: BTreeMap<String, usize>,
 }
 

@@ -1,4 +1,4 @@
-//! Any bytes at all: each input has an answer, what is refused is kept to the byte, nothing panics.
+//! Arbitrary input: every input gets a response, refused input is kept byte for byte, and nothing panics.
 
 use annals_application::commands::{CommandMetadata, IngestError, Outcome};
 use annals_domain::identity::Provider;
@@ -6,10 +6,10 @@ use annals_tests::process::TestProcess;
 use annals_tests::random::Random;
 use annals_tests::samples::sample_events;
 
-/// How many damaged inputs are tried.
+/// The number of damaged inputs.
 const INPUTS: usize = 2_000;
 
-/// Damages a text in one of the ways that transports and people do.
+/// Damages a text as transports and people do.
 fn damaged(text: &str, random: &mut Random) -> String {
     const PIECES: [&str; 12] = [
         "null",
@@ -39,7 +39,7 @@ fn damaged(text: &str, random: &mut Random) -> String {
             chars.splice(at..at, copied);
         }
         _ => {
-            // A value, from its colon to the end of its line, becomes another one.
+            // Replaces a value, from its colon to the end of its line.
             let colons: Vec<usize> = (0..chars.len()).filter(|at| chars[*at] == ':').collect();
             let start = random.pick(&colons) + 1;
             let end = (start..chars.len()).find(|at| matches!(chars[*at], ',' | '\n')).unwrap_or(chars.len());
@@ -71,7 +71,7 @@ async fn every_damaged_input_gets_a_response_and_is_kept_if_it_is_refused() {
             let Some(id) = &read.quarantine_id else { continue };
             quarantined += 1;
             let quarantine = test.process.handler.quarantine();
-            let entry = quarantine.get(id).await.expect("it is there");
+            let entry = quarantine.get(id).await.expect("the entry exists");
             let body = String::from_utf8(quarantine.body(&entry, usize::MAX).await.unwrap()).unwrap();
             assert!(text.contains(&body), "{body}\nis not of\n{text}");
         }

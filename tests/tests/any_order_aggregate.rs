@@ -1,4 +1,4 @@
-//! Any order, any repetition, through the aggregate alone: 1,000 random histories of one record.
+//! Order and repetition do not change the state of an aggregate: 1,000 random histories of one record.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ fn fold<'a>(changes: impl Iterator<Item = &'a Arc<Change>>) -> Aggregate {
     let aggregate_id = AggregateId::of(Provider::Salesforce, &ProviderAccount::unset(), &name, &id);
     let mut state = Aggregate::new(EntityKey { entity_name: name, aggregate_id }, Provider::Salesforce, id);
     for change in changes {
-        // Versions are about arrival, and stand aside.
+        // The versions depend on the order of arrival and are not compared.
         state.apply(Version::FIRST, change);
     }
     state
@@ -52,7 +52,7 @@ fn every_order_of_1000_histories_gives_the_state_of_the_commit_order() {
             orders += 1;
         }
     }
-    assert!(orders > 20_000, "only {orders} orders were tried");
+    assert!(orders > 20_000, "only {orders} orders were tested");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Any order, any repetition, through the store and the projections, snapshots on: every order of a
-//! history is a record of its own, and all end as the one in commit order does.
+//! Order and repetition do not change the entity in a local process with snapshots: each order of a history
+//! is a separate record, and all end in the same entity as the record in commit order.
 
 use std::num::NonZeroU64;
 
@@ -10,9 +10,9 @@ use annals_tests::lanes::{Seen, lanes, steps};
 use annals_tests::process::TestProcess;
 use annals_tests::view::View;
 
-/// How many histories: those of the promise, all of them.
+/// The number of histories: all that the README states.
 const HISTORIES: u64 = 1_000;
-/// How many of them share a database.
+/// The number of histories that share a database.
 const A_DATABASE: u64 = 50;
 
 async fn check(seeds: std::ops::Range<u64>, tuning: ProcessTuning) -> usize {
@@ -44,16 +44,16 @@ fn tuning(cached_bytes: usize) -> ProcessTuning {
     }
 }
 
-/// Every other of the databases, from the first or from the second.
+/// Every second database, starting with the first or the second one.
 async fn every_other(from: u64, cached_bytes: usize) {
     let mut orders = 0;
     for start in (from * A_DATABASE..HISTORIES).step_by(usize::try_from(2 * A_DATABASE).expect("small")) {
         orders += check(start..start + A_DATABASE, tuning(cached_bytes)).await;
     }
-    assert!(orders > 10_000, "only {orders} orders were tried");
+    assert!(orders > 10_000, "only {orders} orders were tested");
 }
 
-// Half of the thousand each, side by side: no output depends on the cache.
+// Each test runs half of the thousand, in parallel. The result must not depend on the cache.
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_order_of_500_histories_gives_the_entity_of_the_commit_order_without_cached_states() {

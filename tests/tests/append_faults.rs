@@ -1,4 +1,4 @@
-//! Faults of the event store: nothing lost, nothing doubled, no endless loop.
+//! Faults of the event store: no event is lost or duplicated, and no append loops without end.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
@@ -29,20 +29,20 @@ use async_trait::async_trait;
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(300);
 
-/// What happens to one append.
+/// The fault of one append.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
-    /// Nothing is written, and it says so.
+    /// Nothing is written, and the error says so.
     Throttled,
-    /// It is written, and the answer is lost.
+    /// The event is written, but the response is lost.
     AnswerLost,
-    /// It is not written, and that is not known.
+    /// The event is not written, but the writer cannot know.
     LostBefore,
-    /// The table is not there.
+    /// The table does not exist.
     Missing,
 }
 
-/// A store that fails as scripted, then works; and how often it was called.
+/// A store that fails as scripted and then works. It counts its calls.
 struct Faulty {
     store: SqliteEventStore,
     script: Mutex<VecDeque<Fault>>,
@@ -92,7 +92,7 @@ struct Bench {
     _folder: tempfile::TempDir,
 }
 
-/// `deadline` is long where the call is to end well, and short where it is to fail.
+/// `deadline` is long if the call should succeed and short if it should fail.
 fn bench(deadline: Duration) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("annals.db")).unwrap();
@@ -107,7 +107,7 @@ fn bench(deadline: Duration) -> Bench {
     Bench { handler, store, faulty, database, _folder: folder }
 }
 
-/// A handler as a process of its own would have it.
+/// The handler of a separate process.
 fn handler(store: Arc<dyn EventStore>, database: &Database, deadline: Duration) -> CommandHandler {
     let adapters = ProviderAdapters::new([Arc::new(Salesforce::new(None)) as Arc<dyn ProviderAdapter>]);
     CommandHandler::new(
@@ -136,12 +136,12 @@ impl Bench {
         take(&self.handler, inputs).await
     }
 
-    /// How many appends and how many reads of heads there were since the last look.
+    /// The numbers of appends and of head reads since the last call.
     fn calls(&self) -> (usize, usize) {
         (self.faulty.appends.swap(0, Ordering::SeqCst), self.faulty.reads_of_heads.swap(0, Ordering::SeqCst))
     }
 
-    /// The versions in the stream of the first answer's record.
+    /// The versions in the stream of this result's record.
     async fn versions(&self, read: &EventRead) -> Vec<u64> {
         let stored = self.store.read(&key_of(read), &ReadOptions::from(Version::FIRST, usize::MAX)).await.unwrap();
         stored.iter().map(|stored| stored.event.version.get()).collect()
@@ -166,10 +166,10 @@ fn outcomes(reads: &[EventRead]) -> Vec<Outcome> {
 async fn check(faults: &[Fault]) {
     let bench = bench(LONG);
     bench.failing(faults.iter().copied());
-    let reads = bench.take(&inputs(6)).await.expect("it ends well");
+    let reads = bench.take(&inputs(6)).await.expect("the append succeeds");
     assert_eq!(outcomes(&reads), [Outcome::Stored; 6], "{faults:?}");
     assert_eq!(bench.versions(&reads[0]).await, [1, 2, 3, 4, 5, 6], "{faults:?}");
-    let again = bench.take(&inputs(6)).await.expect("it ends well");
+    let again = bench.take(&inputs(6)).await.expect("the append succeeds");
     assert_eq!(outcomes(&again), [Outcome::Duplicate; 6], "{faults:?}");
 }
 
@@ -221,9 +221,9 @@ async fn a_duplicate_stored_by_another_writer_updates_the_cached_head() {
     assert_eq!(outcomes(&take(&other, &inputs[1..2]).await.unwrap()), [Outcome::Stored]);
     bench.calls();
     assert_eq!(outcomes(&bench.take(&inputs[1..2]).await.unwrap()), [Outcome::Duplicate]);
-    assert_eq!(bench.calls(), (1, 0), "the conflict tells");
+    assert_eq!(bench.calls(), (1, 0), "the conflict already shows that the event is stored");
     assert_eq!(outcomes(&bench.take(&inputs[2..]).await.unwrap()), [Outcome::Stored]);
-    assert_eq!(bench.calls(), (1, 0), "the next change stands behind what is there");
+    assert_eq!(bench.calls(), (1, 0), "the next change follows the stored head");
 }
 
 #[tokio::test]

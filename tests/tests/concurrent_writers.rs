@@ -1,4 +1,4 @@
-//! Sixteen writers on one record lose nothing, whoever wins each race.
+//! Sixteen concurrent writers on one record lose no event.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ async fn sixteen_writers_of_25_events_on_one_record_store_400_dense_versions() {
 
     let mut writers = Vec::new();
     for part in deliveries.chunks(EVENTS_EACH) {
-        // Each writer is a process of its own: heads and caches are not shared.
+        // Each writer is a separate process: heads and caches are not shared.
         let process = Arc::new(test.reopen(ProcessTuning::default()).await);
         let part = part.to_vec();
         writers.push(tokio::spawn(async move {
@@ -40,7 +40,7 @@ async fn sixteen_writers_of_25_events_on_one_record_store_400_dense_versions() {
     }
     let mut answers = Vec::new();
     for writer in writers {
-        answers.extend(writer.await.expect("a writer ends well"));
+        answers.extend(writer.await.expect("the writer succeeds"));
     }
 
     assert_eq!(answers.len(), WRITERS * EVENTS_EACH);

@@ -1,4 +1,4 @@
-//! Loading a record's state: whichever snapshots were kept, it is the fold of the whole stream.
+//! The loaded state of a record is the fold of its whole stream, regardless of the stored snapshots.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use annals_tests::random::Random;
 
 const EVENTS: usize = 130;
 
-/// The record before any event, and behind each.
+/// The state of the record before any event and after each event.
 async fn states(test: &TestProcess, store: &SqliteEventStore) -> Vec<Aggregate> {
     let mut random = Random::new(5);
     let mut account = Account::new("001000000000001AAA");
@@ -26,7 +26,7 @@ async fn states(test: &TestProcess, store: &SqliteEventStore) -> Vec<Aggregate> 
     let metadata = &events[0].event.metadata;
     let mut states = vec![Aggregate::new(key, metadata.provider, metadata.external_id.clone())];
     for stored in &events {
-        let change = test.process.adapters.read_event(&stored.event).expect("it was stored");
+        let change = test.process.adapters.read_event(&stored.event).expect("a stored event is readable");
         let mut state = states[states.len() - 1].clone();
         state.apply(stored.event.version, &change);
         states.push(state);

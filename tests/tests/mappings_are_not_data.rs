@@ -1,4 +1,4 @@
-//! Changing a definition changes what entities look like after a rebuild, and touches no event.
+//! A changed definition changes the entities after a rebuild and does not change any event.
 
 use std::fs;
 
@@ -47,7 +47,7 @@ async fn another_definition_shows_in_every_entity_after_a_rebuild_and_in_no_even
     fs::write(folder.join("client.toml"), OTHER).expect("a file");
     let other = ProcessSettings { entities: Some(folder), ..test.settings.clone() };
 
-    // The read model was made from the old definition: it is refused, not misread.
+    // The read model has the form of the old definition: opening it fails instead of misreading it.
     let refused = LocalProcess::open(&other).await.err().expect("refused");
     assert!(matches!(refused, ProcessError::ReadModel(_)), "{refused}");
     assert!(refused.to_string().contains("annals rebuild"), "{refused}");
@@ -57,7 +57,7 @@ async fn another_definition_shows_in_every_entity_after_a_rebuild_and_in_no_even
     assert_eq!((report.indexed, report.events, report.failed.len()), (200, 600, 0));
     assert_eq!(reports.last().map(|progress| (progress.done, progress.total)), Some((200, 200)));
 
-    let process = LocalProcess::open(&other).await.expect("it fits now");
+    let process = LocalProcess::open(&other).await.expect("the read model matches the definition");
     let page = ListRequest { page_size: Some(200), ..ListRequest::default() };
     let found = process.queries.list("clients", &page).await.expect("it answers");
     assert_eq!(found.count, 200);
@@ -90,6 +90,6 @@ async fn a_rebuild_under_the_same_definitions_changes_nothing() {
     rebuild(&test.settings, &mut |_| {}).await.expect("it runs");
     let after = list(&test.reopen(annals_sqlite::process::ProcessTuning::default()).await).await;
     assert_eq!(before, after);
-    // The process that was open all the while reads the new tables too.
+    // The process that stayed open reads the new tables too.
     assert_eq!(list(&test.process).await, before);
 }

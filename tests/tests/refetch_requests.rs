@@ -1,4 +1,4 @@
-//! Which records are asked for, however their changes are cut into calls and batches.
+//! The refetch tasks do not depend on how changes are divided into calls and batches.
 
 use std::collections::BTreeSet;
 
@@ -57,10 +57,11 @@ async fn a_merge_of_more_records_than_can_be_kept_goes_to_quarantine_whole() {
         ids.join(",")
     );
     let reads = test.deliver([Delivery::Event(text.as_str().into())]).await;
-    let [read] = reads[0].as_slice() else { panic!("one answer: {} came", reads[0].len()) };
+    let [read] = reads[0].as_slice() else { panic!("expected one result, got {}", reads[0].len()) };
     assert_eq!(read.outcome, Outcome::Quarantined);
     assert!(read.errors[0].message.starts_with("names 20000 records"), "{:?}", read.errors);
     let quarantine = test.process.handler.quarantine();
-    let entry = quarantine.get(read.quarantine_id.as_deref().expect("its place")).await.expect("it is there");
-    assert_eq!(quarantine.body(&entry, usize::MAX).await.expect("it is kept"), text.as_bytes());
+    let entry =
+        quarantine.get(read.quarantine_id.as_deref().expect("the id of the entry")).await.expect("the entry exists");
+    assert_eq!(quarantine.body(&entry, usize::MAX).await.expect("the body is kept"), text.as_bytes());
 }

@@ -1,7 +1,7 @@
-//! The sample events, run in the order of their names on an empty database: what each comes to is a
-//! snapshot, none is left out, and neither repetition nor order changes what the entities are.
+//! The sample events, ingested in the order of their names into an empty database. The result of each is a
+//! snapshot, none is left out, and neither repetition nor order changes the entities.
 //!
-//! The snapshots leave out what differs from run to run: times of this machine, and ids of commands.
+//! The snapshots omit what differs between runs: times of this machine and ids of commands.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,22 +12,22 @@ use annals_domain::validation_issue::ValidationIssue;
 use annals_tests::samples::{Run, Sample, files_below, numbered, repository, sample_events, seen, without_version};
 use serde_json::{Map, Value, json};
 
-/// The client with the most to tell: files 01, 04, 11, 12 and 39.
+/// The client with the most events: files 01, 04, 11, 12 and 39.
 const HALCYON: &str = "001Qz00000Hal1cIAB";
-/// The client whose creation comes behind its first update: files 02, 03, 05 and 06.
+/// The client whose creation arrives after its first update: files 02, 03, 05 and 06.
 const BLUE_LANTERN: &str = "001Qz00000BlLn2IAF";
 
 fn snapshots() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots/sample_events")
 }
 
-/// Asserts that a value is the snapshot of that name.
+/// Asserts that a value equals the snapshot with this name.
 #[track_caller]
 fn check(folder: &Path, name: &str, value: &Value) {
     check_text(folder, name, &serde_json::to_string_pretty(value).expect("a value is JSON"));
 }
 
-/// The same of a text.
+/// The same for a text.
 #[track_caller]
 fn check_text(folder: &Path, name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();
@@ -37,7 +37,7 @@ fn check_text(folder: &Path, name: &str, text: &str) {
     settings.bind(|| insta::assert_snapshot!(name, text));
 }
 
-/// An issue about this machine's clock, which may be behind the samples'.
+/// Whether an issue is about this machine's clock, which may be slower than that of the samples.
 fn is_about_the_clock(issue: &ValidationIssue) -> bool {
     issue.field == "timestamp" && issue.message.contains("is in the future")
 }
@@ -46,7 +46,7 @@ fn issues(issues: &[ValidationIssue]) -> Vec<String> {
     issues.iter().filter(|issue| !is_about_the_clock(issue)).map(ToString::to_string).collect()
 }
 
-/// An answer, without the timestamp at which it was given.
+/// A result without its timestamp.
 fn answer(read: &EventRead) -> Value {
     json!({
         "outcome": read.outcome,
@@ -63,8 +63,7 @@ fn answer(read: &EventRead) -> Value {
     })
 }
 
-/// What a file came to: its answers, and the records that it spoke of as they are behind it, mapped
-/// and raw.
+/// The results of a file and the mapped and raw state of its records after it.
 async fn came_to(run: &Run, reads: &[EventRead]) -> Value {
     let mut records = Map::new();
     for read in reads {
@@ -107,7 +106,7 @@ fn every_file_is_run_and_has_its_snapshot_and_no_snapshot_is_without_a_file() {
             .map(PathBuf::from),
     );
     let mut there = files_below(&snapshots());
-    // What a failed check proposes is no snapshot.
+    // A file that a failed check proposes is not a snapshot.
     there.retain(|path| path.extension().is_some_and(|extension| extension == "snap"));
     assert_eq!(expected, there, "snapshots and samples go together");
 }
@@ -189,7 +188,7 @@ async fn the_stored_state_matches_the_snapshot() {
     let refetch: Map<String, Value> = refetch.map(|(record, reasons)| (record.clone(), reasons)).collect();
     assert_eq!(refetch.len(), tasks.len(), "a task belongs to a record of the samples");
     let jobs = run.jobs().await.into_iter().map(|job| {
-        let input: Value = serde_json::from_str(&job.input).expect("an input is kept as it came");
+        let input: Value = serde_json::from_str(&job.input).expect("an input is kept unchanged");
         let header = ["/ChangeEventHeader", "/payload/ChangeEventHeader"].iter().find_map(|at| input.pointer(at));
         let record_ids = header.map(|header| header["recordIds"].clone());
         json!({ "entity_name": job.entity_name, "state": job.state, "reason": job.reason, "record_ids": record_ids })
@@ -227,7 +226,7 @@ async fn a_history_matches_the_snapshot_and_keeps_numbers_and_inputs_exactly() {
     check(&snapshots(), "history_with_a_late_creation", &of_any_run(&page));
 }
 
-/// A history without what is of one run only, and without the inputs, which the samples are.
+/// A history without the values of one run and without the inputs, which are the samples.
 fn of_any_run(page: &HistoryPage) -> Value {
     let mut json = serde_json::to_value(page).expect("a page is JSON");
     for event in json["results"].as_array_mut().expect("events") {

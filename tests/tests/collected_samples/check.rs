@@ -1,6 +1,6 @@
-//! Checks a file against its row.
+//! Compares the results of a file with its row in the table.
 //!
-//! Promises to go on behind a fault, so that a run tells all that is not as the table says.
+//! A difference does not end the run, so one run reports all differences from the table.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::table::{Row, Says};
 
-/// How many of each outcome there are.
+/// The number of results for each outcome.
 pub(crate) fn outcomes(reads: &[EventRead]) -> BTreeMap<Outcome, usize> {
     let mut counts = BTreeMap::new();
     for read in reads {
@@ -26,30 +26,30 @@ pub(crate) fn outcomes(reads: &[EventRead]) -> BTreeMap<Outcome, usize> {
     counts
 }
 
-/// A run of the files against the table.
+/// Runs the files and compares them with the table.
 pub(crate) struct Checker {
     pub(crate) run: Run,
-    /// All answers so far.
+    /// All results so far.
     pub(crate) reads: Vec<EventRead>,
-    /// What is not as the table says.
+    /// The differences from the table.
     pub(crate) faults: Vec<String>,
-    /// The transaction of each file that is stored.
+    /// The transaction of each stored file.
     transactions: HashMap<&'static str, Option<String>>,
 }
 
-/// A stored change and its record after it.
+/// A stored change and the state of its record after it.
 struct RecordAfter<'a> {
     row: &'a Row,
     read: &'a EventRead,
     key: EntityKey,
     entity: Value,
     state: Aggregate,
-    /// Its newest event; `None`, and a fault, where the history does not answer.
+    /// Its newest event; `None`, with a difference recorded, if the history query fails.
     event: Option<HistoryEvent>,
 }
 
 impl Checker {
-    /// Of no file yet.
+    /// A checker that has not run a file yet.
     pub(crate) async fn new() -> Self {
         Self { run: Run::new().await, reads: Vec::new(), faults: Vec::new(), transactions: HashMap::new() }
     }
@@ -61,7 +61,7 @@ impl Checker {
         }
     }
 
-    /// Runs a file and holds what comes of it against its row.
+    /// Runs a file and compares its results with its row.
     pub(crate) async fn check(&mut self, sample: &Sample, row: &Row) {
         let reads = self.run.take(sample.provider, &sample.text).await;
         self.expect(row, "answers", reads.len(), 1);
@@ -155,7 +155,7 @@ impl Checker {
         }
     }
 
-    /// What a change left behind; `None`, with a fault, where the answer names no record.
+    /// The record after a change; `None`, with a difference recorded, if the result names no record.
     async fn record_after<'a>(&mut self, row: &'a Row, read: &'a EventRead) -> Option<RecordAfter<'a>> {
         let (Some(name), Some(id), Some(aggregate_id)) = (&read.entity_name, &read.external_id, read.aggregate_id)
         else {
@@ -200,7 +200,7 @@ impl Checker {
             Says::Id(id) => self.expect(row, &what, json!(read.external_id), json!(ExternalId::new(*id))),
             Says::At(at) => self.expect(row, &what, json!(read.timestamp), *at),
             Says::Text(path, text) => self.expect(row, &what, json!(field(path)), *text),
-            // In a list, so that null is not the same as not there.
+            // In a list, so that null differs from a missing value.
             Says::Field(path, json) => {
                 self.expect(row, &what, json!(field(path).map(|value| [value])), json!([parsed(json)]));
             }
@@ -223,14 +223,14 @@ impl Checker {
             }
             Says::Life(life) => self.expect(row, &what, json!(state.lifecycle()), json!(life)),
             Says::OutOfLists => self.check_lists(after).await,
-            // With the row as a whole.
+            // Checked with the whole row.
             Says::Unknown(_) | Says::Asks(_) => {}
             Says::Errors(_) | Says::JobKeepsInput => panic!("{}: a stored change has no {says:?}", row.file),
             of_the_event => self.check_event(after, of_the_event),
         }
     }
 
-    /// What a row says of the event itself, by the history.
+    /// Compares the event in the history with its row.
     fn check_event(&mut self, after: &RecordAfter<'_>, says: &Says) {
         let RecordAfter { row, event: Some(event), .. } = after else { return };
         let what = format!("{says:?}");

@@ -1,8 +1,8 @@
-//! Real payloads, collected from public places, run in the order of their names on an empty database:
-//! what must come of each is decided in [`table`], from the CRM's documented rules.
+//! Real payloads collected from public sources, ingested in the order of their names into an empty database.
+//! [`table`] has the expected result of each, derived from the CRM's documentation.
 //!
-//! The payloads are not part of this repository. They are run where `ANNALS_SAMPLES` names the folder
-//! that has them, in its folder `salesforce-cdc`; elsewhere each test here says that it did not run.
+//! The payloads are not part of this repository. The tests run if `ANNALS_SAMPLES` names the folder with the
+//! subfolder `salesforce-cdc`; otherwise each test prints that it did not run.
 
 mod check;
 mod table;
@@ -16,7 +16,7 @@ use annals_tests::samples::{Run, Sample, collected, numbered, without_version};
 use self::check::{Checker, outcomes};
 use self::table::TABLE;
 
-/// The number that a sample has in the table.
+/// The number of a sample in the table.
 fn number(sample: &Sample) -> &str {
     sample.name.split('-').next().unwrap_or_default()
 }
@@ -42,7 +42,7 @@ async fn each_file_has_the_outcome_in_the_table() {
     assert!(checker.faults.is_empty(), "\n{}", checker.faults.join("\n"));
 }
 
-/// What is not as it must be of all files together.
+/// The differences in the totals of all files.
 async fn totals(run: &Run, reads: &[EventRead]) -> Vec<String> {
     use Outcome::{AwaitingBase, BackfillRequested, Ignored, Quarantined, Stored};
     let mut faults = Vec::new();

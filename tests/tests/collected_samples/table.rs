@@ -1,6 +1,6 @@
-//! The table: what must come of each file.
+//! The table of the expected results of each file.
 //!
-//! Beside what a row says, all rows promise what [`Row`] says of its outcome.
+//! In addition to its own checks, each row is subject to the rules that [`Row`] documents for its outcome.
 
 use annals_application::commands::Outcome;
 use annals_domain::change::{Lifecycle, RefetchReason};
@@ -10,15 +10,15 @@ use self::Outcome::{AwaitingBase, BackfillRequested, Ignored, Quarantined, Store
 use self::Says::*;
 use EventType::{Created, Deleted, Gap, Updated};
 
-/// One file's outcome.
+/// The expected outcome of one file.
 ///
-/// A change that is stored or waits is answered with its type and version, has no errors, and its
-/// history answers. One that waits has the one warning that says so, asks for refetch for want of
-/// a base, and its entity is not there; one that is stored has no warning and asks for nothing. No
-/// entity has a mapping warning; nothing is unknown but what the row names. What is quarantined is
-/// kept as it came and open, and has the errors that the row names and no others.
+/// A change that is stored or awaits its base returns its type and version, has no errors and has a
+/// history. A change that awaits its base has exactly one warning, a refetch task for the missing base and
+/// no entity; a stored change has no warning and no refetch task. No entity has a mapping warning, and only
+/// the leaves that the row names are unknown. A quarantined input is kept unchanged and open, with exactly
+/// the errors that the row names.
 pub(crate) struct Row {
-    /// The number that the file's name starts with.
+    /// The number at the start of the file name.
     pub(crate) file: &'static str,
     pub(crate) outcome: Outcome,
     pub(crate) aggregate_type: Option<&'static str>,
@@ -27,12 +27,12 @@ pub(crate) struct Row {
     pub(crate) says: &'static [Says],
 }
 
-/// One thing that must hold behind a file. Paths are separated by dots.
+/// One expectation after a file. The segments of a path are separated by dots.
 #[derive(Debug)]
 pub(crate) enum Says {
     /// The record's id.
     Id(&'static str),
-    /// When the CRM committed it.
+    /// The commit timestamp of the CRM.
     At(&'static str),
     /// A field of the entity is this text.
     Text(&'static str, &'static str),
@@ -40,39 +40,39 @@ pub(crate) enum Says {
     Field(&'static str, &'static str),
     /// A field of the entity is a text of that many characters.
     Length(&'static str, usize),
-    /// A field of the entity is the text of that SHA-256.
+    /// A field of the entity is a text with that SHA-256.
     Sha256(&'static str, &'static str),
-    /// A leaf of the raw state shows this JSON.
+    /// A leaf of the raw state is this JSON.
     Raw(&'static str, &'static str),
-    /// The paths that the record's events have written, all of them.
+    /// All paths that the record's events have written.
     Writes(&'static [&'static str]),
-    /// How many leaves were written below a path.
+    /// The number of leaves written below a path.
     Leaves(&'static str, usize),
-    /// The leaves that are named as changed and not known.
+    /// The leaves that are named as changed but have no known value.
     Unknown(&'static [&'static str]),
-    /// The newest word on the record's life.
+    /// The newest lifecycle state of the record.
     Life(Lifecycle),
-    /// Why the record is to be read; more than that it waits for its base.
+    /// A reason for a refetch in addition to the missing base.
     Asks(RefetchReason),
     /// The event's commit number, in the history.
     Commit(&'static str),
     /// The event's sequence number, in the history.
     Sequence(&'static str),
-    /// The fields that the event changed, by the history.
+    /// The fields that the event changed, in the history.
     Changes(&'static [&'static str]),
-    /// Whether an update origin is kept, and which.
+    /// The change origin that is kept, if any.
     Origin(&'static str),
-    /// The source's transaction.
+    /// The transaction at the source.
     Transaction(&'static str),
-    /// It has the same transaction as that file.
+    /// The transaction is the same as that of another file.
     TransactionOf(&'static str),
-    /// The input kept with the event has this text in it.
+    /// The input stored with the event contains this text.
     Data(&'static str),
-    /// Lists have it only where they ask for deleted entities.
+    /// Lists contain it only if they include deleted entities.
     OutOfLists,
-    /// Errors: the fields that they are at, and words of the message.
+    /// The errors: their fields and words of their messages.
     Errors(&'static [(&'static str, &'static str)]),
-    /// The job keeps the input as it came, and nothing is stored under the empty id.
+    /// The job keeps the input unchanged, and nothing is stored under the empty id.
     JobKeepsInput,
 }
 
@@ -87,7 +87,7 @@ const fn row(
     Row { file, outcome, aggregate_type, event_type, version, says: &[] }
 }
 
-/// A file of which nothing becomes an event.
+/// A file that does not become an event.
 const fn kept_aside(file: &'static str, outcome: Outcome) -> Row {
     Row { file, outcome, aggregate_type: None, event_type: None, version: None, says: &[] }
 }
@@ -119,13 +119,13 @@ pub(crate) const TABLE: &[Row] = &[
         Text("last_modified_date", "2024-04-09T20:19:25Z"),
         Text("created_at", "2024-04-09T20:19:25Z"),
     ]),
-    // A part of a name: neither the name as a whole nor its other parts are written.
+    // A part of a name: neither the whole name nor its other parts are written.
     row("02", AwaitingBase, "contact", Updated, 1).says(&[
         Writes(&[STAMP, "Name.LastName"]),
         Raw("Name.LastName", r#""Youngest""#),
         Commit("1745500706683617281"),
     ]),
-    // Named and not carried is unknown: neither null nor what it was.
+    // A field that is named without a value is unknown: neither null nor its former value.
     row("03", AwaitingBase, "contact", Updated, 1).says(&[
         Writes(&[STAMP, "MailingAddress.City", "MailingAddress.Street", "OtherAddress.PostalCode"]),
         Raw("MailingAddress.Street", r#""1235 wildwood St""#),
@@ -135,7 +135,7 @@ pub(crate) const TABLE: &[Row] = &[
         Data(r#""commitNumber":1778192987716501506,"#),
     ]),
     kept_aside("05", Quarantined).says(&[Errors(&[("ChangeEventHeader.recordIds", "missing")])]),
-    // The Pub/Sub form though the names are decoded: its nulls are no changes.
+    // The Pub/Sub form with decoded names: its nulls are not changes.
     row("07", AwaitingBase, "client", Updated, 1).says(&[
         Writes(&["BillingAddress.City", "BillingAddress.State", STAMP]),
         Raw("BillingAddress.City", r#""San Francisco""#),
@@ -156,7 +156,7 @@ pub(crate) const TABLE: &[Row] = &[
         Raw("BillingAddress.City", r#""San Francisco""#),
         Text("created_date", "2024-04-26T18:38:05Z"),
     ]),
-    // Enriched fields ride along: they are no change, and stay in the input.
+    // Enriched fields are not changes; they stay in the input.
     row("15", AwaitingBase, "client", Updated, 1).says(&[
         Writes(&["Fax", STAMP]),
         Raw("Fax", r#""4155551212""#),
@@ -198,7 +198,7 @@ pub(crate) const TABLE: &[Row] = &[
         TransactionOf("18"),
         Sequence("3"),
     ]),
-    // One transaction, and yet a second later.
+    // The same transaction, but a second later.
     row("21", AwaitingBase, "lead", Updated, 1).says(&[
         Writes(&[
             "ConvertedAccountId",
@@ -214,7 +214,7 @@ pub(crate) const TABLE: &[Row] = &[
         Sequence("4"),
     ]),
     row("22", Stored, "client", Created, 1).says(&[Id("0015f00002JUWMVAA5"), Length("description", 1_248)]),
-    // The difference to 22's text: patched with its own line ends it has the promised hash.
+    // The diff to the text of 22: patched with its own line endings it has the expected hash.
     row("23", Stored, "client", Updated, 2).says(&[
         Id("0015f00002JUWMVAA5"),
         Length("description", 1_386),
@@ -229,7 +229,7 @@ pub(crate) const TABLE: &[Row] = &[
         Field("EmailPreferences", r#"["AutoBcc","StayInTouchReminder"]"#),
         Origin(""),
     ]),
-    // The second of a transaction whose first never comes: nothing waits for it.
+    // The second event of a transaction whose first event never arrives: nothing waits for that one.
     row("26", Stored, "contact", Created, 1).says(&[
         Id("003ZL000001EDrPYAW"),
         Text("Name.Salutation", "Ms."),
@@ -237,14 +237,14 @@ pub(crate) const TABLE: &[Row] = &[
         Field("IsPersonAccount", "true"),
         Sequence("2"),
     ]),
-    // An object that is called Event. It has no definition: its values stay as they came.
+    // An object named Event, without a definition: its values are kept unchanged.
     row("27", Stored, "event", Created, 1).says(&[
         Id("00UZM000000wuBw2AI"),
         Field("ActivityDate", "1714953600000"),
         Field("ActivityDateTime", "1715014800000"),
         Text("Subject", "Product Planning"),
     ]),
-    // Without its type one cannot know what a wildcard says.
+    // Without its type the meaning of a wildcard is not known.
     kept_aside("29", Quarantined).says(&[Errors(&[
         ("ChangeEventHeader.changeType", "missing"),
         ("ChangeEventHeader.commitTimestamp", "missing"),
@@ -282,7 +282,7 @@ pub(crate) const TABLE: &[Row] = &[
         Field("Tenure__c", "20"),
         Text("Name", "EN-0003"),
     ]),
-    // Without changedFields the keys of the body count.
+    // Without `changedFields` the keys of the body are the changed fields.
     row("41", Stored, "employee__c", Updated, 2).says(&[
         Text("First_Name__c", "Marc 2"),
         Text("Last_Name__c", "Benioff 2"),
@@ -301,7 +301,7 @@ pub(crate) const TABLE: &[Row] = &[
     ]),
     kept_aside("44", Quarantined).says(&[Errors(&[("ChangeEventHeader.recordIds[0]", "<record_ID>")])]),
     row("46", AwaitingBase, "client", Deleted, 1).says(&[Writes(&[]), Life(Lifecycle::Deleted), Data("Biotechnology")]),
-    // The JSON form leaves empty parts out: they are not written.
+    // The JSON form omits empty parts, so they are not written.
     row("47", Stored, "client", Created, 1).says(&[
         Id("001T1000001nI4jIAE"),
         Text("billing_country", "United States"),
@@ -333,7 +333,7 @@ pub(crate) const TABLE: &[Row] = &[
         Raw("AccountId", r#""0012500001DNi0FAAT""#),
         Raw(STAMP, r#""2019-09-25T10:32:28Z""#),
     ]),
-    // The envelope's own date, the year 1, is not looked at.
+    // The date of the envelope, in the year 1, is ignored.
     row("64", AwaitingBase, "client", Updated, 1).says(&[
         Id("00106000029G61DAAS"),
         Raw("Rating", r#""Hot""#),

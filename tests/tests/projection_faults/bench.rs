@@ -1,4 +1,4 @@
-//! Stored events, and projections over them that fail as they are told.
+//! Stored events, and projections over them with scripted failures.
 
 use std::collections::HashSet;
 use std::num::NonZeroU64;
@@ -24,12 +24,12 @@ use annals_tests::process::TestProcess;
 use annals_tests::random::Random;
 use async_trait::async_trait;
 
-/// A read model that fails, or refuses some records, until told otherwise.
+/// A read model with scripted failures for all or for some records.
 pub(crate) struct Scripted {
     inner: SqliteReadModel,
     pub(crate) is_down: AtomicBool,
     pub(crate) refused: Mutex<HashSet<AggregateId>>,
-    /// Records whose own index cannot be used.
+    /// Records whose index is not available.
     pub(crate) unusable: Mutex<HashSet<AggregateId>>,
 }
 
@@ -68,7 +68,7 @@ impl ReadModel for Scripted {
     }
 }
 
-/// Remembers what was published; fails once where told to.
+/// Records the published events; fails once if the script says so.
 #[derive(Default)]
 pub(crate) struct RecordingPublisher {
     pub(crate) events: Mutex<Vec<NormalizedEntityEvent>>,
@@ -121,7 +121,7 @@ pub(crate) struct Bench {
     pub(crate) published: Arc<RecordingPublisher>,
 }
 
-/// Stores `records` records of `each` events by a process of its own, then empties the read model.
+/// Stores `records` records with `each` events in a separate process, without their documents.
 pub(crate) async fn bench(records: usize, each: usize) -> Bench {
     let mut random = Random::new(11);
     let of_record = |number: usize| {
@@ -133,7 +133,7 @@ pub(crate) async fn bench(records: usize, each: usize) -> Bench {
     bench_of((0..records).map(of_record).collect()).await
 }
 
-/// The same of those deliveries, a list a record.
+/// The same with these deliveries, one list per record.
 pub(crate) async fn bench_of(records: Vec<Vec<Delivery>>) -> Bench {
     let test = TestProcess::new().await;
     let mut ids = Vec::new();
@@ -144,7 +144,7 @@ pub(crate) async fn bench_of(records: Vec<Vec<Delivery>>) -> Bench {
     let source = SqliteEventStore::new(Database::open(&test.settings.db).unwrap());
     let stored = source.after(CommitPosition::default(), usize::MAX >> 1).await.unwrap();
     let events: Vec<_> = stored.iter().map(|(_, stored)| Arc::clone(&stored.event)).collect();
-    // The same events in a file that nothing has projected.
+    // The same events in a new file without any documents.
     let database = Database::open(&test.folder().join("fresh.db")).unwrap();
     let feed = Arc::new(SqliteEventStore::new(database.clone()));
     for (_, stored) in stored {
@@ -166,7 +166,7 @@ pub(crate) async fn bench_of(records: Vec<Vec<Delivery>>) -> Bench {
 }
 
 impl Bench {
-    /// Read model and broadcast.
+    /// A projector with the read model and the broadcast.
     pub(crate) fn projector(&self, cached_bytes: usize) -> Projector {
         let read_model = Arc::clone(&self.read_model) as Arc<dyn ReadModel>;
         let registry = ProjectionRegistry::default()
@@ -175,7 +175,7 @@ impl Bench {
         self.projector_of(registry, cached_bytes)
     }
 
-    /// The projections that ship, in their order.
+    /// A projector with all default projections in their order.
     pub(crate) fn shipped(&self) -> Projector {
         let read_model = Arc::clone(&self.read_model) as Arc<dyn ReadModel>;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -212,11 +212,11 @@ impl Bench {
         self.read_model.get(&EntitySchema::Defined(Arc::clone(definition)), id).await.unwrap()
     }
 
-    /// Every record shows as the process that stored it shows it.
+    /// Asserts that every document equals that of the process that stored the events.
     pub(crate) async fn assert_all_projected(&self) {
         for id in &self.ids {
             let expected = self.test.process.queries.get("clients", &id.to_string()).await.unwrap();
-            let document = self.document(*id).await.expect("it is indexed");
+            let document = self.document(*id).await.expect("the record is indexed");
             assert_eq!(document.json.get(), expected.json.get());
         }
     }

@@ -1,4 +1,5 @@
-//! Projections under faults: poison is parked, outages keep their place, order and cuts do not matter.
+//! Projections under faults: a poison record is parked, an outage does not move the checkpoint, and the order
+//! and size of batches do not change the result.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
@@ -17,7 +18,7 @@ use crate::bench::{bench, bench_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_out_of_order_inside_and_across_batches_and_repeated_end_alike() {
-    // None, all, and about two of the eight states.
+    // A cache for no state, for all, and for about two of the eight.
     let (all, two) = (1 << 20, 13_000);
     for (seed, cached) in [(1, 0), (2, all), (3, two), (4, 0), (5, all)] {
         let bench = bench(8, 9).await;
@@ -125,7 +126,7 @@ async fn one_published_event_per_record_and_batch_covers_exactly_its_versions() 
             assert_eq!((&change["from"], &change["to"]), (&was[field], &is[field]), "{field}");
         }
         for (field, value) in &is {
-            assert!(changes.contains_key(field) || was[field] == *value, "{field} changed unannounced");
+            assert!(changes.contains_key(field) || was[field] == *value, "{field} changed but is not in `changes`");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Parked records: each has its turn, and what went well is not done again.
+//! Parked records: each is retried in turn, and a successful projection is not repeated.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -102,7 +102,7 @@ async fn an_outage_of_one_record_is_reported_at_the_end_and_blocks_no_other() {
     let run = bench.redriven().await;
     assert_eq!((run.redriven, run.still_parked), (2, 1));
     assert_eq!(run.outage.map(|error| error.kind), Some(PortErrorKind::Misconfigured));
-    let [left] = &bench.parked().await[..] else { panic!("one is parked") };
+    let [left] = &bench.parked().await[..] else { panic!("expected one parked record") };
     assert_eq!((left.key.aggregate_id, left.reason.as_str()), (first, "not projected: an index: scripted"));
 }
 
@@ -130,7 +130,7 @@ async fn a_parked_version_that_is_not_stored_stays_parked_and_the_others_are_pub
         let run = bench.redriven().await;
         assert_eq!((run.redriven, run.still_parked), (0, 1));
         assert!(run.outage.is_none(), "{run:?}");
-        let [left] = &bench.parked().await[..] else { panic!("it is parked") };
+        let [left] = &bench.parked().await[..] else { panic!("expected one parked record") };
         assert_eq!((left.from_version, left.to_version), (Version::new(4), to_version));
         assert_eq!(left.reason, "version 4 is not in the store");
     }

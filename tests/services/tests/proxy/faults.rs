@@ -94,7 +94,10 @@ fn a_hanging_request_hangs_after_the_rules_are_cleared_and_ends_with_the_proxy()
     drop(fixture);
     let end = stream.read(&mut [0; 16]);
     assert!(matches!(end, Ok(0)) || end.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
-    assert!(std::net::TcpStream::connect(address.trim_start_matches("http://")).is_err(), "the proxy no longer listens");
+    assert!(
+        std::net::TcpStream::connect(address.trim_start_matches("http://")).is_err(),
+        "the proxy no longer listens"
+    );
 }
 
 #[test]
