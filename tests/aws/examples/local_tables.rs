@@ -1,4 +1,4 @@
-//! Makes the tables `annals-events` and `annals-state` in DynamoDB Local, for `sam local invoke`.
+//! Creates the tables `annals-events` and `annals-state` in DynamoDB Local, for `sam local invoke`.
 
 use annals_aws::event_store::create_table as create_events_table;
 use annals_aws::state_store::create_table as create_state_table;

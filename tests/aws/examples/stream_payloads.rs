@@ -1,5 +1,5 @@
-//! Writes the stream records among the sample payloads anew, after their form or the ingest payloads
-//! changed: `cargo run -p annals-aws-tests --example stream_payloads`.
+//! Writes the sample payloads with stream records again, after a change of their form or of the ingest
+//! payloads: `cargo run -p annals-aws-tests --example stream_payloads`.
 
 use annals_aws_tests::template::{repository, stream_payloads};
 

@@ -1,4 +1,4 @@
-//! Events as the command handler decides them, without a table: what would be stored.
+//! The events that the command handler would store, obtained without a table.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +10,7 @@ use annals_domain::stream_head::StreamHead;
 use annals_lambda::Installation;
 use async_trait::async_trait;
 
-/// A store that takes everything, in order, and gives nothing back but heads.
+/// A store that accepts all events in order and returns only heads.
 #[derive(Default)]
 struct RecordingStore(Mutex<Recorded>);
 
@@ -50,10 +50,10 @@ impl EventStore for RecordingStore {
     }
 }
 
-/// The events that an installation would store of Salesforce's change events, each in time.
+/// The events that an installation would store for Salesforce change events that arrive in order.
 ///
 /// # Panics
-/// Where a change event is refused.
+/// If a change event is refused.
 pub async fn decided(installation: &Installation, inputs: impl IntoIterator<Item = String>) -> Vec<StoredEvent> {
     let store = Arc::new(RecordingStore::default());
     let mut installation = installation.clone();

@@ -1,4 +1,4 @@
-//! One installation on the local services: its own two tables, its own indices.
+//! One installation on the local services, with its own tables and indices.
 
 use annals_application::commands::HandlerSettings;
 use annals_aws::event_store::create_table_without_stream;
@@ -11,12 +11,12 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use url::Url;
 
-/// The tables, and a client of their own.
+/// The tables and a client for them.
 #[derive(Debug, Clone)]
 pub struct TestTables {
-    /// The configuration that reaches DynamoDB itself.
+    /// The configuration that reaches DynamoDB directly.
     pub config: SdkConfig,
-    /// A client that reaches DynamoDB itself.
+    /// A client that reaches DynamoDB directly.
     pub client: Client,
     /// The events table.
     pub events_table: String,
@@ -25,47 +25,47 @@ pub struct TestTables {
 }
 
 impl TestTables {
-    /// With new tables, of a name that no other run has.
+    /// Creates tables with a unique name.
     ///
     /// # Panics
-    /// Where DynamoDB does not make them.
+    /// If DynamoDB does not create them.
     pub async fn new(name: &str) -> Self {
         let test_tables = Self::named(&unique_name(name));
         test_tables.make().await;
         test_tables
     }
 
-    /// Of exactly that name, so that another process finds the same tables; they need not be there yet.
+    /// Tables with exactly this name, so that another process finds them. They need not exist yet.
     pub fn named(name: &str) -> Self {
         let config = sdk_config(&dynamodb_endpoint());
         let client = Client::new(&config);
         Self { config, client, events_table: format!("{name}-e"), state_table: format!("{name}-s") }
     }
 
-    /// Makes the tables.
+    /// Creates the tables.
     ///
     /// # Panics
-    /// Where DynamoDB does not.
+    /// If DynamoDB does not create them.
     pub async fn make(&self) {
         let made = create_table_without_stream(&self.client, &self.events_table).await;
-        made.expect("DynamoDB makes the events table");
-        create_state_table(&self.client, &self.state_table).await.expect("DynamoDB makes the state table");
+        made.expect("DynamoDB creates the events table");
+        create_state_table(&self.client, &self.state_table).await.expect("DynamoDB creates the state table");
     }
 
-    /// The use cases over its tables.
+    /// An installation with these tables.
     pub fn installation(&self) -> Installation {
         self.installation_by(&self.config)
     }
 
-    /// The same, by another configuration: another process's, or one that is led by a proxy.
+    /// The same with another configuration: that of another process, or one with a proxy.
     pub fn installation_by(&self, config: &SdkConfig) -> Installation {
         self.installation_with(config, HandlerSettings::default())
     }
 
-    /// The same, with a command handler that works in another way.
+    /// The same with other settings of the command handler.
     ///
     /// # Panics
-    /// Where a definition that ships is bad.
+    /// If a default definition is invalid.
     pub fn installation_with(&self, config: &SdkConfig, handler: HandlerSettings) -> Installation {
         let settings = Settings {
             events_table: self.events_table.clone(),
@@ -79,23 +79,23 @@ impl TestTables {
         Installation::new(config, settings).expect("the definitions that ship are good")
     }
 
-    /// Indices of that prefix at an endpoint.
+    /// The indices with this prefix at an endpoint.
     ///
     /// # Panics
-    /// Where the endpoint is no address.
+    /// If the endpoint is not a URL.
     pub async fn search(&self, endpoint: &str, prefix: &str, refresh: Refresh) -> Search {
         let endpoint = Endpoint::Url(Url::parse(endpoint).expect("an endpoint is an address"));
         let settings = SearchSettings { endpoint, prefix: prefix.to_owned() };
         Search::connect_with(&self.config, &settings, refresh).await.expect("an address needs no call")
     }
 
-    /// Removes the tables.
+    /// Deletes the tables.
     ///
     /// # Panics
-    /// Where DynamoDB does not.
+    /// If DynamoDB does not delete them.
     pub async fn remove(self) {
         for table in [self.events_table, self.state_table] {
-            self.client.delete_table().table_name(table).send().await.expect("DynamoDB removes a table");
+            self.client.delete_table().table_name(table).send().await.expect("DynamoDB deletes a table");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The functions' binaries.
+//! The binaries of the functions.
 //!
-//! Promises those of the code that is tested: what is there is built again where it is older,
-//! unless `ANNALS_FUNCTIONS_DIR` names a folder of binaries, which are then taken as they are.
+//! They are built from the current code, unless `ANNALS_FUNCTIONS_DIR` names a folder with binaries,
+//! which are then used unchanged.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,14 +10,14 @@ use std::sync::OnceLock;
 use annals_lambda::settings::Function;
 use annals_services::{built, workspace};
 
-/// The folder of binaries that are built already.
+/// The variable with the folder of existing binaries.
 const FOLDER: &str = "ANNALS_FUNCTIONS_DIR";
 
-/// A function's binary.
+/// The binary of a function.
 pub(crate) fn binary(function: Function) -> PathBuf {
     if let Some(folder) = std::env::var_os(FOLDER) {
         let path = workspace().join(folder).join(function.name());
-        assert!(path.is_file(), "`{}` is not there: {FOLDER} should name the folder of the functions", path.display());
+        assert!(path.is_file(), "`{}` does not exist: {FOLDER} must name the folder of the functions", path.display());
         return path;
     }
     static BUILT: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();

@@ -1,7 +1,7 @@
-//! One test's deployment: tables, indices and functions of its own, on the local services.
+//! The deployment of one test: its own tables, indices and functions on the local services.
 //!
-//! Promises names that no other test has. Its tables and indices go with it: the services keep them in
-//! memory, and slow down where nobody takes them away.
+//! Its names are unique. Its tables and indices are deleted with it, since the services keep them in memory
+//! and would become slow.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -26,9 +26,9 @@ pub struct Deployment {
     pub events_table: String,
     /// The state table.
     pub state_table: String,
-    /// What stands before the names of its indices.
+    /// The prefix of its indices.
     pub prefix: String,
-    /// Where OpenSearch is.
+    /// The endpoint of OpenSearch.
     pub opensearch: String,
     environment: BTreeMap<String, String>,
 }
@@ -45,8 +45,8 @@ impl Deployment {
         let name = unique_name("lambda");
         let (events_table, state_table) = (format!("{name}-events"), format!("{name}-state"));
         let client = Client::new(&sdk_config(&dynamodb_endpoint()));
-        create_events(&client, &events_table).await.expect("the events table is made");
-        create_state(&client, &state_table).await.expect("the state table is made");
+        create_events(&client, &events_table).await.expect("the events table is created");
+        create_state(&client, &state_table).await.expect("the state table is created");
         let prefix = format!("{name}-");
         let environment = [
             ("AWS_REGION", "us-east-1"),
@@ -63,7 +63,7 @@ impl Deployment {
         Self { events_table, state_table, prefix, opensearch: opensearch.to_owned(), environment }
     }
 
-    /// One of its functions, with the rights of its role.
+    /// One of its functions, with the permissions of its role.
     pub fn function(&self, function: settings::Function) -> Function {
         let names = function.variables();
         let is_read = |name: &str| {
@@ -76,22 +76,22 @@ impl Deployment {
         Function::new(function, environment).under(role)
     }
 
-    /// Its function `ingest`.
+    /// The function `ingest`.
     pub fn ingest(&self) -> Function {
         self.function(settings::Function::Ingest)
     }
 
-    /// Its function `projection`.
+    /// The function `projection`.
     pub fn projection(&self) -> Function {
         self.function(settings::Function::Projection)
     }
 
-    /// Its function `query`.
+    /// The function `query`.
     pub fn query(&self) -> Function {
         self.function(settings::Function::Query)
     }
 
-    /// Its function `backfill`.
+    /// The function `backfill`.
     pub fn backfill(&self) -> Function {
         self.function(settings::Function::Backfill)
     }
@@ -111,7 +111,7 @@ impl Deployment {
         Client::new(&sdk_config(&dynamodb_endpoint()))
     }
 
-    /// Makes what is indexed searchable, as a second of waiting would.
+    /// Makes indexed documents searchable, as waiting for a second would.
     pub async fn refresh(&self) {
         let url = format!("{}/{}*/_refresh", self.opensearch, self.prefix);
         let reply = send(Method::POST, &url, "").await.expect("OpenSearch answers");
@@ -129,14 +129,14 @@ impl Drop for Deployment {
     }
 }
 
-/// The headers of DynamoDB's call. DynamoDB Local checks that there is a signature, not what it says.
+/// The headers of the DynamoDB call. DynamoDB Local checks that there is a signature, but not whether it is valid.
 const DELETE_TABLE: &str = "x-amz-target: DynamoDB_20120810.DeleteTable\r\n\
     content-type: application/x-amz-json-1.0\r\n\
     authorization: AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
     SignedHeaders=host, Signature=none\r\n";
 
-/// Sends a request without a runtime, where one may be ending. What stays costs a service memory, and
-/// a test that has its verdict nothing: a failure is no matter.
+/// Sends a request without a runtime, since the runtime of the test may be ending. A failure only costs memory
+/// of the service and is ignored.
 fn send_and_forget(endpoint: &str, request: &str, headers: &str, body: &str) {
     let authority = endpoint.trim_start_matches("http://").trim_end_matches('/');
     let Ok(mut stream) = TcpStream::connect(authority) else { return };

@@ -1,6 +1,6 @@
-//! AWS's runtime interface emulator: Lambda's own Runtime API, as far as AWS gives it away.
+//! AWS's runtime interface emulator, which has AWS's own implementation of the Runtime API.
 //!
-//! Promises to fail, and to say what brings it, where the emulator is not there.
+//! A test fails if the emulator is not installed, and says how to install it.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -17,21 +17,21 @@ use crate::functions::http::send;
 use crate::functions::invocation::InvocationResult;
 use crate::functions::process::Process;
 
-/// The variable that names the emulator's file, and where it is by default.
+/// The variable with the path of the emulator, and the default path.
 const VARIABLE: &str = "ANNALS_RIE";
 const FILE: &str = "target/services/rie/aws-lambda-rie";
 
 const START: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A running emulator, with its function.
+/// A running emulator with its function.
 pub(crate) struct Emulator {
     process: Process,
     url: String,
 }
 
 impl Emulator {
-    /// Starts it; the function is started with the first invocation.
+    /// Starts the emulator, which starts the function with the first invocation.
     pub(crate) async fn start(binary: &Path, environment: &BTreeMap<String, String>) -> Self {
         let (port, api) = (free_port(), free_port());
         let mut command = Command::new(emulator());
@@ -54,7 +54,7 @@ impl Emulator {
         let body = String::from_utf8(reply.body.to_vec()).expect("an answer is UTF-8");
         let is_error = |value: Value| value.get("errorType").is_some() && value.get("errorMessage").is_some();
         let outcome = if serde_json::from_str(&body).is_ok_and(is_error) { Err(body) } else { Ok(body) };
-        // It passes the function's lines on, among lines of its own.
+        // The emulator prints the lines of the function among its own lines.
         let lines = self.process.lines().into_iter().filter(|line| line.starts_with('{')).collect();
         InvocationResult { outcome, lines, errors: self.process.errors() }
     }

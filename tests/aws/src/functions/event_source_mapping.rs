@@ -1,8 +1,8 @@
-//! What stands between a stream and a function: an event source mapping.
+//! The event source mapping between a stream and a function.
 //!
-//! Promises Lambda's rules with `ReportBatchItemFailures` and bisection: a batch comes again from the
-//! lowest number that its answer names; an answer that names an unknown one, or an error, brings all
-//! of it again, an error in halves; its place moves on by nothing else.
+//! It follows Lambda's rules with `ReportBatchItemFailures` and bisection. A batch is retried from the lowest
+//! sequence number in the response. After a response with an unknown number, or an error, the whole batch is
+//! retried, after an error in halves. The position in the stream moves only past completed records.
 
 use serde_json::Value;
 
@@ -10,31 +10,31 @@ use crate::functions::function::Function;
 use crate::functions::invocation::InvocationResult;
 use crate::functions::records::{batch, sequence};
 
-/// How records are cut into batches.
+/// How records are divided into batches.
 pub struct Mapping<'a> {
-    /// How many records the next batch has, of so many that are left; asked again for each retry.
+    /// The number of records in the next batch, given the number that is left. Called again for each retry.
     pub cut: Box<dyn FnMut(usize) -> usize + Send + 'a>,
-    /// How many times in a row a batch may fail before the mapping stops where it stands.
+    /// The number of failures in a row after which the mapping stops.
     pub attempts: usize,
 }
 
-/// What became of records.
+/// The result of a delivery.
 #[derive(Debug, Default)]
 pub struct DeliveryReport {
-    /// How many of them are done, from the first on.
+    /// The number of completed records, from the first on.
     pub done: usize,
-    /// Each answer, with the batch that it is about.
+    /// Each response with its batch.
     pub answers: Vec<(Vec<Value>, InvocationResult)>,
 }
 
 impl Mapping<'_> {
-    /// Batches of up to so many records.
+    /// Batches of up to `size` records.
     pub fn of(size: usize) -> Self {
         Self { cut: Box::new(move |_| size), attempts: 10 }
     }
 }
 
-/// Hands records to a function, in their order, until all are done or a batch failed too often.
+/// Delivers records to a function in order, until all are completed or a batch has failed too often.
 pub async fn deliver(records: &[Value], function: &Function, mut mapping: Mapping<'_>) -> DeliveryReport {
     let mut delivered = DeliveryReport::default();
     let (mut failures, mut at_most) = (0, usize::MAX);
@@ -62,7 +62,7 @@ pub async fn deliver(records: &[Value], function: &Function, mut mapping: Mappin
     delivered
 }
 
-/// How many of a batch are done by its answer; none of it, and it is to be halved, after an error.
+/// The number of completed records according to the response; `None` after an error, when the batch is bisected.
 fn done(answer: &InvocationResult, sent: &[Value]) -> Option<usize> {
     let answer: Value = serde_json::from_str(answer.outcome.as_ref().ok()?).expect("an answer is JSON");
     let failures = answer["batchItemFailures"].as_array().cloned().unwrap_or_default();
@@ -70,18 +70,18 @@ fn done(answer: &InvocationResult, sent: &[Value]) -> Option<usize> {
         let number = failure["itemIdentifier"].as_str()?;
         sent.iter().position(|record| sequence(record) == number)
     };
-    // What names nothing of the batch stands for all of it.
+    // An unknown sequence number means the whole batch.
     let lowest = failures.iter().map(|failure| place(failure).unwrap_or(0)).min();
     Some(lowest.unwrap_or(sent.len()))
 }
 
 impl DeliveryReport {
-    /// How many invocations there were.
+    /// The number of invocations.
     pub fn invocations(&self) -> usize {
         self.answers.len()
     }
 
-    /// All that was logged.
+    /// All log lines.
     pub fn lines(&self) -> impl Iterator<Item = &String> {
         self.answers.iter().flat_map(|(_, answer)| &answer.lines)
     }

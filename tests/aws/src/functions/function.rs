@@ -1,7 +1,7 @@
-//! A function as its invokers see it.
+//! A function as its callers see it.
 //!
-//! Promises Lambda's way with processes: one is started for the first invocation and kept; one that
-//! ended, or did not answer in time, is replaced for the next.
+//! Processes are managed as in Lambda: the first invocation starts one, which is kept. A process that has
+//! ended or timed out is replaced for the next invocation.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -19,14 +19,14 @@ use crate::functions::process::Process;
 use crate::functions::role::Role;
 use crate::functions::runtime_api::{Outcome, RuntimeApi};
 
-/// How long an invocation may take by default.
+/// The default timeout of an invocation.
 const TIMEOUT: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Whose Runtime API the function runs behind.
+/// The Runtime API that the function runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Host {
-    /// Ours.
+    /// The one of this crate.
     Own,
     /// AWS's runtime interface emulator.
     Emulator,
@@ -39,7 +39,7 @@ pub struct Function {
     host: Host,
     timeout: Duration,
     running: Mutex<Option<Running>>,
-    /// What stands between it and its services, for as long as it is there.
+    /// The role, whose proxies stand between the function and its services.
     role: Option<Role>,
 }
 
@@ -49,12 +49,12 @@ enum Running {
 }
 
 impl Function {
-    /// A function with that environment.
+    /// A function with this environment.
     pub fn new(function: settings::Function, environment: BTreeMap<String, String>) -> Self {
         Self { function, environment, host: Host::Own, timeout: TIMEOUT, running: Mutex::default(), role: None }
     }
 
-    /// The same under a role, which its requests go through.
+    /// The same with a role, which checks its requests.
     pub(crate) fn under(self, role: Role) -> Self {
         let (dynamodb, opensearch) = (role.dynamodb.endpoint(), role.opensearch.endpoint());
         let mut this = Self { role: Some(role), ..self }.with("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb);
@@ -64,23 +64,23 @@ impl Function {
         this
     }
 
-    /// The same behind that host's Runtime API.
+    /// The same on this Runtime API.
     pub fn on(self, host: Host) -> Self {
         Self { host, ..self }
     }
 
-    /// The same, with so long for an invocation.
+    /// The same with this timeout for an invocation.
     pub fn within(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// The same with a variable of its environment set.
+    /// The same with an environment variable set.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// Invokes it, and waits for its answer.
+    /// Invokes it and waits for the response.
     pub async fn invoke(&self, payload: &str) -> InvocationResult {
         let mut running = self.running.lock().await;
         if running.is_none() {
@@ -105,7 +105,7 @@ impl Function {
         self.invoke(&payload.to_string()).await
     }
 
-    /// Ends its process: the next invocation is a cold start.
+    /// Ends its process, so that the next invocation is a cold start.
     pub async fn stop(&self) {
         *self.running.lock().await = None;
     }
@@ -131,7 +131,7 @@ impl Function {
     }
 }
 
-/// Invokes behind our own API; whether the process is there for another.
+/// Invokes it on the Runtime API of this crate. Also returns whether the process can be invoked again.
 async fn own(api: &RuntimeApi, process: &mut Process, payload: &str, timeout: Duration) -> (InvocationResult, bool) {
     let outcome = api.invoke(payload, timeout);
     let ended = async {
@@ -143,7 +143,7 @@ async fn own(api: &RuntimeApi, process: &mut Process, payload: &str, timeout: Du
         }
     };
     let (outcome, goes_on): (Outcome, bool) = tokio::select! {
-        outcome = outcome => (outcome.expect("the API keeps what asks until it is answered"), true),
+        outcome = outcome => (outcome.expect("the API keeps a request until it is answered"), true),
         status = ended => {
             let init_error = api.init_error();
             let message = format!("the process ended: {status}");

@@ -1,19 +1,19 @@
-//! Plain HTTP, for what tests ask of services directly.
+//! Plain HTTP requests from tests to services.
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
 
-/// The most that is read of an answer.
+/// The largest response body.
 const MOST: usize = 64 << 20;
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
-    /// Its status.
+    /// The status.
     pub status: StatusCode,
-    /// Its body.
+    /// The body.
     pub body: Bytes,
 }
 
@@ -23,6 +23,6 @@ pub async fn send(method: Method, url: &str, body: &str) -> Result<Reply, Error>
     let request = Request::builder().method(method).uri(url).header("content-type", "application/json");
     let request = request.body(Body::from(body.to_owned())).expect("a request of known parts");
     let (head, body) = client.request(request).await?.into_parts();
-    let body = to_bytes(Body::new(body), MOST).await.expect("an answer is read to its end");
+    let body = to_bytes(Body::new(body), MOST).await.expect("the body is readable");
     Ok(Reply { status: head.status, body })
 }

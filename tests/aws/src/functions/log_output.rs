@@ -1,14 +1,14 @@
-//! What functions tell of themselves, read.
+//! Parses the log lines and metrics of the functions.
 
 use serde_json::Value;
 
-/// The lines that are logged, each read as JSON; a panic where one is none.
+/// The log lines as JSON. Panics if a line is not JSON.
 #[track_caller]
 pub fn logged<'a>(lines: impl IntoIterator<Item = &'a String>) -> Vec<Value> {
     read(lines).into_iter().filter(|line| line.get("_aws").is_none()).collect()
 }
 
-/// The lines that are metrics.
+/// The metric lines.
 #[track_caller]
 pub fn metrics<'a>(lines: impl IntoIterator<Item = &'a String>) -> Vec<Value> {
     read(lines).into_iter().filter(|line| line.get("_aws").is_some()).collect()

@@ -1,8 +1,8 @@
-//! The four functions as Lambda runs them, for tests: their binaries behind a Runtime API, and what
-//! stands around them in a deployment.
+//! The four functions as Lambda runs them, for tests: their binaries on a Runtime API, and the resources
+//! around them in a deployment.
 //!
-//! Promises Lambda's protocols, and nothing of the functions' own code in their place. Nothing here
-//! asserts what a function should do: the tests do.
+//! This module follows Lambda's protocols and replaces no code of the functions. It asserts nothing about
+//! what a function should do: the tests do.
 
 mod binaries;
 mod deployment;

@@ -1,14 +1,14 @@
-//! What functions are invoked with: the payloads of `events/`, and ones of the same forms.
+//! The payloads of invocations: the files of `events/` and payloads of the same forms.
 
 use std::fs;
 
 use annals_services::workspace;
 use serde_json::{Value, json};
 
-/// Whom the authorizer let through.
+/// The caller that the authorizer accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
-    /// Nobody: the route has no authorizer.
+    /// No caller: the route has no authorizer.
     Nobody,
     /// A token without scopes.
     Reader,
@@ -84,7 +84,7 @@ pub fn queue(messages: &[(&str, &str)]) -> Value {
     json!({ "Records": messages.iter().map(message).collect::<Vec<_>>() })
 }
 
-/// What Lambda sends to an on-failure destination.
+/// The message that Lambda sends to an on-failure destination.
 pub fn failed_invocation(payload: &Value) -> Value {
     json!({
         "version": "1.0",

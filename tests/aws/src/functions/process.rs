@@ -1,7 +1,7 @@
-//! A program that runs until it is dropped, and what it wrote.
+//! A program that runs until it is dropped, and its output.
 //!
-//! Promises every line that was written before a call: the streams are files, so that nothing lies in
-//! a pipe that has not been read.
+//! A call returns every line that was written before it: the output goes to files, so that nothing is left in
+//! an unread pipe.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// How long a program may take to end by itself once it is asked to.
+/// The time that a program may take to end after it is asked to.
 const ENDING: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -23,16 +23,16 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it, with that environment and nothing else of ours.
+    /// Starts it with exactly this environment.
     pub(crate) fn start(command: &mut Command, environment: &BTreeMap<String, String>) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for what it writes");
+        let folder = tempfile::tempdir().expect("a folder for its output");
         let file = |name: &str| Stdio::from(File::create(folder.path().join(name)).expect("a file in our own folder"));
         let command = command.env_clear().envs(environment).stdin(Stdio::null());
         let child = command.stdout(file("out")).stderr(file("err")).spawn().expect("it starts");
         Self { child, folder, seen: 0 }
     }
 
-    /// How it ended, if it has.
+    /// The exit status, if the program has ended.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("it is our child")
     }
@@ -40,14 +40,14 @@ impl Process {
     /// The lines on its standard output since the last call.
     pub(crate) fn lines(&mut self) -> Vec<String> {
         let text = self.written("out");
-        // A line may be half written; it is for the next call.
+        // An incomplete line is left for the next call.
         let end = text.rfind('\n').map_or(0, |at| at + 1);
         let new = text[self.seen..end].lines().map(str::to_owned).collect();
         self.seen = end;
         new
     }
 
-    /// All that it wrote to its standard error.
+    /// Its whole standard error.
     pub(crate) fn errors(&self) -> String {
         self.written("err")
     }
@@ -60,8 +60,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Asked first: the emulator ends the function that it started. By a word of the shell's own, since a
-        // small system has no program for it.
+        // It is asked to end first, since the emulator then ends the function that it started. `kill` of the shell is
+        // used because a small system may not have the program.
         let word = format!("kill {}", self.child.id());
         let asked = Command::new("sh").args(["-c", &word]).stderr(Stdio::null()).status();
         let until = Instant::now() + ENDING;
@@ -71,7 +71,7 @@ impl Drop for Process {
             }
             std::thread::sleep(LOOK);
         }
-        // It may have ended in between; then there is nothing to end.
+        // The program may have ended meanwhile.
         drop(self.child.kill());
         drop(self.child.wait());
     }

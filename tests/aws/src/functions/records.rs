@@ -1,6 +1,6 @@
-//! Records of a DynamoDB stream in Lambda's JSON, from the API's and made by hand.
+//! Records of a DynamoDB stream in Lambda's JSON, converted from the API's form or built by hand.
 //!
-//! Promises Lambda's names and forms: bytes in base 64, numbers as texts, times as seconds.
+//! They have Lambda's names and forms: bytes in Base64, numbers as strings, times in seconds.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-/// A record of the API as Lambda hands it over.
+/// A record of the API in the form that Lambda delivers.
 pub(crate) fn lambda_record(record: &Record, arn: &str) -> Value {
     let change = record.dynamodb().expect("a record has its change");
     let mut stream_record = Map::new();
@@ -41,24 +41,24 @@ pub(crate) fn lambda_record(record: &Record, arn: &str) -> Value {
     lambda
 }
 
-/// A batch as the function is invoked with it.
+/// The payload of a batch.
 pub fn batch(records: &[Value]) -> Value {
     json!({ "Records": records })
 }
 
-/// A record's sequence number.
+/// The sequence number of a record.
 pub fn sequence(record: &Value) -> &str {
     record["dynamodb"]["SequenceNumber"].as_str().expect("a record has its number")
 }
 
-/// A record's stream and version.
+/// The stream and version of a record.
 pub fn key(record: &Value) -> (&str, u64) {
     let keys = &record["dynamodb"]["Keys"];
     let version = keys["version"]["N"].as_str().and_then(|version| version.parse().ok());
     (keys["entity_key"]["S"].as_str().expect("a record has its key"), version.expect("a record has its version"))
 }
 
-/// The same item's removal by its expiry, as DynamoDB itself makes it.
+/// The removal of the same item after its expiry, as DynamoDB sends it.
 pub fn expired(record: &Value, sequence_number: &str) -> Value {
     let mut removed = changed(record, "REMOVE", sequence_number);
     removed["dynamodb"].as_object_mut().expect("an object").remove("NewImage");
@@ -66,7 +66,7 @@ pub fn expired(record: &Value, sequence_number: &str) -> Value {
     removed
 }
 
-/// The same item, changed in that way.
+/// A change of the same item with this event name.
 pub fn changed(record: &Value, name: &str, sequence_number: &str) -> Value {
     let mut changed = record.clone();
     changed["eventName"] = json!(name);
@@ -91,6 +91,6 @@ fn attribute(value: &AttributeValue) -> Value {
         AttributeValue::Null(_) => json!({ "NULL": true }),
         AttributeValue::S(text) => json!({ "S": text }),
         AttributeValue::Ss(texts) => json!({ "SS": texts }),
-        other => panic!("an attribute of a kind that DynamoDB does not have: {other:?}"),
+        other => panic!("unknown attribute type: {other:?}"),
     }
 }

@@ -1,8 +1,7 @@
-//! A function's role, as the template has it, between the function and its tables and indices.
+//! The role of a function in the template, enforced between the function and its tables and indices.
 //!
-//! Promises that a request which the role does not allow is refused as AWS would refuse it: whatever a test
-//! has a function do, its rights suffice for. What announces, and what a test leads past by an endpoint of its
-//! own, is not looked at.
+//! A request that the role does not allow is denied as AWS would deny it, so every test also checks that the
+//! permissions suffice. Publishing, and requests that a test sends to another endpoint, are not checked.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -13,7 +12,7 @@ use annals_services::{Fault, Match, Proxy, RecordedRequest, Rule};
 use axum::http::StatusCode;
 use serde_json::Value;
 
-/// The rights of each role, by the function's name, where OpenSearch is a domain of the account.
+/// The permissions of each role by function name, with OpenSearch as a domain of the account.
 static RIGHTS: LazyLock<BTreeMap<&str, Arc<Vec<Statement>>>> = LazyLock::new(|| {
     let stack = Template::read().with(&[("OpenSearch", "domain")]);
     let roles = [
@@ -25,14 +24,14 @@ static RIGHTS: LazyLock<BTreeMap<&str, Arc<Vec<Statement>>>> = LazyLock::new(|| 
     roles.map(|(function, role)| (function.name(), Arc::new(stack.rights(role)))).into()
 });
 
-/// The names by which the template knows what a test has made.
+/// The names in the template of the resources of a test.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
     pub(crate) events_table: String,
     pub(crate) state_table: String,
 }
 
-/// What a function's requests go through.
+/// The proxies that check the requests of a function.
 pub(crate) struct Role {
     pub(crate) dynamodb: Proxy,
     pub(crate) opensearch: Proxy,
@@ -53,14 +52,14 @@ impl Role {
         Self { dynamodb, opensearch }
     }
 
-    /// Keeps nothing of the requests that it let through: a test may make many.
+    /// Clears the recorded requests, since a test may send many.
     pub(crate) fn forget(&self) {
         self.dynamodb.clear();
         self.opensearch.clear();
     }
 }
 
-/// An action, and the resource it is done to.
+/// An action and its resource.
 type Wanted = (String, String);
 
 fn allows(rights: &[Statement], (action, resource): &Wanted) -> bool {
@@ -68,9 +67,9 @@ fn allows(rights: &[Statement], (action, resource): &Wanted) -> bool {
     reached(true) && !reached(false)
 }
 
-/// What a request to DynamoDB asks for. A transaction asks for the right of each of its parts.
+/// The permissions that a request to DynamoDB needs. A transaction needs the permission of each of its parts.
 fn of_tables(request: &RecordedRequest, names: &Names) -> Vec<Wanted> {
-    let body: Value = serde_json::from_slice(&request.body).expect("DynamoDB is spoken to in JSON");
+    let body: Value = serde_json::from_slice(&request.body).expect("a request to DynamoDB is JSON");
     let operation = request.operation().expect("a request names its operation");
     let on = |operation: &str, table: &str| (format!("dynamodb:{operation}"), names.resource(table));
     if let Some(parts) = body["TransactItems"].as_array() {
@@ -85,7 +84,7 @@ fn of_tables(request: &RecordedRequest, names: &Names) -> Vec<Wanted> {
     vec![(action, index.unwrap_or(table))]
 }
 
-/// The right that a part of a transaction needs.
+/// The permission that a part of a transaction needs.
 fn right_of(part: &str) -> String {
     if part == "ConditionCheck" { "ConditionCheckItem".to_owned() } else { format!("{part}Item") }
 }

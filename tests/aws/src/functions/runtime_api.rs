@@ -1,7 +1,7 @@
-//! Lambda's Runtime API (2018-06-01), for one function.
+//! Lambda's Runtime API (2018-06-01) for one function.
 //!
-//! Promises what a runtime may rely on: one invocation at a time, each with its id, deadline, ARN and
-//! trace, and an answer taken once. Knows no extensions and no streamed answers.
+//! It gives a runtime one invocation at a time, with its id, deadline, ARN and trace, and accepts one response
+//! for each. It does not support extensions or streamed responses.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,10 +19,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex as TurnMutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// What a function answered: its payload, or its error's.
+/// The response of a function: its payload or its error.
 pub(crate) type Outcome = Result<String, String>;
 
-/// An invocation that waits to be fetched.
+/// An invocation that is not fetched yet.
 struct Pending {
     id: String,
     payload: String,
@@ -46,7 +46,7 @@ pub(crate) struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// Begins to listen, for the function of that name.
+    /// Starts to listen for the function with this name.
     pub(crate) async fn start(name: &'static str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("there is a free port");
         let address = listener.local_addr().expect("a listener has an address");
@@ -63,12 +63,12 @@ impl RuntimeApi {
         Self { address, invocations, shared, server }
     }
 
-    /// What `AWS_LAMBDA_RUNTIME_API` is.
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) fn authority(&self) -> String {
         self.address.to_string()
     }
 
-    /// Hands an invocation to the function; its answer comes once.
+    /// Queues an invocation for the function. The receiver gets the response.
     pub(crate) fn invoke(&self, payload: &str, timeout: Duration) -> oneshot::Receiver<Outcome> {
         let (outcome, answer) = oneshot::channel();
         let deadline_ms = SystemClock.now().millis() + i64::try_from(timeout.as_millis()).expect("some seconds");
@@ -77,7 +77,7 @@ impl RuntimeApi {
         answer
     }
 
-    /// What the function said of an init that failed.
+    /// The error of a failed initialization.
     pub(crate) fn init_error(&self) -> Option<String> {
         self.shared.init_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -90,7 +90,7 @@ impl Drop for RuntimeApi {
 }
 
 async fn next(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
-    // A poll that is given up takes nothing with it: receiving is done or not begun.
+    // An abandoned poll loses no invocation: receiving either completes or has not started.
     let pending = shared.pending.lock().await.recv().await;
     let Some(Pending { id, payload, deadline_ms, outcome }) = pending else {
         return Err(StatusCode::GONE);
@@ -126,7 +126,7 @@ impl Shared {
     fn answered(&self, id: &str, outcome: Outcome) -> StatusCode {
         let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         match under_way.take_if(|(known, _)| known == id) {
-            // Whoever asked may have given up: the function did its part.
+            // The caller may have given up; that is not an error of the function.
             Some((_, asker)) => asker.send(outcome).map_or(StatusCode::ACCEPTED, |()| StatusCode::ACCEPTED),
             None => StatusCode::BAD_REQUEST,
         }

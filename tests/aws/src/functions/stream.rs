@@ -1,6 +1,6 @@
-//! The stream of the events table, read as Lambda's poller reads it.
+//! The stream of the events table, read as Lambda's pollers read it.
 //!
-//! Promises every record once and in each shard's order. What follows a shard is read behind it.
+//! It returns every record once, in the order of each shard. A child shard is read after its parent.
 
 use annals_services::sdk_config;
 use aws_sdk_dynamodbstreams::Client;
@@ -9,24 +9,24 @@ use serde_json::Value;
 
 use crate::functions::records::lambda_record;
 
-/// How many empty answers in a row mean that there is nothing more: they come while records are on
-/// their way.
+/// The number of empty responses in a row after which the stream counts as read: a few also occur while
+/// records are still on their way.
 const QUIET: usize = 3;
 
-/// A stream, and how far it is read.
+/// A stream and the position up to which it is read.
 pub struct Stream {
     client: Client,
     arn: String,
-    /// Per shard known so far, where to read on; none where it is read to its end.
+    /// The iterator of each known shard; `None` after its end.
     shards: Vec<(String, Option<String>)>,
 }
 
 impl Stream {
-    /// Of that table, from its oldest record on.
+    /// The stream of a table from its oldest record on.
     pub async fn of(endpoint: &str, table: &str) -> Self {
         let config = sdk_config(endpoint);
         let tables = aws_sdk_dynamodb::Client::new(&config);
-        let described = tables.describe_table().table_name(table).send().await.expect("the table is there");
+        let described = tables.describe_table().table_name(table).send().await.expect("the table exists");
         let arn = described.table.and_then(|table| table.latest_stream_arn).expect("the table has a stream");
         Self { client: Client::new(&config), arn, shards: Vec::new() }
     }
@@ -36,7 +36,7 @@ impl Stream {
         &self.arn
     }
 
-    /// The records since the last call, as Lambda hands them over.
+    /// The records since the last call, in the form that Lambda delivers.
     pub async fn read(&mut self) -> Vec<Value> {
         self.look_for_shards().await;
         let mut records = Vec::new();
@@ -47,7 +47,7 @@ impl Stream {
     }
 
     async fn look_for_shards(&mut self) {
-        let described = self.client.describe_stream().stream_arn(&self.arn).send().await.expect("the stream is there");
+        let described = self.client.describe_stream().stream_arn(&self.arn).send().await.expect("the stream exists");
         let shards = described.stream_description.and_then(|stream| stream.shards).unwrap_or_default();
         for id in shards.iter().filter_map(Shard::shard_id) {
             if self.shards.iter().any(|(known, _)| known == id) {
@@ -55,7 +55,7 @@ impl Stream {
             }
             let call = self.client.get_shard_iterator().stream_arn(&self.arn).shard_id(id);
             let iterator = call.shard_iterator_type(ShardIteratorType::TrimHorizon).send().await;
-            self.shards.push((id.to_owned(), iterator.expect("the shard is there").shard_iterator));
+            self.shards.push((id.to_owned(), iterator.expect("the shard exists").shard_iterator));
         }
     }
 
@@ -64,7 +64,7 @@ impl Stream {
         while empty < QUIET {
             let Some(iterator) = self.shards[at].1.clone() else { return };
             let answer = self.client.get_records().shard_iterator(iterator).limit(1_000).send().await;
-            let answer = answer.expect("the iterator is fresh");
+            let answer = answer.expect("the iterator is not expired");
             self.shards[at].1 = answer.next_shard_iterator;
             let new = answer.records.unwrap_or_default();
             empty = if new.is_empty() { empty + 1 } else { 0 };

@@ -1,10 +1,10 @@
-//! Conditions, decided by the parameters.
+//! Evaluates the conditions of the template from its parameters.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// Each condition, and whether it holds.
+/// Whether each condition holds.
 pub(crate) fn decide(conditions: &Value, parameters: &BTreeMap<String, Value>) -> BTreeMap<String, bool> {
     let conditions = conditions.as_object().expect("conditions");
     let holds = |condition: &Value| Decision { conditions, parameters }.holds(condition);
@@ -26,11 +26,11 @@ impl Decision<'_> {
             "Fn::Not" => !self.holds(&all()[0]),
             "Fn::And" => all().iter().all(|condition| self.holds(condition)),
             "Fn::Or" => all().iter().any(|condition| self.holds(condition)),
-            other => panic!("`{other}` is no condition"),
+            other => panic!("unknown condition function `{other}`"),
         }
     }
 
-    /// As CloudFormation compares: by their texts.
+    /// CloudFormation compares values as strings.
     fn value(&self, value: &Value) -> String {
         let value = match value.get("Ref").and_then(Value::as_str) {
             Some(name) => &self.parameters[name],

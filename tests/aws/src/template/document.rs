@@ -1,6 +1,6 @@
 //! CloudFormation's YAML as JSON: `!GetAtt A.B` in its long form, `{"Fn::GetAtt": ["A", "B"]}`.
 //!
-//! Promises that both forms of a function read alike. Knows of no function what it does.
+//! Both forms of a function give the same JSON. This module does not evaluate functions.
 
 use serde_json::{Map, Value, json};
 use yaml_serde::value::TaggedValue;
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_read_alike_in_both_forms() {
+    fn both_forms_of_a_function_give_the_same_json() {
         check("!Ref A", json!({"Ref": "A"}));
         check("Ref: A", json!({"Ref": "A"}));
         check("!GetAtt A.Outputs.B", json!({"Fn::GetAtt": ["A", "Outputs.B"]}));

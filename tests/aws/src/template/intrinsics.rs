@@ -1,4 +1,4 @@
-//! Functions in values: what the parameters decide is put in, all else stays as a name.
+//! Intrinsic functions: replaces what the parameters determine and leaves everything else as a name.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ pub(crate) struct Intrinsics<'a> {
 }
 
 impl Intrinsics<'_> {
-    /// The value with all that can be known in it.
+    /// The value with everything resolved that the parameters determine.
     pub(crate) fn resolve(&self, value: &Value) -> Value {
         self.kept(value).expect("the whole of a value is not `AWS::NoValue`")
     }
 
-    /// `None` for what is left out by `AWS::NoValue`.
+    /// `None` for values that `AWS::NoValue` removes.
     fn kept(&self, value: &Value) -> Option<Value> {
         Some(match value {
             Value::Object(object) => match function(object) {
@@ -45,12 +45,12 @@ impl Intrinsics<'_> {
                 let index = part(0).as_u64().and_then(|index| usize::try_from(index).ok()).expect("an index");
                 self.resolve(part(1))[index].clone()
             }
-            other => panic!("`{other}` is not known here"),
+            other => panic!("unknown function `{other}`"),
         })
     }
 
-    /// A parameter's value, or a resource's name. A rule's on a bus other than the default one has the bus
-    /// before it.
+    /// The value of a parameter or the name of a resource. The name of a rule on a bus other than the default one is
+    /// prefixed with the bus.
     fn reference(&self, name: &str) -> Value {
         if let Some(value) = self.parameters.get(name) {
             return value.clone();
@@ -62,7 +62,7 @@ impl Intrinsics<'_> {
         }
     }
 
-    /// With the parameters' values for their names.
+    /// Replaces the names of parameters with their values.
     fn substitute(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (name, value) in self.parameters {
@@ -73,7 +73,7 @@ impl Intrinsics<'_> {
     }
 }
 
-/// The one function that an object is.
+/// The function that an object represents, if it is one.
 fn function(object: &Map<String, Value>) -> Option<(&str, &Value)> {
     let (name, argument) = object.iter().next().filter(|_| object.len() == 1)?;
     (name == "Ref" || name.starts_with("Fn::")).then_some((name, argument))

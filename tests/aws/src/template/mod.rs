@@ -1,7 +1,7 @@
-//! The deployment's template as a stack would have it: read, and its parameters put in.
+//! The deployment template as a stack: parsed and with its parameters resolved.
 //!
-//! Promises that conditions are decided and parameters stand in their places, so that a rule is asked
-//! of what would be deployed. What only a deployment knows stays a name: `${EventsTable.Arn}`.
+//! Conditions are evaluated and parameters resolved, so that tests check what would be deployed. A value that
+//! only exists after the deployment stays a name: `${EventsTable.Arn}`.
 
 mod conditions;
 mod document;
@@ -17,16 +17,16 @@ pub use annals_tests::samples::repository;
 
 pub use self::policy::{Statement, matches};
 
-/// The template as it is written.
+/// The template as written.
 #[derive(Debug, Clone)]
 pub struct Template {
     document: Value,
 }
 
-/// The template with its parameters put in.
+/// The template with its parameters resolved.
 #[derive(Debug, Clone)]
 pub struct Stack {
-    /// What was chosen where the template leaves a choice.
+    /// The values of the parameters.
     pub chosen: BTreeMap<String, Value>,
     resources: Map<String, Value>,
     globals: Value,
@@ -39,7 +39,7 @@ pub struct Function {
     pub id: String,
     /// Its settings.
     pub properties: Value,
-    /// Its environment, that of all functions included.
+    /// Its environment, including the variables of all functions.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -51,7 +51,7 @@ impl Template {
         Self::of(&text)
     }
 
-    /// A text in CloudFormation's YAML.
+    /// A template from CloudFormation's YAML.
     pub fn of(text: &str) -> Self {
         Self { document: document::parse(text).expect("the template is YAML") }
     }
@@ -61,7 +61,7 @@ impl Template {
         &self.document
     }
 
-    /// What would be deployed with these parameters, and the defaults of all others.
+    /// The stack with these parameters and the defaults of all others.
     pub fn with(&self, parameters: &[(&str, &str)]) -> Stack {
         let mut chosen = self.defaults();
         for (name, value) in parameters {
@@ -80,7 +80,7 @@ impl Template {
         Stack { resources, globals: intrinsics.resolve(&self.document["Globals"]), chosen }
     }
 
-    /// One stack for each way to choose where the rights and the environment depend on it.
+    /// One stack for each combination of the parameters that the permissions and the environment depend on.
     pub fn stacks(&self) -> Vec<Stack> {
         let mut stacks = Vec::new();
         for open_search in ["new", "domain", "endpoint"] {
@@ -113,19 +113,19 @@ impl Template {
 }
 
 impl Stack {
-    /// What was chosen for a parameter.
+    /// The value of a parameter.
     pub fn chose(&self, parameter: &str) -> &str {
         self.chosen[parameter].as_str().expect("a parameter that is a text")
     }
 
-    /// A resource's settings.
+    /// The properties of a resource.
     pub fn properties(&self, id: &str) -> &Value {
         &self.resource(id)["Properties"]
     }
 
-    /// A resource with all that is said of it.
+    /// The whole definition of a resource.
     pub fn resource(&self, id: &str) -> &Value {
-        self.resources.get(id).unwrap_or_else(|| panic!("there is no resource `{id}`"))
+        self.resources.get(id).unwrap_or_else(|| panic!("no resource `{id}`"))
     }
 
     /// Whether there is a resource of that name.

@@ -1,7 +1,7 @@
-//! Statements of policies.
+//! The statements of policies.
 //!
-//! Promises to take only statements that say what they allow or deny, and on what: one that names
-//! what it leaves out (`NotAction`, `NotResource`) is refused, since nobody can tell its reach.
+//! A statement must list its actions and resources. A statement with `NotAction` or `NotResource` is rejected,
+//! since its scope is not known.
 
 use serde_json::Value;
 
@@ -12,15 +12,15 @@ use crate::template::Stack;
 pub struct Statement {
     /// Its name.
     pub sid: String,
-    /// Whether it allows; it denies otherwise.
+    /// Whether it allows or denies.
     pub allows: bool,
     /// Its actions.
     pub actions: Vec<String>,
     /// Its resources.
     pub resources: Vec<String>,
-    /// Whom it is about, where it stands at a resource.
+    /// The principal, in a policy of a resource.
     pub principal: Value,
-    /// When it holds.
+    /// The condition.
     pub condition: Value,
 }
 
@@ -32,7 +32,7 @@ impl Statement {
 
     fn of(statement: &Value) -> Self {
         for refused in ["NotAction", "NotResource", "NotPrincipal"] {
-            assert!(statement.get(refused).is_none(), "a statement says what it means, not `{refused}`");
+            assert!(statement.get(refused).is_none(), "`{refused}` is not allowed in a statement");
         }
         Self {
             sid: statement["Sid"].as_str().expect("a statement has a name").to_owned(),
@@ -44,7 +44,7 @@ impl Statement {
         }
     }
 
-    /// Whether it is about an action on a resource, wildcards counted.
+    /// Whether it covers an action on a resource, with wildcards.
     pub fn reaches(&self, action: &str, resource: &str) -> bool {
         self.actions.iter().any(|pattern| matches(&pattern.to_lowercase(), &action.to_lowercase()))
             && self.resources.iter().any(|pattern| matches(pattern, resource))
@@ -59,7 +59,7 @@ impl Stack {
     }
 }
 
-/// Whether a text fits a pattern of IAM: `*` stands for any text, `?` for any character.
+/// Whether a text matches an IAM pattern: `*` stands for any text, `?` for any character.
 pub fn matches(pattern: &str, text: &str) -> bool {
     match (pattern.chars().next(), text.chars().next()) {
         (None, None) => true,

@@ -1,7 +1,7 @@
-//! The stream records among the sample payloads, made of what the ingest payloads come to.
+//! The sample payloads with stream records, built from the events that the ingest payloads produce.
 //!
-//! Promises the same records in every run, in the form that the event store writes now. What is of
-//! one run (when an event was recorded, by which command) is set to what does not change.
+//! The records are the same in every run, in the current form of the event store. Values that differ between
+//! runs (the time of recording and the command) are replaced by fixed ones.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,13 @@ use uuid::Uuid;
 
 use crate::template::repository;
 
-/// The client that the sample payloads tell of.
+/// The client of the sample payloads.
 pub const CLIENT: &str = "001Qz00000LkSp1IAF";
 
-/// How long after the CRM's commit an event is recorded here.
+/// The time between the commit in the CRM and the recording of an event.
 const RECORDED_AFTER_MS: i64 = 1_840;
 
-/// The batches, each with its file below `events`.
+/// The batches with their files below `events`.
 pub async fn batches() -> [(&'static str, Value); 3] {
     let events = stored_events().await;
     let appended = events.iter().zip(1..).map(|(stored, number)| appended(stored, number));
@@ -53,7 +53,7 @@ fn payload(file: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("`{}`: {error}", path.display()))
 }
 
-/// With what is of one run set to what does not change.
+/// Replaces values that differ between runs by fixed ones.
 fn lasting(stored: &StoredEvent) -> StoredEvent {
     let mut event = (*stored.event).clone();
     let mut head = stored.head.clone();
@@ -86,7 +86,7 @@ fn appended_record(stored: &StoredEvent, number: u64) -> Value {
     record(number, stored.event.recorded_at.millis(), &keys, Some(image))
 }
 
-/// In the order of the names, so that the file is the same in every run.
+/// Sorts by name, so that the file is the same in every run.
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(object) => {
@@ -98,7 +98,7 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
-/// The removal of an item by DynamoDB itself, which the events table never asks for.
+/// The removal of an expired item by DynamoDB, which the events table does not use.
 fn expired(stored: &StoredEvent) -> Value {
     let key = json!({
         ENTITY_KEY: {"S": stored.event.key().to_string()},
@@ -109,7 +109,7 @@ fn expired(stored: &StoredEvent) -> Value {
     expired
 }
 
-/// An item that somebody else wrote.
+/// An item of another application.
 fn item_of_another() -> Value {
     let keys = json!({ ENTITY_KEY: {"S": "settings"}, VERSION: {"N": "0"} });
     let mut image = keys.clone();
