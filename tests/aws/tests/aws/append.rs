@@ -1,4 +1,4 @@
-//! What an append costs.
+//! The number of requests of an append.
 
 use std::num::NonZeroUsize;
 
@@ -8,7 +8,7 @@ use annals_tests::changes::change;
 
 use crate::counted::Counted;
 
-/// Takes a change in, and gives its version.
+/// Ingests a change and returns its version.
 async fn take(handler: &CommandHandler, round: usize, record: usize) -> u64 {
     let input = change(round, record).to_string();
     let ingested = handler.ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
@@ -30,7 +30,7 @@ async fn a_creation_and_each_change_after_a_cached_head_cost_one_request() {
 async fn a_change_after_an_unknown_head_costs_two_requests() {
     let counted = Counted::new("cold").await;
     for round in 0..5 {
-        // Each in a process of its own.
+        // Each change is ingested by a new process.
         let handler = counted.test_tables.installation_by(&counted.config()).handler();
         assert_eq!(take(&handler, round, 1).await, round as u64 + 1);
         let expected: &[&str] = if round == 0 { &["PutItem"] } else { &["Query", "PutItem"] };
@@ -47,13 +47,13 @@ async fn with_more_records_than_cached_heads_each_change_costs_two_requests() {
     for round in 0..3 {
         for record in [1, 2] {
             assert_eq!(take(&handler, round, record).await, round as u64 + 1);
-            // The other record has taken the one place since.
+            // The head of the other record has replaced it in the cache of one.
             let expected: &[&str] = if round == 0 { &["PutItem"] } else { &["Query", "PutItem"] };
             let expected = expected.iter().map(|name| (*name).to_owned()).collect();
             assert_eq!(counted.seen(), (expected, vec![]), "round {round}, record {record}");
         }
     }
     assert_eq!(take(&handler, 3, 2).await, 4);
-    assert_eq!(counted.seen(), (vec!["PutItem".to_owned()], vec![]), "the last one's head is kept");
+    assert_eq!(counted.seen(), (vec!["PutItem".to_owned()], vec![]), "the head of the last record is cached");
     counted.test_tables.remove().await;
 }

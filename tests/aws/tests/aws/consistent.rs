@@ -1,5 +1,5 @@
-//! Every read is consistent, also by the state table's local index: what was put is there for the
-//! next reader, whoever that is.
+//! Every read is consistent, also through the local index of the state table: a write is visible to the
+//! next read of any process.
 
 use std::collections::BTreeSet;
 
@@ -14,14 +14,14 @@ use uuid::Uuid;
 
 use crate::counted::Counted;
 
-/// A record, whose creation was taken in.
+/// Ingests the creation of a record.
 async fn created(installation: &Installation) -> EntityKey {
     let input = change(0, 1).to_string();
     let ingested = installation.handler().ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
     key_of(&ingested.expect("the store answers").results[0])
 }
 
-/// Checks what was asked for since the last look; that it was consistent, `seen` does.
+/// Checks the operations since the last call. `seen` checks that the reads were consistent.
 #[track_caller]
 fn check(counted: &Counted, expected: &[&str]) {
     let (events, state) = counted.seen();
@@ -55,7 +55,7 @@ async fn a_read_of_state_sees_all_that_was_put() {
     state.objects.registered().await.expect(why);
     installation.lags.lag_notes().await.expect(why);
     check(&counted, &["Query"]);
-    // By the index.
+    // Through the index.
     state.refetch.earliest(10).await.expect(why);
     state.jobs.all().await.expect(why);
     state.parked.oldest(10).await.expect(why);

@@ -1,6 +1,6 @@
-//! The services behind proxies that count.
+//! The services with proxies that count requests.
 //!
-//! Promises that of what it counts no read was one that may miss what is stored.
+//! It also checks that every counted read is consistent.
 
 use annals_aws_tests::test_tables::TestTables;
 use annals_services::{Proxy, RecordedRequest, dynamodb_endpoint, sdk_config};
@@ -18,7 +18,7 @@ impl Counted {
         Self { test_tables: TestTables::new(name).await, proxy: Proxy::start(&dynamodb_endpoint()) }
     }
 
-    /// The configuration of a process whose requests are seen.
+    /// The configuration of a process whose requests are recorded.
     pub(crate) fn config(&self) -> SdkConfig {
         sdk_config(&self.proxy.endpoint())
     }
@@ -43,15 +43,15 @@ impl Counted {
 
 /// A request's body.
 fn body(request: &RecordedRequest) -> Value {
-    serde_json::from_slice(&request.body).expect("DynamoDB is spoken to in JSON")
+    serde_json::from_slice(&request.body).expect("a request to DynamoDB is JSON")
 }
 
-/// The name of its operation.
+/// The name of a request's operation.
 fn operation(request: &RecordedRequest) -> String {
     request.operation().unwrap_or_default().to_owned()
 }
 
-/// The tables that it is about: those of a batch stand as keys.
+/// The tables of a request. In a batch they are the keys.
 fn tables(request: &RecordedRequest) -> Vec<String> {
     let body = body(request);
     match body["TableName"].as_str() {
@@ -60,7 +60,7 @@ fn tables(request: &RecordedRequest) -> Vec<String> {
     }
 }
 
-/// Fails where it is a read that may miss what was stored before.
+/// Fails for a read that is not consistent.
 #[track_caller]
 fn assert_consistent(request: &RecordedRequest) {
     let body = body(request);

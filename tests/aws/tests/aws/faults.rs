@@ -1,4 +1,4 @@
-//! Faults of the services: nothing is lost, nothing doubled, and every error names its resource.
+//! Faults of the services: no event is lost or duplicated, and every error names its resource.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,10 +26,10 @@ use axum::http::StatusCode;
 use serde_json::json;
 use tokio::time::Instant;
 
-/// How long one attempt may take here: less than in production, where waiting costs a test nothing.
+/// The timeout of one attempt, shorter than in production to keep the tests fast.
 const ATTEMPT: Duration = Duration::from_millis(400);
 
-/// A handler whose DynamoDB stands behind a proxy.
+/// A command handler with a proxy before DynamoDB.
 struct Fixture {
     test_tables: TestTables,
     proxy: Proxy,
@@ -49,25 +49,25 @@ impl Fixture {
         match self.handler.ingest_body(Provider::Salesforce, text, metadata).await {
             Ok(ingested) => Ok(ingested.results),
             Err(IngestError::Command(error)) => Err(error),
-            Err(error) => panic!("a change event is taken: {error}"),
+            Err(error) => panic!("the change event is refused: {error}"),
         }
     }
 
-    /// What is stored of a record, read past the proxy.
+    /// The stored events of a record, read without the proxy.
     async fn stored(&self, key: &EntityKey) -> Vec<StoredEvent> {
         let store = self.test_tables.installation().store;
         store.read(key, &ReadOptions::from(Version::FIRST, 1_000)).await.expect("DynamoDB answers")
     }
 }
 
-/// The configuration of clients that wait less.
+/// A configuration with shorter timeouts.
 fn hasty(endpoint: &str) -> SdkConfig {
     let config = sdk_config(endpoint);
     let timeouts = config.timeout_config().expect("there are timeouts").to_builder();
     config.to_builder().timeout_config(timeouts.operation_attempt_timeout(ATTEMPT).build()).build()
 }
 
-/// Under that fault of the write, a creation and an update behind it are stored once each.
+/// Checks that with this fault of the write a creation and the update after it are each stored once.
 async fn stored_once(fault: Rule) {
     let name = format!("{fault:?}");
     let fixture = Fixture::new().await;
@@ -86,17 +86,17 @@ async fn stored_once(fault: Rule) {
 const PUT: Match = Match::Target("PutItem");
 
 #[tokio::test]
-async fn a_throttled_write_is_made_again() {
+async fn a_throttled_write_is_retried() {
     stored_once(Rule::first(5, PUT, Fault::throttled())).await;
 }
 
 #[tokio::test]
-async fn a_write_that_timed_out_before_it_was_done_is_made_again() {
+async fn a_write_that_timed_out_before_it_was_done_is_retried() {
     stored_once(Rule::first(2, PUT, Fault::HangBefore)).await;
 }
 
 #[tokio::test]
-async fn a_write_that_timed_out_after_it_was_done_is_not_doubled() {
+async fn a_write_that_timed_out_after_it_was_done_is_not_duplicated() {
     stored_once(Rule::first(2, PUT, Fault::HangAfter)).await;
 }
 
@@ -107,7 +107,7 @@ async fn a_write_whose_connection_was_reset_is_stored_once_whether_it_was_done_o
 }
 
 #[tokio::test]
-async fn a_write_that_the_service_failed_is_made_again() {
+async fn a_write_that_the_service_failed_is_retried() {
     stored_once(Rule::first(2, PUT, Fault::unavailable())).await;
     let internal = Fault::aws_error(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "it is ours");
     stored_once(Rule::first(2, PUT, internal)).await;
@@ -117,7 +117,7 @@ async fn a_write_that_the_service_failed_is_made_again() {
 async fn without_dynamodb_each_call_fails_in_time_and_the_last_stores_the_change_once() {
     let fixture = Fixture::new().await;
     fixture.proxy.rule(Rule::always(Match::Any, Fault::DropBefore));
-    // Each call stands for a queue's next delivery, minutes apart.
+    // Each call represents the next delivery by a queue, minutes later.
     for _ in 0..5 {
         let start = Instant::now();
         let error = fixture.take(&change(0, 1).to_string(), Duration::from_secs(1)).await.expect_err("nothing answers");
@@ -125,7 +125,7 @@ async fn without_dynamodb_each_call_fails_in_time_and_the_last_stores_the_change
         assert!(start.elapsed() < Duration::from_secs(3), "it took {:?}", start.elapsed());
     }
     fixture.proxy.heal();
-    let reads = fixture.take(&change(0, 1).to_string(), Duration::from_secs(5)).await.expect("it answers again");
+    let reads = fixture.take(&change(0, 1).to_string(), Duration::from_secs(5)).await.expect("DynamoDB responds again");
     assert_eq!(reads[0].outcome, Outcome::Stored);
     assert_eq!(fixture.stored(&key_of(&reads[0])).await.len(), 1);
 }
@@ -133,7 +133,7 @@ async fn without_dynamodb_each_call_fails_in_time_and_the_last_stores_the_change
 #[tokio::test]
 async fn a_store_that_hangs_fails_at_the_deadline_and_is_named_in_the_error() {
     let mut fixture = Fixture::new().await;
-    // As long as in production: each attempt would outlast the call.
+    // The timeouts of production: each attempt would take longer than the call.
     fixture.handler = fixture.test_tables.installation_by(&sdk_config(&fixture.proxy.endpoint())).handler();
     fixture.proxy.rule(Rule::always(Match::Any, Fault::HangBefore));
     let mut malformed = change(0, 1);
@@ -154,7 +154,7 @@ async fn a_store_that_hangs_fails_at_the_deadline_and_is_named_in_the_error() {
     fixture.proxy.heal();
     for round in 0..2 {
         let reads =
-            fixture.take(&change(round, 1).to_string(), Duration::from_secs(5)).await.expect("it answers again");
+            fixture.take(&change(round, 1).to_string(), Duration::from_secs(5)).await.expect("DynamoDB responds again");
         assert_eq!(reads[0].outcome, Outcome::Stored);
     }
 }
@@ -167,7 +167,7 @@ async fn a_denied_request_fails_at_once_and_names_the_table() {
     let CommandError::Port(error) = error else { panic!("{error:?}") };
     assert_eq!(error.kind, PortErrorKind::Misconfigured);
     assert_eq!(error.resource, fixture.test_tables.events_table);
-    assert_eq!(fixture.proxy.count("PutItem"), 1, "it is not tried again");
+    assert_eq!(fixture.proxy.count("PutItem"), 1, "the request is not retried");
 }
 
 #[tokio::test]
@@ -184,7 +184,7 @@ async fn a_missing_table_is_named() {
 #[tokio::test]
 async fn an_event_larger_than_an_item_is_kept_whole_in_quarantine() {
     let fixture = Fixture::new().await;
-    // Digits of a generator do not compress to below an item's limit.
+    // Random digits do not compress to less than the size limit of an item.
     let mut state = 7_u64;
     let text: String = std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -195,18 +195,18 @@ async fn an_event_larger_than_an_item_is_kept_whole_in_quarantine() {
     let mut large = change(0, 1);
     large["detail"]["payload"]["Description"] = json!(text);
     let body = large.to_string();
-    let reads = fixture.take(&body, Duration::from_secs(20)).await.expect("it is kept");
+    let reads = fixture.take(&body, Duration::from_secs(20)).await.expect("the input is kept");
     assert_eq!(reads[0].outcome, Outcome::Quarantined);
     let said = reads[0].errors[0].to_string();
     assert!(said.contains("bytes"), "{said}");
-    let id = reads[0].quarantine_id.clone().expect("it is kept somewhere");
+    let id = reads[0].quarantine_id.clone().expect("the input is in quarantine");
     let quarantine = fixture.handler.quarantine();
-    let entry = quarantine.get(&id).await.expect("it is there");
-    let kept = quarantine.body(&entry, usize::MAX).await.expect("its body is there");
+    let entry = quarantine.get(&id).await.expect("the entry exists");
+    let kept = quarantine.body(&entry, usize::MAX).await.expect("the body is stored");
     assert_eq!(kept, body.as_bytes());
 }
 
-/// A projection that refuses one record until its cause is gone.
+/// A projection that fails for one record until the cause is removed.
 struct Refusing {
     record: EntityKey,
     is_mended: Arc<AtomicBool>,
@@ -228,7 +228,7 @@ impl Projection for Refusing {
     }
 }
 
-/// So many records, stored; and their events.
+/// Stores this number of records and returns their events.
 pub(crate) async fn records(installation: &Installation, count: usize) -> Vec<StoredEvent> {
     let handler = installation.handler();
     let mut events = Vec::new();
@@ -265,7 +265,7 @@ async fn one_poison_record_of_a_hundred_is_parked_and_redriven_after_its_cause_i
     let events = records(&installation, 100).await;
     let is_mended = Arc::new(AtomicBool::new(false));
     let refusing = Refusing { record: events[42].event.key(), is_mended: Arc::clone(&is_mended) };
-    // It stands before the read model, so that what it refuses is not indexed.
+    // It runs before the read model, so that a record it refuses is not indexed.
     let registry = ProjectionRegistry::default().register(EventPattern::ALL, Arc::new(refusing)).register(
         EventPattern::ALL,
         Arc::new(annals_application::projection::ReadModelProjection::new(Arc::clone(&read_model))),
@@ -289,7 +289,7 @@ async fn one_poison_record_of_a_hundred_is_parked_and_redriven_after_its_cause_i
     let parked = projector.parked().oldest(10).await.expect("DynamoDB answers");
     assert_eq!(parked.iter().map(|parked| &parked.key).collect::<Vec<_>>(), [&events[42].event.key()]);
     let again = Redriver::new(&projector).redrive(&parked[0]).await.expect("DynamoDB answers");
-    assert_eq!(again.parked, 1, "its cause is still there");
+    assert_eq!(again.parked, 1, "the cause still exists");
 
     is_mended.store(true, Ordering::Relaxed);
     Redriver::new(&projector).redrive(&parked[0]).await.expect("DynamoDB answers");
@@ -297,9 +297,9 @@ async fn one_poison_record_of_a_hundred_is_parked_and_redriven_after_its_cause_i
     assert_eq!(shown(&*read_model, &clients(&installation), &events).await, 100);
 }
 
-/// Under that fault of `_bulk` nothing is projected and everything is named, for that reason; then
-/// everything is there.
-async fn kept_back(fault: Fault, reason: &str) {
+/// Checks that with this fault of `_bulk` no record is projected and each fails for this reason, and that
+/// afterwards all are projected.
+async fn check_bulk_fault(fault: Fault, reason: &str) {
     let name = format!("{fault:?}");
     let test_tables = TestTables::new("faults").await;
     let installation = test_tables.installation();
@@ -326,19 +326,19 @@ async fn kept_back(fault: Fault, reason: &str) {
 
 #[tokio::test]
 async fn documents_that_opensearch_rejects_temporarily_are_retried() {
-    kept_back(Fault::too_many_requests(), "rejected_execution_exception (429)").await;
-    kept_back(Fault::unavailable(), "no error type (503)").await;
-    kept_back(Fault::DropBefore, "no response to the request").await;
-    kept_back(Fault::DropAfter, "no response to the request").await;
+    check_bulk_fault(Fault::too_many_requests(), "rejected_execution_exception (429)").await;
+    check_bulk_fault(Fault::unavailable(), "no error type (503)").await;
+    check_bulk_fault(Fault::DropBefore, "no response to the request").await;
+    check_bulk_fault(Fault::DropAfter, "no response to the request").await;
 }
 
 #[tokio::test]
 async fn a_red_index_fails_its_records_as_retryable() {
-    // What OpenSearch answers per document while no shard of the index is assigned. A hundred records go
-    // in two calls, and an answer of other than as many items as were sent would be none.
+    // OpenSearch's response for each document while no shard of the index is assigned. A hundred records are
+    // sent in two calls, and a response must have as many items as the request.
     let error = json!({"type": "unavailable_shards_exception", "reason": "[clients][0] primary shard is not active"});
     let item = json!({"index": {"_index": "clients", "_id": "1", "status": 503, "error": error}});
     let body = json!({"took": 1, "errors": true, "items": vec![item; 50]}).to_string();
     let fault = Fault::answer(StatusCode::OK, "application/json; charset=UTF-8", body);
-    kept_back(fault, "an item was not written: unavailable_shards_exception (503)").await;
+    check_bulk_fault(fault, "an item was not written: unavailable_shards_exception (503)").await;
 }

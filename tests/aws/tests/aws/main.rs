@@ -1,5 +1,5 @@
-//! The pipeline on AWS, counted at the wire (how many requests a change costs, and of which service,
-//! events in order, as they mostly are) and under every fault of its services.
+//! The pipeline on AWS: the number of requests to each service for changes in order, and its behaviour under
+//! every fault of the services.
 
 mod append;
 mod consistent;

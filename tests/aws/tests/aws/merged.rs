@@ -48,7 +48,7 @@ async fn a_change_of_a_hundred_records_is_a_hundred_aggregates() {
     counted.test_tables.remove().await;
 }
 
-/// All that is stored, as a stream would hand it over.
+/// All stored events, as a stream would deliver them.
 async fn events(counted: &Counted) -> Vec<Arc<annals_domain::event::DomainEvent>> {
     let client = &counted.test_tables.client;
     let mut pages = client.scan().table_name(&counted.test_tables.events_table).into_paginator().items().send();

@@ -1,4 +1,4 @@
-//! What projecting costs.
+//! The number of requests of a projection.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
 
 use crate::counted::Counted;
 
-/// DynamoDB, OpenSearch and EventBridge, all counted, and a projector on them.
+/// A projector whose requests to DynamoDB, OpenSearch and EventBridge are counted.
 struct Pipeline {
     counted: Counted,
     search: Proxy,
@@ -37,15 +37,15 @@ impl Pipeline {
         Self { counted, search, bus, projector }
     }
 
-    /// Projects events; all of them well.
+    /// Projects events and checks that all succeed.
     async fn project(&self, events: &[StoredEvent]) {
         let batch: Vec<Arc<DomainEvent>> = events.iter().map(|stored| Arc::clone(&stored.event)).collect();
         let report = self.projector.project(batch).await;
         assert!(report.failed.is_empty() && report.parked == 0, "{report:?}");
     }
 
-    /// Of a batch: the operations on the events table and on the state table, the bulk calls and the
-    /// calls of PutEvents.
+    /// The operations of a batch on the events table and on the state table, and its numbers of `_bulk` and
+    /// PutEvents calls.
     fn seen(&self) -> (Vec<String>, Vec<String>, usize, usize) {
         let (events, state) = self.counted.seen();
         let (bulks, puts) = (self.search.count("_bulk"), self.bus.count("PutEvents"));
@@ -55,7 +55,7 @@ impl Pipeline {
     }
 }
 
-/// So many rounds of so many records' changes.
+/// Stores `rounds` changes of each of `records` records.
 async fn rounds(pipeline: &Pipeline, rounds: usize, records: usize) -> Vec<StoredEvent> {
     let inputs = (0..rounds).flat_map(|round| (0..records).map(move |record| change(round, record).to_string()));
     decided(&pipeline.counted.test_tables.installation(), inputs).await
@@ -66,7 +66,7 @@ async fn a_contiguous_batch_of_100_events_of_20_records_reads_no_event_and_is_on
     for (label, opensearch) in opensearch_endpoints() {
         let pipeline = Pipeline::new("batch", &opensearch).await;
         let events = rounds(&pipeline, 15, 20).await;
-        // The first batch is cold, and makes the records; the others stand behind it.
+        // The first batch is cold and creates the records; the others follow it.
         for (number, batch) in events.chunks(100).enumerate() {
             pipeline.project(batch).await;
             let (events, state, bulks, puts) = pipeline.seen();
@@ -97,18 +97,18 @@ async fn a_cold_record_of_10_000_events_with_a_snapshot_is_two_reads() {
     let (_, opensearch) = opensearch_endpoints().swap_remove(0);
     let pipeline = Pipeline::new("long", &opensearch).await;
     let test_tables = &pipeline.counted.test_tables;
-    // What stands behind the newest snapshot, and the event that is projected.
+    // The events after the newest snapshot, and the event that is projected.
     let mut events = rounds(&pipeline, 10_031, 1).await;
     write(&pipeline, &events).await;
     let installation = test_tables.installation();
     let (newest, first) = (events.pop().expect("the newest"), &events[0].event);
     let mut snapshot = Aggregate::new(first.key(), first.metadata.provider, first.metadata.external_id.clone());
     for stored in &events[..10_000] {
-        let change = installation.adapters.read_event(&stored.event).expect("it was decided");
+        let change = installation.adapters.read_event(&stored.event).expect("a decided event is readable");
         snapshot.apply(stored.event.version, &change);
     }
     installation.state.snapshots.put(vec![snapshot]).await.expect("it is kept");
-    // The process is warm: it has projected another record.
+    // The process is warm, since it has projected another record.
     let other = decided(&installation, [change(0, 1).to_string()]).await;
     pipeline.project(&other).await;
     pipeline.seen();
@@ -120,7 +120,7 @@ async fn a_cold_record_of_10_000_events_with_a_snapshot_is_two_reads() {
     pipeline.counted.test_tables.remove().await;
 }
 
-/// Writes items as they are, many at once.
+/// Writes items unchanged, many at once.
 async fn write(pipeline: &Pipeline, events: &[StoredEvent]) {
     let test_tables = &pipeline.counted.test_tables;
     for chunk in events.chunks(25) {

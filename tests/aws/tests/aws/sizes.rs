@@ -1,7 +1,7 @@
-//! What an event takes as an item: its bytes, and its write units by DynamoDB's own count.
+//! The size of an event as an item: its bytes, and its write units as DynamoDB counts them.
 //!
-//! Of the sample events of this repository, and of the collected ones where `ANNALS_SAMPLES` names
-//! the folder that has them.
+//! Covers the sample events of this repository, and the collected ones if `ANNALS_SAMPLES` names
+//! their folder.
 
 use std::collections::HashMap;
 
@@ -14,23 +14,23 @@ use annals_tests::samples::{Sample, collected, sample_events};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity};
 use serde_dynamo::Item;
 
-/// What a write unit writes.
+/// The bytes of a write unit.
 const UNIT: usize = 1_024;
 /// The largest overhead that an event may have: all of an item that is neither its data nor what
 /// validation found. (The most are those of a record with many changes of one timestamp, which its
 /// head names.)
 const OVERHEAD: usize = 400;
-/// How many bytes an item may be off: a timestamp that ends in zeros is a shorter number.
+/// The tolerance in bytes: a timestamp that ends in zeros is a shorter number.
 const OFF: usize = 8;
 
-/// The bytes of each item that the sample events of this repository come to, behind its sample's number.
+/// The number of each sample of this repository and the bytes of its item.
 const SAMPLE_EVENTS: &str = "\
     01:1075 02:796 03:900 04:674 05:763 06:924 07:699 08:867 09:804 10:786 10:895 11:852 12:780 13:1777 \
     14:934 15:830 16:828 17:775 18:759 19:787 19:946 20:676 20:676 20:678 21:724 21:724 21:724 22:910 \
     23:732 24:839 25:748 26:1038 27:688 28:856 29:1005 29:1021 30:652 30:652 31:769 31:771 32:916 33:603 \
     36:804 37:683 37:942 38:830";
 
-/// The same of the collected samples.
+/// The same for the collected samples.
 const COLLECTED: &str = "\
     01:776 02:907 03:979 07:967 11:696 13:850 15:884 17:782 18:840 19:879 20:835 21:942 22:1474 23:1197 \
     24:1281 26:811 27:984 30:644 31:632 32:612 40:726 41:696 42:988 46:727 47:741 49:840 61:771 62:1003 \
@@ -40,7 +40,7 @@ type SdkItem = HashMap<String, AttributeValue>;
 
 /// An item as it is stored.
 struct Stored {
-    /// The sample that it comes from.
+    /// The sample of the event.
     sample: String,
     overhead: usize,
     head: usize,
@@ -49,7 +49,7 @@ struct Stored {
     units: f64,
 }
 
-/// All items that samples come to, each with what DynamoDB says that writing it costs.
+/// The items of all samples, each with the write capacity that DynamoDB reports.
 async fn stored(samples: &[Sample]) -> Vec<Stored> {
     let test_tables = TestTables::new("sizes").await;
     let handler = test_tables.installation().handler();
@@ -88,7 +88,7 @@ fn measured(sample: String, item: SdkItem, units: f64) -> Stored {
         size_of(item)
     };
     let size = size_of(item.clone());
-    // The name of the data counts as overhead.
+    // The name of the data attribute counts as overhead.
     let data = ["data", "data_1"].into_iter().find(|name| item.contains_key(*name)).expect("an event has data");
     let overhead = without(&[data, "warnings"]) + data.len();
     Stored { sample, overhead, head: size - without(&["head"]), warnings: size - without(&["warnings"]), size, units }
@@ -110,14 +110,14 @@ fn check(name: &str, stored: &[Stored], said: &'static str, over_a_unit: usize) 
     println!("  over a write unit: {over:?}");
     for item in stored {
         assert_eq!(item.units, write_units(item.size) as f64, "{} bytes", item.size);
-        assert!(item.overhead <= OVERHEAD, "{}: {} bytes beside the data", item.sample, item.overhead);
+        assert!(item.overhead <= OVERHEAD, "{}: {} bytes of overhead", item.sample, item.overhead);
     }
     assert_eq!(over.len(), over_a_unit, "{over:?}");
     assert_eq!(stored.iter().filter(|item| item.units > 1.0).count(), over_a_unit);
     check_sizes(stored, said);
 }
 
-/// Each item takes the bytes that it is said to take, and none is left out.
+/// Checks that each item has its listed size and that no item is missing.
 #[track_caller]
 fn check_sizes(stored: &[Stored], said: &'static str) {
     let mut found: Vec<(&str, usize)> = stored.iter().map(|item| (&item.sample[..2], item.size)).collect();
@@ -130,18 +130,18 @@ fn check_sizes(stored: &[Stored], said: &'static str) {
     let is_near = |(one, other): (&(&str, usize), &(&str, usize))| one.0 == other.0 && one.1.abs_diff(other.1) <= OFF;
     let is_as_said = found.len() == expected.len() && found.iter().zip(&expected).all(is_near);
     let found: Vec<String> = found.iter().map(|(sample, size)| format!("{sample}:{size}")).collect();
-    assert!(is_as_said, "it is\n{}\nand not\n{said}", found.join(" "));
+    assert!(is_as_said, "found\n{}\nexpected\n{said}", found.join(" "));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sample_event_takes_one_write_unit_and_little_beside_its_data() {
-    // A long description, and two creations with all their fields, a little over.
+    // A long description, and two creations with all their fields that are slightly larger.
     check("sample events", &stored(&sample_events()).await, SAMPLE_EVENTS, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collected_event_takes_one_write_unit_unless_its_text_is_long() {
     let Some(samples) = collected() else { return };
-    // Two long texts that are no words of JSON, and a record of 2.5 KB of ids.
+    // Two long texts that do not compress well, and a record with 2.5 KB of ids.
     check("collected events", &stored(&samples).await, COLLECTED, 3);
 }

@@ -1,5 +1,5 @@
-//! Projection over a state table that fails: what is not kept there is named and comes again, and
-//! what only saves reads is done without.
+//! Projection with faults of the state table: a record whose state cannot be stored fails and is retried, and a
+//! snapshot, which only saves reads, is optional.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::faults::records;
 
-/// A read model that takes all but the documents of some records.
+/// A read model that refuses the documents of some records.
 #[derive(Default)]
 struct RefusingReadModel(HashSet<AggregateId>);
 
@@ -50,7 +50,7 @@ impl ReadModel for RefusingReadModel {
     }
 }
 
-/// Remembers what was published.
+/// Records the published events.
 #[derive(Default)]
 struct RecordingPublisher(Mutex<Vec<AggregateId>>);
 
@@ -63,7 +63,7 @@ impl EventPublisher for RecordingPublisher {
     }
 }
 
-/// A projector whose tables stand behind a proxy.
+/// A projector with a proxy before its tables.
 struct Fixture {
     test_tables: TestTables,
     direct: Installation,
@@ -85,7 +85,7 @@ impl Fixture {
         installation.projector(&read_model, Some(Arc::clone(&self.published) as _), projector_settings())
     }
 
-    /// From here on writes of those items of the state table meet the fault.
+    /// From now on writes to this partition of the state table get the fault.
     fn fails(&self, partition: &'static str, fault: Fault) {
         let is_meant = Match::when(move |request| {
             let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
@@ -99,7 +99,7 @@ impl Fixture {
         self.published.0.lock().expect("no test panics here").clone()
     }
 
-    /// Those records are named for a failure of that kind of the state table.
+    /// Checks that exactly these records fail with this kind of error of the state table.
     #[track_caller]
     fn check_named(&self, report: &BatchReport, keys: &[&EntityKey], kind: PortErrorKind) {
         let named: Vec<_> = report.failed.iter().map(|(key, ..)| key).collect();
@@ -196,7 +196,7 @@ async fn a_snapshot_that_cannot_be_stored_fails_no_record() {
     assert_eq!((report.projected, report.parked, report.failed.len()), (1, 0, 0));
     let snapshot =
         async || fixture.direct.state.snapshots.newest(&key, Version::new(50)).await.expect("DynamoDB answers");
-    assert!(snapshot().await.is_none(), "it was refused");
+    assert!(snapshot().await.is_none(), "the write of the snapshot failed");
 
     fixture.proxy.heal();
     assert_eq!(project(&fixture.projector(&[]), &events).await.projected, 1);

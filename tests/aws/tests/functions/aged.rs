@@ -1,4 +1,4 @@
-//! What an outage keeps back for hours leaves the stream, and is not lost by it.
+//! Records that an outage delays for hours leave the stream but are not lost.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::{changes, clients, named, take};
 const HOUR: Duration = Duration::from_secs(3_600);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The record as one that came into the stream so long ago.
+/// The record as if it had entered the stream this long ago.
 fn came(record: &Value, ago: Duration) -> Value {
     let mut record = record.clone();
     let at = SystemClock.now().millis() / 1_000 - i64::try_from(ago.as_secs()).unwrap();
@@ -28,7 +28,7 @@ fn came(record: &Value, ago: Duration) -> Value {
     record
 }
 
-/// Whose events an answer names, and how many records it parked.
+/// The records whose events a response reports as failed, and the number of parked records.
 fn kept_back(answer: &InvocationResult, records: &[Value]) -> (BTreeSet<String>, u64) {
     let value = answer.value();
     let is_named = |record: &&Value| named(&value).contains(&sequence(record));
@@ -48,18 +48,21 @@ async fn records_delayed_for_five_hours_by_an_outage_are_parked_and_redriven_aft
     let of_age = |age: Duration| records.iter().map(|record| came(record, age)).collect::<Vec<_>>();
 
     let young = projection.invoke_with(&batch(&of_age(5 * HOUR - MINUTE))).await;
-    assert_eq!(kept_back(&young, &records), (all.clone(), 0), "it comes again");
+    assert_eq!(kept_back(&young, &records), (all.clone(), 0), "young records are retried");
     let is_of_the_first = |record: &Value| record["dynamodb"]["NewImage"]["external_id"]["S"] == record_id(0);
     let age = |record: &Value| if is_of_the_first(record) { 5 * HOUR + MINUTE } else { HOUR };
     let mixed: Vec<Value> = records.iter().map(|record| came(record, age(record))).collect();
     let others = (1..3).map(record_id).collect();
     assert_eq!(kept_back(&projection.invoke_with(&batch(&mixed)).await, &records), (others, 1));
     let old = projection.invoke_with(&batch(&of_age(5 * HOUR + MINUTE))).await;
-    assert_eq!(kept_back(&old, &records), (BTreeSet::new(), 3), "the stream is done with it");
+    assert_eq!(kept_back(&old, &records), (BTreeSet::new(), 3), "old records are parked and leave the stream");
 
     let backfill = bus.publishing(deployment.backfill()).with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
     let schedule = of_file("backfill/schedule.json");
-    assert!(backfill.invoke(&schedule).await.outcome.is_err(), "the outage is not over, and its alarm rings");
+    assert!(
+        backfill.invoke(&schedule).await.outcome.is_err(),
+        "the invocation fails during the outage, which raises the alarm"
+    );
     assert!(bus.details().await.is_empty());
     proxy.heal();
     let done = backfill.invoke(&schedule).await.value();

@@ -1,5 +1,5 @@
-//! Any order, any repetition, through the adapters on AWS: the histories of the promise, their events
-//! delivered by the stream in any order too.
+//! Order and repetition do not change the entity with the AWS adapters, for random histories whose events
+//! the stream also delivers in any order.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -21,15 +21,15 @@ use annals_tests::random::Random;
 use annals_tests::view::View;
 use serde_json::Value;
 
-/// How many histories, and how many other orders of each beside that of its commits.
+/// The number of histories, and the number of orders of each in addition to the commit order.
 const HISTORIES: u64 = 100;
 const SHUFFLES: usize = 3;
-/// How many events a batch has at most.
+/// The maximum number of events in a batch.
 const BATCH: usize = 100;
 
 fn arrivals(history: History, deliveries: usize) -> Vec<Vec<usize>> {
     let mut orders = history.arrivals(deliveries, SHUFFLES);
-    // A short history's orders are all there are: the commits' own, and some from anywhere among the others.
+    // For a short history all orders are generated: the commit order and a sample of the others are used.
     let mut random = Random::new(history.seed ^ 0xa115);
     let mut others = orders.split_off(1);
     random.shuffle(&mut others);
@@ -42,8 +42,8 @@ fn stored(record: &Value) -> StoredEvent {
     decode(image).unwrap()
 }
 
-/// Projects a random part of what waits, or all of it: shuffled, some of it twice, in batches of any
-/// size, by one instance or the other.
+/// Projects a random part of the waiting events, or all of them: shuffled, some of them twice, in batches of
+/// any size, by either instance.
 async fn project(projectors: &[Projector], waiting: &mut Vec<StoredEvent>, random: &mut Random, all: bool) {
     random.shuffle(waiting);
     let keep = if all { 0 } else { waiting.len() / 3 };
@@ -76,13 +76,13 @@ async fn every_order_of_100_histories_gives_the_entity_of_the_commit_order() {
     let (deployment, config) = (Deployment::new().await, sdk_config(&dynamodb_endpoint()));
     let FunctionSettings { mut common, search, .. } =
         FunctionSettings::read(Function::Projection, deployment.variables()).unwrap();
-    // A hundred records in one call take their time on a machine that does other things too.
+    // A hundred records in one call may take long on a busy machine.
     common.handler.deadline = Duration::from_secs(60);
     let installation = Installation::new(&config, common).unwrap();
     let search = Search::connect_with(&config, &search, Refresh::Periodic).await.unwrap();
     let read_model = search.projecting(&installation);
     let snapshot_interval = NonZeroU64::new(3).unwrap();
-    // Two instances, one without cached states: no output depends on the cache.
+    // Two instances, one without cached states: the result must not depend on the cache.
     let projectors = [0, ProjectorSettings::default().cached_bytes].map(|cached_bytes| {
         installation.projector(
             &read_model,

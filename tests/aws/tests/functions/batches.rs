@@ -1,4 +1,4 @@
-//! How the stream is cut, repeated and shuffled changes nothing of what comes of it.
+//! The size, repetition and order of batches do not change the result.
 
 use annals_aws_tests::functions::log_output::total;
 use annals_aws_tests::functions::{Deployment, Function, Mapping, deliver};
@@ -12,12 +12,12 @@ use crate::{changes, clients, take};
 const CLIENTS: usize = 8;
 const ROUNDS: usize = 7;
 
-/// The function, over indices of their own.
+/// The function with indices of its own.
 fn over(function: Function, deployment: &Deployment, name: &str) -> Function {
     function.with(INDEX_PREFIX, &format!("{}{name}-", deployment.prefix))
 }
 
-/// Shuffled within reach of a batch, some repeated: the stream itself orders per item only.
+/// Shuffles records within the size of a batch and repeats some: the stream guarantees order only per item.
 fn disturbed(records: &[Value], random: &mut Random) -> Vec<Value> {
     let mut records = records.to_vec();
     for _ in 0..records.len() / 4 {
@@ -43,7 +43,7 @@ async fn small_shuffled_and_repeated_batches_give_the_same_result_as_one_batch_i
         let name = format!("seed-{seed}");
         let (mut random, proxy) = (Random::new(seed), Proxy::start(&deployment.opensearch));
         let records = disturbed(&records, &mut random);
-        // What fails is cut anew.
+        // A failed batch is divided in another way.
         for nth in [2, 4, 5, 9] {
             proxy.rule(Rule::nth(nth, Match::Path("_bulk"), Fault::unavailable()));
         }
@@ -55,7 +55,7 @@ async fn small_shuffled_and_repeated_batches_give_the_same_result_as_one_batch_i
             .answers
             .iter()
             .filter(|(_, answer)| answer.value() != serde_json::json!({"batchItemFailures": []}));
-        assert!(failed.count() >= 3, "seed {seed}: the outages were met");
+        assert!(failed.count() >= 3, "seed {seed}: expected at least three outages");
         assert_eq!(total(delivered.lines(), "ForeignRecords") + total(delivered.lines(), "Parked"), 0, "seed {seed}");
         assert_eq!(clients(&deployment, &over(deployment.query(), &deployment, &name)).await, expected, "seed {seed}");
     }

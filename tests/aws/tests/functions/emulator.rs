@@ -1,4 +1,4 @@
-//! Our Runtime API beside AWS's own: the runtime interface emulator.
+//! Compares our Runtime API with AWS's runtime interface emulator.
 
 use annals_aws_tests::functions::log_output::{logged, metrics};
 use annals_aws_tests::functions::payloads::{Caller, of_file, queue, request};
@@ -7,7 +7,7 @@ use annals_aws_tests::functions::{Deployment, Function, Host, InvocationResult};
 use annals_tests::changes::change;
 use serde_json::{Value, json};
 
-/// What is alike of two runs: the answer, and what its lines are about.
+/// What must be equal in both: the response and the content of the log lines.
 fn alike(answer: &InvocationResult) -> (Result<Value, Value>, Vec<String>, usize) {
     let read = |text: &String| serde_json::from_str::<Value>(text).unwrap();
     let lines = logged(&answer.lines);
@@ -16,7 +16,7 @@ fn alike(answer: &InvocationResult) -> (Result<Value, Value>, Vec<String>, usize
     let mut messages: Vec<String> = messages.collect();
     messages.sort();
     let mut outcome = answer.outcome.as_ref().map(read).map_err(read);
-    // Each names its own handling of the failure beside the function's words.
+    // Each adds its own description of the failure to the function's message.
     if let Err(error) = &mut outcome {
         *error = json!([error["errorType"], error["errorMessage"]]);
     }
@@ -31,7 +31,7 @@ async fn check(functions: [&Function; 2], payload: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_functions_respond_alike_under_the_emulator_and_our_runtime_api() {
-    // Each host has tables of its own, so that both see the same at each step.
+    // Each host has its own tables, so that both have the same data at each step.
     let stages = [Deployment::new().await, Deployment::new().await];
     let hosts = [Host::Own, Host::Emulator];
     let start = |make: fn(&Deployment) -> Function| [0, 1].map(|at| make(&stages[at]).on(hosts[at]));

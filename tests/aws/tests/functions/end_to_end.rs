@@ -1,4 +1,4 @@
-//! The whole way: events in, stored, projected, and answered.
+//! The whole pipeline: events are ingested, stored, projected and queried.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{clients, get};
 
-/// What `query` answers where the process in one answers that.
+/// The response of `query` for a response of the local process.
 fn answered(status: u64, body: Value) -> Value {
     match status {
         200 => body,
@@ -35,7 +35,7 @@ async fn the_sample_events_give_the_entities_that_they_give_in_one_process() {
         let records = deployment.stream().await.read().await;
         let delivered = deliver(&records, &deployment.projection(), Mapping::of(10)).await;
         assert_eq!(delivered.done, records.len(), "{label}");
-        assert_eq!(delivered.invocations(), records.len().div_ceil(10), "nothing came again: {label}");
+        assert_eq!(delivered.invocations(), records.len().div_ceil(10), "no batch must be retried: {label}");
         let mut seen = BTreeMap::new();
         for (record, (key, aggregate_type)) in &local.records {
             let (status, body) = get(&query, &format!("/{aggregate_type}/{}", key.aggregate_id)).await;
@@ -63,7 +63,7 @@ async fn the_payloads_of_the_readme_work_from_ingest_to_query() {
     let (status, one) = query.invoke(&of_file("query/client.json")).await.http();
     assert_eq!((status, &one), (200, larkspur));
     assert_eq!(one["name"], "Larkspur Pictures");
-    assert_eq!(one["version"], 2, "the same two changes came by three ways: {one}");
+    assert_eq!(one["version"], 2, "the same two changes arrived in three ways: {one}");
     let (status, list) = query.invoke(&of_file("query/list-clients.json")).await.http();
     assert_eq!((status, &list["results"][0], &list["count"]), (200, larkspur, &json!(1)));
     let (status, history) = query.invoke(&of_file("query/client-history.json")).await.http();
@@ -75,7 +75,7 @@ async fn the_payloads_of_the_readme_work_from_ingest_to_query() {
     assert_eq!((status, &kept["count"]), (200, &json!(0)));
     let (status, health) = query.invoke(&of_file("query/health.json")).await.http();
     assert_eq!((status, &health["status"]), (200, &json!("ok")), "{health}");
-    let lag = health["lag_ms"].as_u64().expect("projection told how far behind it is");
+    let lag = health["lag_ms"].as_u64().expect("projection reported its lag");
     assert!((1..600_000).contains(&lag), "{health}");
 
     let (status, body) = ingest.invoke(&of_file("ingest_invocations/http-api.json")).await.http();

@@ -1,4 +1,4 @@
-//! What `ingest` is invoked with, and what it answers.
+//! The inputs of `ingest` and its responses.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{get, named};
 
-/// The function, with a proxy before its tables.
+/// The function with a proxy before its tables.
 fn through(proxy: &Proxy, deployment: &Deployment) -> Function {
     deployment.ingest().with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.endpoint())
 }
@@ -35,7 +35,7 @@ async fn only_the_failed_messages_of_a_queue_batch_are_retried() {
     ];
     let ids = ["first", "second", "third", "fourth", "fifth"];
     let messages: Vec<(&str, &str)> = ids.into_iter().zip(bodies.iter().map(String::as_str)).collect();
-    // The second append is the second message's.
+    // The second append belongs to the second message.
     proxy.rule(Rule::nth(2, Match::Target("PutItem"), Fault::access_denied()));
     let answer = ingest.invoke_with(&queue(&messages)).await;
     assert_eq!(named(&answer.value()), ["second"]);
@@ -63,7 +63,7 @@ async fn a_queue_batch_returns_its_failed_messages_before_the_timeout_if_dynamod
     let answer = ingest.invoke_with(&queue(&messages)).await;
     assert_eq!(named(&answer.value()), ids);
     assert!(answer.lines.iter().any(|line| line.contains(&deployment.state_table)), "{:?}", answer.lines);
-    assert_eq!(proxy.requests().len(), 1, "for those behind it there is no time");
+    assert_eq!(proxy.requests().len(), 1, "no time is left for the following messages");
 
     proxy.heal();
     let again = ingest.invoke_with(&queue(&messages)).await;
@@ -80,7 +80,10 @@ async fn an_event_that_cannot_be_stored_fails_its_invocation_and_the_retry_store
     let answer = ingest.invoke_with(&change(0, 0)).await;
     let error: Value = serde_json::from_str(answer.outcome.as_ref().unwrap_err()).unwrap();
     assert_eq!(error["errorType"], "InvocationFailed", "{error}");
-    assert!(error["errorMessage"].as_str().unwrap().contains(&deployment.events_table), "which table: {error}");
+    assert!(
+        error["errorMessage"].as_str().unwrap().contains(&deployment.events_table),
+        "the error must name the table: {error}"
+    );
 
     proxy.heal();
     for expected in ["Stored", "Duplicate"] {

@@ -1,4 +1,4 @@
-//! What functions tell of themselves: log lines and metrics.
+//! The log lines and metrics of the functions.
 
 use annals_aws_tests::functions::log_output::{logged, metrics};
 use annals_aws_tests::functions::payloads::{Caller, of_file, request};
@@ -8,10 +8,10 @@ use annals_lambda::telemetry::{Count, LAG};
 use annals_tests::changes::change;
 use serde_json::{Value, json};
 
-/// A value that stands in records and nowhere else.
+/// A value that must occur only in records.
 pub(crate) const VALUE: &str = "Quetzalcoatlus";
 
-/// A created client with that value in every text.
+/// The creation of a client with that value in every text.
 pub(crate) fn change_with_value(client: usize) -> Value {
     let mut change = change(0, client);
     for field in change["detail"]["payload"].as_object_mut().unwrap().values_mut() {
@@ -22,7 +22,7 @@ pub(crate) fn change_with_value(client: usize) -> Value {
     change
 }
 
-/// The invocation's lines are JSON of one request, and show no value.
+/// Checks that the lines of an invocation are JSON with one request id and contain no value.
 #[track_caller]
 pub(crate) fn check_lines(answer: &InvocationResult, function: &str) {
     let lines = logged(&answer.lines);
@@ -38,12 +38,12 @@ pub(crate) fn check_lines(answer: &InvocationResult, function: &str) {
     }
 }
 
-/// The invocation's lines of one message.
+/// The lines of an invocation with this message.
 pub(crate) fn lines_of(answer: &InvocationResult, message: &str) -> Vec<Value> {
     logged(&answer.lines).into_iter().filter(|line| line["message"] == message).collect()
 }
 
-/// Its metrics, each of the form that CloudWatch reads.
+/// The metrics of an invocation. Checks that each has the form that CloudWatch reads.
 fn check_metrics(answer: &InvocationResult, function: &str) -> Vec<String> {
     let mut names = Vec::new();
     for line in metrics(&answer.lines) {
@@ -103,7 +103,7 @@ async fn every_invocation_logs_its_request_and_records_and_never_a_value() {
     let metrics = ["ColdStart", "LagMs", "Projected"];
     let projected = check_invocations(&deployment.projection(), "projection", &payload, &metrics, &metrics[1..]).await;
     let of_records = lines_of(&projected, "projected");
-    assert_eq!(of_records.len(), 2, "one a record");
+    assert_eq!(of_records.len(), 2, "expected one line per record");
     for line in &of_records {
         assert!(line["aggregate"].as_str().unwrap().starts_with("Account#"), "{line}");
         assert!(line["correlation_id"].is_string(), "{line}");
@@ -150,5 +150,5 @@ async fn a_batch_of_many_events_reports_its_lag_and_logs_no_loss() {
     let complaints: Vec<Value> = logged(&answer.lines).into_iter().filter(|line| line["level"] == "ERROR").collect();
     assert!(complaints.is_empty(), "{} lines: {}", complaints.len(), complaints[0]);
     let lags = metrics(&answer.lines).iter().find_map(|line| line[LAG].as_array().cloned()).unwrap();
-    assert!((50..=100).contains(&lags.len()), "CloudWatch takes a hundred values of a metric: {}", lags.len());
+    assert!((50..=100).contains(&lags.len()), "CloudWatch accepts a hundred values of a metric: {}", lags.len());
 }

@@ -1,5 +1,5 @@
-//! The four functions as they are deployed: their binaries behind a Lambda Runtime API, on DynamoDB
-//! Local with its stream, on OpenSearch, and on moto.
+//! The four functions as deployed: their binaries on a Lambda Runtime API, with DynamoDB Local and its
+//! stream, OpenSearch and moto.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
@@ -29,22 +29,22 @@ use annals_aws_tests::functions::{Deployment, Function};
 use annals_tests::changes::change;
 use serde_json::{Value, json};
 
-/// Changes of so many clients, each in so many rounds: all of a round before those of the next.
+/// The changes of all clients, round by round.
 fn changes(clients: usize, rounds: usize) -> Vec<Value> {
     (0..rounds).flat_map(|round| (0..clients).map(move |client| change(round, client))).collect()
 }
 
-/// Hands changes to `ingest`, as an array of events.
+/// Invokes `ingest` with changes as an array of events.
 async fn take(ingest: &Function, changes: &[Value]) {
     assert_eq!(ingest.invoke_with(&json!(changes)).await.value(), Value::Null);
 }
 
-/// What `query` answers to a reader.
+/// The response of `query` to a reader.
 async fn get(query: &Function, path: &str) -> (u64, Value) {
     query.invoke_with(&request("GET", path, Caller::Reader, None)).await.http()
 }
 
-/// All clients that `query` lists, by their ids at the CRM.
+/// All clients that `query` lists, by their ids in the CRM.
 async fn clients(deployment: &Deployment, query: &Function) -> BTreeMap<String, Value> {
     deployment.refresh().await;
     let (status, page) = get(query, "/clients?include_deleted=true&page_size=200").await;
@@ -53,7 +53,7 @@ async fn clients(deployment: &Deployment, query: &Function) -> BTreeMap<String, 
     found.map(|client| (client["id"].as_str().unwrap().to_owned(), client.clone())).collect()
 }
 
-/// What an answer to the event source mapping names.
+/// The failed items that a response to the event source mapping names.
 fn named(answer: &Value) -> Vec<&str> {
     let failures = answer["batchItemFailures"].as_array().unwrap();
     failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap()).collect()

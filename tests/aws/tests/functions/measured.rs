@@ -1,4 +1,4 @@
-//! What metrics measure is what happened.
+//! The metrics are correct.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ async fn only_an_append_that_lost_to_another_writer_counts_as_a_conflict() {
     let deployment = Deployment::new().await;
     let (one, other) = (deployment.ingest(), deployment.ingest());
     let mut counted = Vec::new();
-    // The first knows the head that it left, which is not the last one when it comes again.
+    // The first instance has a cached head that is outdated by the time of its next append.
     for (round, ingest) in [&one, &other, &one, &one].into_iter().enumerate() {
         let answer = ingest.invoke_with(&change(round, 0)).await;
         assert_eq!(answer.value(), Value::Null);
@@ -45,7 +45,7 @@ async fn the_lag_is_the_time_from_the_commit_until_the_document_can_be_found() {
     take(&deployment.ingest(), &changes(2, 1)).await;
     let records = deployment.stream().await.read().await;
     let answer = projection.invoke_with(&batch(&records)).await;
-    // Timestamps are whole milliseconds: one may be cut off.
+    // Timestamps are rounded down to whole milliseconds.
     let (least, most) = (DELAY.as_millis() as f64, began.elapsed().as_millis() as f64 + 1.0);
     assert_eq!(named(&answer.value()), [""; 0]);
     let lags = lags(&answer);

@@ -1,4 +1,4 @@
-//! OpenSearch or the bus away: what could not be done comes again, and nothing else.
+//! Outages of OpenSearch or of the bus: exactly the failed records are retried.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,8 +14,8 @@ use serde_json::Value;
 use crate::queue::{Bus, Details, published, versions};
 use crate::{changes, clients, get, named, take};
 
-/// What consumers make of announcements that may come twice: of each record those whose version is above
-/// that of the last.
+/// The published events that a consumer processes if some arrive twice: for each record those with a version
+/// above that of the last one.
 fn heeded(details: &[Value]) -> BTreeMap<String, Vec<(u64, u64)>> {
     let mut heeded: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
     for (id, from, to) in details.iter().map(versions) {
@@ -27,7 +27,7 @@ fn heeded(details: &[Value]) -> BTreeMap<String, Vec<(u64, u64)>> {
     heeded
 }
 
-/// How projection stands by what health says.
+/// The status of the projection in the health response.
 async fn standing(deployment: &Deployment) -> String {
     let (status, health) = get(&deployment.query(), "/health").await;
     assert_eq!(status, 200);
@@ -41,7 +41,7 @@ async fn an_outage_of_opensearch_fails_exactly_the_records_it_affects() {
     let deployment = Deployment::new().await;
     let (proxy, bus) = (Proxy::start(&deployment.opensearch), Bus::new().await);
     let projection = bus.publishing(deployment.projection()).with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
-    // Two clients of two changes each; and one whose creation has not come, which needs no index.
+    // Two clients with two changes each, and one whose creation has not arrived, which needs no index.
     let mut all = changes(2, 2);
     all.insert(2, change(1, 9));
     take(&deployment.ingest(), &all).await;
@@ -50,7 +50,7 @@ async fn an_outage_of_opensearch_fails_exactly_the_records_it_affects() {
 
     proxy.rule(Rule::always(Match::Path("_bulk"), Fault::unavailable()));
     let answer = projection.invoke_with(&batch(&records)).await;
-    // Streams are written side by side: only by its record's id is an event known.
+    // Streams are written concurrently, so an event is identified by its record's id.
     let is_waiting = |record: &&Value| record["dynamodb"]["NewImage"]["external_id"]["S"] == record_id(9);
     let waiting = sequence(records.iter().find(is_waiting).unwrap()).to_owned();
     let expected: Vec<&str> = records[..5].iter().map(sequence).filter(|number| *number != waiting).collect();
@@ -59,13 +59,13 @@ async fn an_outage_of_opensearch_fails_exactly_the_records_it_affects() {
     found.sort_by_key(|number| expected.iter().position(|known| known == number));
     assert_eq!(found, expected);
     assert_eq!((total(&answer.lines, "Projected"), total(&answer.lines, "ForeignRecords")), (1, 1));
-    assert!(bus.details().await.is_empty(), "what is not indexed is not published");
-    assert_eq!(standing(&deployment).await, "degraded", "health tells of it");
+    assert!(bus.details().await.is_empty(), "a record that is not indexed must not be published");
+    assert_eq!(standing(&deployment).await, "degraded", "health reports the outage");
 
-    // Still away: the same again, and the place does not move.
+    // The outage continues: the same result, and the position does not move.
     let stuck = deliver(&records, &projection, Mapping { attempts: 3, ..Mapping::of(100) }).await;
     assert_eq!(stuck.invocations(), 3);
-    assert!(stuck.done <= 1, "only what is done in front: {}", stuck.done);
+    assert!(stuck.done <= 1, "only the completed first records: {}", stuck.done);
     proxy.heal();
     assert_eq!(deliver(&records, &projection, Mapping::of(100)).await.done, records.len());
     let shown = clients(&deployment, &deployment.query()).await;
@@ -73,7 +73,7 @@ async fn an_outage_of_opensearch_fails_exactly_the_records_it_affects() {
     assert!(shown.values().all(|client| client["version"] == 2), "{shown:?}");
     let expected = [0, 1].map(|client| ((record_id(client), 1, 2), 1));
     assert_eq!(published(&bus.details().await), expected.into());
-    assert_eq!(standing(&deployment).await, "ok", "and of its end");
+    assert_eq!(standing(&deployment).await, "ok", "health reports the end of the outage");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,7 +102,7 @@ async fn only_the_failed_call_to_the_bus_is_repeated_and_consumers_process_each_
     let deployment = Deployment::new().await;
     let (proxy, bus) = (Proxy::start(&moto_endpoint()), Bus::new().await);
     let projection = bus.publishing(deployment.projection()).with("AWS_ENDPOINT_URL_EVENTBRIDGE", &proxy.endpoint());
-    // More records than one call takes. The call that has the fourth of them fails, whichever that is.
+    // More records than fit in one call. The call with the fourth of them fails.
     take(&deployment.ingest(), &changes(14, 2)).await;
     let records = deployment.stream().await.read().await;
     let has_the_fourth = |request: &RecordedRequest| {
@@ -117,13 +117,13 @@ async fn only_the_failed_call_to_the_bus_is_repeated_and_consumers_process_each_
     let first = bus.details().await;
     let published_at_once: BTreeSet<String> = heeded(&first).into_keys().collect();
     let all: BTreeSet<String> = records.iter().map(id_of).collect();
-    assert!(!published_at_once.is_empty(), "one call was taken");
-    assert_eq!(kept_back, &all - &published_at_once, "what was told is not named, and all else is");
+    assert!(!published_at_once.is_empty(), "one call succeeded");
+    assert_eq!(kept_back, &all - &published_at_once, "exactly the unpublished records must be reported as failed");
 
     proxy.heal();
     assert_eq!(deliver(&records[failing.done..], &projection, Mapping::of(100)).await.invocations(), 1);
     let again = bus.details().await;
-    assert!(published(&again).values().all(|times| *times == 1), "once a batch: {again:?}");
+    assert!(published(&again).values().all(|times| *times == 1), "expected one published event per record: {again:?}");
     let expected: BTreeMap<String, Vec<(u64, u64)>> = all.into_iter().map(|id| (id, vec![(1, 2)])).collect();
     assert_eq!(heeded(&[first, again].concat()), expected);
 }

@@ -1,4 +1,4 @@
-//! What other systems are told, on the wire.
+//! The published events, as consumers receive them.
 
 use annals_aws_tests::functions::log_output::total;
 use annals_aws_tests::functions::{Deployment, Mapping, deliver};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::queue::{Bus, Details, Topic};
 use crate::{changes, clients, take};
 
-/// The fields of an announcement, in their order.
+/// The fields of a published event, in their order.
 const FIELDS: [&str; 13] = [
     "event_id",
     "aggregate_type",
@@ -25,7 +25,7 @@ const FIELDS: [&str; 13] = [
     "correlation_id",
 ];
 
-/// The details in the order of their records.
+/// The details, sorted by record.
 async fn sorted(consumer: &impl Details) -> Vec<Value> {
     let mut details = consumer.details().await;
     details.sort_by_key(|detail| detail["external_id"].to_string());
@@ -55,7 +55,7 @@ async fn check_one_per_record_and_batch(consumer: &impl Details) {
         assert_eq!(detail["changes"]["name"], json!({ "from": null, "to": client["name"] }));
     }
 
-    // A second batch tells what it changed, from what the first left.
+    // A second batch publishes its own changes, relative to the first.
     take(&ingest, &[change(5, 3)]).await;
     let second = deliver(&stream.read().await, &projection, Mapping::of(100)).await;
     assert_eq!((second.done, total(second.lines(), "Published")), (1, 1));

@@ -1,4 +1,4 @@
-//! A bus and a topic of one test, with a queue behind them: what a consumer gets.
+//! A bus and a topic of one test, with a queue that receives what a consumer would.
 
 use std::collections::BTreeMap;
 
@@ -6,21 +6,21 @@ use annals_aws_tests::functions::Function;
 use annals_services::{Queue, moto_endpoint};
 use serde_json::{Value, json};
 
-/// What a consumer gets of announcements.
+/// The published events that a consumer receives.
 pub(crate) trait Details {
-    /// Their details since the last call.
+    /// The details since the last call.
     async fn details(&self) -> Vec<Value>;
-    /// A function that publishes there.
+    /// The function, configured to publish here.
     fn publishing(&self, function: Function) -> Function;
 }
 
-/// Of which record an announcement is, and from which version to which.
+/// The record of a published event, and its first and last version.
 pub(crate) fn versions(detail: &Value) -> (String, u64, u64) {
     let [from, to] = ["from_version", "version"].map(|name| detail[name].as_u64().unwrap());
     (detail["external_id"].as_str().unwrap().to_owned(), from, to)
 }
 
-/// How often each record's versions were published.
+/// How often the versions of each record were published.
 pub(crate) fn published(details: &[Value]) -> BTreeMap<(String, u64, u64), usize> {
     let mut published = BTreeMap::new();
     for versions in details.iter().map(versions) {
@@ -29,7 +29,7 @@ pub(crate) fn published(details: &[Value]) -> BTreeMap<(String, u64, u64), usize
     published
 }
 
-/// An EventBridge bus, with a rule to a queue for what comes from us.
+/// An EventBridge bus, with a rule that sends our events to a queue.
 pub(crate) struct Bus {
     name: String,
     queue: Queue,

@@ -1,4 +1,4 @@
-//! Who may ask what, behind API Gateway.
+//! Access control of requests through API Gateway.
 
 use annals_aws_tests::functions::Deployment;
 use annals_aws_tests::functions::payloads::{Caller, of_file, request};
@@ -61,7 +61,7 @@ async fn admins_start_and_inspect_backfills_while_the_schedule_runs() {
     let backfill = deployment.backfill();
     let asked = |body: Option<&str>| request("POST", "/events/backfill/clients", Caller::Admin, body);
     let status = of_file("backfill/status.json");
-    assert_eq!(backfill.invoke(&status).await.http().0, 404, "none was asked for");
+    assert_eq!(backfill.invoke(&status).await.http().0, 404, "no backfill was requested");
     for (caller, expected) in [(Caller::Nobody, 401), (Caller::Reader, 403)] {
         let refused = request("POST", "/events/backfill/clients", caller, None);
         assert_eq!(backfill.invoke_with(&refused).await.http().0, expected, "{caller:?}");

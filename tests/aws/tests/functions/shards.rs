@@ -1,4 +1,4 @@
-//! More than one shard: a record's later versions may come before its earlier ones.
+//! Several shards: later versions of a record may arrive before earlier ones.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ fn versions(shown: &BTreeMap<String, Value>) -> BTreeMap<String, u64> {
     shown.iter().map(|(id, client)| (id.clone(), client["version"].as_u64().unwrap())).collect()
 }
 
-/// Fails where a client shows an older version than before.
+/// Fails if a client has an older version than before.
 fn assert_no_regress(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) {
     for (id, version) in before {
         assert!(after.get(id) >= Some(version), "{id} went from {version} to {:?}", after.get(id));
@@ -30,7 +30,7 @@ async fn a_document_never_goes_back_to_an_older_version_across_shards() {
     let query = deployment.query();
     let records = deployment.stream().await.read().await;
     let (early, late): (Vec<Value>, Vec<Value>) = records.into_iter().partition(|record| key(record).1 <= 4);
-    // Each shard has a poller, and each poller an instance of the function.
+    // Each shard has a poller, and each poller has an instance of the function.
     let (first, second) = (deployment.projection(), deployment.projection());
     let mut shown = BTreeMap::new();
     for (function, records) in [(&second, &late), (&first, &early)] {
@@ -54,7 +54,7 @@ async fn two_concurrent_pollers_give_the_same_result_as_one() {
     let mut random = Random::new(3);
     let pollers: Vec<(Function, Vec<Value>)> = (0..2)
         .map(|_| {
-            // Both deliver all of it, each in an order of its own: a split in the middle of a retry.
+            // Both deliver all records, each in its own order, as after a shard split during a retry.
             let mut records = records.clone();
             records.chunks_mut(16).for_each(|window| random.shuffle(window));
             (deployment.projection(), records)

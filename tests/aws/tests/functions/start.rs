@@ -1,4 +1,4 @@
-//! How a function starts, what it keeps from then on, and how it says that it cannot.
+//! How a function starts, which connections it keeps, and how it reports that it cannot start.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ async fn check(name: Name, environment: &[(&str, &str)], expected: &[&str]) {
     let error: Value = serde_json::from_str(answer.outcome.as_ref().unwrap_err()).unwrap();
     assert_eq!(error["errorType"], "Runtime.ExitError", "{}", name.name());
     let said = answer.errors.lines().collect::<Vec<_>>();
-    assert_eq!(said.len(), 1, "one error, not one a start: {said:?}");
+    assert_eq!(said.len(), 1, "expected one error in total, not one per start: {said:?}");
     for words in expected {
         assert!(said[0].contains(words), "{}: {said:?}", name.name());
     }
@@ -81,5 +81,5 @@ async fn a_process_has_one_client_per_service_that_keeps_its_connection() {
         let opened = [tables.connections() - before, search.connections(), events.connections()];
         assert_eq!(opened, [1, 1, 1]);
     }
-    assert_eq!(events.count("PutEvents"), 3, "each invocation spoke to each service");
+    assert_eq!(events.count("PutEvents"), 3, "each invocation must call each service");
 }

@@ -1,4 +1,4 @@
-//! Records of the stream that are no appended events, and appended events that cannot be read.
+//! Stream records that are not appended events, and appended events that cannot be read.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use crate::{changes, clients, named, take};
 
-/// Nobody's value, which no log may show.
+/// A value that no log may contain.
 const SECRET: &str = "Zanzibar";
 
-/// Records that no append makes, around those of a real one.
+/// Foreign records, derived from a real one.
 fn strays(record: &Value) -> Vec<Value> {
     let mut other_table = record.clone();
     other_table["dynamodb"]["Keys"] = json!({ "id": { "S": SECRET } });
@@ -79,7 +79,7 @@ async fn put(deployment: &Deployment, item: HashMap<String, AttributeValue>) {
     deployment.tables().put_item().table_name(&deployment.events_table).set_item(Some(item)).send().await.unwrap();
 }
 
-/// The item with its data destroyed, as a disk or a hand might.
+/// The item with damaged data.
 fn destroyed(mut item: HashMap<String, AttributeValue>) -> HashMap<String, AttributeValue> {
     let garbage = AttributeValue::B(Blob::new(b"what no zstd frame begins with".as_slice()));
     item.insert("data_1".to_owned(), garbage);
@@ -90,11 +90,11 @@ fn destroyed(mut item: HashMap<String, AttributeValue>) -> HashMap<String, Attri
 async fn an_unreadable_event_is_parked_alone_and_redriven_after_its_repair() {
     let (deployment, source) = (Deployment::new().await, Deployment::new().await);
     let (projection, backfill, query) = (deployment.projection(), deployment.backfill(), deployment.query());
-    // One of the events is destroyed before it comes to the table at all.
+    // One of the events is damaged in the table.
     take(&source.ingest(), &changes(100, 1)).await;
     let wholes = source.stream().await.read().await;
     let poisoned = key(&wholes[40]).0.to_owned();
-    // Whose event it is: those of one call are appended side by side, so their order is not the call's.
+    // The events of one call are appended concurrently, so the record of an event is not known from its order.
     let image = &wholes[40]["dynamodb"]["NewImage"];
     let poisoned_id = image["external_id"]["S"].as_str().expect("an event names its record").to_owned();
     for record in &wholes {
@@ -114,11 +114,15 @@ async fn an_unreadable_event_is_parked_alone_and_redriven_after_its_repair() {
     let schedule = of_file("backfill/schedule.json");
     let counts = |done: Value| (done["redriven"].as_u64(), done["still_parked"].as_u64());
     let still = backfill.invoke(&schedule).await;
-    assert_eq!(counts(still.value()), (Some(0), Some(1)), "its cause is still there");
+    assert_eq!(counts(still.value()), (Some(0), Some(1)), "the cause still exists");
 
     put(&deployment, item_of(&source, &wholes[40]).await).await;
     let mended = deliver(&stream.read().await, &projection, Mapping::of(100)).await;
-    assert_eq!(total(mended.lines(), "ForeignRecords"), 1, "a change of a stored event rings the alarm");
+    assert_eq!(
+        total(mended.lines(), "ForeignRecords"),
+        1,
+        "a change of a stored event counts as foreign, which raises the alarm"
+    );
     assert_eq!(counts(backfill.invoke(&schedule).await.value()), (Some(1), Some(0)));
     assert_eq!(counts(backfill.invoke(&schedule).await.value()), (Some(0), Some(0)), "once");
     let shown = clients(&deployment, &query).await;

@@ -1,4 +1,5 @@
-//! DynamoDB away: nothing is projected that would have to be read, and readers are told no more than that.
+//! Outages of DynamoDB: events that need a read are not projected, and readers only learn that the service is
+//! unavailable.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +13,10 @@ use serde_json::Value;
 use crate::queue::{Bus, Details, published};
 use crate::{changes, clients, get, named, take};
 
-/// How often a batch comes in an outage of five minutes: a mapping waits longer each time.
+/// The number of deliveries of a batch in an outage of five minutes: a mapping waits longer each time.
 const RETRIES: usize = 5;
 
-/// The function, with a proxy before its tables.
+/// The function with a proxy before its tables.
 fn through(proxy: &Proxy, function: Function) -> Function {
     function.with("AWS_ENDPOINT_URL_DYNAMODB", &proxy.endpoint())
 }
@@ -27,7 +28,7 @@ async fn without_its_tables_a_cold_projection_fails_every_event_and_later_projec
         (Proxy::start(&dynamodb_endpoint()), deployment.ingest(), deployment.stream().await);
     take(&ingest, &changes(2, 2)).await;
     assert_eq!(deliver(&stream.read().await, &deployment.projection(), Mapping::of(100)).await.done, 4);
-    // Later versions of both, for a process that knows neither, and a record that is new.
+    // Later versions of both, for a process that has cached neither, and a new record.
     take(&ingest, &[change(2, 0), change(2, 1), change(3, 0), change(0, 2)]).await;
     let records = stream.read().await;
     let cold = through(&proxy, bus.publishing(deployment.projection()));
@@ -37,9 +38,9 @@ async fn without_its_tables_a_cold_projection_fails_every_event_and_later_projec
     for (_, answer) in &stuck.answers {
         let value = answer.value();
         let found: BTreeSet<&str> = named(&value).into_iter().collect();
-        assert_eq!(found, records.iter().map(sequence).collect(), "all of the batch, and nothing else");
+        assert_eq!(found, records.iter().map(sequence).collect(), "exactly the events of the batch");
     }
-    assert!(bus.details().await.is_empty(), "what is not indexed is not published");
+    assert!(bus.details().await.is_empty(), "a record that is not indexed must not be published");
 
     proxy.heal();
     let healed = deliver(&records, &cold, Mapping::of(100)).await;
@@ -69,7 +70,7 @@ async fn without_its_tables_a_query_responds_unavailable_and_does_not_name_them(
         assert_eq!((status, body["status"] == "ok"), (expected, false), "{path}: {body}");
         assert!(!inner.iter().any(|word| body.to_string().contains(word)), "{path}: {body}");
     }
-    // The index answers by itself.
+    // A query that needs only the index succeeds.
     let (status, body) = get(&query, &one).await;
     assert_eq!((status, &body["version"]), (200, &Value::from(2)), "{body}");
     assert_eq!(get(&query, "/clients").await.0, 200);

@@ -1,4 +1,4 @@
-//! No log shows a record's values, least of all where something goes wrong with them.
+//! No log contains a value of a record, even if the record causes an error.
 
 use annals_aws_tests::functions::Deployment;
 use annals_aws_tests::functions::log_output::{logged, total};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::log_lines::{VALUE, change_with_value, check_lines, lines_of};
 use crate::{named, take};
 
-/// Changes that nobody can read, one for each part of a header, and one that no item holds.
+/// Unreadable changes, one for each part of a header, and one that is too large for an item.
 fn refused_changes() -> Vec<Value> {
     let parts = ["commitTimestamp", "commitNumber", "recordIds", "changeType", "changedFields"];
     let unreadable = |(number, part): (usize, &str)| {
@@ -53,11 +53,11 @@ async fn refused_inputs_log_no_value() {
     check_lines(&answer, "ingest");
 }
 
-/// The record with an attribute of its item set to something else.
+/// The record with another value for an attribute of its item.
 fn with(record: &Value, attribute: &str, value: Value) -> Value {
     let mut record = record.clone();
     let image = record["dynamodb"]["NewImage"].as_object_mut().unwrap();
-    // Data has either of two names.
+    // The data attribute has one of two names.
     if attribute == "data" {
         image.remove("data_1");
     }
@@ -65,7 +65,7 @@ fn with(record: &Value, attribute: &str, value: Value) -> Value {
     record
 }
 
-/// OpenSearch refuses a document, in words that quote it.
+/// OpenSearch's error for a document, which quotes the document.
 fn refused() -> Fault {
     let reason = "failed to parse field [name] of type [long] in document with id '1'. Preview of field's value: ";
     let error = json!({ "type": "mapper_parsing_exception", "reason": format!("{reason}'{VALUE}'") });
@@ -97,13 +97,13 @@ async fn an_item_with_any_damaged_attribute_logs_no_value() {
     take(&deployment.ingest(), &[change_with_value(1)]).await;
     let record = deployment.stream().await.read().await.remove(0);
     let image = record["dynamodb"]["NewImage"].as_object().unwrap();
-    // Which record an event is of, and with which others it belongs, is told as it came.
+    // The record of an event and its correlation id are logged unchanged.
     let parts = image.keys().filter(|name| !["external_id", "txn", "corr"].contains(&name.as_str()));
     let mut broken: Vec<Value> = parts.map(|name| with(&record, name, json!({ "S": VALUE }))).collect();
     for data in [VALUE.to_owned(), format!("\"{VALUE}\""), format!("{{\"{VALUE}\": \"{VALUE}\"}}")] {
         broken.push(with(&record, "data", json!({ "S": data })));
     }
-    // What can be read all the same is refused: each is parked.
+    // Each damaged item is refused and parked.
     proxy.rule(Rule::always(Match::Path("_bulk"), refused()));
     let projection = deployment.projection().with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
     for broken in broken {
