@@ -1,7 +1,7 @@
-//! The domain's own speed: the fold of 1,000 events, and the reading and mapping of one change.
+//! The speed of the domain: the fold of 1,000 events, and the reading and mapping of one change.
 //!
 //! Floors: a plain map from path to the newest value, without provenance, structs or lifecycle; and
-//! serde_json reading the same text. What is above them is what the domain's rules cost.
+//! serde_json reading the same text. The difference is the cost of the domain's rules.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;

@@ -1,9 +1,9 @@
-//! `annals ingest` of 100,000 changes over 10,000 records, as a user runs it: the binary, from a
-//! file of JSON lines to a fresh database; and its peak memory.
+//! `annals ingest` of 100,000 changes of 10,000 records, as a user runs it: the binary reads a file of JSON
+//! lines into a new database. Also measures its peak memory.
 //!
-//! Floor: the very rows of the subject's database (events, entities, search index) written by
-//! hand-made prepared statements, in transactions of the same size, to the same schema with the
-//! same durability (events on the disk before they count, what follows from them not). Must hold: at least half the floor's rate, in under 150 MB.
+//! Floor: the same rows (events, entities, search index) written with prepared statements, in transactions of
+//! the same size, to the same schema with the same durability (events are on disk before they are confirmed,
+//! derived data is not). Required: at least half the rate of the floor, with less than 150 MB.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -19,12 +19,12 @@ use anyhow::{Context, Result, ensure};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement, params_from_iter};
 
-/// How many changes `annals ingest` takes in one transaction.
+/// The number of changes in one transaction of `annals ingest`.
 const BATCH: usize = 512;
-/// How many changes a record has: its creation, then updates.
+/// The number of changes of a record: its creation, then updates.
 const CHANGES: usize = 10;
 
-/// Writes the changes, each round of all records behind the one before.
+/// Writes the changes of all records, round by round.
 fn write_changes(path: &Path, records: usize) -> Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     for round in 0..CHANGES {
@@ -36,7 +36,7 @@ fn write_changes(path: &Path, records: usize) -> Result<()> {
     Ok(file.flush()?)
 }
 
-/// Runs `annals ingest` to its end; its time and its peak memory in bytes.
+/// Runs `annals ingest` to its end. Returns its time and its peak memory in bytes.
 fn ingest(annals: &Path, changes: &Path, db: &Path, publish: &str) -> Result<(Duration, u64)> {
     remove(db);
     let start = Instant::now();
@@ -68,7 +68,7 @@ fn remove(db: &Path) {
     }
 }
 
-/// The rows that the subject wrote, as they lie in its database.
+/// The rows in the database that the subject wrote.
 struct Rows {
     schema: Vec<String>,
     events: Vec<Vec<Value>>,
@@ -105,7 +105,7 @@ fn all(statement: &mut Statement<'_>) -> Result<Vec<Vec<Value>>> {
     Ok(statement.query_map([], row)?.collect::<rusqlite::Result<_>>()?)
 }
 
-/// A fresh file with the subject's schema and durability.
+/// A new file with the schema and the durability of the subject.
 fn by_hand(rows: &Rows, db: &Path) -> Result<Connection> {
     remove(db);
     let connection = Connection::open(db)?;
@@ -151,7 +151,7 @@ impl Statements {
     }
 }
 
-/// Writes the rows by hand; the time from the first statement to the last commit.
+/// Writes the rows. Returns the time from the first statement to the last commit.
 fn floor(rows: &Rows, db: &Path, records: usize) -> Result<Duration> {
     let mut connection = by_hand(rows, db)?;
     let sql = Statements::new(&connection, rows)?;

@@ -1,6 +1,6 @@
-//! One entity and one page of a list, over 100,000 entities, through the use cases.
+//! Reads one entity and one page of a list among 100,000 entities, through the use cases.
 //!
-//! Floor: the same SQL, prepared by hand on a connection of its own. Must hold: less than 1 ms added.
+//! Floor: the same SQL in prepared statements on a separate connection. Required: less than 1 ms added.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +62,7 @@ async fn fill(process: &LocalProcess, settings: &ProcessSettings, count: usize) 
     Ok(())
 }
 
-/// Both medians with what is added; a pair whose `subject` is the use case.
+/// Measures a pair whose `subject` is the use case, and prints both medians and their difference.
 fn compare(name: &str, floor: impl FnMut() -> Duration, subject: impl FnMut() -> Duration) {
     let (floor, subject) = pair(name, floor, subject);
     let added = subject.median().saturating_sub(floor.median());

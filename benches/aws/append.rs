@@ -1,7 +1,7 @@
-//! Appending decided events, one and 16 in flight.
+//! Appends of decided events, with one and with 16 in flight.
 //!
-//! Floor: a loop of conditional PutItem calls of the same items, by the same client, without retries.
-//! Must hold: at least 0.9 of its rate. Beside it, without a floor, a change's whole way through the
+//! Floor: a loop of conditional PutItem calls with the same items and the same client, without retries.
+//! Required: at least 0.9 of its rate. Also measured, without a floor: a change through the whole
 //! command handler.
 
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use crate::items::{Bare, Item, item};
 use crate::timed;
 
-/// More than any of the measured appends has.
+/// A deadline longer than any of the measured appends.
 const RECORDS: usize = 1_000_000;
 
 pub(crate) fn run() -> Result<()> {
@@ -40,7 +40,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// So many rounds of updates, each of records of its own.
+/// Rounds of `count` updates, each with its own records.
 async fn updates(test_tables: &TestTables, count: usize, rounds: usize) -> Vec<Vec<StoredEvent>> {
     let inputs = (0..count * rounds).flat_map(|record| [change(0, record), change(1, record)]);
     let events = decided(&test_tables.installation(), inputs.map(|input| input.to_string())).await;
@@ -85,7 +85,7 @@ async fn put_all(bare: &Bare, items: Vec<Item>, in_flight: usize) -> Result<()> 
     Ok(())
 }
 
-/// One call each, or one call: the store itself has 16 in flight.
+/// One call per event, or one call for all: the store itself has 16 in flight.
 async fn append_all(store: &dyn EventStore, events: Vec<StoredEvent>, in_flight: usize) -> Result<()> {
     let calls = if in_flight == 1 { events.into_iter().map(|event| vec![event]).collect() } else { vec![events] };
     for call in calls {
@@ -107,7 +107,7 @@ fn whole_way(runtime: &Runtime, test_tables: &TestTables, count: usize) -> Resul
             ensure!(ingested.results.iter().all(|read| read.version.is_some()), "each change is stored");
             Ok(start.elapsed())
         };
-        // Records of their own: those above are there without their creation.
+        // New records: those above were stored without their creation.
         (RECORDS..RECORDS + count).map(take).collect()
     };
     take(0)?;

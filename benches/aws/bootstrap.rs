@@ -1,7 +1,7 @@
-//! Each function's start: processor time from exec to its first poll, memory there, and size.
+//! The start of each function: processor time from exec to its first poll, memory at that point, and size.
 //!
-//! Floor: a function that does nothing, with the same clients built as their documentation does
-//! (`shared/lambda/examples/hello.rs`). Must hold: at most 1.0 of its processor time; 0.6 is aimed at.
+//! Floor: a function that does nothing, with the same clients built as their documentation shows
+//! (`shared/lambda/examples/hello.rs`). Required: at most 1.0 of its processor time; the goal is 0.6.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::start::RuntimeApi;
 
-/// Each function with the clients that it has beside DynamoDB's.
+/// Each function with its clients in addition to DynamoDB's.
 const FUNCTIONS: [(&str, &[&str]); 4] = [
     ("ingest", &[]),
     ("projection", &["opensearch", "eventbridge"]),
@@ -21,12 +21,12 @@ const FUNCTIONS: [(&str, &[&str]); 4] = [
     ("backfill", &["opensearch", "eventbridge"]),
 ];
 
-/// Where a system has its roots in one file. Debian has them in a folder too, each by two names, and
-/// all are read; in Lambda there is the file only.
+/// The files in which systems store their root certificates. Debian also has them in a folder, each under two
+/// names, and all are read; Lambda has only the file.
 const BUNDLES: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
 pub(crate) fn run() -> Result<()> {
-    // In one go: both sides link the same code.
+    // In one build, so that both sides link the same code.
     let built =
         built(&["annals-lambda", "annals-ingest", "annals-projection", "annals-query", "annals-backfill"], &["hello"]);
     let binary = |name: &str| built.get(name).context("cargo names every binary that it built");
@@ -57,7 +57,7 @@ fn measure(api: &RuntimeApi, starts: u32, (ours, plain, clients): (&Path, &Path,
     Ok(())
 }
 
-/// The mean time of so many starts. (Each is a handful of milliseconds.)
+/// The mean time of several starts. (Each takes a few milliseconds.)
 fn several(
     api: &RuntimeApi,
     (function, arguments, roots): (&Path, &[&str], Option<&str>),
@@ -82,7 +82,7 @@ fn megabytes(bytes: u64) -> String {
     format!("{:>5.1} MB", bytes as f64 / 1e6)
 }
 
-/// The size without what only a debugger reads, as it is deployed.
+/// The size without debug information, as deployed.
 fn stripped(binary: &Path) -> Result<u64> {
     let folder = tempfile::tempdir()?;
     let copy = folder.path().join("bootstrap");

@@ -1,4 +1,4 @@
-//! Events as the bare items that floors write, and the bare writes.
+//! Events as plain items, and the plain writes and reads of the floors.
 
 use std::collections::HashMap;
 
@@ -10,15 +10,15 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-/// An item as the SDK has it.
+/// An item of the SDK.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// The very item that the event store writes.
+/// Exactly the item that the event store writes.
 pub(crate) fn item(stored: &StoredEvent) -> Result<Item> {
     Ok(encode(stored)?.into())
 }
 
-/// A table and a client that tries nothing twice, as the event store's own.
+/// A table and a client without retries, like that of the event store.
 #[derive(Clone)]
 pub(crate) struct Bare {
     client: Client,
@@ -30,7 +30,7 @@ impl Bare {
         Self { client: Client::new(&without_retries(config)), table: table.to_owned() }
     }
 
-    /// Puts an item where nothing is; whether nothing was.
+    /// Puts an item if its key is free. Returns whether it was.
     pub(crate) async fn put(&self, item: Item) -> Result<bool> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
         match put.condition_expression("attribute_not_exists(entity_key)").send().await {

@@ -1,9 +1,9 @@
-//! Loading an aggregate of 1,000 events.
+//! Loads an aggregate of 1,000 events.
 //!
-//! Floor: a bare Query of the same items, page by page, each item's data unfolded, parsed and put into a
-//! plain map; nothing else of an item is looked at. Must hold: at most 1.2 of its time; and with a snapshot at version 951 and the 49
-//! events behind it, loaded as projection loads a record it has not cached, at most 0.1 of the whole
-//! load's.
+//! Floor: a plain Query of the same items, page by page, with the data of each item decompressed, parsed and put
+//! into a plain map; nothing else of an item is read. Required: at most 1.2 of its time; and with a snapshot at
+//! version 951 and the 49 events after it, loaded as projection loads a record that it has not cached, at most
+//! 0.1 of the time of the whole load.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -28,12 +28,12 @@ use zstd::zstd_safe;
 
 use crate::items::{Bare, Item};
 
-/// What the event store compresses data with.
+/// The dictionary with which the event store compresses data.
 const DICTIONARY: &[u8] = include_bytes!("../../shared/aws/src/event_store/item/dictionary_1.txt");
 
 const EVENTS: usize = 1_000;
 const SNAPSHOT_AT: u64 = 951;
-/// How many loads from the snapshot are one measurement: one is a handful of milliseconds.
+/// The number of loads from the snapshot in one measurement; one takes a few milliseconds.
 const LOADS: u32 = 10;
 
 pub(crate) fn run() -> Result<()> {
@@ -67,7 +67,7 @@ fn timed<T>(runtime: &Runtime, load: impl Future<Output = Result<T>>) -> Result<
     Ok(start.elapsed())
 }
 
-/// Stores the events; the aggregate before them.
+/// Stores the events. Returns the aggregate before them.
 async fn filled(installation: &Installation) -> Result<Aggregate> {
     let inputs = (0..EVENTS).map(|round| change(round, 0).to_string());
     let events = decided(installation, inputs).await;
@@ -104,7 +104,7 @@ async fn keep_snapshot(installation: &Installation, fresh: &Aggregate) -> Result
     Ok(installation.state.snapshots.put(vec![snapshot]).await?)
 }
 
-/// The aggregate with what is stored behind it.
+/// The aggregate with the stored events after it.
 async fn folded(
     installation: &Installation,
     key: &EntityKey,
@@ -133,12 +133,12 @@ async fn bare_fold(bare: &Bare, key: &str) -> Result<BTreeMap<String, Value>> {
     Ok(fields)
 }
 
-/// An item's data, which the event store compresses where that saves a write unit.
+/// The data of an item, which the event store compresses if that saves a write unit.
 fn data(item: &Item, unfolding: &mut Decompressor<'_>) -> Result<Vec<u8>> {
     match (item.get("data_1"), item.get("data")) {
         (Some(AttributeValue::B(compressed)), _) => {
             let size = zstd_safe::get_frame_content_size(compressed.as_ref()).ok().flatten();
-            let size = size.context("the store's frames tell their size")?;
+            let size = size.context("a frame of the store contains its size")?;
             Ok(unfolding.decompress(compressed.as_ref(), usize::try_from(size)?)?)
         }
         (_, Some(AttributeValue::S(text))) => Ok(text.clone().into_bytes()),

@@ -1,8 +1,8 @@
-//! The pipeline on AWS, on the local services: each part beside its floor, which does with the same
-//! clients and the same bytes no more than must be done.
+//! The pipeline on AWS, on the local services. Each part is compared with its floor, which does only the
+//! necessary work with the same clients and the same bytes.
 //!
-//! What must hold is said in each module and printed with what was measured. The services are other
-//! processes of the same machine: ratios tell, times do not.
+//! Each module documents the required ratio and prints it with the measured one. The services run on the
+//! same machine, so only the ratios are meaningful, not the times.
 //!
 //! `cargo bench -p annals-benches --bench aws -- [--small] [append|load|projection|writers|bootstrap]…`
 
@@ -36,7 +36,7 @@ const PARTS: [Part; 5] = [
 ];
 
 fn main() -> Result<()> {
-    // The functions log, so what is measured does too; nobody reads it.
+    // The functions log, so the measured code logs too; the output is discarded.
     tracing_subscriber::fmt().json().flatten_event(true).with_writer(io::sink).init();
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     for (name, run) in PARTS {
@@ -47,12 +47,12 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The functions' kind of runtime.
+/// The same kind of runtime as in the functions.
 fn runtime() -> Result<Runtime> {
     Ok(Builder::new_current_thread().enable_all().build()?)
 }
 
-/// The work's time; what it has had of a processor is added to `processor`.
+/// The time of the work. Its processor time is added to `processor`.
 fn timed(runtime: &Runtime, work: impl Future<Output = Result<()>>, processor: &mut Duration) -> Result<Duration> {
     let (start, before) = (Instant::now(), on_processor()?);
     runtime.block_on(work)?;
@@ -60,7 +60,7 @@ fn timed(runtime: &Runtime, work: impl Future<Output = Result<()>>, processor: &
     Ok(start.elapsed())
 }
 
-/// What this thread has had of a processor.
+/// The processor time of this thread.
 fn on_processor() -> Result<Duration> {
     let text = fs::read_to_string("/proc/thread-self/schedstat")?;
     Ok(Duration::from_nanos(text.split(' ').next().context("the time on a processor")?.parse()?))

@@ -1,10 +1,10 @@
-//! Projecting warm, contiguous batches, with a publisher that does nothing.
+//! Projects warm, contiguous batches, with a publisher that does nothing.
 //!
-//! Floor: a bare `_bulk` of the very documents that the projection sends, one call a batch and one after
-//! the other, by the same client, from bytes that are ready. Must hold: at least 0.9 of its rate, for
-//! batches as the template has them while the stream is behind, where a document follows from one event.
+//! Floor: a plain `_bulk` of the same documents, one call per batch, one after the other, with the same client
+//! and prepared bytes. Required: at least 0.9 of its rate, for the batch size of the template while projection
+//! is catching up, if each document follows from one event.
 //!
-//! Both keep their inputs to the end, so that neither is measured giving back what others made.
+//! Both keep their inputs to the end, so that neither measurement includes freeing them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,13 +35,13 @@ use crate::timed;
 struct Batches {
     count: usize,
     events: usize,
-    /// How many events of a batch are of one aggregate.
+    /// The number of events of one aggregate in a batch.
     each: usize,
 }
 
-/// As many events as the stream hands over at once.
+/// The number of events in a batch of the stream.
 const BATCH: usize = 500;
-/// Events of a round.
+/// The number of events in a round.
 const EVENTS: usize = 5_000;
 
 type Batch = Vec<Arc<DomainEvent>>;
@@ -103,7 +103,7 @@ fn measure(batches: Batches) -> Result<f64> {
     Ok(floor.over(&subject))
 }
 
-/// The batches of each round, behind those of a first that makes the records.
+/// The batches of each round, after those of a first round that creates the records.
 async fn rounds(test_tables: &TestTables, Batches { count, events, each }: Batches) -> Vec<Vec<Batch>> {
     let records = count * events / each;
     let inputs =
@@ -119,7 +119,7 @@ async fn rounds(test_tables: &TestTables, Batches { count, events, each }: Batch
     stored.chunks(records * each).map(of_round).collect()
 }
 
-/// The body of each call that the projection makes in each round, told to go to other indices.
+/// The body of each call of the projection in each round, redirected to other indices.
 async fn calls(
     test_tables: &TestTables,
     endpoint: &str,

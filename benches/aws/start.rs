@@ -1,4 +1,4 @@
-//! One start of a function: from exec to its first poll for an invocation.
+//! One start of a function, from exec to its first poll for an invocation.
 
 use std::fs;
 use std::io::Read;
@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// How long a start may take before it is given up.
+/// The time limit of a start.
 const LONGEST: Duration = Duration::from_secs(20);
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
 
-/// What a function is told by its environment. Nothing of it is called before the first poll.
+/// The environment of a function. None of the endpoints is called before the first poll.
 const ENVIRONMENT: [(&str, &str); 11] = [
     ("AWS_REGION", "us-east-1"),
     ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
@@ -28,16 +28,16 @@ const ENVIRONMENT: [(&str, &str); 11] = [
     ("LANG", "C.UTF-8"),
 ];
 
-/// What a start took.
+/// The measurements of a start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start {
-    /// Of all its threads, in user and system mode.
+    /// Processor time of all threads, in user and system mode.
     pub(crate) cpu: Duration,
     /// Resident bytes.
     pub(crate) memory: u64,
 }
 
-/// Lambda's Runtime API, as far as the first poll.
+/// Lambda's Runtime API, up to the first poll.
 pub(crate) struct RuntimeApi(TcpListener);
 
 impl RuntimeApi {
@@ -45,7 +45,7 @@ impl RuntimeApi {
         Ok(Self(TcpListener::bind(("127.0.0.1", 0))?))
     }
 
-    /// Starts a function, and ends it at its first poll. The system's roots are those in `roots`, or
+    /// Starts a function and ends it at its first poll. The root certificates are those in `roots`, or
     /// all that the system has in files and folders.
     pub(crate) fn start(&self, function: &Path, arguments: &[&str], roots: Option<&str>) -> Result<Start> {
         let mut command = Command::new(function);
@@ -57,7 +57,7 @@ impl RuntimeApi {
         start
     }
 
-    /// Waits for a poll; the connection, which must not close before the function is measured.
+    /// Waits for a poll. Returns the connection, which must stay open until the function is measured.
     fn polled(&self) -> Result<TcpStream> {
         self.0.set_nonblocking(true)?;
         let begin = std::time::Instant::now();

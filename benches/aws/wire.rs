@@ -1,4 +1,4 @@
-//! Requests, counted where they leave the SDK: each attempt is one.
+//! Counts requests as they leave the SDK; each attempt counts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,10 +11,10 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
-/// How many requests were sent.
+/// The number of sent requests.
 pub(crate) type Count = Arc<AtomicUsize>;
 
-/// The configuration, its requests counted.
+/// The configuration with a client that counts requests.
 pub(crate) fn counted(config: &SdkConfig, count: &Count) -> Result<SdkConfig> {
     let client = config.http_client().context("the configuration names its client")?;
     let client = SharedHttpClient::new(CountedClient(client, Arc::clone(count)));

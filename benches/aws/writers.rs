@@ -1,9 +1,9 @@
-//! Sixteen writers of 25 events each on one aggregate, each with a client, a store and heads of its
-//! own. The events come in the order of their timestamps, to whoever is free; who loses is overtaken.
+//! Sixteen writers with 25 events each on one aggregate, each with its own client, store and heads. The
+//! events go to the next free writer in the order of their timestamps; a writer that loses a race is overtaken.
 //!
-//! Floor: as many writers that read the newest version, put the same items on the same condition,
-//! and begin anew where they lost. Must hold: at most 5 requests a stored event, no longer than the
-//! floor, none lost.
+//! Floor: the same number of writers that read the newest version, put the same items with the same condition,
+//! and start again after a conflict. Required: at most 5 requests per stored event, at most the time of the
+//! floor, and no lost event.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +31,7 @@ const EACH: usize = 25;
 const EVENTS: usize = WRITERS * EACH;
 
 pub(crate) fn run() -> Result<()> {
-    // The writers are other processes than one another, and the machine has more than one processor.
+    // The writers represent separate processes, and the machine has more than one processor.
     let runtime = Runtime::new()?;
     let test_tables = runtime.block_on(TestTables::new("writers"));
     let (ours, bare) = (Count::default(), Count::default());
@@ -60,7 +60,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The next of a record's changes, for all writers.
+/// The next change of the record, shared by all writers.
 #[derive(Clone, Default)]
 struct Turn(Arc<AtomicUsize>);
 
@@ -135,7 +135,7 @@ async fn all(mut writers: JoinSet<Result<()>>, start: Instant) -> Result<Duratio
     Ok(start.elapsed())
 }
 
-/// Every event is there, once, and no version is missing.
+/// Checks that every event is stored once and that no version is missing.
 async fn none_is_lost(test_tables: &TestTables, of_stream: &[StoredEvent]) -> Result<()> {
     let key = of_stream.first().context("there are events")?.event.key().to_string();
     let items = Bare::new(&test_tables.config, &test_tables.events_table).items(&key).await?;

@@ -1,26 +1,26 @@
-//! The benchmarks' runner: a subject and its floor take turns, round by round.
+//! The runner of the benchmarks: a subject and its floor are measured in turns, round by round.
 //!
-//! Promises medians of at least seven rounds with their spread, and ratios of what was measured in
-//! the same minutes. Does not judge: what must hold is written beside each benchmark.
+//! It reports medians of at least seven rounds with their spread, and ratios of times that were measured in
+//! the same minutes. It checks no limits: each benchmark documents what is required.
 
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// How many rounds a pair is measured for, behind the one that warms.
+/// The number of measured rounds of a pair, after one warm-up round.
 pub const ROUNDS: usize = 7;
 
-/// Whether the small sizes are asked for: `cargo bench -p annals-benches -- --small`.
+/// Whether to use the small sizes: `cargo bench -p annals-benches -- --small`.
 pub fn is_small() -> bool {
     std::env::args().any(|argument| argument == "--small")
 }
 
-/// One measured side: the rounds' times, in the order in which they were measured.
+/// One measured side: the times of the rounds, in the order of their measurement.
 #[derive(Debug, Clone)]
 pub struct Times(Vec<Duration>);
 
 impl Times {
-    /// Of those rounds.
+    /// The times of these rounds.
     pub fn new(rounds: Vec<Duration>) -> Self {
         Self(rounds)
     }
@@ -30,8 +30,7 @@ impl Times {
         self.sorted()[self.0.len() / 2]
     }
 
-    /// The median of each round as a multiple of the other's: what the machine was busy with beside it
-    /// held up both.
+    /// The median of the ratios of each round, since other load on the machine slows both sides of a round.
     pub fn over(&self, other: &Self) -> f64 {
         let mut ratios: Vec<f64> =
             self.0.iter().zip(&other.0).map(|(a, b)| a.as_secs_f64() / b.as_secs_f64()).collect();
@@ -39,7 +38,7 @@ impl Times {
         ratios[ratios.len() / 2]
     }
 
-    /// The median, and from what to what.
+    /// The median with the minimum and maximum.
     pub fn spread(&self) -> String {
         let sorted = self.sorted();
         let (least, most) = (sorted[0], sorted[sorted.len() - 1]);
@@ -64,20 +63,20 @@ fn show(time: Duration) -> String {
     }
 }
 
-/// Measures `floor` and `subject` in turns and prints both, with their ratio. Each call gives the
-/// time that counts.
+/// Measures `floor` and `subject` in turns and prints both with their ratio. Each call returns its own
+/// measured time.
 pub fn pair(name: &str, mut floor: impl FnMut() -> Duration, mut subject: impl FnMut() -> Duration) -> (Times, Times) {
     let Ok(times) = try_pair::<Infallible>(name, || Ok(floor()), || Ok(subject()));
     times
 }
 
-/// The same where a call may fail: the first failure ends it.
+/// The same for calls that may fail: the first failure ends the measurement.
 pub fn try_pair<E>(
     name: &str,
     mut floor: impl FnMut() -> Result<Duration, E>,
     mut subject: impl FnMut() -> Result<Duration, E>,
 ) -> Result<(Times, Times), E> {
-    // The first round warms caches and is not counted.
+    // The first round fills caches and is not counted.
     let _ = (floor()?, subject()?);
     let (mut floors, mut subjects) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
@@ -92,7 +91,7 @@ pub fn try_pair<E>(
     Ok((floor, subject))
 }
 
-/// The time of one call, averaged over as many as fill about 20 ms.
+/// The time of one call, averaged over about 20 ms of calls.
 pub fn per_call<T>(mut call: impl FnMut() -> T) -> Duration {
     let start = Instant::now();
     let mut calls = 0_u32;

@@ -7,7 +7,7 @@ use annals_services::{Proxy, RecordedRequest, dynamodb_endpoint, sdk_config};
 use aws_config::SdkConfig;
 use serde_json::Value;
 
-/// A test_tables whose requests to DynamoDB are seen.
+/// An installation whose requests to DynamoDB are recorded.
 pub(crate) struct Counted {
     pub(crate) test_tables: TestTables,
     pub(crate) proxy: Proxy,

@@ -29,7 +29,7 @@ fn came(record: &Value, ago: Duration) -> Value {
 }
 
 /// The records whose events a response reports as failed, and the number of parked records.
-fn kept_back(answer: &InvocationResult, records: &[Value]) -> (BTreeSet<String>, u64) {
+fn failed_and_parked(answer: &InvocationResult, records: &[Value]) -> (BTreeSet<String>, u64) {
     let value = answer.value();
     let is_named = |record: &&Value| named(&value).contains(&sequence(record));
     let id = |record: &Value| record["dynamodb"]["NewImage"]["external_id"]["S"].as_str().unwrap().to_owned();
@@ -48,14 +48,14 @@ async fn records_delayed_for_five_hours_by_an_outage_are_parked_and_redriven_aft
     let of_age = |age: Duration| records.iter().map(|record| came(record, age)).collect::<Vec<_>>();
 
     let young = projection.invoke_with(&batch(&of_age(5 * HOUR - MINUTE))).await;
-    assert_eq!(kept_back(&young, &records), (all.clone(), 0), "young records are retried");
+    assert_eq!(failed_and_parked(&young, &records), (all.clone(), 0), "young records are retried");
     let is_of_the_first = |record: &Value| record["dynamodb"]["NewImage"]["external_id"]["S"] == record_id(0);
     let age = |record: &Value| if is_of_the_first(record) { 5 * HOUR + MINUTE } else { HOUR };
     let mixed: Vec<Value> = records.iter().map(|record| came(record, age(record))).collect();
     let others = (1..3).map(record_id).collect();
-    assert_eq!(kept_back(&projection.invoke_with(&batch(&mixed)).await, &records), (others, 1));
+    assert_eq!(failed_and_parked(&projection.invoke_with(&batch(&mixed)).await, &records), (others, 1));
     let old = projection.invoke_with(&batch(&of_age(5 * HOUR + MINUTE))).await;
-    assert_eq!(kept_back(&old, &records), (BTreeSet::new(), 3), "old records are parked and leave the stream");
+    assert_eq!(failed_and_parked(&old, &records), (BTreeSet::new(), 3), "old records are parked and leave the stream");
 
     let backfill = bus.publishing(deployment.backfill()).with(OPENSEARCH_ENDPOINT, &proxy.endpoint());
     let schedule = of_file("backfill/schedule.json");

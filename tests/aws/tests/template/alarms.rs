@@ -1,4 +1,4 @@
-//! Alarms and the dashboard: each cause of trouble is told, and each metric is to be seen.
+//! Alarms and the dashboard: each failure raises an alarm, and each metric is on the dashboard.
 
 use std::collections::BTreeSet;
 
@@ -15,13 +15,13 @@ fn stack() -> Stack {
     Template::read().with(&[("SalesforceEventSource", "aws.partner/salesforce.com/00DQz0000004nNlMAI/relay")])
 }
 
-/// The metrics that an alarm watches: its own, or those that its expression makes one figure of.
+/// The metrics that an alarm watches: its own, or those of its expression.
 fn watched(alarm: &Value) -> Vec<&Value> {
     let metrics = alarm["Metrics"].as_array().map(|metrics| metrics.iter().filter_map(|it| it.get("MetricStat")));
     metrics.map_or_else(|| vec![alarm], |metrics| metrics.map(|it| &it["Metric"]).collect())
 }
 
-/// When an alarm rises, such as `> 0`, or `a + b > 0` where it watches an expression.
+/// The condition of an alarm, such as `> 0`, or `a + b > 0` for an expression.
 fn rises(alarm: &Value) -> String {
     let sign = match alarm["ComparisonOperator"].as_str() {
         Some("GreaterThanThreshold") => ">",
@@ -34,7 +34,7 @@ fn rises(alarm: &Value) -> String {
     format!("{figure}{sign} {}", alarm["Threshold"])
 }
 
-/// One alarm watches that metric of that resource, and rises as is said.
+/// Checks that one alarm watches this metric of this resource with this condition.
 #[track_caller]
 fn check(namespace: &str, metric: &str, about: &str, beyond: &str) {
     let stack = stack();
@@ -85,7 +85,7 @@ fn two_periods_of_events_without_a_projection_raise_the_alarm_of_an_unread_strea
     assert!(figures.clone().count() == 2 && figures.clone().all(|it| it["Period"] == 900 && it["Stat"] == "Sum"));
 }
 
-/// A message is hidden for most of the time that it waits, and has no age any more once it was tried three times.
+/// A waiting message is hidden for most of the time, and has no age after three attempts.
 #[test]
 fn an_hour_in_the_failure_queue_raises_the_alarm_regardless_of_retries() {
     let stack = stack();
@@ -97,7 +97,7 @@ fn an_hour_in_the_failure_queue_raises_the_alarm_regardless_of_retries() {
         assert_eq!((&figure["Stat"], &figure["Period"]), (&json!("Maximum"), &json!(300)), "{id}");
     }
     assert_eq!(alarm["EvaluationPeriods"], 3600 / 300);
-    assert_eq!(alarm["DatapointsToAlarm"], Value::Null, "each of them is to be beyond");
+    assert_eq!(alarm["DatapointsToAlarm"], Value::Null, "every datapoint must be above the threshold");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn free_space_is_measured_against_the_chosen_volume() {
 fn silence_is_an_alarm_after_the_chosen_minutes() {
     let stack = Template::read().with(&[("QuietMinutes", "90")]);
     let quiet = stack.properties("QuietAlarm");
-    assert_eq!(quiet["TreatMissingData"], "breaching", "no figure at all is silence too");
+    assert_eq!(quiet["TreatMissingData"], "breaching", "missing data counts as silence");
     assert_eq!((&quiet["Period"], &quiet["EvaluationPeriods"]), (&json!(60), &json!("90")));
 }
 
@@ -144,12 +144,12 @@ fn the_dashboard_shows_every_metric_of_the_functions() {
     }
 }
 
-/// The functions as their metrics name them: each by its own name, which no other stack has.
+/// The names of the functions in their metrics, which are unique to the stack.
 fn functions(stack: &Stack) -> Vec<String> {
     stack.of_type("AWS::Serverless::Function").map(|(id, _)| format!("${{{id}}}")).collect()
 }
 
-/// A name that no function writes would be an alarm that never rises.
+/// An alarm on a name that no function writes would never be raised.
 #[test]
 fn every_alarm_on_the_functions_own_metrics_names_one_that_is_written() {
     let stack = stack();

@@ -1,4 +1,4 @@
-//! The search domain: encrypted, and kept where it can be.
+//! The search domain is encrypted and is kept if possible.
 
 use annals_aws_tests::template::Template;
 use serde_json::json;
@@ -14,7 +14,7 @@ fn the_domain_is_encrypted_everywhere() {
 }
 
 #[test]
-fn a_later_version_keeps_what_is_in_the_domain() {
+fn a_version_upgrade_keeps_the_data_of_the_domain() {
     let stack = Template::read().with(&[]);
     assert_eq!(stack.resource("SearchDomain")["UpdatePolicy"], json!({"EnableVersionUpgrade": true}));
 }

@@ -1,11 +1,11 @@
-//! Environments: each function is given the names it reads, and no other.
+//! Each function gets exactly the environment variables that it reads.
 
 use std::collections::BTreeSet;
 
 use annals_aws_tests::template::{Stack, Template};
 use annals_lambda::settings::{Function, OPENSEARCH_DOMAIN, OPENSEARCH_ENDPOINT};
 
-/// The names that a stack gives a function.
+/// The variables of a function in a stack.
 fn given(stack: &Stack, function: Function) -> BTreeSet<String> {
     let id =
         stack.functions().into_iter().find(|it| it.properties["CodeUri"] == format!("functions/{}", function.name()));
@@ -67,7 +67,7 @@ fn the_topic_is_named_where_it_is_published_to() {
     }
 }
 
-/// A topic's limit, beyond which whole calls are refused: an announcement above it goes as a reference.
+/// A topic refuses a whole call above its size limit, so a larger published event is sent as a reference.
 #[test]
 fn the_size_limit_of_published_events_is_that_of_the_publisher() {
     for (publisher, expected) in [("eventbridge", "1048576"), ("sns", "262144")] {

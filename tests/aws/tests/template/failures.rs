@@ -1,12 +1,12 @@
-//! What happens to an event that could not be stored: it comes back for ten days, and is never gone.
+//! An event that could not be stored is retried for ten days and is never lost.
 
 use annals_aws_tests::template::{Stack, Statement, Template};
 use serde_json::{Value, json};
 
 const DAY: u64 = 24 * 60 * 60;
-/// The least that AWS allows a queue's visibility to be, in timeouts of the function behind it.
+/// The minimum visibility timeout that AWS recommends, in timeouts of the function.
 const TIMEOUTS: u64 = 6;
-/// The most that SQS counts.
+/// The maximum receive count of SQS.
 const MOST_RECEIVES: u64 = 1_000;
 
 fn stack() -> Stack {
@@ -15,7 +15,7 @@ fn stack() -> Stack {
 
 #[track_caller]
 fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_u64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
 #[test]
@@ -26,12 +26,12 @@ fn the_rule_hands_every_event_of_the_relay_to_ingest() {
     assert_eq!(rule["EventBusName"], "${SalesforceBus}");
     assert_eq!(rule["Targets"][0]["Arn"], "${IngestFunction.Arn}");
     let bus = stack.properties("SalesforceBus");
-    assert_eq!(bus["Name"], bus["EventSourceName"], "a partner's bus has the name of its source");
+    assert_eq!(bus["Name"], bus["EventSourceName"], "a partner bus has the name of its source");
     let permission = stack.properties("SalesforceRulePermission");
     assert_eq!(permission["SourceArn"], "${SalesforceRule.Arn}");
 }
 
-/// By a later word that the bus is another's, it would be deleted while the rule still hears it.
+/// Otherwise the bus would be deleted, with the rule still on it, when a parameter names an existing bus.
 #[test]
 fn the_bus_is_retained_when_the_stack_no_longer_has_it() {
     let stack = stack();
@@ -56,7 +56,8 @@ fn eventbridge_retries_for_a_day_and_then_uses_the_failure_queue() {
     assert_eq!(target["RetryPolicy"], json!({"MaximumEventAgeInSeconds": DAY, "MaximumRetryAttempts": 185}));
     assert_eq!(target["DeadLetterConfig"]["Arn"], "${FailureQueue.Arn}");
     let policy = &stack.properties("FailureQueuePolicy")["PolicyDocument"];
-    let sends = Statement::all(policy).into_iter().find(|statement| statement.allows).expect("who may send");
+    let sends =
+        Statement::all(policy).into_iter().find(|statement| statement.allows).expect("a statement that allows sending");
     assert_eq!(sends.principal, json!({"Service": "events.amazonaws.com"}));
     assert_eq!(sends.actions, ["sqs:SendMessage"]);
     assert_eq!(sends.condition, json!({"ArnEquals": {"aws:SourceArn": "${SalesforceRule.Arn}"}}));
@@ -88,7 +89,7 @@ fn a_message_comes_back_for_ten_days_and_leaves_three_to_act() {
     assert!(receives <= MOST_RECEIVES);
     assert!(visibility * receives >= 10 * DAY);
     assert_eq!(retention, 14 * DAY);
-    // A message that moves to the last queue keeps the age it has.
+    // A message that moves to the last queue keeps its age.
     assert_eq!(queue["RedrivePolicy"]["deadLetterTargetArn"], "${LastQueue.Arn}");
     assert_eq!(number(&stack.properties("LastQueue")["MessageRetentionPeriod"]), retention);
     assert!(visibility * receives + 3 * DAY <= retention);

@@ -1,4 +1,4 @@
-//! The functions: how they are built, how long they may take, and how often they run.
+//! The functions: their builds, timeouts and schedules.
 
 use annals_aws_tests::template::{Stack, Template, repository};
 use serde_json::json;
@@ -46,13 +46,13 @@ fn backfill_runs_each_minute_and_a_throttled_run_is_dropped() {
     let stack = Template::read().with(&[]);
     let backfill = stack.properties("BackfillFunction");
     assert_eq!(backfill["Events"]["EachMinute"]["Properties"]["Schedule"], "rate(1 minute)");
-    // What the schedule could not start the next minute starts: nothing piles up behind a long run.
+    // The next minute starts what the schedule could not start, so nothing piles up during a long run.
     let expected = json!({"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60});
     assert_eq!(backfill["EventInvokeConfig"], expected);
     assert_eq!(backfill["Events"]["EachMinute"]["Properties"]["RetryPolicy"], expected);
 }
 
-/// A new account has nothing to spare, and its deployment would fail; 0 itself would let no run start.
+/// A new account has no concurrency to reserve, so its deployment would fail; 0 would let no run start.
 #[test]
 fn no_concurrency_is_reserved_for_backfill_by_default() {
     let kept = |stack: &Stack| stack.properties("BackfillFunction").get("ReservedConcurrentExecutions").cloned();

@@ -1,7 +1,7 @@
-//! The deployment's template and the sample payloads of its functions: what must hold of them.
+//! The rules for the deployment template and for the sample payloads of its functions.
 //!
-//! Promises that each rule holds for every way to choose the parameters that it depends on. Deploys
-//! nothing: what AWS itself makes of the template is tried elsewhere.
+//! Each rule is checked for every combination of the parameters that it depends on. Nothing is deployed:
+//! deployments to AWS are tested elsewhere.
 
 mod alarms;
 mod domain;

@@ -1,5 +1,5 @@
-//! The sample payloads: each is what it claims to be, tells of the same client as the others, and is
-//! named in the page that says how to use it.
+//! The sample payloads: each has its documented form, is about the same client as the others, and is named
+//! in the README that explains its use.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Below `events`: the file, what it is, and the function it is for.
+/// The files below `events`, with their kind and their function.
 const PAYLOADS: [(&str, Kind, &str); 14] = [
     ("ingest_invocations/eventbridge.json", Kind::Event, "IngestFunction"),
     ("ingest_invocations/array.json", Kind::Events, "IngestFunction"),
@@ -30,7 +30,7 @@ const PAYLOADS: [(&str, Kind, &str); 14] = [
     ("backfill/status.json", Kind::Request("GET /events/backfill/clients/status"), "BackfillFunction"),
 ];
 
-/// What a payload is.
+/// The kind of a payload.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Event,
@@ -70,7 +70,7 @@ fn check(file: &str, kind: Kind) {
     }
 }
 
-/// Changes of the client, or the schedule's minute.
+/// Checks that the events are changes of the client or of the schedule.
 fn check_events(events: &[EventBridgeEvent<Value>]) {
     for event in events {
         match event.detail_type.as_str() {
@@ -89,16 +89,16 @@ fn check_queue(batch: &SqsEvent) {
     assert_eq!(client_of(&sent(failed["requestPayload"].clone()).detail), CLIENT);
     let dead_letter: Value = serde_json::from_str(&body(1)).expect("JSON");
     assert_eq!(client_of(&sent(dead_letter).detail), CLIENT);
-    assert!(batch.records[1].message_attributes.contains_key("ERROR_CODE"), "a rule says why");
+    assert!(batch.records[1].message_attributes.contains_key("ERROR_CODE"), "a rule gives the reason");
 }
 
-/// The record that a change is about.
+/// The record of a change.
 fn client_of(detail: &Value) -> &str {
     detail["payload"]["ChangeEventHeader"]["recordIds"][0].as_str().expect("a record's id")
 }
 
 #[test]
-fn every_payload_is_what_it_claims_to_be() {
+fn every_payload_has_its_documented_form() {
     for (file, kind, _) in PAYLOADS {
         check(file, kind);
     }
@@ -130,7 +130,7 @@ fn every_payload_is_checked_and_named_in_the_readme() {
     let page = std::fs::read_to_string(repository().join("events/README.md")).expect("the page");
     for (file, _, function) in PAYLOADS {
         let line = page.lines().find(|line| line.contains(&format!("`{file}`")));
-        let line = line.unwrap_or_else(|| panic!("{file} is not named"));
+        let line = line.unwrap_or_else(|| panic!("{file} is not in the README"));
         assert!(line.contains(function), "{line}");
     }
 }
@@ -143,14 +143,17 @@ fn the_local_environment_names_what_the_template_names() {
     let functions: BTreeSet<_> = stack.functions().into_iter().map(|function| function.id).collect();
     assert_eq!(local.keys().cloned().collect::<BTreeSet<_>>(), functions);
     for (function, variables) in local {
-        // `sam local` passes over what the template does not name.
+        // `sam local` ignores variables that the template does not name.
         let known = Template::read().document()["Globals"]["Function"]["Environment"]["Variables"].clone();
         let own = Template::read().document()["Resources"][function]["Properties"]["Environment"]["Variables"].clone();
         let named = |name: &str| [&known, &own].iter().any(|place| place.get(name).is_some());
         for (name, value) in variables.as_object().expect("variables") {
             assert!(named(name) && value.is_string(), "{function} {name}");
         }
-        assert!(variables["AWS_ENDPOINT_URL_DYNAMODB"].is_string(), "{function} is told of a local DynamoDB");
+        assert!(
+            variables["AWS_ENDPOINT_URL_DYNAMODB"].is_string(),
+            "{function} must have the endpoint of a local DynamoDB"
+        );
     }
     assert!(repository().join("samconfig.toml").is_file());
 }

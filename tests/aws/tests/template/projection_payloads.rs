@@ -1,4 +1,4 @@
-//! The stream records among the payloads: images of the very events that the ingest payloads come to.
+//! The sample payloads with stream records contain the events that the ingest payloads produce.
 
 use annals_aws::event_store::{decode, key_of};
 use annals_aws_tests::template::stream_payloads;
@@ -17,16 +17,16 @@ fn item(value: &Value) -> Item {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_files_are_what_the_ingest_payloads_come_to() {
+async fn the_files_match_the_events_of_the_ingest_payloads() {
     for (file, expected) in stream_payloads::batches().await {
         let found: Value = parse(file, &text(file));
-        // After a change of the item's form: cargo run -p annals-aws-tests --example stream_payloads
-        assert_eq!(found, expected, "{file}: is not as the event store writes it now");
+        // To update the files after a change of the item form: cargo run -p annals-aws-tests --example stream_payloads
+        assert_eq!(found, expected, "{file} differs from what the event store writes now");
     }
 }
 
 #[test]
-fn appended_records_hold_the_client_s_events_in_their_order() {
+fn appended_records_are_the_events_of_the_client_in_order() {
     let mut versions = Vec::new();
     for record in records("projection/appended.json") {
         let change = &record["dynamodb"];

@@ -1,4 +1,4 @@
-//! Rights: each function can do what it must, to what is its own, and no more.
+//! Permissions: each function has exactly the access to its own resources that it needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ pub(crate) const EVENTS: &str = "${EventsTable.Arn}";
 pub(crate) const STATE: &str = "${StateTable.Arn}";
 pub(crate) const ROLES: [&str; 4] = ["IngestRole", "ProjectionRole", "QueryRole", "BackfillRole"];
 
-/// All that would change or remove what is stored, or do so by another name.
+/// All actions that change or remove stored items, directly or indirectly.
 const CHANGES: [&str; 14] = [
     "dynamodb:UpdateItem",
     "dynamodb:DeleteItem",
@@ -27,7 +27,7 @@ const CHANGES: [&str; 14] = [
     "dynamodb:DeleteResourcePolicy",
 ];
 
-/// What is found against the rule that stored events never change.
+/// The violations of the rule that stored events never change.
 pub(crate) fn changes_of_events(stack: &Stack) -> Vec<String> {
     let mut found = Vec::new();
     for role in ROLES {
@@ -69,7 +69,7 @@ fn query_writes_nothing() {
 }
 
 #[test]
-fn each_function_has_a_role_of_its_own_and_no_rights_stand_elsewhere() {
+fn each_function_has_its_own_role_and_no_other_permissions() {
     for stack in Template::read().stacks() {
         for function in stack.functions() {
             let role = function.id.replace("Function", "Role");
@@ -114,12 +114,12 @@ fn only_backfill_reads_the_salesforce_login() {
     }
     let stack = Template::read().with(&[]);
     let secret = stack.properties("SalesforceCredentials").as_object().expect("a secret");
-    assert!(!secret.contains_key("SecretString"), "no template holds a login");
+    assert!(!secret.contains_key("SecretString"), "the template must not contain a login");
 }
 
-/// Within one account a domain's own policy is a right by itself.
+/// Within one account the policy of the domain is sufficient by itself.
 #[test]
-fn the_domain_lets_each_role_do_what_the_role_itself_may() {
+fn the_domain_policy_allows_each_role_what_the_role_allows() {
     let stack = Template::read().with(&[]);
     let domain = stack.properties("SearchDomain");
     let by_role = |role: &str| {

@@ -1,6 +1,6 @@
-//! What each role may do: every action on every resource, written out here a second time.
+//! The permissions of each role: every action on every resource, listed here a second time.
 //!
-//! Promises that a right too many, or one that is missing, is found whatever it is a right on.
+//! An excess or missing permission is found on any resource.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use annals_aws_tests::template::{Stack, Template};
 
 use crate::rights::{EVENTS, ROLES, STATE};
 
-/// A resource, and what may be done to it.
+/// A resource and the allowed actions.
 type Held = (&'static str, &'static [&'static str]);
 
 const LIST: &str = "${StateTable.Arn}/index/by_list";
@@ -19,8 +19,8 @@ const COUNT: &str = "arn:${AWS::Partition}:es:${AWS::Region}:${AWS::AccountId}:d
 const BUS: &str = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default";
 const LOG: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
 
-/// Appends, keeps jobs and the quarantine, whose chunks go by transactions with a check of their entry,
-/// and takes its failures back.
+/// `ingest` appends, writes jobs and the quarantine, whose chunks are written in transactions that check their
+/// entry, and receives its failed events again.
 const INGEST: &[Held] = &[
     (EVENTS, &["dynamodb:PutItem", "dynamodb:Query"]),
     (
@@ -47,7 +47,7 @@ const INGEST: &[Held] = &[
     ("${IngestLogs.Arn}", LOG),
 ];
 
-/// Reads what it projects, and keeps snapshots, tasks, parked records and how far it is.
+/// `projection` reads the events it projects and writes snapshots, tasks, parked records and its progress.
 const PROJECTION: &[Held] = &[
     (EVENTS, &["dynamodb:Query"]),
     (
@@ -70,7 +70,7 @@ const PROJECTION: &[Held] = &[
     ("${ProjectionLogs.Arn}", LOG),
 ];
 
-/// Reads, and asks OpenSearch by POST where that is no write.
+/// `query` reads, and sends POST requests to OpenSearch only for searches.
 const QUERY: &[Held] = &[
     (EVENTS, &["dynamodb:Query"]),
     (STATE, &["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"]),
@@ -81,7 +81,7 @@ const QUERY: &[Held] = &[
     ("${QueryLogs.Arn}", LOG),
 ];
 
-/// Projects as projection does, under leases, and rebuilds; images of the CRM's records it will append.
+/// `backfill` projects like `projection`, with leases, and rebuilds; it will append record images of the CRM.
 const BACKFILL: &[Held] = &[
     (EVENTS, &["dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan"]),
     (
@@ -102,14 +102,14 @@ const BACKFILL: &[Held] = &[
     ("${BackfillLogs.Arn}", LOG),
 ];
 
-/// What a role is to have in a stack.
+/// The expected permissions of a role in a stack.
 fn expected(role: &str, stack: &Stack) -> BTreeSet<String> {
     let (held, searches, publishes) = match role {
         "IngestRole" => (INGEST, false, false),
         "ProjectionRole" => (PROJECTION, true, true),
         "QueryRole" => (QUERY, true, false),
         "BackfillRole" => (BACKFILL, true, true),
-        other => panic!("`{other}` is no role"),
+        other => panic!("unknown role `{other}`"),
     };
     let mut held = held.to_vec();
     if searches && stack.chose("OpenSearch") == "domain" {
@@ -124,7 +124,7 @@ fn expected(role: &str, stack: &Stack) -> BTreeSet<String> {
     rights.collect()
 }
 
-/// What a role has in a stack, as it stands in its statements.
+/// The permissions of a role in a stack, from its statements.
 fn found(role: &str, stack: &Stack) -> BTreeSet<String> {
     let statements = stack.rights(role).into_iter().filter(|statement| statement.allows);
     let rights = statements.flat_map(|statement| {
@@ -136,14 +136,14 @@ fn found(role: &str, stack: &Stack) -> BTreeSet<String> {
     rights.collect()
 }
 
-/// The rights that some role has and is not to have.
+/// The excess permissions of all roles.
 pub(crate) fn too_many(stack: &Stack) -> Vec<String> {
     let beyond = |role| found(role, stack).difference(&expected(role, stack)).cloned().collect::<Vec<_>>();
     ROLES.iter().flat_map(|role| beyond(role).into_iter().map(move |right| format!("{role}: {right}"))).collect()
 }
 
 #[test]
-fn each_role_has_exactly_its_rights() {
+fn each_role_has_exactly_its_permissions() {
     for stack in Template::read().stacks() {
         for role in ROLES {
             assert_eq!(found(role, &stack), expected(role, &stack), "{role}");

@@ -1,18 +1,18 @@
-//! The rules about rights find what breaks them.
+//! The rules about permissions detect violations.
 
 use annals_aws_tests::template::Template;
 
 use crate::rights::changes_of_events;
 use crate::rights_held::too_many;
 
-/// The rights that ingest has on the events table, as they stand in the template.
+/// The permissions of ingest on the events table, as written in the template.
 const RIGHTS: &str = "Action: [dynamodb:PutItem, dynamodb:Query]\n";
 
-/// What is found of a template in which some of its text is another.
+/// The violations in a template with a part of its text replaced.
 fn found(text: &str, instead: &str) -> (Vec<String>, Vec<String>) {
     let path = annals_aws_tests::template::repository().join("template.yaml");
     let template = std::fs::read_to_string(path).expect("the template");
-    assert_eq!(template.matches(text).count(), 1, "it stands there once");
+    assert_eq!(template.matches(text).count(), 1, "the text must occur once in the template");
     let stack = Template::of(&template.replace(text, instead)).with(&[]);
     (changes_of_events(&stack), too_many(&stack))
 }
@@ -27,7 +27,7 @@ fn check(statement: &str, changes: usize, expected: &[&str]) {
 }
 
 #[test]
-fn rights_beyond_the_append_are_found() {
+fn permissions_beyond_the_append_are_found() {
     check(RIGHTS.trim_end(), 0, &[]);
     check("Action: [dynamodb:PutItem, dynamodb:UpdateItem]", 1, &["dynamodb:UpdateItem"]);
     check("Action: dynamodb:deleteitem", 1, &["dynamodb:deleteitem"]);
@@ -48,6 +48,6 @@ fn an_excess_permission_is_found_on_any_resource() {
 
 #[test]
 #[should_panic(expected = "NotAction")]
-fn a_statement_that_names_what_it_leaves_out_is_refused() {
+fn a_statement_with_not_action_or_not_resource_is_rejected() {
     found(RIGHTS, "NotAction: dynamodb:DeleteItem\n");
 }

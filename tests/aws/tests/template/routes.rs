@@ -1,10 +1,10 @@
-//! The HTTP API: every route reaches its function, with or without a slash at its end, and asks for
-//! what it must.
+//! The HTTP API: every route reaches its function, with or without a trailing slash, and requires the right
+//! authorization.
 
 use annals_aws_tests::template::{Stack, Template};
 use serde_json::{Map, Value, json};
 
-/// What a route asks of its caller.
+/// The authorization that a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
     Open,
@@ -13,7 +13,7 @@ enum Access {
 }
 use Access::{Admin, Login, Open};
 
-/// The HTTP API's routes: each with the function that serves it.
+/// The routes of the HTTP API with their functions.
 const ROUTES: [(&str, &str, &str, Access); 24] = [
     ("POST", "/events/salesforce", "Ingest", Login),
     ("POST", "/events/hubspot", "Ingest", Login),
@@ -36,14 +36,14 @@ const ROUTES: [(&str, &str, &str, Access); 24] = [
     ("GET", "/entities/Account/count", "Query", Login),
     ("GET", "/entities/Account/001Qz00000LkSp1IAF", "Query", Login),
     ("GET", "/entities/Account/001Qz00000LkSp1IAF/history", "Query", Login),
-    // What is no route is answered by query, as 404 or 405, to callers who are logged in.
+    // Other paths go to query, which responds with 404 or 405 to callers who are logged in.
     ("GET", "/", "Query", Login),
     ("PUT", "/clients/001Qz00000LkSp1IAF", "Query", Login),
     ("GET", "/events/salesforce", "Query", Login),
 ];
 
-/// Where the gateway sends a request: to a full match, else to the longest greedy one, else to the
-/// operation that is flagged as the default route. Its path tells nothing: the gateway takes it for a path.
+/// The route of a request: a full match, else the longest greedy match, else the operation with the flag of the
+/// default route. Its path does not matter: the gateway treats it as an ordinary path.
 fn route<'a>(stack: &'a Stack, method: &str, path: &str) -> &'a Value {
     let paths = stack.properties("HttpApi")["DefinitionBody"]["paths"].as_object().expect("paths");
     let method = method.to_lowercase();
@@ -83,13 +83,13 @@ fn check(stack: &Stack, method: &str, path: &str, function: &str, expected: Acce
     assert!(uri.ends_with(&format!("/functions/${{{function}Function.Arn}}/invocations")), "{method} {path}: {uri}");
     assert_eq!(integration["payloadFormatVersion"], "2.0");
     let authorizer = stack.chose("Authorizer");
-    // Signed requests have no scopes: the function itself knows its admins.
+    // Signed requests have no scopes: the function itself checks for admins.
     let expected = if authorizer == "iam" && expected == Admin { Login } else { expected };
     assert_eq!(access(operation, authorizer), expected, "{method} {path} with {authorizer}");
 }
 
 #[test]
-fn every_route_reaches_its_function_and_asks_for_what_it_must() {
+fn every_route_reaches_its_function_and_requires_its_authorization() {
     for stack in Template::read().stacks() {
         for (method, path, function, access) in ROUTES {
             check(&stack, method, path, function, access);
@@ -97,8 +97,8 @@ fn every_route_reaches_its_function_and_asks_for_what_it_must() {
     }
 }
 
-/// A slash at the end of a path without a variable leads to `$default`, behind which the function
-/// asks for the scope: `/health/` asks for a login, and `/quarantine/` for the scope there alone.
+/// A path without a variable and with a trailing slash reaches `$default`, where the function checks the scope:
+/// `/health/` requires a login, and for `/quarantine/` only the function requires the scope.
 #[test]
 fn a_trailing_slash_reaches_the_same_function() {
     let stack = Template::read().with(&[("Authorizer", "jwt"), ("JwtIssuer", "https://login.example")]);
@@ -121,7 +121,7 @@ fn only_health_is_open() {
     }
 }
 
-/// Else anyone could take all that the gateway lets through, and a store's work for each.
+/// Otherwise anyone could use the whole rate limit of the API, each time with a query to a store.
 #[test]
 fn the_open_route_has_a_much_lower_rate_limit_than_the_api() {
     let stack = Template::read().with(&[]);
@@ -131,7 +131,7 @@ fn the_open_route_has_a_much_lower_rate_limit_than_the_api() {
         let [own, all] = [open, &api["DefaultRouteSettings"]].map(|it| it[limit].as_u64().expect("a number"));
         assert!(own * 10 <= all, "{limit}");
     }
-    // What a route does not say of itself it does not take from the default.
+    // A route with settings of its own does not inherit the default settings.
     assert_eq!(open["DetailedMetricsEnabled"], api["DefaultRouteSettings"]["DetailedMetricsEnabled"]);
 }
 
@@ -146,7 +146,7 @@ fn every_authorizer_of_a_route_is_defined_or_the_deployment_fails() {
             let issuer = &jwt["x-amazon-apigateway-authorizer"]["jwtConfiguration"]["issuer"];
             assert_eq!(issuer, "https://login.example");
         }
-        // A login that the gateway does not understand would be a warning, and the route open.
+        // An authorizer that the gateway does not understand would be a warning, and the route would be open.
         assert_eq!(api["FailOnWarnings"], true);
         assert!(api["DefaultRouteSettings"]["ThrottlingRateLimit"].is_number());
         assert!(api["DefaultRouteSettings"]["ThrottlingBurstLimit"].is_number());

@@ -1,4 +1,5 @@
-//! The stream's way to projection: nothing is passed over, and nothing holds the rest up for long.
+//! The event source mapping from the stream to projection: no record is skipped, and no record blocks the others
+//! for long.
 
 use annals_aws_tests::template::Template;
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ fn every_record_is_read_at_once_from_the_oldest_on() {
     check("BatchSize", json!(500));
     check("MaximumBatchingWindowInSeconds", json!(0));
     check("ParallelizationFactor", json!(4));
-    // A removal or a change of a stored event is to be seen, so nothing is filtered out.
+    // A removal or a change of a stored event must be detected, so no record is filtered out.
     check("FilterCriteria", Value::Null);
 }
 

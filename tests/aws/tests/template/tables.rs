@@ -1,4 +1,4 @@
-//! The tables: their keys, and that nothing in them can be lost by mistake.
+//! The tables have their keys, and no data in them can be lost by mistake.
 
 use annals_aws_tests::template::{Stack, Template};
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ fn the_events_table_has_no_index_and_no_expiry() {
 }
 
 #[test]
-fn the_state_table_has_the_keys_the_list_and_the_expiry_of_its_store() {
+fn the_state_table_has_the_keys_the_index_and_the_expiry_of_its_store() {
     check(
         "StateTable",
         "/KeySchema",
