@@ -54,7 +54,7 @@ impl TestProcess {
 
     /// Opens the same file again, as after a restart or in a second process.
     pub async fn reopen(&self, tuning: ProcessTuning) -> LocalProcess {
-        LocalProcess::open_tuned(&self.settings, tuning).await.expect("its own file opens")
+        LocalProcess::open_tuned(&self.settings, tuning).await.expect("the file opens")
     }
 
     /// Ingests deliveries in one call. Returns a list of results for each.
@@ -64,7 +64,7 @@ impl TestProcess {
 
     /// Loads a record's state from its newest snapshot and the events after it.
     pub async fn load(&self, key: &EntityKey) -> Aggregate {
-        let database = Database::open(&self.settings.db).expect("its own file opens");
+        let database = Database::open(&self.settings.db).expect("the file opens");
         let (store, state) = (SqliteEventStore::new(database.clone()), SqliteStateStore::new(database));
         load(&store, &state, &self.process.adapters, key).await
     }
@@ -99,9 +99,9 @@ pub async fn load(
     adapters: &ProviderAdapters,
     key: &EntityKey,
 ) -> Aggregate {
-    let snapshot = snapshots.newest(key, Version::new(u64::MAX >> 1)).await.expect("it answers");
+    let snapshot = snapshots.newest(key, Version::new(u64::MAX >> 1)).await.expect("the store responds");
     let from = snapshot.as_ref().map_or(Version::new(0), Aggregate::version);
-    let tail = store.read(key, &ReadOptions::from(from.next(), usize::MAX)).await.expect("it answers");
+    let tail = store.read(key, &ReadOptions::from(from.next(), usize::MAX)).await.expect("the store responds");
     let mut aggregate = snapshot.unwrap_or_else(|| {
         let first = &tail.first().expect("a stream with events").event;
         Aggregate::new(key.clone(), first.metadata.provider, first.metadata.external_id.clone())

@@ -157,7 +157,7 @@ impl Run {
 
     /// The state that is stored in addition to the events.
     pub fn state(&self) -> StatePorts {
-        StatePorts::of(SqliteStateStore::new(Database::open(&self.test.settings.db).expect("its own file opens")))
+        StatePorts::of(SqliteStateStore::new(Database::open(&self.test.settings.db).expect("the file opens")))
     }
 
     /// The refetch tasks, by record.

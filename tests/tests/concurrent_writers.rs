@@ -48,13 +48,13 @@ async fn sixteen_writers_of_25_events_on_one_record_store_400_dense_versions() {
     let versions: BTreeSet<u64> = answers.iter().filter_map(|read| read.version).map(Version::get).collect();
     assert_eq!(versions, (1..=400).collect());
 
-    let store = SqliteEventStore::new(Database::open(&test.settings.db).expect("it opens"));
+    let store = SqliteEventStore::new(Database::open(&test.settings.db).expect("the file opens"));
     let first = &answers[0];
     let key = EntityKey {
         entity_name: first.entity_name.clone().expect("an object"),
         aggregate_id: first.aggregate_id.expect("a record"),
     };
-    let stored = store.read(&key, &ReadOptions::from(Version::FIRST, usize::MAX)).await.expect("it answers");
+    let stored = store.read(&key, &ReadOptions::from(Version::FIRST, usize::MAX)).await.expect("the store responds");
     let ids: BTreeSet<_> = stored.iter().map(|stored| stored.event.event_id()).collect();
     assert_eq!((stored.len(), ids.len()), (400, 400));
     assert!(stored.windows(2).all(|pair| pair[0].event.recorded_at <= pair[1].event.recorded_at));

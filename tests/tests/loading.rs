@@ -35,7 +35,7 @@ async fn states(test: &TestProcess, store: &SqliteEventStore) -> Vec<Aggregate> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_state_is_the_same_whichever_snapshots_there_are() {
+async fn a_state_does_not_depend_on_the_stored_snapshots() {
     let test = TestProcess::new().await;
     let store = SqliteEventStore::new(Database::open(&test.settings.db).unwrap());
     let states = states(&test, &store).await;

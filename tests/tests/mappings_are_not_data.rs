@@ -28,12 +28,12 @@ salesforce = { first_of = ["CurrencyIsoCode", "Name"] }
 "#;
 
 async fn events(settings: &ProcessSettings) -> Vec<(CommitPosition, StoredEvent)> {
-    let store = SqliteEventStore::new(Database::open(&settings.db).expect("it opens"));
-    store.after(CommitPosition::default(), usize::MAX >> 1).await.expect("it answers")
+    let store = SqliteEventStore::new(Database::open(&settings.db).expect("the file opens"));
+    store.after(CommitPosition::default(), usize::MAX >> 1).await.expect("the store responds")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_definition_shows_in_every_entity_after_a_rebuild_and_in_no_event() {
+async fn a_changed_definition_changes_every_entity_after_a_rebuild_and_no_event() {
     let test = TestProcess::new().await;
     let mut random = Random::new(3);
     for number in 0..200 {
@@ -53,13 +53,13 @@ async fn another_definition_shows_in_every_entity_after_a_rebuild_and_in_no_even
     assert!(refused.to_string().contains("annals rebuild"), "{refused}");
 
     let mut reports = Vec::new();
-    let report = rebuild(&other, &mut |progress| reports.push(progress)).await.expect("it runs");
+    let report = rebuild(&other, &mut |progress| reports.push(progress)).await.expect("the rebuild succeeds");
     assert_eq!((report.indexed, report.events, report.failed.len()), (200, 600, 0));
     assert_eq!(reports.last().map(|progress| (progress.done, progress.total)), Some((200, 200)));
 
     let process = LocalProcess::open(&other).await.expect("the read model matches the definition");
     let page = ListRequest { page_size: Some(200), ..ListRequest::default() };
-    let found = process.queries.list("clients", &page).await.expect("it answers");
+    let found = process.queries.list("clients", &page).await.expect("the store responds");
     assert_eq!(found.count, 200);
     for document in &found.documents {
         let json: Map<String, Value> = serde_json::from_str(document.json.get()).expect("JSON");
@@ -83,11 +83,11 @@ async fn a_rebuild_under_the_same_definitions_changes_nothing() {
     }
     let list = async |process: &LocalProcess| {
         let page = ListRequest { page_size: Some(200), ..ListRequest::default() };
-        let found = process.queries.list("clients", &page).await.expect("it answers");
+        let found = process.queries.list("clients", &page).await.expect("the store responds");
         found.documents.iter().map(|document| document.json.get().to_owned()).collect::<Vec<_>>()
     };
     let before = list(&test.process).await;
-    rebuild(&test.settings, &mut |_| {}).await.expect("it runs");
+    rebuild(&test.settings, &mut |_| {}).await.expect("the rebuild succeeds");
     let after = list(&test.reopen(annals_sqlite::process::ProcessTuning::default()).await).await;
     assert_eq!(before, after);
     // The process that stayed open reads the new tables too.

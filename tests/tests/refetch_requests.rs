@@ -19,8 +19,8 @@ fn change(change_type: &str, second: i64) -> Delivery {
 }
 
 async fn reasons(test: &TestProcess) -> BTreeSet<RefetchReason> {
-    let state = SqliteStateStore::new(Database::open(&test.settings.db).expect("it opens"));
-    let tasks = state.earliest(10).await.expect("it answers");
+    let state = SqliteStateStore::new(Database::open(&test.settings.db).expect("the file opens"));
+    let tasks = state.earliest(10).await.expect("the store responds");
     tasks.into_iter().flat_map(|task| task.reasons).collect()
 }
 
@@ -48,7 +48,7 @@ async fn a_late_creation_leaves_no_refetch_task() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_merge_of_more_records_than_can_be_kept_goes_to_quarantine_whole() {
+async fn a_merged_change_of_too_many_records_goes_to_quarantine_unchanged() {
     let test = TestProcess::new().await;
     let ids: Vec<String> = (0..20_000).map(|id| format!("\"001{id:012}AAA\"")).collect();
     let text = format!(

@@ -91,7 +91,7 @@ async fn each_file_matches_its_snapshot() {
 }
 
 #[test]
-fn every_file_is_run_and_has_its_snapshot_and_no_snapshot_is_without_a_file() {
+fn every_file_is_ingested_and_files_and_snapshots_correspond() {
     let file = |sample: &Sample| format!("{}/{}", sample.provider, sample.name).into();
     let run: BTreeSet<PathBuf> = sample_events().iter().map(file).collect();
     let mut there = files_below(&repository().join("events/ingest"));
@@ -146,7 +146,7 @@ async fn a_second_delivery_of_all_files_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_files_in_reverse_order_come_to_the_same_entities() {
+async fn the_files_in_reverse_order_give_the_same_entities() {
     let samples = sample_events();
     let (mut run, mut reverse) = (Run::new().await, Run::new().await);
     let events = numbered(&run.take_all(&samples).await);
@@ -210,19 +210,20 @@ async fn a_history_matches_the_snapshot_and_keeps_numbers_and_inputs_exactly() {
     let mut run = Run::new().await;
     run.take_all(&samples).await;
     let request = HistoryRequest { raw: true, ..HistoryRequest::default() };
-    let page = run.test.process.queries.history("client", HALCYON, &request).await.expect("it has a history");
+    let page = run.test.process.queries.history("client", HALCYON, &request).await.expect("the client has a history");
 
     let past_2_53 = &page.results[1];
     assert_eq!(past_2_53.position.commit_number.as_deref(), Some("1778192987716501506"));
-    let raw = past_2_53.data.as_ref().expect("asked for").get();
+    let raw = past_2_53.data.as_ref().expect("the data was requested").get();
     assert!(raw.contains(r#""commitNumber": 1778192987716501506,"#), "{raw}");
     for (event, file) in page.results.iter().zip(["01", "04", "11", "12"]) {
         let sample = samples.iter().find(|sample| sample.name.starts_with(file)).expect("a sample of that number");
-        assert_eq!(event.data.as_ref().expect("asked for").get(), sample.text.trim_end(), "{file}");
+        assert_eq!(event.data.as_ref().expect("the data was requested").get(), sample.text.trim_end(), "{file}");
     }
 
     check(&snapshots(), "history", &of_any_run(&page));
-    let page = run.test.process.queries.history("client", BLUE_LANTERN, &request).await.expect("it has a history");
+    let page =
+        run.test.process.queries.history("client", BLUE_LANTERN, &request).await.expect("the client has a history");
     check(&snapshots(), "history_with_a_late_creation", &of_any_run(&page));
 }
 

@@ -105,7 +105,7 @@ impl Checker {
         }
         let quarantine = self.run.test.process.handler.quarantine();
         let entry = quarantine.get(read.quarantine_id.as_deref().unwrap_or_default()).await.expect("the entry");
-        let body = quarantine.body(&entry, usize::MAX).await.expect("its body");
+        let body = quarantine.body(&entry, usize::MAX).await.expect("the body");
         self.expect(row, "input", String::from_utf8(body).expect("UTF-8"), sample.text.trim_end());
         self.expect(row, "state", json!(entry.state), json!(QuarantineState::Open));
         self.expect(row, "errors kept", json!(entry.errors), json!(read.errors));
@@ -134,7 +134,7 @@ impl Checker {
         if let Some(event) = &after.event {
             self.expect(row, "version in the history", json!(event.version), json!(row.version));
             self.expect(row, "event_type in the history", json!(event.event_type), json!(row.event_type));
-            let data = event.data.as_ref().expect("asked for").get();
+            let data = event.data.as_ref().expect("the data was requested").get();
             self.expect(row, "input in the history", data, sample.text.trim_end());
             self.expect(row, "warnings in the history", json!(event.warnings), json!(read.warnings));
             self.transactions.insert(row.file, event.transaction_key.clone());
@@ -250,7 +250,7 @@ impl Checker {
                 self.expect(row, &what, json!(event.transaction_key), other);
             }
             Says::Data(text) => {
-                let data = event.data.as_ref().expect("asked for").get();
+                let data = event.data.as_ref().expect("the data was requested").get();
                 self.expect(row, &what, data.contains(text), true);
             }
             other => panic!("{}: {other:?} is not said of an event", row.file),

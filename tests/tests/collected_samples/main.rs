@@ -93,7 +93,7 @@ async fn a_second_delivery_of_all_files_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_files_in_reverse_order_come_to_the_same_entities() {
+async fn the_files_in_reverse_order_give_the_same_entities() {
     let Some(samples) = collected() else { return };
     let (mut run, mut reverse) = (Run::new().await, Run::new().await);
     let events = numbered(&run.take_all(&samples).await);

@@ -17,7 +17,7 @@ use annals_tests::random::Random;
 use crate::bench::{bench, bench_of};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_out_of_order_inside_and_across_batches_and_repeated_end_alike() {
+async fn order_and_repetition_inside_and_across_batches_do_not_change_the_result() {
     // A cache for no state, for all, and for about two of the eight.
     let (all, two) = (1 << 20, 13_000);
     for (seed, cached) in [(1, 0), (2, all), (3, two), (4, 0), (5, all)] {

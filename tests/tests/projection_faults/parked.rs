@@ -107,7 +107,7 @@ async fn an_outage_of_one_record_is_reported_at_the_end_and_blocks_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn outages_in_a_row_end_a_run_and_the_next_begins_with_the_others() {
+async fn consecutive_outages_end_a_run_and_the_next_starts_with_the_other_records() {
     let bench = all_parked(8).await;
     let before = bench.parked_ids().await;
     bench.read_model.is_down.store(true, Ordering::SeqCst);

@@ -26,15 +26,15 @@ impl Process {
     /// Starts it with exactly this environment.
     pub(crate) fn start(command: &mut Command, environment: &BTreeMap<String, String>) -> Self {
         let folder = tempfile::tempdir().expect("a folder for its output");
-        let file = |name: &str| Stdio::from(File::create(folder.path().join(name)).expect("a file in our own folder"));
+        let file = |name: &str| Stdio::from(File::create(folder.path().join(name)).expect("an output file"));
         let command = command.env_clear().envs(environment).stdin(Stdio::null());
-        let child = command.stdout(file("out")).stderr(file("err")).spawn().expect("it starts");
+        let child = command.stdout(file("out")).stderr(file("err")).spawn().expect("the program starts");
         Self { child, folder, seen: 0 }
     }
 
     /// The exit status, if the program has ended.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().expect("it is our child")
+        self.child.try_wait().expect("the program is a child process")
     }
 
     /// The lines on its standard output since the last call.
@@ -54,7 +54,7 @@ impl Process {
 
     fn written(&self, name: &str) -> String {
         let path: PathBuf = self.folder.path().join(name);
-        String::from_utf8(fs::read(path).expect("a file of our own")).expect("it writes UTF-8")
+        String::from_utf8(fs::read(path).expect("the output file")).expect("the output is UTF-8")
     }
 }
 

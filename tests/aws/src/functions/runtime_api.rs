@@ -59,7 +59,7 @@ impl RuntimeApi {
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(post_init_error))
             .with_state(Arc::clone(&shared));
-        let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves until it ends") });
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.expect("the server runs") });
         Self { address, invocations, shared, server }
     }
 

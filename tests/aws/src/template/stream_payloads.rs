@@ -43,7 +43,7 @@ async fn stored_events() -> Vec<StoredEvent> {
     run.take(Provider::Salesforce, &payload("array.json")).await;
     run.take(Provider::Salesforce, &body).await;
     let (key, _) = &run.records[&format!("Account {CLIENT}")];
-    let store = SqliteEventStore::new(Database::open(&run.test.settings.db).expect("its own file opens"));
+    let store = SqliteEventStore::new(Database::open(&run.test.settings.db).expect("the file opens"));
     let events = store.read(key, &ReadOptions::from(Version::FIRST, 10)).await.expect("the store answers");
     events.iter().map(lasting).collect()
 }

@@ -12,7 +12,7 @@ use crate::counted::Counted;
 async fn take(handler: &CommandHandler, round: usize, record: usize) -> u64 {
     let input = change(round, record).to_string();
     let ingested = handler.ingest_body(Provider::Salesforce, &input, CommandMetadata::default()).await;
-    ingested.expect("the store answers").results[0].version.expect("it is stored").get()
+    ingested.expect("the store answers").results[0].version.expect("the change is stored").get()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,7 +45,7 @@ async fn a_read_of_events_sees_all_that_is_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_of_state_sees_all_that_was_put() {
+async fn a_read_of_state_sees_all_that_was_written() {
     let counted = Counted::new("state-read").await;
     let installation = counted.test_tables.installation_by(&counted.config());
     let (state, why) = (&installation.state, "the store answers");

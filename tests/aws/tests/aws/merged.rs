@@ -43,7 +43,7 @@ async fn a_change_of_a_hundred_records_is_a_hundred_aggregates() {
             offset: 0,
             limit: 0,
         };
-        assert_eq!(read_model.count(&all).await.expect("it answers"), RECORDS as u64, "{label}");
+        assert_eq!(read_model.count(&all).await.expect("the store responds"), RECORDS as u64, "{label}");
     }
     counted.test_tables.remove().await;
 }

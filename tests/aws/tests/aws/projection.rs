@@ -62,7 +62,8 @@ async fn rounds(pipeline: &Pipeline, rounds: usize, records: usize) -> Vec<Store
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_contiguous_batch_of_100_events_of_20_records_reads_no_event_and_is_one_bulk_and_two_put_events() {
+async fn a_contiguous_batch_of_100_events_of_20_records_reads_no_event_and_makes_one_bulk_call_and_two_put_events_calls()
+ {
     for (label, opensearch) in opensearch_endpoints() {
         let pipeline = Pipeline::new("batch", &opensearch).await;
         let events = rounds(&pipeline, 15, 20).await;
@@ -79,7 +80,7 @@ async fn a_contiguous_batch_of_100_events_of_20_records_reads_no_event_and_is_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_of_100_records_is_two_bulks_side_by_side() {
+async fn a_batch_of_100_records_is_two_concurrent_bulk_calls() {
     for (label, opensearch) in opensearch_endpoints() {
         let pipeline = Pipeline::new("halves", &opensearch).await;
         let events = rounds(&pipeline, 2, 100).await;
@@ -107,7 +108,7 @@ async fn a_cold_record_of_10_000_events_with_a_snapshot_is_two_reads() {
         let change = installation.adapters.read_event(&stored.event).expect("a decided event is readable");
         snapshot.apply(stored.event.version, &change);
     }
-    installation.state.snapshots.put(vec![snapshot]).await.expect("it is kept");
+    installation.state.snapshots.put(vec![snapshot]).await.expect("the snapshot is stored");
     // The process is warm, since it has projected another record.
     let other = decided(&installation, [change(0, 1).to_string()]).await;
     pipeline.project(&other).await;
@@ -125,8 +126,9 @@ async fn write(pipeline: &Pipeline, events: &[StoredEvent]) {
     let test_tables = &pipeline.counted.test_tables;
     for chunk in events.chunks(25) {
         let puts = chunk.iter().map(|stored| {
-            let put = PutRequest::builder().set_item(Some(encode(stored).expect("it fits").into())).build();
-            WriteRequest::builder().put_request(put.expect("it has its item")).build()
+            let put =
+                PutRequest::builder().set_item(Some(encode(stored).expect("the event fits in an item").into())).build();
+            WriteRequest::builder().put_request(put.expect("the request has an item")).build()
         });
         let write = test_tables.client.batch_write_item().request_items(&test_tables.events_table, puts.collect());
         let unwritten = write.send().await.expect("DynamoDB answers").unprocessed_items.unwrap_or_default();

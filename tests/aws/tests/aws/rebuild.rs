@@ -206,7 +206,7 @@ async fn a_run_killed_after_the_swap_only_has_the_old_index_to_delete() {
         tokio::time::timeout(Duration::from_secs(60), swapped).await.expect("the aliases move");
         killed.abort();
         if is_removed {
-            fixture.indices().delete(&first.targets[0].after.0).await.expect("it does not serve any more");
+            fixture.indices().delete(&first.targets[0].after.0).await.expect("the old index no longer serves");
         }
         let report = finish(&fixture.rebuilder()).await;
         assert_eq!(report.targets[0].before, Some(first.targets[0].after.clone()), "as counted before the swap");
@@ -218,7 +218,7 @@ async fn a_run_killed_after_the_swap_only_has_the_old_index_to_delete() {
 async fn an_index_left_from_a_rebuild_killed_at_its_start_is_deleted_by_the_next() {
     let fixture = Fixture::new().await;
     let first = rebuilt(&fixture.rebuilder()).await;
-    let left = fixture.indices().create_numbered(&fixture.schema).await.expect("it is created");
+    let left = fixture.indices().create_numbered(&fixture.schema).await.expect("the index is created");
     let (all, serves) = fixture.numbered().await;
     assert_eq!((all.last(), serves.as_ref()), (Some(&left), Some(&first.targets[0].after.0)));
     let report = rebuilt(&fixture.rebuilder()).await;
@@ -330,7 +330,7 @@ async fn a_rebuild_by_other_definitions_is_not_continued_and_can_be_abandoned() 
     let fixture = Fixture::new().await;
     let first = rebuilt(&fixture.rebuilder()).await;
     fixture.rebuilder().begin(&CLIENTS).await.expect("no rebuild is unfinished");
-    let mut plan = fixture.plan().await.expect("it was started");
+    let mut plan = fixture.plan().await.expect("the rebuild was started");
     plan.targets[0].digest = "another".to_owned();
     fixture.store_plan(&plan).await;
     let outcome = fixture.rebuilder().resume(std::future::pending(), &|_| ()).await;

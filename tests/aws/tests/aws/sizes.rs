@@ -69,8 +69,15 @@ async fn stored(samples: &[Sample]) -> Vec<Stored> {
     while let Some(item) = pages.next().await {
         let item = item.expect("DynamoDB answers");
         let put = test_tables.client.put_item().table_name(&scratch).set_item(Some(item.clone()));
-        let answer = put.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.expect("it fits");
-        let units = answer.consumed_capacity.and_then(|capacity| capacity.capacity_units).expect("it was asked for");
+        let answer = put
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await
+            .expect("the event fits in an item");
+        let units = answer
+            .consumed_capacity
+            .and_then(|capacity| capacity.capacity_units)
+            .expect("the consumed capacity was requested");
         let key = (item["entity_key"].as_s(), item["version"].as_n());
         let key = (key.0.expect("a text").clone(), key.1.expect("a number").clone());
         stored.push(measured(sample_of[&key].clone(), item, units));

@@ -20,7 +20,7 @@ fn answered(status: u64, body: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sample_events_give_the_entities_that_they_give_in_one_process() {
+async fn the_sample_events_give_the_same_entities_as_in_a_local_process() {
     let samples = sample_events();
     let mut local = Run::new().await;
     local.take_all(&samples).await;

@@ -5,7 +5,7 @@ use annals_aws_tests::functions::payloads::{Caller, of_file, request};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_health_is_answered_without_a_login_and_quarantine_only_to_admins() {
+async fn only_health_needs_no_login_and_only_admins_read_the_quarantine() {
     let deployment = Deployment::new().await;
     let query = deployment.query();
     let table = [

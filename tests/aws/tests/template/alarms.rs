@@ -50,7 +50,7 @@ fn check(namespace: &str, metric: &str, about: &str, beyond: &str) {
 }
 
 #[test]
-fn every_cause_of_trouble_has_its_alarm() {
+fn every_kind_of_failure_has_an_alarm() {
     check("AWS/Lambda", "IteratorAge", "${ProjectionFunction}", "> 300000");
     let stopped = "IF(FILL(stored, 0) > 0 AND FILL(invoked, 0) < 1, 1, 0) > 0";
     check("AWS/Lambda", "Invocations", "${ProjectionFunction}", stopped);
@@ -107,7 +107,7 @@ fn free_space_is_measured_against_the_chosen_volume() {
 }
 
 #[test]
-fn silence_is_an_alarm_after_the_chosen_minutes() {
+fn silence_raises_an_alarm_after_the_chosen_minutes() {
     let stack = Template::read().with(&[("QuietMinutes", "90")]);
     let quiet = stack.properties("QuietAlarm");
     assert_eq!(quiet["TreatMissingData"], "breaching", "missing data counts as silence");

@@ -13,7 +13,7 @@ fn given(stack: &Stack, function: Function) -> BTreeSet<String> {
 }
 
 #[test]
-fn each_function_is_given_what_it_reads_and_nothing_else() {
+fn each_function_gets_exactly_the_variables_that_it_reads() {
     for stack in Template::read().stacks() {
         for function in Function::ALL {
             let (given, read) = (given(&stack, function), function.variables());
@@ -27,7 +27,7 @@ fn each_function_is_given_what_it_reads_and_nothing_else() {
 }
 
 #[test]
-fn every_name_that_is_read_is_given_by_some_choice() {
+fn every_variable_that_is_read_is_set_by_some_parameters() {
     let stacks = Template::read().stacks();
     for function in Function::ALL {
         let read = function.variables();
@@ -56,7 +56,7 @@ fn functions_that_search_get_one_opensearch_endpoint() {
 }
 
 #[test]
-fn the_topic_is_named_where_it_is_published_to() {
+fn only_functions_that_publish_to_the_topic_get_its_name() {
     for stack in Template::read().stacks() {
         let to_topic = stack.chose("Publisher") == "sns";
         for function in ["ProjectionFunction", "BackfillFunction"] {
@@ -79,7 +79,7 @@ fn the_size_limit_of_published_events_is_that_of_the_publisher() {
 }
 
 #[test]
-fn a_local_endpoint_is_named_on_no_real_stack() {
+fn only_a_local_stack_has_a_local_endpoint() {
     for stack in Template::read().stacks() {
         let named = stack.functions().into_iter().flat_map(|function| function.environment.into_keys());
         assert!(named.into_iter().all(|name| !name.starts_with("AWS_")));

@@ -79,7 +79,7 @@ fn events_that_ingest_fails_on_return_to_ingest() {
 }
 
 #[test]
-fn a_message_comes_back_for_ten_days_and_leaves_three_to_act() {
+fn a_message_is_retried_for_ten_days_and_kept_for_three_more() {
     let stack = stack();
     let queue = stack.properties("FailureQueue");
     let visibility = number(&queue["VisibilityTimeout"]);

@@ -61,7 +61,7 @@ fn no_concurrency_is_reserved_for_backfill_by_default() {
 }
 
 #[test]
-fn logs_are_kept_for_as_long_as_is_chosen() {
+fn logs_are_kept_for_the_chosen_time() {
     let stack = Template::read().with(&[("RetentionDays", "14")]);
     let groups: Vec<_> = stack.of_type("AWS::Logs::LogGroup").collect();
     assert_eq!(groups.len(), 5, "four functions and the HTTP API");

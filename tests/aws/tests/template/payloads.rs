@@ -159,7 +159,7 @@ fn the_local_environment_names_what_the_template_names() {
 }
 
 #[test]
-fn the_page_shows_an_invocation_of_each_function_with_a_payload_of_its_own() {
+fn the_readme_shows_an_invocation_of_each_function_with_one_of_its_payloads() {
     let page = std::fs::read_to_string(repository().join("events/README.md")).expect("the page");
     let shown = page.lines().filter_map(|line| line.trim().strip_prefix("sam local invoke "));
     let mut functions = BTreeSet::new();

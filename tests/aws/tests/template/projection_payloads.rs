@@ -40,7 +40,7 @@ fn appended_records_are_the_events_of_the_client_in_order() {
 }
 
 #[test]
-fn a_record_of_expiry_says_so_and_has_no_image() {
+fn an_expiry_record_is_marked_as_such_and_has_no_image() {
     let [record] = &records("projection/expired.json")[..] else { panic!("one record") };
     assert_eq!(record["userIdentity"]["principalId"], "dynamodb.amazonaws.com");
     assert_eq!(record["dynamodb"]["NewImage"], Value::Null);
@@ -48,7 +48,7 @@ fn a_record_of_expiry_says_so_and_has_no_image() {
 }
 
 #[test]
-fn foreign_records_are_an_item_that_is_no_event_and_an_event_that_was_changed() {
+fn the_foreign_records_are_a_non_event_item_and_a_changed_event() {
     let [of_another, changed] = &records("projection/foreign.json")[..] else { panic!("two records") };
     key_of(&item(&of_another["dynamodb"]["Keys"])).expect_err("its key is none of an event");
     decode(item(&of_another["dynamodb"]["NewImage"])).expect_err("it is none");

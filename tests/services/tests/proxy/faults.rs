@@ -40,34 +40,34 @@ fn a_rule_can_respond_in_place_of_the_service() {
 }
 
 #[test]
-fn dropped_before_it_is_reset_and_not_passed_on() {
+fn drop_before_resets_without_forwarding() {
     check(Fault::DropBefore, Ended::Reset, 0, None);
 }
 
 #[test]
-fn dropped_after_it_is_passed_on_and_then_reset() {
+fn drop_after_forwards_and_then_resets() {
     check(Fault::DropAfter, Ended::Reset, 1, Some(200));
 }
 
 #[test]
-fn hanging_before_it_is_not_passed_on_and_not_answered() {
+fn hang_before_neither_forwards_nor_responds() {
     check(Fault::HangBefore, Ended::Silence, 0, None);
 }
 
 #[test]
-fn hanging_after_it_is_passed_on_and_not_answered() {
+fn hang_after_forwards_and_does_not_respond() {
     check(Fault::HangAfter, Ended::Silence, 1, Some(200));
 }
 
 #[test]
-fn delayed_it_is_passed_on_and_answered_later() {
+fn delay_forwards_and_responds_later() {
     let started = Instant::now();
     check(Fault::Delay(SILENCE / 2), answered(200, "2 bytes"), 1, Some(200));
     assert!(started.elapsed() >= SILENCE / 2);
 }
 
 #[test]
-fn delayed_it_is_passed_on_though_its_client_has_gone() {
+fn delay_forwards_even_if_the_client_has_disconnected() {
     let fixture = Fixture::new();
     fixture.proxy.rule(Rule::always(Match::Any, Fault::Delay(SILENCE * 2)));
     assert_eq!(fixture.send("PutItem"), Ended::Silence);
@@ -101,7 +101,7 @@ fn a_hanging_request_hangs_after_the_rules_are_cleared_and_ends_with_the_proxy()
 }
 
 #[test]
-fn the_ready_made_answers_are_what_the_services_send() {
+fn the_predefined_responses_equal_those_of_the_services() {
     let check = |fault: Fault, status: u16, words: &str| {
         let fixture = Fixture::new();
         fixture.proxy.rule(Rule::always(Match::Any, fault));

@@ -13,7 +13,7 @@ fn exchange(stream: &mut TcpStream, request: &str) -> Ended {
 }
 
 #[test]
-fn a_request_is_seen_with_all_that_tests_ask_of_it() {
+fn a_recorded_request_has_everything_that_tests_read() {
     let fixture = Fixture::new();
     assert_eq!(fixture.send("PutItem"), Ended::Answered(200, "2 bytes".to_owned()));
     let seen = &fixture.proxy.requests()[0];
@@ -88,7 +88,7 @@ fn the_operation_of_a_query_protocol_is_in_its_form() {
 }
 
 #[test]
-fn each_of_many_requests_at_once_is_seen_and_counted_once() {
+fn each_of_many_concurrent_requests_is_recorded_and_counted_once() {
     let fixture = Fixture::new();
     fixture.proxy.rule(Rule::first(20, Match::Target("PutItem"), Fault::DropBefore));
     std::thread::scope(|scope| {

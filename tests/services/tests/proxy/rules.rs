@@ -26,7 +26,7 @@ fn check(rules: Vec<Rule>, operations: &[&str], statuses: &[u16]) {
 }
 
 #[test]
-fn a_rule_holds_as_often_as_it_says() {
+fn a_rule_applies_as_often_as_it_says() {
     let check = |times, statuses: &[u16]| {
         check(vec![Rule::new(Match::Any, times, status(503))], &["A"; 4], statuses);
     };
@@ -43,7 +43,7 @@ fn a_rule_counts_only_what_it_matches() {
 }
 
 #[test]
-fn a_request_is_for_the_first_rule_that_still_holds() {
+fn the_first_rule_that_is_not_used_up_applies() {
     let rules = vec![Rule::first(1, Match::Any, status(500)), Rule::first(2, Match::Any, status(501))];
     check(rules, &["A"; 4], &[500, 501, 501, 200]);
 }
