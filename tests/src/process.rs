@@ -59,7 +59,7 @@ impl TestProcess {
 
     /// Ingests deliveries in one call. Returns a list of results for each.
     pub async fn deliver(&self, deliveries: impl IntoIterator<Item = Delivery>) -> Vec<Vec<EventRead>> {
-        hand_in(&self.process.handler, deliveries).await
+        ingest_deliveries(&self.process.handler, deliveries).await
     }
 
     /// Loads a record's state from its newest snapshot and the events after it.
@@ -71,7 +71,10 @@ impl TestProcess {
 }
 
 /// Gives deliveries to the command handler in one call.
-pub async fn hand_in(handler: &CommandHandler, deliveries: impl IntoIterator<Item = Delivery>) -> Vec<Vec<EventRead>> {
+pub async fn ingest_deliveries(
+    handler: &CommandHandler,
+    deliveries: impl IntoIterator<Item = Delivery>,
+) -> Vec<Vec<EventRead>> {
     let command = |delivery| {
         let action = match delivery {
             Delivery::Event(raw_event) => Action::ProcessCrmEvent { provider: Provider::Salesforce, raw_event },

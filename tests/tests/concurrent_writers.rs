@@ -10,7 +10,7 @@ use annals_domain::position::Version;
 use annals_sqlite::process::ProcessTuning;
 use annals_sqlite::{Database, SqliteEventStore};
 use annals_tests::crm::{Account, Delivery};
-use annals_tests::process::{TestProcess, hand_in};
+use annals_tests::process::{TestProcess, ingest_deliveries};
 use annals_tests::random::Random;
 
 const WRITERS: usize = 16;
@@ -33,7 +33,7 @@ async fn sixteen_writers_of_25_events_on_one_record_store_400_dense_versions() {
         writers.push(tokio::spawn(async move {
             let mut answers = Vec::new();
             for delivery in part {
-                answers.extend(hand_in(&process.handler, [delivery]).await.into_iter().flatten());
+                answers.extend(ingest_deliveries(&process.handler, [delivery]).await.into_iter().flatten());
             }
             answers
         }));

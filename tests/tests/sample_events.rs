@@ -64,7 +64,7 @@ fn answer(read: &EventRead) -> Value {
 }
 
 /// The results of a file and the mapped and raw state of its records after it.
-async fn came_to(run: &Run, reads: &[EventRead]) -> Value {
+async fn results_of(run: &Run, reads: &[EventRead]) -> Value {
     let mut records = Map::new();
     for read in reads {
         if let (Some(aggregate_type), Some(id)) = (&read.aggregate_type, &read.external_id) {
@@ -83,7 +83,7 @@ async fn each_file_matches_its_snapshot() {
     let mut outcomes = Vec::new();
     for sample in sample_events() {
         let reads = run.take(sample.provider, &sample.text).await;
-        outcomes.push((came_to(&run, &reads).await, sample));
+        outcomes.push((results_of(&run, &reads).await, sample));
     }
     for (outcome, sample) in &outcomes {
         check(&snapshots().join(sample.provider.as_str()), sample.stem(), outcome);
@@ -221,14 +221,14 @@ async fn a_history_matches_the_snapshot_and_keeps_numbers_and_inputs_exactly() {
         assert_eq!(event.data.as_ref().expect("the data was requested").get(), sample.text.trim_end(), "{file}");
     }
 
-    check(&snapshots(), "history", &of_any_run(&page));
+    check(&snapshots(), "history", &without_run_values(&page));
     let page =
         run.test.process.queries.history("client", BLUE_LANTERN, &request).await.expect("the client has a history");
-    check(&snapshots(), "history_with_a_late_creation", &of_any_run(&page));
+    check(&snapshots(), "history_with_a_late_creation", &without_run_values(&page));
 }
 
 /// A history without the values of one run and without the inputs, which are the samples.
-fn of_any_run(page: &HistoryPage) -> Value {
+fn without_run_values(page: &HistoryPage) -> Value {
     let mut json = serde_json::to_value(page).expect("a page is JSON");
     for event in json["results"].as_array_mut().expect("events") {
         let event = event.as_object_mut().expect("an event");

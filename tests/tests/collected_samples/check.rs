@@ -15,7 +15,7 @@ use annals_tests::samples::{Run, Sample, seen};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::table::{Row, Says};
+use crate::table::{Expectation, Row};
 
 /// The number of results for each outcome.
 pub(crate) fn outcomes(reads: &[EventRead]) -> BTreeMap<Outcome, usize> {
@@ -91,7 +91,9 @@ impl Checker {
     async fn check_quarantined(&mut self, sample: &Sample, row: &Row, read: &EventRead) {
         self.expect(row, "job", json!(read.job_id), Value::Null);
         for says in row.says {
-            let Says::Errors(errors) = says else { panic!("{}: a refused input has no {says:?}", row.file) };
+            let Expectation::Errors(errors) = says else {
+                panic!("{}: a refused input does not allow {says:?}", row.file)
+            };
             let fields = |mut fields: Vec<String>| {
                 fields.sort();
                 fields
@@ -112,7 +114,7 @@ impl Checker {
     }
 
     async fn check_job(&mut self, sample: &Sample, row: &Row, read: &EventRead) {
-        assert!(matches!(row.says, [Says::JobKeepsInput]), "{}", row.file);
+        assert!(matches!(row.says, [Expectation::JobKeepsInput]), "{}", row.file);
         let jobs = self.run.jobs().await;
         let job = jobs.iter().find(|job| Some(job.id) == read.job_id).expect("the job that the answer names");
         self.expect(row, "input", job.input.clone(), sample.text.trim_end());
@@ -147,11 +149,12 @@ impl Checker {
             self.expect(row, "unknown fields", after.entity["unknown"].clone(), json!([]));
         }
         let unknown: Vec<&str> = after.state.unknown_paths().map(Path::as_str).collect();
-        let named = row.says.iter().find_map(|says| if let Says::Unknown(names) = says { Some(*names) } else { None });
+        let named =
+            row.says.iter().find_map(|says| if let Expectation::Unknown(names) = says { Some(*names) } else { None });
         self.expect(row, "unknown leaves", unknown, named.unwrap_or_default());
         self.check_refetch(&after, waits).await;
         for says in row.says {
-            self.check_says(&after, says).await;
+            self.check_expectation(&after, says).await;
         }
     }
 
@@ -182,7 +185,7 @@ impl Checker {
         let mut expected = BTreeSet::new();
         expected.extend(waits.then_some(RefetchReason::MissingBase));
         expected.extend(after.row.says.iter().filter_map(|says| match says {
-            Says::Asks(reason) => Some(*reason),
+            Expectation::Refetch(reason) => Some(*reason),
             _ => None,
         }));
         let task = self.run.refetch().await.remove(&after.key);
@@ -190,70 +193,72 @@ impl Checker {
         self.expect(after.row, "refetch", json!(reasons), json!(expected));
     }
 
-    async fn check_says(&mut self, after: &RecordAfter<'_>, says: &Says) {
+    async fn check_expectation(&mut self, after: &RecordAfter<'_>, says: &Expectation) {
         let RecordAfter { row, read, entity, state, .. } = after;
         let what = format!("{says:?}");
         let field = |path: &str| entity.pointer(&format!("/{}", path.replace('.', "/"))).cloned();
         let text = |path: &str| field(path).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
         let parsed = |json: &str| serde_json::from_str::<Value>(json).expect("the table has JSON");
         match says {
-            Says::Id(id) => self.expect(row, &what, json!(read.external_id), json!(ExternalId::new(*id))),
-            Says::At(at) => self.expect(row, &what, json!(read.timestamp), *at),
-            Says::Text(path, text) => self.expect(row, &what, json!(field(path)), *text),
+            Expectation::Id(id) => self.expect(row, &what, json!(read.external_id), json!(ExternalId::new(*id))),
+            Expectation::At(at) => self.expect(row, &what, json!(read.timestamp), *at),
+            Expectation::Text(path, text) => self.expect(row, &what, json!(field(path)), *text),
             // In a list, so that null differs from a missing value.
-            Says::Field(path, json) => {
+            Expectation::Field(path, json) => {
                 self.expect(row, &what, json!(field(path).map(|value| [value])), json!([parsed(json)]));
             }
-            Says::Length(path, length) => self.expect(row, &what, text(path).chars().count(), *length),
-            Says::Sha256(path, hash) => {
+            Expectation::Length(path, length) => self.expect(row, &what, text(path).chars().count(), *length),
+            Expectation::Sha256(path, hash) => {
                 let is = base16ct::lower::encode_string(&Sha256::digest(text(path)));
                 self.expect(row, &what, is, *hash);
             }
-            Says::Raw(path, json) => {
+            Expectation::Raw(path, json) => {
                 let reading = state.read(&Path::new(*path));
                 let shown =
                     if let FieldReading::Known(value) = reading { value.into_owned() } else { json!("not known") };
                 self.expect(row, &what, shown, parsed(json));
             }
-            Says::Writes(paths) => {
+            Expectation::Writes(paths) => {
                 self.expect(row, &what, state.paths().map(Path::as_str).collect::<Vec<_>>(), *paths);
             }
-            Says::Leaves(above, count) => {
+            Expectation::Leaves(above, count) => {
                 self.expect(row, &what, state.paths().filter(|path| path.relative_to(above).is_some()).count(), *count);
             }
-            Says::Life(life) => self.expect(row, &what, json!(state.lifecycle()), json!(life)),
-            Says::OutOfLists => self.check_lists(after).await,
+            Expectation::Life(life) => self.expect(row, &what, json!(state.lifecycle()), json!(life)),
+            Expectation::OutOfLists => self.check_lists(after).await,
             // Checked with the whole row.
-            Says::Unknown(_) | Says::Asks(_) => {}
-            Says::Errors(_) | Says::JobKeepsInput => panic!("{}: a stored change has no {says:?}", row.file),
+            Expectation::Unknown(_) | Expectation::Refetch(_) => {}
+            Expectation::Errors(_) | Expectation::JobKeepsInput => {
+                panic!("{}: a stored change does not allow {says:?}", row.file)
+            }
             of_the_event => self.check_event(after, of_the_event),
         }
     }
 
     /// Compares the event in the history with its row.
-    fn check_event(&mut self, after: &RecordAfter<'_>, says: &Says) {
+    fn check_event(&mut self, after: &RecordAfter<'_>, says: &Expectation) {
         let RecordAfter { row, event: Some(event), .. } = after else { return };
         let what = format!("{says:?}");
         match says {
-            Says::Commit(number) => self.expect(row, &what, json!(event.position.commit_number), *number),
-            Says::Sequence(number) => self.expect(row, &what, json!(event.position.sequence_number), *number),
-            Says::Changes(fields) => {
+            Expectation::Commit(number) => self.expect(row, &what, json!(event.position.commit_number), *number),
+            Expectation::Sequence(number) => self.expect(row, &what, json!(event.position.sequence_number), *number),
+            Expectation::Changes(fields) => {
                 let changed: BTreeSet<&str> = event.changes.keys().map(String::as_str).collect();
                 self.expect(row, &what, json!(changed), json!(fields.iter().collect::<BTreeSet<_>>()));
             }
-            Says::Origin(origin) => {
+            Expectation::Origin(origin) => {
                 self.expect(row, &what, event.change_origin.clone().unwrap_or_default(), *origin);
             }
-            Says::Transaction(key) => self.expect(row, &what, json!(event.transaction_key), *key),
-            Says::TransactionOf(file) => {
+            Expectation::Transaction(key) => self.expect(row, &what, json!(event.transaction_key), *key),
+            Expectation::TransactionOf(file) => {
                 let other = self.transactions.get(file).cloned().flatten().unwrap_or_else(|| format!("none of {file}"));
                 self.expect(row, &what, json!(event.transaction_key), other);
             }
-            Says::Data(text) => {
+            Expectation::Data(text) => {
                 let data = event.data.as_ref().expect("the data was requested").get();
                 self.expect(row, &what, data.contains(text), true);
             }
-            other => panic!("{}: {other:?} is not said of an event", row.file),
+            other => panic!("{}: {other:?} does not apply to an event", row.file),
         }
     }
 

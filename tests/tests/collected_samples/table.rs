@@ -6,8 +6,8 @@ use annals_application::commands::Outcome;
 use annals_domain::change::{Lifecycle, RefetchReason};
 use annals_domain::event::EventType;
 
+use self::Expectation::*;
 use self::Outcome::{AwaitingBase, BackfillRequested, Ignored, Quarantined, Stored};
-use self::Says::*;
 use EventType::{Created, Deleted, Gap, Updated};
 
 /// The expected outcome of one file.
@@ -24,12 +24,12 @@ pub(crate) struct Row {
     pub(crate) aggregate_type: Option<&'static str>,
     pub(crate) event_type: Option<EventType>,
     pub(crate) version: Option<u64>,
-    pub(crate) says: &'static [Says],
+    pub(crate) says: &'static [Expectation],
 }
 
 /// One expectation after a file. The segments of a path are separated by dots.
 #[derive(Debug)]
-pub(crate) enum Says {
+pub(crate) enum Expectation {
     /// The record's id.
     Id(&'static str),
     /// The commit timestamp of the CRM.
@@ -53,7 +53,7 @@ pub(crate) enum Says {
     /// The newest lifecycle state of the record.
     Life(Lifecycle),
     /// A reason for a refetch in addition to the missing base.
-    Asks(RefetchReason),
+    Refetch(RefetchReason),
     /// The event's commit number, in the history.
     Commit(&'static str),
     /// The event's sequence number, in the history.
@@ -88,7 +88,7 @@ const fn row(
 }
 
 /// A file that does not become an event.
-const fn kept_aside(file: &'static str, outcome: Outcome) -> Row {
+const fn not_an_event(file: &'static str, outcome: Outcome) -> Row {
     Row { file, outcome, aggregate_type: None, event_type: None, version: None, says: &[] }
 }
 
@@ -97,7 +97,7 @@ impl Row {
         Self { aggregate_type: Some(aggregate_type), ..self }
     }
 
-    const fn says(self, says: &'static [Says]) -> Self {
+    const fn says(self, says: &'static [Expectation]) -> Self {
         Self { says, ..self }
     }
 }
@@ -130,11 +130,11 @@ pub(crate) const TABLE: &[Row] = &[
         Writes(&[STAMP, "MailingAddress.City", "MailingAddress.Street", "OtherAddress.PostalCode"]),
         Raw("MailingAddress.Street", r#""1235 wildwood St""#),
         Unknown(&["MailingAddress.City", "OtherAddress.PostalCode"]),
-        Asks(RefetchReason::NotCarried),
+        Refetch(RefetchReason::NotCarried),
         Commit("1778192987716501506"),
         Data(r#""commitNumber":1778192987716501506,"#),
     ]),
-    kept_aside("05", Quarantined).says(&[Errors(&[("ChangeEventHeader.recordIds", "missing")])]),
+    not_an_event("05", Quarantined).says(&[Errors(&[("ChangeEventHeader.recordIds", "missing")])]),
     // The Pub/Sub form with decoded names: its nulls are not changes.
     row("07", AwaitingBase, "client", Updated, 1).says(&[
         Writes(&["BillingAddress.City", "BillingAddress.State", STAMP]),
@@ -145,11 +145,11 @@ pub(crate) const TABLE: &[Row] = &[
     row("11", AwaitingBase, "client", Gap, 1).says(&[
         Writes(&[]),
         Life(Lifecycle::Active),
-        Asks(RefetchReason::Gap),
+        Refetch(RefetchReason::Gap),
         Sequence("19"),
         Commit("72784468115"),
     ]),
-    kept_aside("12", BackfillRequested).of("client").says(&[JobKeepsInput]),
+    not_an_event("12", BackfillRequested).of("client").says(&[JobKeepsInput]),
     row("13", Stored, "client", Created, 1).says(&[
         Id("0015f00002JUXA8AAP"),
         Text("billing_country", "United States"),
@@ -245,7 +245,7 @@ pub(crate) const TABLE: &[Row] = &[
         Text("Subject", "Product Planning"),
     ]),
     // Without its type the meaning of a wildcard is not known.
-    kept_aside("29", Quarantined).says(&[Errors(&[
+    not_an_event("29", Quarantined).says(&[Errors(&[
         ("ChangeEventHeader.changeType", "missing"),
         ("ChangeEventHeader.commitTimestamp", "missing"),
     ])]),
@@ -299,7 +299,7 @@ pub(crate) const TABLE: &[Row] = &[
         Changes(&["is_deleted"]),
         OutOfLists,
     ]),
-    kept_aside("44", Quarantined).says(&[Errors(&[("ChangeEventHeader.recordIds[0]", "<record_ID>")])]),
+    not_an_event("44", Quarantined).says(&[Errors(&[("ChangeEventHeader.recordIds[0]", "<record_ID>")])]),
     row("46", AwaitingBase, "client", Deleted, 1).says(&[Writes(&[]), Life(Lifecycle::Deleted), Data("Biotechnology")]),
     // The JSON form omits empty parts, so they are not written.
     row("47", Stored, "client", Created, 1).says(&[
@@ -312,14 +312,14 @@ pub(crate) const TABLE: &[Row] = &[
     row("49", AwaitingBase, "event", Gap, 1).says(&[
         Id("00Uxx000000fvRQEAY"),
         Writes(&[]),
-        Asks(RefetchReason::Gap),
+        Refetch(RefetchReason::Gap),
         Transaction("0Mcxx000000000B"),
         At("2017-11-01T02:08:08.161Z"),
     ]),
-    kept_aside("52", Quarantined).says(&[Errors(&[("ChangeEventHeader.commitTimestamp", "missing")])]),
-    kept_aside("53", Ignored),
-    kept_aside("54", Ignored),
-    kept_aside("56", Quarantined).says(&[Errors(&[
+    not_an_event("52", Quarantined).says(&[Errors(&[("ChangeEventHeader.commitTimestamp", "missing")])]),
+    not_an_event("53", Ignored),
+    not_an_event("54", Ignored),
+    not_an_event("56", Quarantined).says(&[Errors(&[
         ("ChangeEventHeader.recordIds", "missing"),
         ("ChangeEventHeader.commitTimestamp", "missing"),
     ])]),

@@ -40,7 +40,7 @@ async fn the_pipeline_redrives_parked_records_after_their_cause_is_gone() {
     bench.read_model.refused.lock().unwrap().insert(bench.ids[1]);
     let feed_projector = FeedProjector::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(1 << 20));
     assert_eq!(feed_projector.catch_up().await.unwrap(), 9);
-    assert_eq!(feed_projector.redrive_parked().await.unwrap(), 1, "its cause is still there");
+    assert_eq!(feed_projector.redrive_parked().await.unwrap(), 1, "the cause still exists");
     assert_eq!(bench.state.parked.oldest(10).await.unwrap().len(), 1);
 
     bench.read_model.refused.lock().unwrap().clear();

@@ -40,7 +40,7 @@ impl Fixture {
     async fn new() -> Self {
         let test_tables = TestTables::new("faults").await;
         let proxy = Proxy::start(&dynamodb_endpoint());
-        let handler = test_tables.installation_by(&hasty(&proxy.endpoint())).handler();
+        let handler = test_tables.installation_by(&short_timeouts(&proxy.endpoint())).handler();
         Self { test_tables, proxy, handler }
     }
 
@@ -61,9 +61,9 @@ impl Fixture {
 }
 
 /// A configuration with shorter timeouts.
-fn hasty(endpoint: &str) -> SdkConfig {
+fn short_timeouts(endpoint: &str) -> SdkConfig {
     let config = sdk_config(endpoint);
-    let timeouts = config.timeout_config().expect("there are timeouts").to_builder();
+    let timeouts = config.timeout_config().expect("the timeouts are set").to_builder();
     config.to_builder().timeout_config(timeouts.operation_attempt_timeout(ATTEMPT).build()).build()
 }
 

@@ -21,7 +21,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The record as if it had entered the stream this long ago.
-fn came(record: &Value, ago: Duration) -> Value {
+fn entered_before(record: &Value, ago: Duration) -> Value {
     let mut record = record.clone();
     let at = SystemClock.now().millis() / 1_000 - i64::try_from(ago.as_secs()).unwrap();
     record["dynamodb"]["ApproximateCreationDateTime"] = json!(at);
@@ -45,13 +45,13 @@ async fn records_delayed_for_five_hours_by_an_outage_are_parked_and_redriven_aft
     let records = deployment.stream().await.read().await;
     proxy.rule(Rule::always(Match::Path("_bulk"), Fault::unavailable()));
     let all: BTreeSet<String> = (0..3).map(record_id).collect();
-    let of_age = |age: Duration| records.iter().map(|record| came(record, age)).collect::<Vec<_>>();
+    let of_age = |age: Duration| records.iter().map(|record| entered_before(record, age)).collect::<Vec<_>>();
 
     let young = projection.invoke_with(&batch(&of_age(5 * HOUR - MINUTE))).await;
     assert_eq!(failed_and_parked(&young, &records), (all.clone(), 0), "young records are retried");
     let is_of_the_first = |record: &Value| record["dynamodb"]["NewImage"]["external_id"]["S"] == record_id(0);
     let age = |record: &Value| if is_of_the_first(record) { 5 * HOUR + MINUTE } else { HOUR };
-    let mixed: Vec<Value> = records.iter().map(|record| came(record, age(record))).collect();
+    let mixed: Vec<Value> = records.iter().map(|record| entered_before(record, age(record))).collect();
     let others = (1..3).map(record_id).collect();
     assert_eq!(failed_and_parked(&projection.invoke_with(&batch(&mixed)).await, &records), (others, 1));
     let old = projection.invoke_with(&batch(&of_age(5 * HOUR + MINUTE))).await;

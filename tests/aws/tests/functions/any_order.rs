@@ -16,7 +16,7 @@ use annals_lambda::{Installation, Search};
 use annals_services::{dynamodb_endpoint, sdk_config};
 use annals_tests::history::History;
 use annals_tests::lanes::{Lane, Seen, lanes, steps};
-use annals_tests::process::{hand_in, load};
+use annals_tests::process::{ingest_deliveries, load};
 use annals_tests::random::Random;
 use annals_tests::view::View;
 use serde_json::Value;
@@ -64,7 +64,7 @@ async fn deliver(handler: &CommandHandler, lanes: &mut [Lane], step: usize) {
     for part in lanes.chunks_mut(BATCH) {
         let due = part.iter_mut().filter_map(|lane| lane.arriving(step).map(|delivery| (lane, delivery)));
         let (due, deliveries): (Vec<_>, Vec<_>) = due.unzip();
-        let answers = hand_in(handler, deliveries).await;
+        let answers = ingest_deliveries(handler, deliveries).await;
         for (lane, reads) in due.into_iter().zip(answers) {
             lane.note(step, &reads);
         }

@@ -18,7 +18,7 @@ fn over(function: Function, deployment: &Deployment, name: &str) -> Function {
 }
 
 /// Shuffles records within the size of a batch and repeats some: the stream guarantees order only per item.
-fn disturbed(records: &[Value], random: &mut Random) -> Vec<Value> {
+fn shuffled_with_repeats(records: &[Value], random: &mut Random) -> Vec<Value> {
     let mut records = records.to_vec();
     for _ in 0..records.len() / 4 {
         let (from, to) = (random.below(records.len()), random.below(records.len()));
@@ -42,7 +42,7 @@ async fn small_shuffled_and_repeated_batches_give_the_same_result_as_one_batch_i
     for seed in 1..=4 {
         let name = format!("seed-{seed}");
         let (mut random, proxy) = (Random::new(seed), Proxy::start(&deployment.opensearch));
-        let records = disturbed(&records, &mut random);
+        let records = shuffled_with_repeats(&records, &mut random);
         // A failed batch is divided in another way.
         for nth in [2, 4, 5, 9] {
             proxy.rule(Rule::nth(nth, Match::Path("_bulk"), Fault::unavailable()));

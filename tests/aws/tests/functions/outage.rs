@@ -16,19 +16,19 @@ use crate::{changes, clients, get, named, take};
 
 /// The published events that a consumer processes if some arrive twice: for each record those with a version
 /// above that of the last one.
-fn heeded(details: &[Value]) -> BTreeMap<String, Vec<(u64, u64)>> {
-    let mut heeded: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
+fn processed(details: &[Value]) -> BTreeMap<String, Vec<(u64, u64)>> {
+    let mut processed: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
     for (id, from, to) in details.iter().map(versions) {
-        let known = heeded.entry(id).or_default();
+        let known = processed.entry(id).or_default();
         if known.last().is_none_or(|(_, last)| to > *last) {
             known.push((from, to));
         }
     }
-    heeded
+    processed
 }
 
 /// The status of the projection in the health response.
-async fn standing(deployment: &Deployment) -> String {
+async fn projection_status(deployment: &Deployment) -> String {
     let (status, health) = get(&deployment.query(), "/health").await;
     assert_eq!(status, 200);
     let dependencies = health["dependencies"].as_array().unwrap();
@@ -60,7 +60,7 @@ async fn an_outage_of_opensearch_fails_exactly_the_records_it_affects() {
     assert_eq!(found, expected);
     assert_eq!((total(&answer.lines, "Projected"), total(&answer.lines, "ForeignRecords")), (1, 1));
     assert!(bus.details().await.is_empty(), "a record that is not indexed must not be published");
-    assert_eq!(standing(&deployment).await, "degraded", "health reports the outage");
+    assert_eq!(projection_status(&deployment).await, "degraded", "health reports the outage");
 
     // The outage continues: the same result, and the position does not move.
     let stuck = deliver(&records, &projection, Mapping { attempts: 3, ..Mapping::of(100) }).await;
@@ -73,7 +73,7 @@ async fn an_outage_of_opensearch_fails_exactly_the_records_it_affects() {
     assert!(shown.values().all(|client| client["version"] == 2), "{shown:?}");
     let expected = [0, 1].map(|client| ((record_id(client), 1, 2), 1));
     assert_eq!(published(&bus.details().await), expected.into());
-    assert_eq!(standing(&deployment).await, "ok", "health reports the end of the outage");
+    assert_eq!(projection_status(&deployment).await, "ok", "health reports the end of the outage");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,20 +112,20 @@ async fn only_the_failed_call_to_the_bus_is_repeated_and_consumers_process_each_
     let failing = deliver(&records, &projection, Mapping { attempts: 1, ..Mapping::of(100) }).await;
     let value = failing.answers[0].1.value();
     let id_of = |record: &Value| record["dynamodb"]["NewImage"]["external_id"]["S"].as_str().unwrap().to_owned();
-    let kept_back: BTreeSet<String> =
+    let failed: BTreeSet<String> =
         records.iter().filter(|record| named(&value).contains(&sequence(record))).map(id_of).collect();
     let first = bus.details().await;
-    let published_at_once: BTreeSet<String> = heeded(&first).into_keys().collect();
+    let published_at_once: BTreeSet<String> = processed(&first).into_keys().collect();
     let all: BTreeSet<String> = records.iter().map(id_of).collect();
     assert!(!published_at_once.is_empty(), "one call succeeded");
-    assert_eq!(kept_back, &all - &published_at_once, "exactly the unpublished records must be reported as failed");
+    assert_eq!(failed, &all - &published_at_once, "exactly the unpublished records must be reported as failed");
 
     proxy.heal();
     assert_eq!(deliver(&records[failing.done..], &projection, Mapping::of(100)).await.invocations(), 1);
     let again = bus.details().await;
     assert!(published(&again).values().all(|times| *times == 1), "expected one published event per record: {again:?}");
     let expected: BTreeMap<String, Vec<(u64, u64)>> = all.into_iter().map(|id| (id, vec![(1, 2)])).collect();
-    assert_eq!(heeded(&[first, again].concat()), expected);
+    assert_eq!(processed(&[first, again].concat()), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -60,7 +60,7 @@ async fn two_concurrent_pollers_give_the_same_result_as_one() {
             (deployment.projection(), records)
         })
         .collect();
-    let [(first, ones), (second, others)] = pollers.as_slice() else { unreachable!("there are two") };
+    let [(first, ones), (second, others)] = pollers.as_slice() else { unreachable!("there are two pollers") };
     let (one, other) = tokio::join!(deliver(ones, first, Mapping::of(5)), deliver(others, second, Mapping::of(3)));
     assert_eq!((one.done, other.done), (records.len(), records.len()));
     let shown = versions(&clients(&deployment, &query).await);

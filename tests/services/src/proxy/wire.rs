@@ -156,7 +156,7 @@ fn header((name, value): (&'static str, String)) -> (HeaderName, HeaderValue) {
 
 impl fmt::Display for Reset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no answer")
+        f.write_str("no response")
     }
 }
 
