@@ -45,7 +45,7 @@ pub fn request(method: &str, path_and_query: &str, caller: Caller, body: Option<
             },
             "requestId": "KZ3x8iD9joEEPwA=",
             "routeKey": "$default",
-            "deployment": "$default",
+            "stage": "$default",
             "time": "06/May/2026:12:00:00 +0000",
             "timeEpoch": 1_778_068_800_000_u64
         },
