@@ -23,7 +23,7 @@ const RATE: u64 = 50;
 /// The number of changes at the same time: a store that a rebuild scans is slow. Far fewer than records, so that the
 /// changes of one record come one after the other.
 const IN_FLIGHT: usize = 32;
-/// How often a change is delivered at most.
+/// The maximum number of deliveries of a change.
 const DELIVERIES: usize = 10;
 /// How long a projector caches the plan of a rebuild. A function caches it for ten seconds.
 pub(crate) const PLAN_CACHE_TIME: Duration = Duration::from_secs(1);
@@ -80,7 +80,7 @@ impl Live {
 
     async fn change(&self, record: usize, round: usize) -> Result<()> {
         let text = [change(round, record).to_string()];
-        // A change is delivered again where the store was too busy. Whether the first attempt was stored or not,
+        // A change is delivered again if the store was too busy. Whether the first attempt was stored or not,
         // the change is stored once.
         for _ in 0..DELIVERIES {
             if self.fixture.write(&text).await.is_ok() {
@@ -91,7 +91,7 @@ impl Live {
         let stored = self.fixture.installation.store.read(&self.fixture.key(record), &options).await?;
         ensure!(stored.len() == 1, "a live change was not stored: record {record}, version {}", round + 1);
         let events = stored.into_iter().map(|stored| stored.event).collect();
-        // The changes of a record alternate between the projectors, as happens when batches are cut anew.
+        // The changes of a record alternate between the projectors, as happens when failed batches are divided again.
         let projector = &self.projectors[usize::from(round.is_multiple_of(2))];
         let report = projector.project(events).await;
         ensure!(report.failed.is_empty() && report.parked == 0, "a live change was not projected: {report:?}");

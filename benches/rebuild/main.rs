@@ -2,7 +2,7 @@
 //! 20 reads a second over 200 of them: killed three times, then timed against its floor.
 //!
 //! Floor: a bare parallel scan of the table (the SDK's items, nothing decoded), then a bare `_bulk`
-//! of the same documents from ready bytes. Required: no read finds a record missing or older; a killed
+//! of the same documents from prepared bytes. Required: no read finds a record missing or older; a killed
 //! rebuild continues from its checkpoint; at least 0.7 of the rate of the floor; less than 256 MB.
 //!
 //! `cargo bench -p annals-benches --bench rebuild` runs it (`-- watched` or `-- timed` for one part);
@@ -139,7 +139,7 @@ async fn documents(fixture: &Fixture) -> Result<Bulk> {
     Bulk::of(&url, &current).await
 }
 
-/// The time of the floor, in an index of its own.
+/// The time of the floor, in a separate index.
 async fn bare(fixture: &Fixture, bulk: &Bulk, events: usize, settings: &RebuildSettings) -> Result<Duration> {
     let search = fixture.search.connection();
     let indices = search.indices();

@@ -1,7 +1,7 @@
 //! Support for the tests and benchmarks of the pipeline on AWS: its tables and indices on the local services,
-//! the function binaries behind a Lambda Runtime API, and the deployment template as a stack.
+//! the function binaries on a Lambda Runtime API, and the deployment template as a stack.
 //!
-//! Every run uses names of its own. Nothing here asserts what the pipeline should do: the tests do.
+//! Every run uses unique names. Nothing here asserts what the pipeline should do: the tests do.
 
 pub mod decided;
 pub mod functions;

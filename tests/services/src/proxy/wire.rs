@@ -29,7 +29,7 @@ use super::fault::Fault;
 use super::request::RecordedRequest;
 use super::state::{Number, State};
 
-/// The service behind the proxy.
+/// The service that the proxy forwards to.
 pub(super) struct Upstream {
     authority: Authority,
     client: Client<HttpConnector, Body>,
