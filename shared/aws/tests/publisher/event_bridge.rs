@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 async fn the_contract_holds() {
     let config = sdk_config(&moto_endpoint());
     let queue = Queue::standard().await;
-    let bus = queue.behind_bus(&json!({ "source": ["event-sourcing-system"] })).await;
+    let bus = queue.with_bus(&json!({ "source": ["event-sourcing-system"] })).await;
     let publisher = EventBridgePublisher::new(&config, EventBridgeSettings { bus, ..Default::default() });
     let details = async || queue.bodies().await.into_iter().map(|mut envelope| envelope["detail"].take()).collect();
     check_event_publisher(&publisher, details).await;
@@ -25,7 +25,7 @@ async fn rules_can_tell_events_by_source_detail_type_and_detail() {
         "detail-type": ["clientChanged"],
         "detail": { "provider": ["salesforce"] },
     });
-    let bus = queue.behind_bus(&pattern).await;
+    let bus = queue.with_bus(&pattern).await;
     let by_default = EventBridgeSettings { bus, ..Default::default() };
     let other_source = EventBridgeSettings { source: "other".to_owned(), ..by_default.clone() };
     let other_type = EventBridgeSettings { detail_type_suffix: "Moved".to_owned(), ..by_default.clone() };
@@ -44,7 +44,7 @@ async fn rules_can_tell_events_by_source_detail_type_and_detail() {
 async fn an_event_too_large_arrives_as_a_reference() {
     let config = sdk_config(&moto_endpoint());
     let queue = Queue::standard().await;
-    let bus = queue.behind_bus(&json!({ "source": ["event-sourcing-system"] })).await;
+    let bus = queue.with_bus(&json!({ "source": ["event-sourcing-system"] })).await;
     let publisher = EventBridgePublisher::new(&config, EventBridgeSettings { bus, ..Default::default() });
     let mut large = published_event(1);
     set_text(&mut large, "notes", &"x".repeat(300_000));

@@ -28,7 +28,7 @@ fn attributes(message: &Message) -> BTreeMap<&str, &str> {
 async fn the_contract_holds() {
     let config = sdk_config(&moto_endpoint());
     let queue = Queue::standard().await;
-    let topic = queue.behind_topic(None).await;
+    let topic = queue.with_topic(None).await;
     check_event_publisher(&publisher(&config, topic), async || queue.bodies().await).await;
 }
 
@@ -37,7 +37,7 @@ async fn a_filter_policy_can_tell_events_by_their_attributes() {
     let config = sdk_config(&moto_endpoint());
     let queue = Queue::standard().await;
     let filter = json!({ "aggregate_type": ["client"], "event_type": ["Deleted"], "provider": ["salesforce"] });
-    let topic = queue.behind_topic(Some(&filter)).await;
+    let topic = queue.with_topic(Some(&filter)).await;
     let deleted = |number: u64, aggregate_type: &str| {
         let mut event = published_event(number);
         event.event_type = EventType::Deleted;
@@ -59,7 +59,7 @@ async fn a_filter_policy_can_tell_events_by_their_attributes() {
 async fn on_a_fifo_topic_a_record_is_a_group_and_an_event_is_passed_on_once() {
     let config = sdk_config(&moto_endpoint());
     let queue = Queue::fifo().await;
-    let topic = queue.behind_topic(None).await;
+    let topic = queue.with_topic(None).await;
     let publisher = publisher(&config, topic);
     let mut other = published_event(2);
     Arc::make_mut(&mut other.entity).aggregate_id = key("002").aggregate_id;
@@ -80,7 +80,7 @@ async fn on_a_fifo_topic_a_record_is_a_group_and_an_event_is_passed_on_once() {
 async fn an_event_too_large_arrives_as_a_reference() {
     let config = sdk_config(&moto_endpoint());
     let queue = Queue::standard().await;
-    let topic = queue.behind_topic(None).await;
+    let topic = queue.with_topic(None).await;
     let mut large = published_event(1);
     set_text(&mut large, "notes", &"x".repeat(300_000));
     let answers = publisher(&config, topic).publish(vec![large, published_event(2)]).await;
