@@ -9,7 +9,6 @@ use tokio::sync::watch;
 
 use crate::exit::{Failure, immediately};
 
-/// Whether the command was asked to stop.
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupt {
     requested: watch::Receiver<bool>,
@@ -29,7 +28,6 @@ impl Interrupt {
         *self.requested.borrow()
     }
 
-    /// Waits until a stop is requested.
     pub(crate) async fn requested(&mut self) {
         if self.requested.wait_for(|requested| *requested).await.is_err() {
             // The listener lives as long as the process; without it no stop can be requested any more.

@@ -42,7 +42,6 @@ impl Out {
         self.is_terminal
     }
 
-    /// The text in a colour, if colours are on.
     pub(crate) fn paint(&self, paint: Paint, text: &str) -> String {
         self.style.paint(paint, text)
     }

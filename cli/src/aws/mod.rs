@@ -53,7 +53,6 @@ pub(crate) async fn open_commands(shared: &Shared) -> Result<CommandSide, Failur
     Ok(CommandSide::new(installation.handler(), installation.adapters, None))
 }
 
-/// The query side of the installation.
 pub(crate) async fn open_queries(shared: &Shared) -> Result<EntityQueries, Failure> {
     let (aws, search) = Aws::with_search(shared).await?;
     Ok(aws.installation.query_api(&search.reading()).queries)

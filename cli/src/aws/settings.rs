@@ -28,7 +28,6 @@ impl Missing {
     }
 }
 
-/// The settings of the tables.
 pub(super) fn tables(flags: &OnAws, org: Option<&str>) -> Result<Settings, Failure> {
     let mut missing = Missing::default();
     let (events, state) = table_names(flags, &mut missing);
@@ -36,7 +35,6 @@ pub(super) fn tables(flags: &OnAws, org: Option<&str>) -> Result<Settings, Failu
     settings(events, state, org)
 }
 
-/// The settings of the tables and of OpenSearch.
 pub(super) fn tables_and_search(flags: &OnAws, org: Option<&str>) -> Result<(Settings, SearchSettings), Failure> {
     let mut missing = Missing::default();
     let (events, state) = table_names(flags, &mut missing);

@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use crate::style::Paint;
 
-/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Ok,
@@ -40,7 +39,6 @@ pub(crate) struct Check {
     pub(crate) name: String,
     pub(crate) verdict: Verdict,
     pub(crate) found: String,
-    /// What to do about it.
     pub(crate) remedy: Option<String>,
 }
 

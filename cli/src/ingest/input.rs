@@ -22,7 +22,6 @@ impl SourceLocation {
         Self { file: Arc::clone(file), line: None, is_one_line: false }
     }
 
-    /// An input that is one line or a part of it.
     pub(super) fn line(file: &Arc<str>, line: u64) -> Self {
         Self { file: Arc::clone(file), line: Some(line), is_one_line: true }
     }
@@ -52,7 +51,6 @@ pub(super) struct Input {
     pub(super) text: String,
 }
 
-/// A message from the reader.
 #[derive(Debug)]
 pub(super) enum FromReader {
     Batch(Vec<Input>),

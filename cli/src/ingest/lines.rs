@@ -9,7 +9,6 @@ pub(super) const MAX_INPUT_BYTES: usize = 16 * 1024 * 1024;
 /// How much of a longer line is passed on at once.
 const PART_BYTES: u64 = 256 * 1024;
 
-/// How much of a line was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineRead {
     /// All of it, without the line end.

@@ -32,7 +32,6 @@ use crate::interrupt::Interrupt;
 use crate::open::open_to_write;
 use crate::output::Out;
 
-/// How many messages the reader is ahead of the ingestion.
 const MESSAGES_AHEAD: usize = 1;
 
 pub(crate) async fn run(shared: &Shared, arguments: &Ingest) -> Result<Exit, Failure> {

@@ -20,7 +20,6 @@ pub(crate) enum Mode {
     Table,
     /// A JSON line for each record, and problems on stderr.
     Json,
-    /// A line for each record.
     Lines,
 }
 
@@ -38,7 +37,6 @@ impl Report {
         Self { mode, out, bar }
     }
 
-    /// The result of a record.
     pub(super) fn read(&mut self, location: &SourceLocation, read: &EventRead) {
         match self.mode {
             Mode::Table => {}
@@ -50,7 +48,6 @@ impl Report {
         }
     }
 
-    /// Bytes that were no input.
     pub(super) fn quarantined(&mut self, location: &SourceLocation, entry: &QuarantineEntry) {
         match self.mode {
             Mode::Table => {}

@@ -35,7 +35,6 @@ impl Summary {
         *self.outcomes.entry(outcome).or_default() += 1;
     }
 
-    /// Counts a file that could not be read.
     pub(super) fn count_failed(&mut self) {
         self.failed += 1;
     }
@@ -60,7 +59,6 @@ impl Summary {
         self.outcomes.get(&outcome).copied().unwrap_or(0)
     }
 
-    /// How the run ended, if it ended early.
     fn early_end(&self) -> Option<&'static str> {
         match self.ending {
             Ending::Complete => None,

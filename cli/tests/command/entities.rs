@@ -151,7 +151,7 @@ fn an_object_without_a_definition_is_listed_by_its_name() {
 fn invalid_arguments_are_refused_with_the_expected_values() {
     let folder = with_clients();
     let check = |arguments: &[&str], code, printed: &str| folder.annals(arguments).exits(code).prints(&[printed]);
-    check(&["list", "nonsense"], 2, "error: there is no entity type `nonsense`");
+    check(&["list", "nonsense"], 2, "error: no entity type `nonsense`");
     check(
         &["list", "clients", "--filter", "colour=red"],
         2,
@@ -164,8 +164,8 @@ fn invalid_arguments_are_refused_with_the_expected_values() {
         2,
         "error: page_size: invalid value `201`: expected a number from 1 to 200",
     );
-    check(&["get", "client", "001000000000099"], 1, "error: there is no client `001000000000099`");
-    check(&["history", "client", "nonsense"], 1, "error: there is no client `nonsense`");
+    check(&["get", "client", "001000000000099"], 1, "error: no client `001000000000099`");
+    check(&["history", "client", "nonsense"], 1, "error: no client `nonsense`");
 }
 
 #[test]

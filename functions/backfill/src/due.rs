@@ -26,14 +26,12 @@ pub(crate) struct DueWork {
     jobs: Arc<dyn JobStore>,
 }
 
-/// The response to the schedule.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct DueWorkReport {
     /// How many parked records were projected.
     redriven: usize,
     /// How many parked records failed again.
     still_parked: usize,
-    /// The progress of the rebuild, if there is one.
     rebuild: Option<String>,
     /// How many refetch tasks and jobs wait for a CRM to be connected.
     waiting_for_crm: usize,

@@ -31,7 +31,6 @@ impl Ingest {
         Self { handler, gateway }
     }
 
-    /// Ingests the payload of an invocation.
     pub(crate) async fn handle(&self, invocation: Invocation) -> Result<Box<RawValue>, InvocationFailed> {
         match Input::of(&invocation.payload) {
             Input::Request(request) => self.gateway.handle(*request, invocation.deadline).await,

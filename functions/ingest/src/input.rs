@@ -14,7 +14,6 @@ pub(crate) enum Input {
     Events,
 }
 
-/// A message of an SQS queue.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Message {
     #[serde(rename = "messageId")]

@@ -14,7 +14,6 @@ pub mod projection;
 pub mod queries;
 pub mod system;
 
-/// An error and its causes on one line.
 pub fn log_chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -20,7 +20,6 @@ impl Clock for SystemClock {
     }
 }
 
-/// Random UUIDs (version 4).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RandomIds;
 

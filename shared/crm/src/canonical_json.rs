@@ -14,7 +14,6 @@ pub(crate) fn sha256_of_fields<'a>(fields: impl Iterator<Item = (&'a str, &'a Js
     hex_sha256(&text)
 }
 
-/// The SHA-256, in hexadecimal, of a value.
 pub(crate) fn sha256(value: &Json<'_>) -> String {
     let mut text = String::new();
     write(&mut text, value);

@@ -20,7 +20,6 @@ pub enum Lifecycle {
     Deleted,
 }
 
-/// What a change writes at a path.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WriteContent {
     /// A full value, null included.
@@ -31,7 +30,6 @@ pub enum WriteContent {
     Diff(TextDiff),
 }
 
-/// One field of a change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldWrite {
     pub path: Path,

@@ -64,7 +64,6 @@ fn is_unsafe_integer(number: &Number) -> bool {
     is_whole && digits.parse::<u64>().map_or(true, |n| n > SAFE_INTEGER)
 }
 
-/// A value that could not be mapped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MappingWarning {
     pub field: Arc<str>,
@@ -72,7 +71,6 @@ pub struct MappingWarning {
     pub message: String,
 }
 
-/// One entity as readers see it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entity {
     pub aggregate_type: AggregateType,
@@ -95,7 +93,6 @@ pub struct Entity {
 }
 
 impl Entity {
-    /// The value of a field, where it is known.
     pub fn field(&self, name: &str) -> Option<&FieldValue> {
         self.fields.iter().find(|(field, _)| &**field == name).map(|(_, value)| value)
     }

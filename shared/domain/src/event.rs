@@ -13,7 +13,6 @@ use crate::position::{EventId, Position, Version};
 use crate::timestamp::Timestamp;
 use crate::validation_issue::ValidationIssue;
 
-/// What happened to the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EventType {
     /// The record was created, or seen for the first time.
@@ -57,7 +56,6 @@ pub enum Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BodyForm {
-    /// Changed fields only.
     Json,
     /// Every field; unchanged ones are null.
     Pubsub,
@@ -71,7 +69,6 @@ pub struct Metadata {
     pub source: Source,
     pub body_form: BodyForm,
     pub provider: Provider,
-    /// The record's id at its provider.
     pub external_id: ExternalId,
     /// The CRM's id of the user who made the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,10 +81,8 @@ pub struct Metadata {
     /// Events with the same id belong together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
-    /// The command that stored the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation_id: Option<String>,
-    /// The record into which this one was merged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<ExternalId>,
     /// Whether a record image of the same timestamp was stored before it. The image may not include the change.
@@ -100,7 +95,6 @@ pub struct DomainEvent {
     pub aggregate_id: AggregateId,
     pub entity_name: EntityName,
     pub event_type: EventType,
-    /// Its number in the stream.
     pub version: Version,
     /// Its order at the source, with its id and its timestamp.
     pub position: Position,
@@ -109,7 +103,6 @@ pub struct DomainEvent {
     /// The input byte for byte, with its header.
     pub data: Arc<str>,
     pub metadata: Metadata,
-    /// The warnings of validation on arrival.
     pub warnings: Vec<ValidationIssue>,
 }
 

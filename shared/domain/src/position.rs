@@ -17,7 +17,6 @@ use crate::timestamp::Timestamp;
 pub struct Version(u64);
 
 impl Version {
-    /// The version of the first event of a stream.
     pub const FIRST: Self = Self(1);
 
     /// 0 means a stream without events.
@@ -34,7 +33,6 @@ impl Version {
         Self(self.0 + 1)
     }
 
-    /// 0 for the first version.
     #[must_use]
     pub fn previous(self) -> Self {
         Self(self.0.saturating_sub(1))
@@ -97,7 +95,6 @@ pub struct Position {
     /// The commit number; for a record image, when it was read (milliseconds since 1970).
     #[serde(rename = "c")]
     pub commit_number: Option<i64>,
-    /// The number within the transaction.
     #[serde(rename = "s")]
     pub sequence_number: Option<i64>,
     /// Decides between events that are otherwise equal.

@@ -43,7 +43,6 @@ pub struct EntityWideChange {
     pub reason: String,
 }
 
-/// The result of parsing one input.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ParsedInput {
     /// One change for each record, in the order of the input.
@@ -54,7 +53,6 @@ pub enum ParsedInput {
     Ignored(String),
     /// A change event that is invalid, with every error.
     Malformed(Vec<ValidationIssue>),
-    /// Not one of the provider's forms.
     Unrecognised(ValidationIssue),
 }
 
@@ -78,11 +76,9 @@ pub struct UnreadableEvent {
     pub reason: String,
 }
 
-/// Reads the forms of one provider.
 pub trait ProviderAdapter: Send + Sync {
     fn provider(&self) -> Provider;
 
-    /// The account that the records belong to.
     fn account(&self) -> &ProviderAccount;
 
     /// The name of the field that is the record's id.
@@ -91,7 +87,6 @@ pub trait ProviderAdapter: Send + Sync {
     /// The name of the field that says whether the record is deleted, if there is one.
     fn deleted_field(&self) -> Option<&str>;
 
-    /// The canonical path of a field of an object, for any spelling of it.
     fn canonical_path(&self, object: &EntityName, field: &str) -> Path;
 
     /// The canonical form of a record's id; `None` if `id` is not a valid id.
@@ -100,7 +95,6 @@ pub trait ProviderAdapter: Send + Sync {
     /// The text of a struct where a definition maps it to a text, such as a person's name; `None` if it has none.
     fn struct_text(&self, leaves: &BTreeMap<&str, std::borrow::Cow<'_, Value>>) -> Option<String>;
 
-    /// Parses one input in any of the provider's forms.
     fn read_input(&self, input: &str) -> ParsedInput;
 
     /// Parses a record image. `id` is canonical. Fails with every error of the image.
@@ -115,7 +109,6 @@ pub trait ProviderAdapter: Send + Sync {
     fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent>;
 }
 
-/// The adapters of this installation, one for each provider.
 #[derive(Clone, Default)]
 pub struct ProviderAdapters {
     by_provider: BTreeMap<Provider, Arc<dyn ProviderAdapter>>,
@@ -135,7 +128,6 @@ impl ProviderAdapters {
         self.by_provider.values()
     }
 
-    /// Parses a stored event with its provider's adapter.
     pub fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent> {
         let provider = event.metadata.provider;
         let adapter = self.get(provider).ok_or_else(|| UnreadableEvent {

@@ -42,7 +42,6 @@ pub struct StreamHead {
     /// The newest lifecycle of the record, and the timestamp of the change that states it.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     lifecycle: Option<LifecycleAt>,
-    /// The highest timestamp among the events.
     #[serde(rename = "h", with = "millis")]
     pub highest: Timestamp,
     /// The events at that timestamp, up to [`IDS_AT_HIGHEST`].
@@ -64,7 +63,6 @@ struct LifecycleAt {
     lifecycle: Lifecycle,
 }
 
-/// Whether a change is to be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     New {

@@ -32,7 +32,6 @@ impl TextDiff {
         ends.iter().map(|end| patched.join(end)).find(|text| sha256_hex(text).eq_ignore_ascii_case(expected))
     }
 
-    /// Its size in bytes.
     pub(crate) fn weight(&self) -> usize {
         self.0.len()
     }

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 pub struct ValidationIssue {
     /// The path of the field in the input; empty for the input as a whole.
     pub field: String,
-    /// What was found, and what was expected.
     pub message: String,
 }
 

@@ -19,7 +19,6 @@ use crate::parameters::{DayEnd, PathParameters, no_parameters, timestamp};
 use crate::problem::{Problem, ProblemKind};
 use crate::response::json;
 
-/// The members of a body.
 const MEMBERS: [&str; 4] = ["mode", "since", "ids", "page_size"];
 
 /// `POST /events/backfill/{type}` and the routes below it.

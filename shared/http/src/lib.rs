@@ -41,7 +41,6 @@ pub struct QueryApi {
     pub queries: EntityQueries,
     /// The quarantine; its routes here only read it.
     pub quarantine: Quarantine,
-    /// The states of the dependencies.
     pub health: Arc<dyn HealthCheck>,
 }
 
@@ -55,7 +54,6 @@ pub fn query_router(api: QueryApi, login: Login) -> Router {
     finish(query_routes(api), login)
 }
 
-/// The routes of the backfill function.
 pub fn backfill_router(backfill: Backfill, login: Login) -> Router {
     finish(backfill::routes(backfill), login)
 }

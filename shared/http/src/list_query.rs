@@ -10,14 +10,12 @@ use crate::problem::Problem;
 
 /// Parameters of both lists and counts, beside fields.
 const SELECTING: [&str; 3] = ["search_term", "include_deleted", "filter"];
-/// Parameters of lists only.
 pub(crate) const PAGING: [&str; 3] = ["sort", "page", "page_size"];
 /// Parameters of the documented API that a later release will have.
 const NOT_YET: [&str; 8] = ["cursor", "fields", "ids", "as_of", "known_at", "version", "explain", "min_version"];
 /// Operators of the documented API that a later release will have.
 const OPERATORS_NOT_YET: [&str; 9] = ["ne", "in", "gt", "gte", "lt", "lte", "contains", "prefix", "exists"];
 
-/// The parameters of a list.
 pub(crate) fn list_request(parameters: &Parameters) -> Result<ListRequest, Problem> {
     let mut reader = ParameterReader::new(parameters);
     let request = ListRequest {

@@ -17,7 +17,6 @@ pub enum Login {
     /// Not at all: everyone who reaches the socket may do everything. For loopback only: requests for other hosts are
     /// refused.
     None,
-    /// By a bearer token of this set.
     Tokens(TokenSet),
     /// By an authorizer in front of the function; each request carries its result as a [`GatewayCaller`].
     Gateway,
@@ -26,7 +25,6 @@ pub enum Login {
 /// The caller that the authorizer let through: an extension of the request, set by the function that serves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GatewayCaller {
-    /// Whether the caller has the admin scope.
     pub is_admin: bool,
 }
 

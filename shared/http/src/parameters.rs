@@ -61,9 +61,7 @@ fn pair(word: &str) -> Result<(String, String), std::str::Utf8Error> {
 /// The time of day that a date without a time stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DayEnd {
-    /// The first millisecond.
     First,
-    /// The last millisecond.
     Last,
 }
 

@@ -31,7 +31,6 @@ pub(crate) enum ProblemKind {
     WrongMethod,
     /// Invalid parameters, headers or members of the body.
     InvalidRequest,
-    /// The body is not JSON.
     InvalidBody,
     TooLarge,
     /// The current state does not allow the action.

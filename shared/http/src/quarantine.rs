@@ -29,7 +29,6 @@ use crate::response::{IngestResponse, Page, PagePosition, json};
 
 /// A response contains at most this much of a body.
 const MAX_BODY_IN_RESPONSE: usize = 1024 * 1024;
-/// The values of the parameter `state`.
 const STATES: [(&str, QuarantineState); 3] = [
     ("open", QuarantineState::Open),
     ("redriven", QuarantineState::Redriven),
@@ -48,7 +47,6 @@ pub(crate) fn decision_routes(handler: Arc<CommandHandler>) -> Router {
         .with_state(handler)
 }
 
-/// The JSON of an entry.
 #[derive(Serialize)]
 struct EntryBody {
     id: String,

@@ -9,7 +9,6 @@ use serde::Serialize;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 
-/// A 200 response with the value as JSON.
 pub(crate) fn json(value: &impl Serialize) -> Result<Response, Problem> {
     serde_json::to_vec(value).map(json_bytes).map_err(|error| Problem::internal(&error))
 }
@@ -54,7 +53,6 @@ impl PagePosition {
 }
 
 impl<T> Page<T> {
-    /// A page of the list at `uri`.
     pub(crate) fn new(
         results: Vec<T>,
         count: Option<u64>,

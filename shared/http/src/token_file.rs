@@ -24,7 +24,6 @@ impl Scope {
 /// The least number of characters of a token: shorter ones can be guessed.
 const MIN_TOKEN_LENGTH: usize = 16;
 
-/// The tokens of an installation.
 #[derive(Clone)]
 pub struct TokenSet {
     tokens: Arc<[Token]>,
@@ -53,7 +52,6 @@ pub enum TokenFileError {
 }
 
 impl TokenSet {
-    /// Parses the text of a token file.
     pub fn parse(text: &str) -> Result<Self, TokenFileError> {
         let mut tokens: Vec<(usize, Token)> = Vec::new();
         for (line, words) in text.trim_start_matches('\u{feff}').lines().enumerate() {

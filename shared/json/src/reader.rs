@@ -96,7 +96,6 @@ struct KnownKeys {
 }
 
 impl KnownKeys {
-    /// Whether the object already has the key.
     fn has(&mut self, object: &Object<'_>, key: &str) -> bool {
         if object.len() < COMPARED_FIELDS {
             return object.contains_key(key);

@@ -32,12 +32,10 @@ impl<'a> Json<'a> {
         matches!(self, Self::Null)
     }
 
-    /// The string; `None` for another value.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::String(text) = self { Some(text) } else { None }
     }
 
-    /// The number; `None` for another value.
     pub fn as_number(&self) -> Option<&Number> {
         if let Self::Number(number) = self { Some(number) } else { None }
     }
@@ -47,7 +45,6 @@ impl<'a> Json<'a> {
         if let Self::Array(items) = self { Some(items) } else { None }
     }
 
-    /// The object; `None` for another value.
     pub fn as_object(&self) -> Option<&Object<'a>> {
         if let Self::Object(fields) = self { Some(fields) } else { None }
     }

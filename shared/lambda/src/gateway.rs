@@ -24,7 +24,6 @@ pub struct Gateway {
     admin_arns: Vec<String>,
 }
 
-/// A parsed request of API Gateway.
 #[derive(Debug)]
 pub struct GatewayRequest(ApiGatewayV2httpRequest);
 

@@ -23,7 +23,6 @@ use crate::settings::Settings;
 /// How long a health report is reused: anyone may ask for it, and each new one costs reads.
 const HEALTH_CACHED_MS: i64 = 10_000;
 
-/// The stores of one installation.
 #[derive(Clone)]
 pub struct Installation {
     pub events: DynamoEventStore,
@@ -112,7 +111,6 @@ impl Installation {
         Projector::new(ports, Arc::clone(&self.catalog), self.adapters.clone(), registry, settings)
     }
 
-    /// The query API over that read model.
     pub fn query_api(&self, read_model: &Arc<dyn ReadModel>) -> QueryApi {
         let ports = QueryPorts {
             store: Arc::clone(&self.store),

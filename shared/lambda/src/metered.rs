@@ -14,7 +14,6 @@ use async_trait::async_trait;
 
 use crate::telemetry::Count;
 
-/// Counts the conflicts of an event store.
 pub(crate) struct MeteredEventStore<S>(pub(crate) S);
 
 #[async_trait]
@@ -39,7 +38,6 @@ impl<S: EventStore> EventStore for MeteredEventStore<S> {
     }
 }
 
-/// Counts the events that a publisher has published.
 pub(crate) struct MeteredPublisher(pub(crate) Arc<dyn EventPublisher>);
 
 #[async_trait]
@@ -54,13 +52,11 @@ impl EventPublisher for MeteredPublisher {
 /// Logs projection jobs: one line per record and batch, with the outcome of each projection.
 pub(crate) struct LoggedJobs;
 
-/// The outcomes of one record, by projection.
 #[derive(Default)]
 struct ProjectionOutcomes {
     read_model: Option<&'static str>,
     broadcast: Option<&'static str>,
     refetch: Option<&'static str>,
-    /// The outcome of all projections together.
     outcome: Option<&'static str>,
 }
 

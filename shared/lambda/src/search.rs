@@ -42,7 +42,6 @@ impl Search {
         self.connection.clone()
     }
 
-    /// The read model for queries.
     pub fn reading(&self) -> Arc<dyn ReadModel> {
         Arc::new(self.read_model())
     }

@@ -17,7 +17,6 @@ pub const SALESFORCE_ORG: &str = "ANNALS_SALESFORCE_ORG";
 pub const OPENSEARCH_ENDPOINT: &str = "ANNALS_OPENSEARCH_ENDPOINT";
 /// The name of an OpenSearch domain of this account and region, instead of its URL.
 pub const OPENSEARCH_DOMAIN: &str = "ANNALS_OPENSEARCH_DOMAIN";
-/// The prefix of each index's and alias's name.
 pub const INDEX_PREFIX: &str = "ANNALS_INDEX_PREFIX";
 pub const LOG: &str = "ANNALS_LOG";
 /// ARNs of the IAM principals with the admin scope, separated by commas; an ARN includes those below it.
@@ -39,7 +38,6 @@ pub enum Function {
     Backfill,
 }
 
-/// The names of the variables that a function reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variables {
     pub required: &'static [&'static str],
@@ -49,7 +47,6 @@ pub struct Variables {
 impl Function {
     pub const ALL: [Self; 4] = [Self::Ingest, Self::Projection, Self::Query, Self::Backfill];
 
-    /// The name of its package and folder.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
@@ -96,7 +93,6 @@ pub struct SearchSettings {
     pub prefix: String,
 }
 
-/// The settings that every function has.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub events_table: String,
@@ -157,7 +153,6 @@ impl SearchSettings {
     }
 }
 
-/// All settings of a function.
 #[derive(Debug, Clone)]
 pub struct FunctionSettings {
     pub common: Settings,

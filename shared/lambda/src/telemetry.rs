@@ -11,7 +11,6 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::settings::{Function, Settings};
 
-/// The namespace of the metrics in CloudWatch.
 pub const NAMESPACE: &str = "Annals";
 
 /// The counters. Each is also a metric's name in `template.yaml`.
@@ -25,7 +24,6 @@ pub enum Count {
     Conflict,
     Projected,
     Published,
-    /// Records whose projection is parked.
     Parked,
     /// Unexpected stream records: changes and removals of stored events, and items that are not events.
     ForeignRecords,

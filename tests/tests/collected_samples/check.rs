@@ -122,7 +122,7 @@ impl Checker {
         self.expect(row, "entity_name", json!(read.entity_name), "Account");
         self.expect(row, "external_id", json!(read.external_id), Value::Null);
         let empty = seen(&self.run.test.process, "client", "000000000000000AAA").await;
-        self.expect(row, "the empty id", empty, "there is no client `000000000000000AAA`");
+        self.expect(row, "the empty id", empty, "no client `000000000000000AAA`");
     }
 
     async fn check_stored(&mut self, sample: &Sample, row: &Row, read: &EventRead) {

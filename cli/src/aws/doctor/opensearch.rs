@@ -171,7 +171,6 @@ async fn projection(api: &QueryApi) -> Check {
     }
 }
 
-/// The unfinished rebuild, if there is one.
 async fn rebuild(rebuilder: &Rebuilder) -> Check {
     let name = "rebuild";
     let remedy = "use the release that started it, or give it up with `annals rebuild --abandon`";

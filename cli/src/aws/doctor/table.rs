@@ -16,7 +16,6 @@ const NEVER_TRUE: &str = "attribute_exists(#key) AND attribute_not_exists(#key)"
 /// A partition key that no record has.
 const UNUSED_KEY: &str = "annals-doctor";
 
-/// A table as it should be.
 pub(super) struct Table<'a> {
     pub(super) client: &'a Client,
     /// What it is called in the report.
@@ -48,7 +47,6 @@ impl Write {
 }
 
 impl Table<'_> {
-    /// The name of a check of this table.
     pub(super) fn check_name(&self, topic: &str) -> String {
         format!("{}: {topic}", self.title)
     }

@@ -21,7 +21,6 @@ use crate::output::{Out, awaiting_base, name_failed, notice};
 use crate::style::Paint;
 use crate::table::Table;
 
-/// How an unfinished rebuild is continued.
 const CONTINUES: &str = "run the same command to continue it; the backfill function continues it too, each minute";
 
 pub(crate) async fn run(shared: &Shared, arguments: &Rebuild) -> Result<Exit, Failure> {

@@ -29,7 +29,6 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// For the events of this table.
     pub(super) async fn new(client: &Client, table: &str) -> Self {
         let described = client.describe_table().table_name(table).send().await.ok();
         let count = described.and_then(|response| response.table?.item_count);

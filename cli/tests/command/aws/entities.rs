@@ -24,7 +24,7 @@ fn an_ingested_event_is_stored_at_once_and_found_when_it_is_projected() {
         "error: `001000000000001` is stored but not projected yet\n\
          hint: `annals history client 001000000000001` shows it\n"
     );
-    aws.annals(&["get", "client", "001000000000002"]).exits(1).prints(&["error: there is no client `001000000000002`"]);
+    aws.annals(&["get", "client", "001000000000002"]).exits(1).prints(&["error: no client `001000000000002`"]);
     assert_eq!(aws.json(&["list", "clients", "--json"])["count"], json!(0));
     assert!(!aws.folder.path().join("annals.db").exists(), "nothing is stored on this machine");
 }

@@ -29,9 +29,9 @@ const MAX_ATTEMPTS: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum BackfillError {
     /// No type of that name has records at a CRM with an adapter in this installation.
-    #[error("there is no entity type `{0}` with records at a CRM")]
+    #[error("no entity type `{0}` with records at a CRM")]
     UnknownType(String),
-    #[error("there is no backfill of `{0}`")]
+    #[error("no backfill of `{0}`")]
     NoJob(String),
     /// The request is invalid: all errors, not only the first.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]

@@ -12,7 +12,6 @@ use crate::ports::{BACKFILL_PAGE_SIZE, BackfillMode};
 /// The most records that a page of a backfill can have.
 pub const LARGEST_BACKFILL_PAGE: u32 = 2_000;
 
-/// How many invalid ids are reported one by one.
 const MAX_REPORTED_IDS: usize = 10;
 
 /// A request that is not validated yet. `None`: the request does not have the field.

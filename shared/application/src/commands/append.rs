@@ -43,14 +43,12 @@ const OUTAGE_WAITS: Backoff = Backoff::doubling(Duration::from_millis(100), Dura
 /// No wait is shorter: a writer that lost a round lets the winner go on.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
-/// What an append came to.
 pub(super) enum AppendOutcome {
     Stored { event: Arc<DomainEvent>, awaits_base: bool },
     Duplicate,
     Rejected(Vec<ValidationIssue>),
 }
 
-/// A change and what its append came to.
 pub(super) struct AppendedChange {
     pub(super) change: PendingChange,
     pub(super) outcome: AppendOutcome,
@@ -80,10 +78,8 @@ impl Appender {
     }
 }
 
-/// A change in the loop.
 struct Attempt {
     change: PendingChange,
-    /// Its place in the call.
     number: usize,
     /// Set once an append of it may have been written without a response.
     may_be_stored: bool,
@@ -96,7 +92,6 @@ enum AfterAppend {
     Repeat,
 }
 
-/// The rounds of one call.
 struct AppendLoop<'a> {
     appender: &'a Appender,
     deadline: Instant,

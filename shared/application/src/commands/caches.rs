@@ -12,7 +12,6 @@ use lru::LruCache;
 /// Changes just stored, by event: a projection in the same process need not parse them again.
 pub type RecentChanges = Mutex<LruCache<EventId, Arc<Change>>>;
 
-/// The heads of the streams written last.
 pub(super) struct WarmHeads(Mutex<LruCache<EntityKey, StreamHead>>);
 
 impl WarmHeads {

@@ -33,7 +33,6 @@ impl CommandError {
     }
 }
 
-/// Why a body was not ingested.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     #[error("the body is not JSON")]

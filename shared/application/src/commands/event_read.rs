@@ -8,7 +8,6 @@ use annals_domain::validation_issue::ValidationIssue;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What a change came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {

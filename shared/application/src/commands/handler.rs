@@ -64,7 +64,6 @@ pub trait OutcomeObserver: Send + Sync {
     fn observed(&self, read: &EventRead);
 }
 
-/// What a body came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IngestResult {
     /// One response for each changed record, in the order of the body.
@@ -124,12 +123,10 @@ impl CommandHandler {
         self
     }
 
-    /// The changes that were stored last.
     pub fn recent(&self) -> Arc<RecentChanges> {
         Arc::clone(&self.appender.recent)
     }
 
-    /// The providers whose events are accepted.
     pub fn providers(&self) -> impl Iterator<Item = Provider> + '_ {
         self.reader.adapters.iter().map(|adapter| adapter.provider())
     }

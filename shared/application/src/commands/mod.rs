@@ -45,7 +45,6 @@ pub enum Action {
     /// Ingest one change event, in any form of its provider.
     ProcessCrmEvent {
         provider: Provider,
-        /// The input as it came.
         raw_event: Arc<str>,
     },
     /// Store a record that backfill found and nothing was known of.
@@ -56,7 +55,6 @@ pub enum Action {
     DeleteEntity(FoundRecord),
 }
 
-/// A record as backfill found it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundRecord {
     pub provider: Provider,

@@ -6,14 +6,13 @@ use annals_domain::identity::{AggregateId, EntityKey};
 use annals_domain::provider_adapter::{IncomingChange, ProviderAdapter};
 use uuid::Uuid;
 
-/// What the events of one command have in common.
 #[derive(Debug)]
 pub(super) struct CommandContext {
     pub(super) command_id: Uuid,
     pub(super) correlation_id: Option<String>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct PendingChange {
     pub(super) key: EntityKey,
     pub(super) incoming: Arc<IncomingChange>,

@@ -50,7 +50,6 @@ pub struct QuarantineWriter<'a> {
 }
 
 impl Quarantine {
-    /// A quarantine kept in `store`.
     pub fn new(store: Arc<dyn QuarantineStore>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
         Self { store, clock, ids }
     }

@@ -25,7 +25,6 @@ use crate::ports::{
 /// some hundred records in some thousand bytes.
 const MAX_FAN_OUT_BYTES: usize = 64 * 1024 * 1024;
 
-/// What a command's input says.
 pub(super) enum ReadCommand {
     Finished(Box<EventRead>),
     /// One change a record, in the order of the input.
@@ -41,7 +40,6 @@ pub(super) struct CommandReader {
 }
 
 impl CommandReader {
-    /// Reads the commands in their order.
     pub(super) async fn read(&self, commands: &[Command], deadline: Instant) -> Result<Vec<ReadCommand>, CommandError> {
         let mut read = Vec::with_capacity(commands.len());
         for command in commands {

@@ -25,7 +25,8 @@ macro_rules! refetch_queue_contract {
     };
 }
 
-fn task(name: &str, due: i64, reasons: &[RefetchReason]) -> RefetchTask {
+/// A task for a record, due at that many seconds; not tried yet.
+pub fn task(name: &str, due: i64, reasons: &[RefetchReason]) -> RefetchTask {
     RefetchTask {
         key: key(name),
         provider: Provider::Salesforce,

@@ -7,10 +7,8 @@ use annals_domain::event::DomainEvent;
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
 
-/// The versions of one stream that a batch covers.
 pub(super) struct StreamSpan {
     pub(super) key: EntityKey,
-    /// The event with the lowest version.
     pub(super) first: Arc<DomainEvent>,
     pub(super) highest: Version,
     /// The correlation id of the event with the highest version.
@@ -23,7 +21,6 @@ impl StreamSpan {
     }
 }
 
-/// The events of one stream in a batch.
 pub(super) struct StreamBatch {
     pub(super) span: StreamSpan,
     /// At least one event; versions inside the span may be missing.

@@ -26,7 +26,6 @@ impl<'a> StreamFolder<'a> {
         Self { adapters, state }
     }
 
-    /// The version that the next event has.
     pub fn next_version(&self) -> Version {
         self.state.as_ref().map_or(Version::FIRST, |state| state.version().next())
     }

@@ -6,7 +6,6 @@ use super::failure::ProjectionFailure;
 use super::transition::StateTransition;
 use crate::ports::{JobOutcome, ProjectionJob};
 
-/// One record of a batch, for one projection.
 #[derive(Debug)]
 pub struct ProjectionInput<'a> {
     pub job: ProjectionJob,
@@ -18,7 +17,6 @@ pub struct ProjectionInput<'a> {
 /// A record may come again with the same or with older versions, after an outage or a rebuild.
 #[async_trait]
 pub trait Projection: Send + Sync {
-    /// Its name in recorded jobs.
     fn name(&self) -> &'static str;
 
     /// Processes records. Returns one result for each input, in the order of the inputs.

@@ -33,7 +33,6 @@ pub const SNAPSHOT_INTERVAL: NonZeroU64 = NonZeroU64::new(50).expect("not zero")
 /// The number of records that are loaded at the same time.
 const CONCURRENT_LOADS: usize = 16;
 
-/// The ports of a projector.
 #[derive(Clone)]
 pub struct ProjectorPorts {
     pub store: Arc<dyn EventStore>,
@@ -42,11 +41,9 @@ pub struct ProjectorPorts {
     pub objects: Arc<dyn ObjectRegistry>,
     pub jobs: Arc<dyn ProjectionJobs>,
     pub clock: Arc<dyn Clock>,
-    /// Generates the ids of jobs.
     pub ids: Arc<dyn Ids>,
 }
 
-/// The settings of a projector.
 #[derive(Debug, Clone, Copy)]
 pub struct ProjectorSettings {
     /// The size of the cache of record states, in estimated bytes; 0 turns the cache off. A state takes
@@ -65,15 +62,12 @@ impl Default for ProjectorSettings {
     }
 }
 
-/// What became of a batch.
 #[derive(Debug, Default)]
 pub struct BatchReport {
     /// The records that were not projected because of an outage, each with the lowest version that must
     /// be tried again.
     pub failed: Vec<(EntityKey, Version, PortError)>,
-    /// The number of records that were parked.
     pub parked: usize,
-    /// The number of records that were projected.
     pub projected: usize,
 }
 
@@ -86,7 +80,6 @@ impl BatchReport {
     }
 }
 
-/// The versions of a record that are to be parked.
 #[derive(Debug)]
 pub struct ParkRequest {
     pub key: EntityKey,
@@ -205,7 +198,6 @@ impl Projector {
         futures::stream::iter(streams).buffered(CONCURRENT_LOADS).collect().await
     }
 
-    /// Loads states as this projector does.
     pub(super) fn loader(&self) -> StateLoader<'_> {
         StateLoader {
             store: &*self.ports.store,
@@ -234,7 +226,6 @@ impl Projector {
         }
     }
 
-    /// Runs one projection on the streams that match its pattern.
     async fn run(
         &self,
         pattern: &EventPattern,
@@ -348,7 +339,6 @@ impl Projector {
         Ok(())
     }
 
-    /// The list of parked records.
     pub fn parked(&self) -> &dyn ParkedProjections {
         &*self.ports.parked
     }

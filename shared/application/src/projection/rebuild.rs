@@ -17,9 +17,7 @@ use crate::ports::{Document, EventStore, IndexOutcome, PortError, ReadModel, Rea
 /// What became of the streams that a [`StreamRebuilder`] rebuilt.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct StreamRebuildReport {
-    /// The number of events read.
     pub events: u64,
-    /// The number of documents indexed.
     pub indexed: u64,
     /// The number of records that wait for their base and have no document.
     pub awaiting_base: u64,
@@ -27,7 +25,6 @@ pub struct StreamRebuildReport {
     pub failed: Vec<(EntityKey, String)>,
 }
 
-/// Rebuilds the documents of streams.
 pub struct StreamRebuilder {
     store: Arc<dyn EventStore>,
     catalog: Arc<Catalog>,

@@ -19,7 +19,6 @@ const MAX_OUTAGES_IN_A_ROW: usize = 5;
 /// What became of parked records.
 #[derive(Debug, Default)]
 pub struct RedriveReport {
-    /// The number of records that were projected.
     pub redriven: usize,
     /// The number of records that were tried and are still parked.
     pub still_parked: usize,

@@ -27,9 +27,7 @@ pub struct RefetchProjection {
     clock: Arc<dyn Clock>,
 }
 
-/// What a batch changes in the queue.
 struct QueueChanges {
-    /// The new task of each input, if it has one.
     tasks: Vec<Option<RefetchTask>>,
     /// Records whose image came in.
     finished: Vec<EntityKey>,

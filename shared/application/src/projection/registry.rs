@@ -20,7 +20,6 @@ pub struct EventPattern {
     event_type: Option<EventType>,
 }
 
-/// A text that is not an event pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "invalid event pattern `{0}`: expected an aggregate type, a dot, and Created, Updated, Deleted, Restored or Gap \

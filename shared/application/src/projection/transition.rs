@@ -24,7 +24,6 @@ use super::folder::{StreamFolder, visible_entity};
 use super::load::StateLoader;
 use crate::commands::{RecentChanges, lock};
 
-/// An event of a batch with the change that was parsed from it.
 #[derive(Debug, Clone)]
 pub struct EventWithChange {
     pub event: Arc<DomainEvent>,
@@ -39,7 +38,6 @@ pub struct StateTransition {
     pub before: Option<Arc<Entity>>,
     /// Whether the record was alive before the batch, and the position of the change that said so.
     pub lifecycle_before: Option<(Position, Lifecycle)>,
-    /// The state after the batch.
     pub after: Aggregate,
     /// The entity after the batch, also while the record waits for its base.
     pub entity: Arc<Entity>,
@@ -61,7 +59,6 @@ impl StateTransition {
     }
 }
 
-/// Loads the transitions of a batch.
 pub(super) struct TransitionLoader<'a> {
     pub(super) states: StateLoader<'a>,
     pub(super) catalog: &'a Catalog,

@@ -9,10 +9,10 @@ use crate::ports::PortError;
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// No definition and no known object has that name.
-    #[error("there is no entity type `{0}`")]
+    #[error("no entity type `{0}`")]
     UnknownType(String),
     /// No event of the entity is stored. A change event that was accepted a moment ago may still come.
-    #[error("there is no {aggregate_type} `{id}`")]
+    #[error("no {aggregate_type} `{id}`")]
     NotFound {
         /// The name of the entity type.
         aggregate_type: String,

@@ -26,7 +26,6 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 /// How often a read or an idempotent write is tried.
 const MAX_ATTEMPTS: u32 = 4;
 
-/// The root certificates that are trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
     /// Amazon's only: for functions, which call nothing but AWS.

@@ -47,7 +47,6 @@ impl DynamoEventStore {
         &self.table
     }
 
-    /// The error for a stored item that cannot be decoded.
     fn corrupt(&self, what: String, error: ItemError) -> PortError {
         PortError::new(PortErrorKind::Corrupt, &*self.table, what).caused_by(error)
     }

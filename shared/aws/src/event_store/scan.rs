@@ -24,7 +24,6 @@ pub struct ScanKey {
     pub version: String,
 }
 
-/// An item that is not an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("version {} cannot be read: {reason}", key.version)]
 pub struct Undecodable {

@@ -11,13 +11,11 @@ pub(crate) trait Bus: Send + Sync {
     /// An event as the service's SDK sends it.
     type Entry: Clone + Send + Sync;
 
-    /// The resource, as errors name it.
     fn resource(&self) -> &str;
 
     /// How many bytes the entries of one call may have.
     fn max_bytes(&self) -> usize;
 
-    /// The event as an entry with that message.
     fn entry(&self, event: &NormalizedEntityEvent, message: String) -> Self::Entry;
 
     /// An entry's size in bytes, as the service counts it.
@@ -27,7 +25,6 @@ pub(crate) trait Bus: Send + Sync {
     async fn send(&self, entries: Vec<Self::Entry>) -> Result<Vec<EntryOutcome>, PortError>;
 }
 
-/// What the service did with one entry.
 #[derive(Debug)]
 pub(crate) enum EntryOutcome {
     Accepted,

@@ -29,9 +29,7 @@ const PUBLISH_RETRIES: RetryPolicy = RetryPolicy {
     backoff: Backoff::tripling(Duration::from_millis(200), Duration::from_secs(20)),
 };
 
-/// An entry that is to be delivered.
 struct PendingEntry<E> {
-    /// The index of its event.
     index: usize,
     aggregate_id: AggregateId,
     event_id: EventId,
@@ -48,10 +46,8 @@ impl<E> PendingEntry<E> {
     }
 }
 
-/// Entries with what the service did with each.
 type SentEntries<'a, E> = Vec<(&'a PendingEntry<E>, EntryOutcome)>;
 
-/// The result of each event, by its index.
 type EventResults = BTreeMap<usize, Result<(), PortError>>;
 
 /// Publishes the events. Returns a result for each, in their order.

@@ -20,10 +20,8 @@ use crate::client::port_error;
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html>
 const TIME_BYTES: usize = 14;
 
-/// The bus, and how its events are labelled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventBridgeSettings {
-    /// The bus, by name or ARN.
     pub bus: String,
     pub source: String,
     /// Follows the aggregate type in the detail type: `clientChanged`.

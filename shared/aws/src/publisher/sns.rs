@@ -17,7 +17,6 @@ use super::bus::{Bus, EntryOutcome, entry_error};
 use super::delivery::publish;
 use crate::client::port_error;
 
-/// The topic to publish on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnsSettings {
     /// A topic whose name ends with `.fifo` is a FIFO topic.

@@ -25,14 +25,12 @@ pub trait DualWriteTargets: Send + Sync {
     async fn targets(&self, schema: &EntitySchema) -> Result<Vec<String>, PortError>;
 }
 
-/// The read model in OpenSearch.
 #[derive(Clone)]
 pub struct OpenSearchReadModel {
     search: OpenSearch,
     dual_write: Option<Arc<dyn DualWriteTargets>>,
 }
 
-/// Where the documents of a schema are written.
 enum SchemaTargets {
     Writable(Vec<WriteTarget>),
     /// The index cannot be used, for this reason.
@@ -42,7 +40,6 @@ enum SchemaTargets {
 /// What was done about missing indices, by the numbers of their documents.
 #[derive(Default)]
 struct Repair {
-    /// The documents to write again.
     again: Vec<usize>,
     /// The documents whose index cannot be created, and the reason.
     refused: Vec<(usize, String)>,
@@ -61,7 +58,6 @@ impl OpenSearchReadModel {
         Self { dual_write: Some(targets), ..self }
     }
 
-    /// The targets of each schema in the call.
     async fn targets(&self, documents: &[Document]) -> Result<Vec<(EntitySchema, SchemaTargets)>, PortError> {
         let mut all: Vec<(EntitySchema, SchemaTargets)> = Vec::new();
         for Document { schema, .. } in documents {

@@ -11,7 +11,6 @@ use crate::read_model::transport::{CLUSTER, Transport};
 pub struct Cluster {
     /// The name of the program: `opensearch`, or what another program calls itself.
     pub distribution: String,
-    /// The version of the program.
     pub version: String,
     /// The health of the indices with the prefix of the settings.
     pub status: ClusterStatus,

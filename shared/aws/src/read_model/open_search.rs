@@ -29,7 +29,6 @@ impl OpenSearch {
         Ok(Self { transport, indices, writer, searcher })
     }
 
-    /// The indices and their aliases.
     pub fn indices(&self) -> &IndexCatalog {
         &self.indices
     }

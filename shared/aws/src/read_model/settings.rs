@@ -23,7 +23,6 @@ pub enum Refresh {
 #[derive(Debug, Clone)]
 pub struct OpenSearchSettings {
     pub endpoint: Endpoint,
-    /// The prefix of every index name.
     pub prefix: String,
     /// The number of shards of a new index.
     pub shards: u32,

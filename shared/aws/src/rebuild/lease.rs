@@ -10,12 +10,10 @@ use crate::rebuild::error::RebuildError;
 use crate::rebuild::plan::{RebuildPlan, WORK};
 use crate::rebuild::settings::RebuildPorts;
 
-/// The lease that this process holds.
 pub(super) struct RebuildLease<'a> {
     ports: &'a RebuildPorts,
     token: Uuid,
     duration: Duration,
-    /// The plan that was stored when the lease was acquired.
     plan: Option<String>,
 }
 
@@ -33,7 +31,6 @@ impl<'a> RebuildLease<'a> {
         self.plan.as_deref()
     }
 
-    /// Stores a plan, and extends the lease.
     pub(super) async fn store(&self, plan: &RebuildPlan) -> Result<(), RebuildError> {
         self.extend(Some(&plan.to_json()?)).await
     }

@@ -17,7 +17,6 @@ use crate::read_model::DualWriteTargets;
 use crate::rebuild::plan::{RebuildPlan, WORK};
 use crate::rebuild::target::RebuildTarget;
 
-/// How long projection caches the plan.
 pub(crate) const PLAN_CACHE_TIME: Duration = Duration::from_secs(10);
 
 /// The indices that a rebuild fills.
@@ -34,12 +33,10 @@ struct CachedTargets {
 }
 
 impl LiveTargets {
-    /// The targets of the plan in this lease store.
     pub fn new(leases: Arc<dyn LeaseStore>, clock: Arc<dyn Clock>) -> Self {
         Self::cached_for(leases, clock, PLAN_CACHE_TIME)
     }
 
-    /// The same with another cache time.
     pub fn cached_for(leases: Arc<dyn LeaseStore>, clock: Arc<dyn Clock>, cache_time: Duration) -> Self {
         Self { leases, clock, cache_time, cached: Mutex::default() }
     }

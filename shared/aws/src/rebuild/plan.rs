@@ -27,7 +27,6 @@ pub struct RebuildPlan {
     pub started_at: Timestamp,
     /// When every projection knows the plan, so that the scan may start.
     pub scan_from: Timestamp,
-    /// The progress of each segment of the table.
     pub segments: Vec<SegmentProgress>,
     pub counts: RebuildCounts,
     /// Records that could not be rebuilt; the first hundred.
@@ -42,10 +41,8 @@ pub struct RebuildPlan {
     pub swapped: Option<Vec<TargetReport>>,
 }
 
-/// A record that could not be rebuilt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedRecord {
-    /// The key of the record in the events table.
     pub entity_key: String,
     pub reason: String,
 }
@@ -56,7 +53,6 @@ struct PlanOutline {
     targets: Vec<RebuildTarget>,
 }
 
-/// The progress of one segment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentProgress {
     /// The last event of the last stream that is written to the new index.
@@ -65,7 +61,6 @@ pub struct SegmentProgress {
     pub is_done: bool,
 }
 
-/// The progress of a rebuild in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RebuildCounts {
     pub events: u64,
@@ -81,7 +76,6 @@ pub struct RebuildCounts {
     pub missed: u64,
 }
 
-/// The result of a rebuild.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RebuildReport {
     pub targets: Vec<TargetReport>,
@@ -113,7 +107,6 @@ impl RebuildPlan {
         types.filter(|name| self.target(name).is_none()).collect()
     }
 
-    /// Adds the result of a batch.
     pub(crate) fn add(&mut self, counts: RebuildCounts, failed: Vec<FailedRecord>) {
         self.counts.events += counts.events;
         self.counts.streams += counts.streams;
@@ -125,7 +118,6 @@ impl RebuildPlan {
         self.failed.extend(failed.into_iter().take(room));
     }
 
-    /// The result of the rebuild, at its end.
     pub(crate) fn report(&self, targets: Vec<TargetReport>, catalog: &Catalog, now: Timestamp) -> RebuildReport {
         RebuildReport {
             targets,
@@ -150,7 +142,6 @@ impl RebuildPlan {
         Ok(plan)
     }
 
-    /// The targets of a plan of any release.
     pub(crate) fn targets_from_json(text: &str) -> Result<Vec<RebuildTarget>, PortError> {
         Ok(serde_json::from_str::<PlanOutline>(text).map_err(unreadable)?.targets)
     }

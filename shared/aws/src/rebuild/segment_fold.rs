@@ -14,17 +14,14 @@ use annals_domain::provider_adapter::ProviderAdapters;
 use crate::event_store::{ScanKey, Undecodable};
 use crate::rebuild::plan::RebuildPlan;
 
-/// A stream that has ended.
 #[derive(Debug)]
 pub(super) struct FoldedStream {
-    /// The key of its last event.
     pub(super) last: ScanKey,
     /// The object of the record; `None` where no event could be read.
     pub(super) object: Option<(Provider, EntityName)>,
     pub(super) result: StreamResult,
 }
 
-/// The result of a stream.
 #[derive(Debug)]
 pub(super) enum StreamResult {
     Document(EntityKey, Box<Document>),
@@ -37,7 +34,6 @@ pub(super) enum StreamResult {
     Unreadable(String),
 }
 
-/// The fold of one segment.
 pub(super) struct SegmentFold<'a> {
     catalog: &'a Catalog,
     adapters: &'a ProviderAdapters,

@@ -27,15 +27,12 @@ const OUTAGE: RetryPolicy = RetryPolicy {
     backoff: Backoff::doubling(Duration::from_millis(200), Duration::from_secs(10)),
 };
 
-/// The scan of one segment.
 pub(super) struct SegmentWalk {
     /// The number of the segment, from 0.
     number: u32,
     ports: RebuildPorts,
     streams: StreamRebuilder,
-    /// The plan when the run started.
     plan: Arc<RebuildPlan>,
-    /// The plan with the progress of all segments.
     shared: Arc<Mutex<RebuildPlan>>,
     max_pending_bytes: usize,
 }

@@ -11,7 +11,6 @@ use crate::event_store::DynamoEventStore;
 use crate::read_model::OpenSearch;
 use crate::rebuild::live_targets::PLAN_CACHE_TIME;
 
-/// The settings of a rebuild.
 #[derive(Debug, Clone, Copy)]
 pub struct RebuildSettings {
     /// How long after the plan is stored the scan starts: until every projection has read the plan, or has ended
@@ -44,7 +43,6 @@ impl Default for RebuildSettings {
     }
 }
 
-/// The ports that a rebuild works on.
 #[derive(Clone)]
 pub struct RebuildPorts {
     pub events: DynamoEventStore,
@@ -52,7 +50,6 @@ pub struct RebuildPorts {
     pub leases: Arc<dyn LeaseStore>,
     pub objects: Arc<dyn ObjectRegistry>,
     pub search: OpenSearch,
-    /// The definitions to rebuild by.
     pub catalog: Arc<Catalog>,
     pub adapters: ProviderAdapters,
     pub clock: Arc<dyn Clock>,

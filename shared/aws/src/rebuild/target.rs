@@ -9,15 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::read_model::{IndexCatalog, OpenSearch};
 
-/// One entity type of a rebuild.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RebuildTarget {
     pub aggregate_type: String,
     /// The index that serves readers until the end; `None` where there was none.
     pub from: Option<String>,
-    /// The index that is filled.
     pub to: String,
-    /// The digest of the definition that it is filled by.
     #[serde(default)]
     pub digest: String,
 }

@@ -45,7 +45,6 @@ pub(super) async fn delete_all(table: &StateTable, body: Uuid) -> Result<(), Por
     table.remove_all(&keys).await
 }
 
-/// The expiry that an entry's chunks may have.
 pub(super) fn expiry_mark(entry: &Item) -> Option<i64> {
     entry.number(EXPIRY_MARK)
 }

@@ -55,17 +55,14 @@ impl ItemKey {
     }
 }
 
-/// An item as it is stored.
 #[derive(Debug, Clone)]
 pub(super) struct Item(pub(super) Attributes);
 
 impl Item {
-    /// An item with nothing but its key.
     pub(super) fn at(key: &ItemKey) -> Self {
         Self(key.attributes())
     }
 
-    /// An item with a value.
     pub(super) fn of(key: &ItemKey, entry: &impl Serialize) -> Result<Self, serde_json::Error> {
         Self::at(key).with_entry(entry)
     }
@@ -114,7 +111,6 @@ pub(super) fn number(value: impl Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// How to change an item.
 pub(super) enum Revision {
     Keep,
     Put(Item),
@@ -135,7 +131,6 @@ pub(super) struct StateTable {
 }
 
 impl StateTable {
-    /// The error of a failed call.
     pub(super) fn failed<E>(&self, error: SdkError<E, HttpResponse>) -> PortError
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -143,7 +138,6 @@ impl StateTable {
         port_error(&self.name, error)
     }
 
-    /// The error of an item that cannot be read.
     pub(super) fn corrupt(
         &self,
         key: &ItemKey,

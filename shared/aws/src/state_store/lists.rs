@@ -27,13 +27,11 @@ pub(super) struct List {
 }
 
 impl List {
-    /// The key of the entry with this id.
     pub(super) fn key(&self, id: &str) -> ItemKey {
         let hash = Uuid::new_v5(&Uuid::nil(), id.as_bytes()).as_bytes()[0];
         ItemKey::new(self.partition(hash % self.partitions), id)
     }
 
-    /// The key of a partition.
     pub(super) fn partition(&self, number: u8) -> String {
         format!("{}#{number}", self.name)
     }
@@ -49,7 +47,6 @@ pub(super) fn newest_first(at: Timestamp, id: &str) -> String {
     format!("{:015}#{id}", LATEST - (at.millis() + EARLIEST))
 }
 
-/// Selects entries of a list.
 #[derive(Clone, Default)]
 pub(super) struct Filter {
     pub(super) expression: Option<String>,
@@ -57,7 +54,6 @@ pub(super) struct Filter {
 }
 
 impl StateTable {
-    /// The first entries of a list.
     pub(super) async fn first(&self, list: &List, most: usize) -> Result<Vec<Item>, PortError> {
         if most == 0 {
             return Ok(Vec::new());

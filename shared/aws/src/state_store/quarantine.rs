@@ -19,14 +19,12 @@ use super::table::EXPIRES_AT;
 /// those of another org.
 const ENTRIES: List = List { name: "quarantine", partitions: 8 };
 
-/// How long a decided entry stays.
 const DECIDED_STAYS_SECONDS: i64 = 30 * 24 * 60 * 60;
 
 /// How many bytes of errors are stored, as JSON. The list's index counts them towards the item's
 /// 400 KB a second time, and nobody reads that many errors.
 const ERROR_BYTES: usize = 64 * 1024;
 
-/// The entry's state as an attribute, for filters.
 const STATE: &str = "entry_state";
 
 #[async_trait]

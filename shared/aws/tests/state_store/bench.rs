@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use annals_application::contract::samples::{key, timestamp};
-use annals_application::ports::{Clock, QuarantineEntry, QuarantineState, RefetchTask, StatePorts};
+pub(crate) use annals_application::contract::refetch_queue::task;
+use annals_application::contract::samples::timestamp;
+use annals_application::ports::{Clock, QuarantineEntry, QuarantineState, StatePorts};
 use annals_aws::state_store::{DynamoStateStore, create_table};
-use annals_domain::change::RefetchReason;
-use annals_domain::identity::{ExternalId, Provider};
+use annals_domain::identity::Provider;
 use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
 use annals_services::{Proxy, dynamodb_endpoint, sdk_config, unique_name};
@@ -76,17 +76,6 @@ impl Bench {
     pub(crate) async fn expiries(&self, pk: &str) -> Vec<Option<i64>> {
         let expiry = |item: &HashMap<String, AttributeValue>| item.get("expires_at")?.as_n().ok()?.parse().ok();
         self.items(pk).await.iter().map(expiry).collect()
-    }
-}
-
-pub(crate) fn task(name: &str, due: i64, reasons: &[RefetchReason]) -> RefetchTask {
-    RefetchTask {
-        key: key(name),
-        provider: Provider::Salesforce,
-        external_id: ExternalId::new(name),
-        reasons: reasons.iter().copied().collect(),
-        due_at: timestamp(due),
-        attempts: 0,
     }
 }
 

@@ -5,7 +5,6 @@
 
 use annals_json::{Json, Object};
 
-/// The value inside any wrappers.
 pub(super) fn inside<'a, 'b>(mut value: &'b Json<'a>) -> &'b Json<'a> {
     while let Json::Object(fields) = value
         && let Some(inner) = wrapped(fields)

@@ -7,7 +7,6 @@ use super::avro;
 use super::envelope::HEADER;
 use annals_json::{Json, Object};
 
-/// A field that a bitmap selects.
 #[derive(Debug, PartialEq)]
 pub(super) struct BitmapField<'a> {
     /// `Parent.Child` for a component of a compound field.

@@ -15,7 +15,6 @@ use super::envelope::HEADER;
 use super::{avro, paths};
 use annals_json::{Json, Object};
 
-/// The writes of a body.
 #[derive(Debug, Default)]
 pub(super) struct BodyWrites {
     pub(super) writes: Vec<FieldWrite>,
@@ -23,7 +22,6 @@ pub(super) struct BodyWrites {
     pub(super) lacks_values: bool,
 }
 
-/// All fields of the body.
 pub(super) fn all(object: &str, body: Object<'_>, diffs: &BTreeSet<Path>) -> BodyWrites {
     let mut writer = BodyWriter { diffs, written: BodyWrites::default() };
     writer.written.writes.reserve(body.len());
@@ -84,7 +82,6 @@ impl BodyWriter<'_> {
     }
 }
 
-/// The difference in `{"diff": "--- …"}`, the JSON form.
 fn sole_diff<'a>(fields: &mut Object<'a>) -> Option<Json<'a>> {
     if fields.len() == 1 { fields.get_mut("diff").map(Json::take) } else { None }
 }

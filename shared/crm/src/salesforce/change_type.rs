@@ -3,7 +3,6 @@
 use annals_domain::change::Lifecycle;
 use annals_domain::event::EventType;
 
-/// `changeType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ChangeType {
     Create,
@@ -30,7 +29,6 @@ impl ChangeType {
         Self::GapOverflow,
     ];
 
-    /// The name in the header.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Create => "CREATE",

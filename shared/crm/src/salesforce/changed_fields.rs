@@ -13,10 +13,8 @@ use super::header::ChangeEventHeader;
 use super::{avro, paths};
 use annals_json::{Json, Object};
 
-/// The fields that an update lists.
 #[derive(Debug, PartialEq)]
 pub(super) enum ChangedFields {
-    /// Every key of the body.
     Body,
     Fields(BTreeSet<Path>),
     /// The list cannot be decoded.

@@ -14,20 +14,15 @@ const PARTNER_SOURCE: &str = "aws.partner/salesforce.com/";
 
 /// A change event, and what its envelope says about it.
 pub(super) struct ChangeEvent<'a> {
-    /// The header, not checked yet.
     pub(super) header: Json<'a>,
     /// The fields in their order. The header's key is kept, with null as its value, since bitmaps count it.
     pub(super) payload: Object<'a>,
-    /// The org in EventBridge's `source`.
     pub(super) org: Option<String>,
-    /// EventBridge's id of this delivery.
     pub(super) envelope_id: Option<String>,
 }
 
-/// The result of opening an input.
 pub(super) enum OpenedEnvelope<'a> {
     Change(ChangeEvent<'a>),
-    /// An envelope of something else, and what it is.
     Other(String),
     /// Named as a change event, but without a header.
     Broken(ValidationIssue),
@@ -35,7 +30,6 @@ pub(super) enum OpenedEnvelope<'a> {
     Unrecognised(ValidationIssue),
 }
 
-/// Opens any of the forms.
 pub(super) fn open(input: Json<'_>) -> OpenedEnvelope<'_> {
     let Json::Object(mut outer) = input else { return unrecognised() };
     if outer.contains_key(HEADER) {
@@ -110,7 +104,6 @@ fn open_streamed<'a>(outer: &mut Object<'a>) -> OpenedEnvelope<'a> {
     unrecognised()
 }
 
-/// The payload of an envelope, where it has a header.
 fn payload_of<'a>(envelope: &mut Object<'a>) -> Option<Object<'a>> {
     match envelope.get_mut("payload") {
         Some(Json::Object(payload)) if payload.contains_key(HEADER) => Some(std::mem::take(payload)),

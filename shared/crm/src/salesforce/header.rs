@@ -22,9 +22,7 @@ pub(super) struct ChangeEventHeader<'a> {
     pub(super) transaction_key: Option<&'a str>,
     pub(super) user: Option<&'a str>,
     pub(super) origin: Option<&'a str>,
-    /// `changedFields`, if present.
     pub(super) changed: Option<Vec<&'a str>>,
-    /// `nulledFields`, if present.
     pub(super) nulled: Option<Vec<&'a str>>,
     /// `diffFields`; empty if missing.
     pub(super) diffs: Vec<&'a str>,

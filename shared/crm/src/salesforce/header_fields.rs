@@ -22,13 +22,11 @@ const OWN_ID: &str = "the id of a record (only GAP_OVERFLOW has the empty id)";
 /// so it needs a limit.
 const LONGEST_NAME: usize = 120;
 
-/// How many issues of one list are reported one by one.
 const MOST_ISSUES: usize = 20;
 
 /// How many characters of a value an issue quotes.
 const LONGEST_QUOTE: usize = 60;
 
-/// Which records a change is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum AffectedRecords {
     Each(Vec<ExternalId>),
@@ -48,7 +46,6 @@ impl<'a> HeaderFields<'a> {
         Self { map, errors: Vec::new(), warnings: Vec::new() }
     }
 
-    /// The errors and the warnings.
     pub(super) fn into_issues(self) -> (Vec<ValidationIssue>, Vec<ValidationIssue>) {
         (self.errors, self.warnings)
     }

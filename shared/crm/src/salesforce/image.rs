@@ -22,14 +22,12 @@ use crate::canonical_json;
 /// The data of an image of a record that does not exist.
 const ABSENT: &str = "null";
 
-/// The record that an image is of.
 pub(super) struct RecordRef<'a> {
     pub(super) account: &'a ProviderAccount,
     pub(super) object: &'a EntityName,
     pub(super) id: &'a ExternalId,
 }
 
-/// The content of one image.
 struct ImageContent {
     stamp: Timestamp,
     lifecycle: Lifecycle,

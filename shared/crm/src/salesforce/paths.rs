@@ -25,7 +25,6 @@ pub(super) struct FieldLocation<'a> {
     pub(super) component: Option<&'a str>,
 }
 
-/// The canonical path of a field of an object.
 pub(super) fn canonical(object: &str, field: &str) -> Path {
     let (first, below) = match field.split_once('.') {
         Some((first, below)) => (first, Some(below)),
@@ -43,7 +42,6 @@ pub(super) fn canonical(object: &str, field: &str) -> Path {
     Path::new(path)
 }
 
-/// The canonical path of a field of a struct.
 pub(super) fn child(parent: &Path, part: &str) -> Path {
     let mut path = String::with_capacity(parent.as_str().len() + 1 + part.len());
     path.push_str(parent.as_str());
@@ -112,7 +110,6 @@ fn is_address_component(name: &str) -> bool {
     )
 }
 
-/// Whether it is a component of a person's name.
 pub(super) fn is_name_component(name: &str) -> bool {
     matches!(name, "FirstName" | "LastName" | "MiddleName" | "Suffix" | "Salutation" | "InformalName")
 }

@@ -101,7 +101,6 @@ fn creation(header: &ChangeEventHeader<'_>, writes: &[FieldWrite]) -> Option<Cre
     stated.or_else(committed)
 }
 
-/// The creation that `CreatedDate` states.
 pub(super) fn stated_creation(writes: &[FieldWrite]) -> Option<CreationTime> {
     let write = writes.iter().find(|write| write.path.as_str() == "CreatedDate")?;
     let WriteContent::Value(value) = &write.content else { return None };

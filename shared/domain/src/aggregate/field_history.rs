@@ -90,7 +90,6 @@ impl FieldHistory {
         OVERHEAD_BYTES + size_of::<Self>() + whole + diffs.sum::<usize>()
     }
 
-    /// The newest full value and its position.
     pub(super) fn full_value(&self) -> Option<(&Position, &FullValue)> {
         self.whole.as_ref().map(|(at, whole)| (&**at, whole))
     }
@@ -105,7 +104,6 @@ impl FieldHistory {
         !self.diffs.is_empty() || matches!(self.whole, Some((_, FullValue::Unknown)))
     }
 
-    /// The position of the newest write of any kind.
     pub(super) fn newest(&self) -> Option<&Position> {
         let diff = self.diffs.last().map(|(at, _)| &**at);
         diff.or_else(|| self.full_value().map(|(at, _)| at))

@@ -85,7 +85,6 @@ impl Aggregate {
         self.provider
     }
 
-    /// The record's id at its provider.
     pub fn external_id(&self) -> &ExternalId {
         &self.external_id
     }
@@ -110,7 +109,6 @@ impl Aggregate {
         self.lifecycle
     }
 
-    /// Whether the newest lifecycle is `Deleted`.
     pub fn is_deleted(&self) -> bool {
         self.lifecycle() == Some(Lifecycle::Deleted)
     }
@@ -130,7 +128,6 @@ impl Aggregate {
             + self.fields.iter().map(|(path, history)| path.as_str().len() + history.weight()).sum::<usize>()
     }
 
-    /// Every path that was ever written.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.fields.keys()
     }

@@ -14,10 +14,8 @@ use crate::aggregate::field_history::{FieldHistory, FullValue};
 use crate::path::Path;
 use crate::position::Position;
 
-/// The value at a path.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldReading<'a> {
-    /// It was never written.
     Absent,
     /// It changed, and no event carried the new value.
     Unknown,
@@ -70,7 +68,6 @@ impl Aggregate {
         object
     }
 
-    /// The newest full write above a path.
     fn newest_above(&self, path: &Path) -> Option<(&Position, &FullValue)> {
         path.ancestors().filter_map(|above| self.fields.get(above)?.full_value()).max_by_key(|(at, _)| **at)
     }

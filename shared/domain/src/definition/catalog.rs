@@ -14,7 +14,6 @@ const BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/built_in_
 
 type LoadedFile<'a> = (Cow<'a, DefinitionFile>, EntityDefinition);
 
-/// Every definition of this installation.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     definitions: Vec<Arc<EntityDefinition>>,
@@ -23,7 +22,6 @@ pub struct Catalog {
 /// What is known of an object's records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntitySchema {
-    /// The object has a definition.
     Defined(Arc<EntityDefinition>),
     /// The object has no definition: its raw fields are passed through under its lowercase name.
     Open(EntityName),
@@ -47,7 +45,6 @@ impl EntitySchema {
 }
 
 impl Catalog {
-    /// The definitions that ship with the code.
     pub fn built_in(adapters: &ProviderAdapters) -> Result<Self, DefinitionError> {
         Self::of(BUILT_IN.iter().map(|(name, bytes)| {
             let file = DefinitionFile { name: (*name).to_owned(), text: String::new() };
@@ -82,7 +79,6 @@ impl Catalog {
         &self.definitions
     }
 
-    /// The schema of a provider's object.
     pub fn schema(&self, provider: Provider, object: &EntityName) -> EntitySchema {
         let found = self.definitions.iter().find(|d| d.objects.get(&provider) == Some(object));
         found.map_or_else(

@@ -1,6 +1,5 @@
 //! The types of fields, by their names in definition files.
 
-/// The type of a field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FieldType {
     /// The record's own id at its provider.
@@ -19,7 +18,6 @@ pub enum FieldType {
 }
 
 impl FieldType {
-    /// Every type with its name in a definition file.
     pub(super) const NAMES: [(&'static str, Self); 9] = [
         ("id", Self::Id),
         ("reference", Self::Reference),

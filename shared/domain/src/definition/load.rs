@@ -20,14 +20,12 @@ pub struct DefinitionFile {
     pub text: String,
 }
 
-/// Why a definition file is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {reason}")]
 pub struct DefinitionError {
     pub file: String,
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong, and what was expected.
     pub reason: String,
 }
 

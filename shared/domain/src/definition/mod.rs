@@ -21,14 +21,12 @@ pub use self::system_field::SystemField;
 use crate::identity::{AggregateType, EntityName, Provider};
 use crate::path::Path;
 
-/// Where an operation reads a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OperationInput {
     /// The record's external id, which change events carry in their header only.
     ExternalId,
     /// Whether the record is deleted, as the aggregate's lifecycle has it.
     IsDeleted,
-    /// A path of the raw state.
     Path(Path),
 }
 
@@ -54,7 +52,6 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The operation's name in a definition.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Copy(_) => "copy",
@@ -83,13 +80,11 @@ impl Operation {
     }
 }
 
-/// One field of an entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     /// Its name, in snake case.
     pub name: Arc<str>,
     pub field_type: FieldType,
-    /// Whether a search looks at it.
     pub searchable: bool,
     /// How its value is computed from each provider's records.
     pub sources: BTreeMap<Provider, Operation>,
@@ -109,11 +104,8 @@ pub struct EntityDefinition {
     pub aggregate_type: AggregateType,
     /// The plural name, in paths: `clients`.
     pub plural: String,
-    /// The object of each provider whose records are this entity.
     pub objects: BTreeMap<Provider, EntityName>,
-    /// Its fields, in the order of the file.
     pub fields: Vec<Field>,
-    /// The field that is its status.
     pub status_field: Option<Arc<str>>,
     /// The expected statuses; empty if any status is.
     pub statuses: Vec<String>,
@@ -125,7 +117,6 @@ pub struct EntityDefinition {
 }
 
 impl EntityDefinition {
-    /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| &*field.name == name)
     }

@@ -6,7 +6,6 @@
 
 use super::FieldType;
 
-/// A field that every entity has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SystemField {
     /// The record's id at its provider. A definition states it as its own field.

@@ -17,7 +17,6 @@ use crate::definition::{EntityDefinition, EntitySchema, Field, FieldType, Operat
 use crate::entity::{Entity, FieldValue, MappingWarning};
 use crate::provider_adapter::ProviderAdapter;
 
-/// The result for one field.
 #[derive(Debug, Clone, PartialEq)]
 enum MappingResult {
     Absent,
@@ -35,7 +34,6 @@ pub fn map(aggregate: &Aggregate, schema: &EntitySchema, adapter: &dyn ProviderA
     entity
 }
 
-/// The entity without its mapped fields.
 fn system(aggregate: &Aggregate, schema: &EntitySchema) -> Entity {
     Entity {
         aggregate_type: schema.aggregate_type(),
@@ -75,7 +73,6 @@ fn map_defined(
     }
 }
 
-/// Adds the result for the next field of the definition.
 fn add_result(entity: &mut Entity, field: &Field, mapped: MappingResult) {
     let name = Arc::clone(&field.name);
     match mapped {

@@ -5,13 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::definition::EntitySchema;
 use crate::entity::{Entity, FieldValue};
 
-/// Whether a change is published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "decision")]
 pub enum BroadcastDecision {
     #[serde(rename = "announced")]
     Publish,
-    /// It is not: the entity has a quiet status.
     Quiet { status: String },
 }
 

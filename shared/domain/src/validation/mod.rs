@@ -16,7 +16,6 @@ use crate::validation_issue::ValidationIssue;
 pub struct ValidationReport {
     /// Why the change cannot be stored; empty if it can.
     pub errors: Vec<ValidationIssue>,
-    /// What is unusual about it.
     pub warnings: Vec<ValidationIssue>,
 }
 

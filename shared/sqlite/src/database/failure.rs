@@ -5,7 +5,6 @@ use std::error::Error;
 use annals_application::ports::{PortError, PortErrorKind};
 use rusqlite::ErrorCode;
 
-/// An error of a transaction.
 #[derive(Debug)]
 pub(crate) enum Failure {
     Sqlite(rusqlite::Error),
@@ -46,7 +45,6 @@ impl Failure {
         }
     }
 
-    /// The error of the port, with the name of the table.
     pub(crate) fn at(self, resource: &'static str) -> PortError {
         let kind = self.kind();
         match self {

@@ -87,7 +87,6 @@ impl Database {
         tokio::task::spawn_blocking(move || work(&mut connection)).await.map_err(|error| unfinished(resource, error))
     }
 
-    /// Runs `work` in a read transaction.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         resource: &'static str,

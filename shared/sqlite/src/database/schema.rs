@@ -7,7 +7,6 @@ use rusqlite::Transaction;
 /// Marks the files of Annals: `ANNL`.
 pub(super) const APPLICATION_ID: i64 = 0x414e_4e4c;
 
-/// The newest schema version.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// A released migration never changes: every change is a new one.

@@ -23,7 +23,6 @@ const INSERT: &str = concat!(
      ON CONFLICT (entity_name, aggregate_id, version) DO NOTHING"
 );
 
-/// Appends every event that can be appended; returns the result of each.
 pub(super) fn append(connection: &mut Connection, events: &[StoredEvent]) -> Vec<AppendResult> {
     let transaction = match begin_write(connection) {
         Ok(transaction) => transaction,
@@ -41,7 +40,6 @@ pub(super) fn append(connection: &mut Connection, events: &[StoredEvent]) -> Vec
     results
 }
 
-/// The same error for every event.
 pub(super) fn fail_all(count: usize, error: &PortError, kind: fn(PortError) -> AppendError) -> Vec<AppendResult> {
     (0..count).map(|_| Err(kind(copy(error)))).collect()
 }

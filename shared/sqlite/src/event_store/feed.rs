@@ -74,20 +74,17 @@ impl EventFeed for SqliteEventStore {
     }
 }
 
-/// The position up to which events are projected.
 pub(crate) fn checkpoint(connection: &Connection) -> Result<CommitPosition, Failure> {
     let mut statement = connection.prepare_cached("SELECT position FROM checkpoint WHERE name = 'projections'")?;
     let found = statement.query_row([], |row| row.get(0)).optional()?;
     position(found.unwrap_or(0))
 }
 
-/// The position of the last commit; 0 if there is none.
 pub(crate) fn last_position(connection: &Connection) -> Result<CommitPosition, Failure> {
     let mut statement = connection.prepare_cached("SELECT coalesce(max(commit_position), 0) FROM events")?;
     position(statement.query_row([], |row| row.get(0))?)
 }
 
-/// A position as SQLite stores it.
 pub(super) fn to_column(position: CommitPosition) -> i64 {
     number(position.0)
 }

@@ -21,7 +21,6 @@ use crate::database::{Database, Failure};
 /// The name of this store in errors.
 const RESOURCE: &str = "events";
 
-/// The event store of a local process.
 #[derive(Clone)]
 pub struct SqliteEventStore {
     database: Database,

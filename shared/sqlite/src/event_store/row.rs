@@ -60,7 +60,6 @@ fn event_type(name: &str) -> Result<EventType, Failure> {
     found.ok_or_else(|| Failure::unreadable(format!("unknown event type `{name}`")))
 }
 
-/// The number that is stored for a rank.
 pub(super) fn rank_number(rank: Rank) -> i64 {
     match rank {
         Rank::FreshImage => 0,

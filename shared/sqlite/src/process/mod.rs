@@ -108,7 +108,6 @@ impl LocalProcess {
         Self::open_tuned(settings, ProcessTuning::default()).await
     }
 
-    /// The same, with other settings.
     pub async fn open_tuned(settings: &ProcessSettings, tuning: ProcessTuning) -> Result<Self, ProcessError> {
         let adapters = settings.adapters()?;
         let catalog = Arc::new(settings.catalog(&adapters)?);

@@ -19,11 +19,9 @@ const EVENTS: usize = 5_000;
 /// The largest number of passes over streams with new events: beside a writer that never pauses there is no end.
 const MAX_PASSES: usize = 1_000;
 
-/// The progress of a rebuild, in streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RebuildProgress {
     pub done: u64,
-    /// Streams at the start of the rebuild.
     pub total: u64,
 }
 

@@ -18,7 +18,6 @@ pub enum PublishTo {
     File(PathBuf),
 }
 
-/// The settings of a local process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessSettings {
     pub db: PathBuf,
@@ -30,7 +29,6 @@ pub struct ProcessSettings {
 }
 
 impl ProcessSettings {
-    /// The provider adapters for the accounts in the settings.
     pub(crate) fn adapters(&self) -> Result<ProviderAdapters, ProcessError> {
         Ok(annals_crm::adapters(self.salesforce_org.as_deref())?)
     }

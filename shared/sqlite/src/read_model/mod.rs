@@ -24,7 +24,6 @@ use crate::database::Failure;
 /// The name of this store in errors.
 const RESOURCE: &str = "read model";
 
-/// The read model of a local process.
 #[derive(Clone)]
 pub struct SqliteReadModel {
     database: Database,
@@ -37,7 +36,6 @@ pub struct OutdatedReadModel {
     pub types: Vec<String>,
 }
 
-/// An error while the read model is opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenReadModelError {
     #[error(transparent)]

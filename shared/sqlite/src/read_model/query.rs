@@ -129,7 +129,6 @@ fn equals(schema: &EntitySchema, filter: &Filter) -> Result<(String, Value), Fai
     Ok((sql, bound))
 }
 
-/// The column of a field, and its type if a definition has it.
 fn column_of(schema: &EntitySchema, field: &str) -> Result<(String, Option<FieldType>), Failure> {
     let defined = schema.definition().and_then(|definition| definition.field(field));
     match (SystemField::named(field), defined) {

@@ -32,7 +32,6 @@ struct NewTable {
     table: EntityTable,
 }
 
-/// The outcome of an attempt to swap the new tables in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SwapOutcome {
     /// Readers use the new tables now.

@@ -104,7 +104,6 @@ impl EntityTable {
         )
     }
 
-    /// Drops the tables and their registration.
     pub(super) fn drop(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         let Self { number, entities, words } = self;
         transaction.execute_batch(&format!("DROP TABLE IF EXISTS {entities}; DROP TABLE IF EXISTS {words};"))?;
@@ -116,7 +115,6 @@ impl EntityTable {
         transaction.query_row(&sql, [], |row| row.get(0))
     }
 
-    /// Whether the table has an entity of one of a definition's objects.
     pub(super) fn has_object_of(
         &self,
         transaction: &Transaction<'_>,

@@ -13,7 +13,6 @@ use crate::database::Failure;
 /// The table's name is older than the word refetch; files that exist have it.
 const TABLE: &str = "hydration_task";
 
-/// The task of one record.
 const FIND: &str = "SELECT entity_name, aggregate_id, provider, external_id, reasons, due_at, attempts \
      FROM hydration_task WHERE entity_name = ? AND aggregate_id = ?";
 

@@ -69,7 +69,6 @@ impl Attributes {
         }
     }
 
-    /// Whether the attribute is present and null.
     pub(super) fn is_null(&self, name: &str) -> bool {
         matches!(self.0.get(name), Some(AttributeValue::Null(_)))
     }
@@ -158,7 +157,6 @@ impl Attributes {
     }
 }
 
-/// The UUID in a binary of 16 bytes.
 pub(super) fn uuid_in(value: &AttributeValue) -> Option<Uuid> {
     let AttributeValue::B(bytes) = value else { return None };
     Uuid::from_slice(bytes).ok()

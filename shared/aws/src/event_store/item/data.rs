@@ -20,7 +20,6 @@ use super::{EncodeError, ItemError};
 /// zstd's default. Higher levels save a few per cent and take many times as long.
 const LEVEL: i32 = 3;
 
-/// The dictionary of `DATA_1`.
 const DICTIONARY_1: &[u8] = include_bytes!("dictionary_1.txt");
 static ENCODER_1: LazyLock<EncoderDictionary<'static>> = LazyLock::new(|| EncoderDictionary::copy(DICTIONARY_1, LEVEL));
 static DECODER_1: LazyLock<DecoderDictionary<'static>> = LazyLock::new(|| DecoderDictionary::copy(DICTIONARY_1));
@@ -51,7 +50,6 @@ fn check(size: usize) -> Result<(), EncodeError> {
     if size > MAX_ITEM_BYTES { Err(EncodeError::TooLarge { size }) } else { Ok(()) }
 }
 
-/// The data in an item.
 pub(super) fn take(item: &mut Attributes) -> Result<Arc<str>, ItemError> {
     match item.take_bytes_if_present(DATA_1)? {
         Some(compressed) => decompress(&compressed),

@@ -43,7 +43,6 @@ pub enum EncodeError {
     NoForm(#[from] serde_dynamo::Error),
 }
 
-/// The item is not an event.
 #[derive(Debug, thiserror::Error)]
 pub enum ItemError {
     #[error("attribute `{0}` is missing")]
@@ -122,7 +121,6 @@ fn put_ids(item: &mut Attributes, metadata: &Metadata) {
     }
 }
 
-/// Decodes the event in an item.
 pub fn decode(item: Item) -> Result<StoredEvent, ItemError> {
     let mut item = Attributes::from(item);
     let (key, version) = take_key(&mut item)?;

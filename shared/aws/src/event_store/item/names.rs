@@ -11,18 +11,14 @@ pub(crate) const HEAD: &str = "head";
 pub(super) const TYPE: &str = "type";
 /// The rank among events of the same timestamp; absent for a change.
 pub(super) const RANK: &str = "rank";
-/// The commit number at the source.
 pub(super) const COMMIT: &str = "commit";
 /// The sequence number in the source's transaction.
 pub(super) const SEQUENCE: &str = "seq";
 /// The way by which the change arrived.
 pub(super) const SOURCE: &str = "source";
-/// The form of the body.
 pub(super) const FORM: &str = "form";
 pub(super) const PROVIDER: &str = "crm";
-/// The record's id in the CRM.
 pub(super) const EXTERNAL_ID: &str = "external_id";
-/// The user who made the change.
 pub(super) const USER: &str = "user";
 /// The client that made the change.
 pub(super) const ORIGIN: &str = "origin";
@@ -33,15 +29,12 @@ pub(super) const TRANSACTION: &str = "txn";
 pub(super) const CORRELATION: &str = "corr";
 /// The command that stored the event, in the form of the transaction.
 pub(super) const CAUSATION: &str = "cause";
-/// The id of the record that this one was merged into.
 pub(super) const MERGED_INTO: &str = "merged_into";
 /// True if a record image with the same timestamp was stored before; otherwise absent.
 pub(super) const MEETS_IMAGE: &str = "meets_image";
 pub(super) const WARNINGS: &str = "warnings";
-/// The input as received: a string.
 pub(super) const DATA: &str = "data";
 /// The input instead, compressed: a binary of zstd with dictionary number 1.
 pub(super) const DATA_1: &str = "data_1";
 
-/// The attributes that a head is decoded from.
 pub(crate) const HEAD_ATTRIBUTES: [&str; 4] = [VERSION, EVENT_ID, TIME, HEAD];

@@ -9,7 +9,6 @@ use serde_dynamo::{AttributeValue, Item};
 /// The size of the largest item that DynamoDB accepts.
 pub const MAX_ITEM_BYTES: usize = 400 * 1024;
 
-/// The bytes that one write unit writes.
 const WRITE_UNIT_BYTES: usize = 1024;
 
 /// The overhead of a map or a list.

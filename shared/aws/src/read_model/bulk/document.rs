@@ -16,7 +16,6 @@ use crate::read_model::index::{
     ENTITY, FieldGroup, SEARCH_TEXT, compared_text, folded_text, parsed_number, searchable_text,
 };
 
-/// The versions that replace a stored document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VersionRule {
     Newer,
@@ -33,7 +32,6 @@ impl VersionRule {
     }
 }
 
-/// The line before a document.
 #[derive(Serialize)]
 struct ActionLine<'a> {
     index: IndexAction<'a>,
@@ -157,7 +155,6 @@ impl Serialize for BulkDocument<'_> {
     }
 }
 
-/// The values of one group.
 struct GroupValues<'a>(FieldGroup, &'a [(FieldGroup, &'a str, IndexedValue<'a>)]);
 
 impl GroupValues<'_> {

@@ -6,7 +6,6 @@ use bytes::Bytes;
 
 use crate::read_model::index::write_alias;
 
-/// Where a document is written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum WriteTarget {
     /// The index that serves readers, by its alias.
@@ -23,7 +22,6 @@ impl WriteTarget {
         }
     }
 
-    /// The alias in the bulk call.
     pub(crate) fn alias(&self) -> Cow<'_, str> {
         match self {
             Self::Serving(alias) => Cow::Borrowed(alias),
@@ -41,7 +39,6 @@ pub(crate) struct BulkItem<'a> {
     pub(crate) end: usize,
 }
 
-/// The body of a bulk call, and its items.
 pub(crate) struct BulkRequest<'a> {
     pub(crate) body: Bytes,
     pub(crate) items: Vec<BulkItem<'a>>,

@@ -21,7 +21,6 @@ struct ResponseItem<'a> {
     index: ItemStatus<'a>,
 }
 
-/// What OpenSearch says of one item.
 #[derive(Deserialize)]
 pub(crate) struct ItemStatus<'a> {
     status: u16,

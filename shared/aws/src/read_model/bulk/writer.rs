@@ -22,7 +22,6 @@ const CALL_BYTES: usize = 5 * 1024 * 1024;
 const DOCUMENT_BYTES: usize = 4 * 1024;
 /// How long an item may wait for its shard: less than the time limit of a call, so that there is a response.
 const SHARD_TIMEOUT: &str = "10s";
-/// An alias that never exists.
 const MISSING_ALIAS: &str = "annals-doctor";
 
 /// Writes documents. Clones share the connection.

@@ -46,7 +46,6 @@ pub struct IndexCatalog {
     serving: Arc<Mutex<HashMap<String, Arc<ServingIndex>>>>,
 }
 
-/// What an alias leads to.
 enum AliasTarget {
     Nothing,
     Index(ServingIndex),
@@ -74,17 +73,14 @@ impl IndexCatalog {
         Self { transport, settings: Arc::new(settings), serving: Arc::default() }
     }
 
-    /// The digest of the definition that an index of this schema is created from.
     pub fn digest(schema: &EntitySchema) -> &str {
         mapping::digest(schema)
     }
 
-    /// The prefix of every name.
     pub(crate) fn prefix(&self) -> &str {
         &self.settings.prefix
     }
 
-    /// The alias that readers of a schema use.
     pub(crate) fn alias(&self, schema: &EntitySchema) -> String {
         names::alias(self.prefix(), schema)
     }
@@ -122,7 +118,6 @@ impl IndexCatalog {
         Err(PortError::new(PortErrorKind::Misconfigured, index.name(), message))
     }
 
-    /// Removes an alias from the cache.
     pub(crate) fn forget(&self, alias: &str) {
         self.cache().remove(alias);
     }
@@ -224,7 +219,6 @@ impl IndexCatalog {
         }
     }
 
-    /// The name of the index that serves a schema.
     pub async fn current(&self, schema: &EntitySchema) -> Result<Option<String>, PortError> {
         self.forget(&self.alias(schema));
         Ok(self.serving(schema).await?.map(|index| index.name().to_owned()))
@@ -236,7 +230,6 @@ impl IndexCatalog {
         Ok(self.indices_of(&alias).await?.into_values().map(|index| index.name).collect())
     }
 
-    /// The indices of an alias by their number.
     async fn indices_of(&self, alias: &str) -> Result<BTreeMap<u32, NumberedIndex>, PortError> {
         let response = self.transport.read(alias, Method::Get, &format!("/{alias}-*/_alias"), None).await?;
         if response.is_missing_index() {

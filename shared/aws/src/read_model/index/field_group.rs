@@ -44,7 +44,6 @@ impl FieldGroup {
         }
     }
 
-    /// The path of a field in this group.
     pub(crate) fn path(self, field: &str) -> String {
         format!("{}.{field}", self.as_str())
     }

@@ -16,7 +16,6 @@ pub(crate) fn compared_text(text: &str) -> &str {
     first(text, COMPARED)
 }
 
-/// The folded form of a text, for sorting.
 pub(crate) fn folded_text(text: &str) -> String {
     let folded = fold(text);
     first(&folded, COMPARED_FOLDED).to_owned()

@@ -78,7 +78,6 @@ fn mapped_fields(schema: &EntitySchema) -> Vec<(&str, FieldType)> {
     }
 }
 
-/// The digest of the definition that an index of this schema is created from.
 pub(super) fn digest(schema: &EntitySchema) -> &str {
     schema.definition().map_or(OPEN_DIGEST, |definition| &definition.digest)
 }

@@ -5,7 +5,6 @@
 
 use annals_domain::definition::EntitySchema;
 
-/// The alias that readers of a schema use.
 pub(super) fn alias(prefix: &str, schema: &EntitySchema) -> String {
     match schema {
         EntitySchema::Defined(definition) => format!("{prefix}{}_index", definition.aggregate_type),
@@ -26,7 +25,6 @@ fn escaped(object: &str) -> String {
     name
 }
 
-/// The name of an index from its alias and number.
 pub(super) fn numbered(alias: &str, number: u32) -> String {
     format!("{alias}-{number:06}")
 }
@@ -38,7 +36,6 @@ pub(super) fn number_of(alias: &str, index: &str) -> Option<u32> {
     digits.parse().ok().filter(|_| is_number)
 }
 
-/// The alias that an index was numbered for.
 pub(super) fn alias_of(index: &str) -> Option<&str> {
     let (alias, _) = index.rsplit_once('-')?;
     number_of(alias, index).map(|_| alias)

@@ -13,7 +13,6 @@ use crate::read_model::index::mapping::{IndexedField, LAYOUT, META, digest};
 /// How long a mapping without some field is trusted: a rebuild may have replaced the index since.
 const RECHECK_AFTER: Duration = Duration::from_secs(10);
 
-/// The index behind an alias.
 #[derive(Debug)]
 pub(crate) struct ServingIndex {
     name: String,

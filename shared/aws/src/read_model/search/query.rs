@@ -11,10 +11,8 @@ use uuid::Uuid;
 use crate::read_model::index::{FieldGroup, IndexedField, SEARCH_TEXT, compared_number, compared_text};
 use crate::read_model::search::word_search::WordSearch;
 
-/// A query in OpenSearch's form.
 #[derive(Debug)]
 pub(super) struct TranslatedQuery {
-    /// The fields that the index must have.
     pub(super) fields: Vec<IndexedField>,
     pub(super) words: WordSearch,
     /// Whether the conditions exclude every document.
@@ -23,7 +21,6 @@ pub(super) struct TranslatedQuery {
     sort: Vec<Value>,
 }
 
-/// A field of the query, and its path in the index.
 struct QueryField {
     indexed: IndexedField,
     /// `None` for a system field.
@@ -103,12 +100,10 @@ impl TranslatedQuery {
         Ok(())
     }
 
-    /// The request body of a count.
     pub(super) fn count_body(&self) -> Value {
         json!({ "query": { "bool": { "filter": self.conditions } } })
     }
 
-    /// The request body of a page.
     pub(super) fn page_body(&self, offset: u64, limit: u64) -> Value {
         let mut body = self.count_body();
         body["sort"] = json!(self.sort);
@@ -120,7 +115,6 @@ impl TranslatedQuery {
 }
 
 impl QueryField {
-    /// The field of that name: a system field, or one of the schema.
     fn of(schema: &EntitySchema, name: &str) -> Result<Self, PortError> {
         let mapped = |field_type: FieldType| {
             let indexed = IndexedField::in_group(FieldGroup::of(field_type), name);
@@ -158,7 +152,6 @@ impl QueryField {
     }
 }
 
-/// A float as an integer, where it is one.
 fn integer(number: f64) -> Option<i64> {
     const BOUND: f64 = 9_223_372_036_854_775_808.0;
     let is_integer = number.fract() == 0.0 && (-BOUND..BOUND).contains(&number);

@@ -19,7 +19,6 @@ use crate::read_model::index::IndexCatalog;
 use crate::read_model::search::query::TranslatedQuery;
 use crate::read_model::transport::{Response, Transport};
 
-/// The number of hits in one page of a scan.
 const SCAN_PAGE: u64 = 200;
 
 /// Reads documents. Clones share the connection.
@@ -85,7 +84,6 @@ struct Shards {
     failed: u64,
 }
 
-/// Which of a scan's matches are returned.
 struct ScanRange {
     skip: u64,
     take: u64,
@@ -114,7 +112,6 @@ impl Searcher {
         Ok(is_of_schema.then(|| source.document()))
     }
 
-    /// One page of a query.
     pub(crate) async fn search(&self, query: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
         let translated = TranslatedQuery::of(query)?;
         let alias = self.indices.alias(&query.schema);
@@ -248,7 +245,6 @@ fn is_not_found(response: &Response) -> bool {
     serde_json::from_slice::<GetBody>(&response.body).is_ok_and(|body| !body.found)
 }
 
-/// Reads documents of a successful response.
 fn documents<'a, T: Deserialize<'a>>(response: &'a Response, alias: &str) -> Result<T, PortError> {
     if !response.is_success() {
         return Err(response.error(alias));

@@ -10,7 +10,6 @@ const PATTERN_LENGTH: usize = 100;
 /// The most clauses for words. OpenSearch allows 1,024 in a query, filters included.
 const WORD_CLAUSES: usize = 900;
 
-/// The words of a query.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct WordSearch {
     /// Each must occur in the text: OpenSearch checks these.

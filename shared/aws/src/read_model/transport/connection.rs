@@ -111,7 +111,6 @@ impl Transport {
     }
 }
 
-/// The error of a request without a response.
 fn no_response(resource: &str, error: ClientError) -> PortError {
     let is_connect = std::error::Error::source(&error)
         .and_then(|source| source.downcast_ref::<reqwest::Error>())

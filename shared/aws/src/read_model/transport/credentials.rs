@@ -22,7 +22,6 @@ pub(crate) struct CachedCredentials {
 }
 
 impl CachedCredentials {
-    /// A cache over `source`.
     pub(crate) fn shared(source: SharedCredentialsProvider, clock: SharedTimeSource) -> SharedCredentialsProvider {
         SharedCredentialsProvider::new(Self { source, clock, cached: Mutex::new(None) })
     }

@@ -10,13 +10,11 @@ use crate::client::port_error;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
-    /// An http or https URL.
     Url(Url),
     /// The name of a domain in this account and region.
     Domain(String),
 }
 
-/// A text that is no endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid OpenSearch endpoint `{0}`: expected an http(s) URL or the name of a domain")]
 pub struct InvalidEndpoint(String);

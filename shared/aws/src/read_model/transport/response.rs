@@ -11,7 +11,6 @@ use serde_json::Value;
 /// How OpenSearch reports a query with too many conditions.
 const TOO_MANY_CLAUSES: [&str; 2] = ["too_many_nested_clauses", "maxClauseCount"];
 
-/// The status and the body of a response.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -28,7 +27,6 @@ impl Response {
         self.status == 404 && self.contains("index_not_found_exception")
     }
 
-    /// Whether the body contains a text anywhere.
     pub(crate) fn contains(&self, text: &str) -> bool {
         self.body.windows(text.len()).any(|part| part == text.as_bytes())
     }
@@ -44,7 +42,6 @@ impl Response {
         })
     }
 
-    /// The error of a response without success.
     pub(crate) fn error(&self, resource: &str) -> PortError {
         if TOO_MANY_CLAUSES.into_iter().any(|text| self.contains(text)) {
             return PortError::new(PortErrorKind::Rejected, resource, "the query has too many conditions");
@@ -90,7 +87,6 @@ pub(crate) fn error_kind(status: u16, error_type: &str) -> PortErrorKind {
     }
 }
 
-/// The error in the body of a response.
 struct ErrorBody {
     error_type: String,
     reason: Option<String>,
