@@ -9,10 +9,7 @@ use super::imports::{Imports, imports_of};
 use crate::source::package::Package;
 
 /// Circles inside one folder that may stay: their files, in order, and why.
-const ALLOWED: &[(&[&str], &str)] = &[(
-    &["shared/aws/src/publisher/event_bridge.rs", "shared/aws/src/publisher/settings.rs"],
-    "settings that build the publisher they are for",
-)];
+const ALLOWED: &[(&[&str], &str)] = &[];
 
 /// All circles of a package but the allowed ones.
 pub(super) fn no_import_circle(package: &Package) -> Vec<Finding> {

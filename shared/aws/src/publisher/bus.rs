@@ -5,6 +5,10 @@ use async_trait::async_trait;
 
 use crate::client::kind_of_code;
 
+/// The default byte limit of a call: 256 KiB, the oldest limit of EventBridge and SNS, which every region accepts.
+/// EventBridge accepts 1 MiB by now; there `ANNALS_EVENT_MAX_BYTES` may be raised.
+pub const DEFAULT_MAX_BYTES: usize = 262_144;
+
 /// A service that accepts up to ten entries in a call.
 #[async_trait]
 pub(crate) trait Bus: Send + Sync {

@@ -11,9 +11,8 @@ use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use aws_types::SdkConfig;
 
-use super::bus::{Bus, EntryOutcome, entry_error};
+use super::bus::{Bus, DEFAULT_MAX_BYTES, EntryOutcome, entry_error};
 use super::delivery::publish;
-use super::settings::DEFAULT_MAX_BYTES;
 use crate::client::port_error;
 
 /// The bytes that an entry's time counts for.

@@ -33,6 +33,7 @@ mod message;
 mod settings;
 mod sns;
 
+pub use self::bus::DEFAULT_MAX_BYTES;
 pub use self::event_bridge::{EventBridgePublisher, EventBridgeSettings};
-pub use self::settings::{DEFAULT_MAX_BYTES, PublishSettings, publisher};
+pub use self::settings::{PublishSettings, publisher};
 pub use self::sns::{SnsPublisher, SnsSettings};

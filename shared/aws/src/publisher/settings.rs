@@ -6,13 +6,10 @@ use std::sync::Arc;
 use annals_application::ports::EventPublisher;
 use aws_types::SdkConfig;
 
+use super::bus::DEFAULT_MAX_BYTES;
 use super::event_bridge::{EventBridgePublisher, EventBridgeSettings};
 use super::sns::{SnsPublisher, SnsSettings};
 use crate::client::Environment;
-
-/// The default byte limit of a call: 256 KiB, the oldest limit of EventBridge and SNS, which every region accepts.
-/// EventBridge accepts 1 MiB by now; there `ANNALS_EVENT_MAX_BYTES` may be raised.
-pub const DEFAULT_MAX_BYTES: usize = 262_144;
 
 /// With a lower limit even references would be too large.
 const SMALLEST_MAX_BYTES: usize = 4_096;
