@@ -4,12 +4,14 @@
 //! and the order of keys are kept.
 
 mod reader;
+mod surrogates;
 mod tree;
 
 use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
 use self::reader::StrictReader;
+pub use self::surrogates::has_lone_surrogate;
 pub use self::tree::{Json, Object};
 
 /// Why a text is not valid JSON, and where.
@@ -23,8 +25,16 @@ pub struct JsonError {
     pub message: String,
 }
 
+/// Half of a surrogate pair that stands alone is read as the replacement character.
 pub fn read(text: &str) -> Result<Json<'_>, JsonError> {
     reject_empty(text)?;
+    read_strictly(text).or_else(|error| {
+        let replaced = surrogates::replaced(text).ok_or(error)?;
+        read_strictly(&replaced).map(Json::into_owned)
+    })
+}
+
+fn read_strictly(text: &str) -> Result<Json<'_>, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = StrictReader.deserialize(&mut deserializer).map_err(|error| json_error(&error))?;
     deserializer.end().map_err(|error| json_error(&error))?;
@@ -127,6 +137,14 @@ mod tests {
         );
         assert_eq!(split("{\"a\":1").unwrap_err().line, 1);
         assert_eq!(split("[1]2").unwrap_err().message, "trailing characters");
+    }
+
+    #[test]
+    fn a_lone_surrogate_is_read_as_the_replacement_character() {
+        let read = read(r#"{"a":["Cut \ud83c",1.0]}"#).unwrap();
+        assert_eq!(Value::from(read), serde_json::json!({"a": ["Cut \u{fffd}", 1.0]}));
+        rejected(r#"{"a":"\ud83c","b":}"#, 1, 19, "expected value");
+        assert_eq!(split(r#"["\ud83c"]"#).unwrap(), [r#""\ud83c""#]);
     }
 
     proptest! {

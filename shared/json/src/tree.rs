@@ -53,6 +53,20 @@ impl<'a> Json<'a> {
         if let Self::Object(fields) = self { Some(fields) } else { None }
     }
 
+    pub(super) fn into_owned<'b>(self) -> Json<'b> {
+        match self {
+            Json::Null => Json::Null,
+            Json::Bool(value) => Json::Bool(value),
+            Json::Number(number) => Json::Number(number),
+            Json::String(text) => Json::String(Cow::Owned(text.into_owned())),
+            Json::Array(items) => Json::Array(items.into_iter().map(Json::into_owned).collect()),
+            Json::Object(fields) => {
+                let owned = |(key, value): (Cow<'_, str>, Json<'_>)| (Cow::Owned(key.into_owned()), value.into_owned());
+                Json::Object(fields.into_iter().map(owned).collect())
+            }
+        }
+    }
+
     /// Takes the value and leaves `null`.
     #[must_use]
     pub fn take(&mut self) -> Self {
