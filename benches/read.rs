@@ -45,6 +45,7 @@ fn client(number: usize, schema: &EntitySchema) -> Result<Document> {
         created_at: Some(timestamp),
         updated_at: Some(timestamp),
         is_deleted: false,
+        stale: None,
         fields: fields.map(|(name, value)| (Arc::from(name), value)).to_vec(),
         warnings: Vec::new(),
         unknown: Vec::new(),

@@ -2,6 +2,10 @@
 //!
 //! Key order and white space do not matter. Numbers are compared by their text: `1.0` and `1` are different contents.
 
+use std::collections::BTreeMap;
+
+use annals_domain::number;
+use annals_domain::timestamp::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -11,16 +15,41 @@ use annals_json::Json;
 pub(crate) fn sha256_of_fields<'a>(fields: impl Iterator<Item = (&'a str, &'a Json<'a>)>) -> String {
     let mut text = String::with_capacity(1024);
     write_object(&mut text, fields);
-    hex_sha256(&text)
+    sha256_of_text(&text)
 }
 
 pub(crate) fn sha256(value: &Json<'_>) -> String {
     let mut text = String::new();
     write(&mut text, value);
-    hex_sha256(&text)
+    sha256_of_text(&text)
 }
 
-fn hex_sha256(text: &str) -> String {
+/// A value in the one form that all spellings of it have: numbers by their value, and a day or timestamp as the
+/// milliseconds that other forms of a body have for it.
+pub(crate) fn comparable(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => Value::Number(number::canonical(number.clone())),
+        Value::String(text) => milliseconds(text).map_or_else(|| value.clone(), Value::from),
+        Value::Array(items) => items.iter().map(comparable).collect(),
+        Value::Object(fields) => {
+            let sorted: BTreeMap<&String, Value> = fields.iter().map(|(key, value)| (key, comparable(value))).collect();
+            sorted.into_iter().map(|(key, value)| (key.clone(), value)).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// The milliseconds since 1970 of a text that is a day or a timestamp.
+fn milliseconds(text: &str) -> Option<i64> {
+    let starts_with_year = text.len() >= 10 && text.as_bytes()[4] == b'-' && text.as_bytes()[0].is_ascii_digit();
+    if !starts_with_year {
+        return None;
+    }
+    let timestamp = if text.len() == 10 { format!("{text}T00:00:00Z").parse() } else { text.parse::<Timestamp>() };
+    timestamp.ok().map(Timestamp::millis)
+}
+
+pub(crate) fn sha256_of_text(text: &str) -> String {
     base16ct::lower::encode_string(&Sha256::digest(text.as_bytes()))
 }
 
@@ -74,8 +103,19 @@ mod tests {
     }
 
     #[test]
+    fn values_that_only_differ_in_their_form_are_one() {
+        let same = |one: Value, other: Value| assert_eq!(comparable(&one), comparable(&other));
+        same(serde_json::json!("2024-01-15T10:30:00.000+0000"), serde_json::json!(1_705_314_600_000_i64));
+        same(serde_json::json!("2024-01-15"), serde_json::json!(1_705_276_800_000_i64));
+        same(serde_json::json!([50_000.0, {"b": 1, "a": 2}]), serde_json::json!([50_000, {"a": 2.0, "b": 1}]));
+        for text in ["2024-01-15T10:30:00", "2024-13-15", "1705276800000", "é024-01-15", "n/a"] {
+            assert_eq!(comparable(&Value::from(text)), Value::from(text));
+        }
+    }
+
+    #[test]
     fn the_hash_is_the_sha_256_of_that_text() {
-        assert_eq!(hex_sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(sha256_of_text("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         let fields = json::read(r#"{"b":1,"a":2}"#).unwrap();
         let of_fields = sha256_of_fields(fields.as_object().unwrap().iter());
         assert_eq!(of_fields, sha256(&json::read(r#"{"a":2,"b":1}"#).unwrap()));

@@ -100,9 +100,24 @@ pub struct Change {
     pub asks_refetch: Option<RefetchReason>,
 }
 
+/// A record of which any field may have changed since its newest values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Stale {
+    pub reason: RefetchReason,
+    /// The timestamp of the newest change that says so.
+    pub since: Timestamp,
+}
+
 impl Change {
     /// Whether this is a record image, not a change event.
     pub fn is_image(&self) -> bool {
         self.position.rank != Rank::Change
+    }
+
+    /// Why any field of the record may have changed, if this change says so without saying which.
+    pub fn uncertain_record(&self) -> Option<RefetchReason> {
+        let reason = self.asks_refetch?;
+        let is_uncertain = matches!(reason, RefetchReason::Gap | RefetchReason::UndecodableFields);
+        (is_uncertain && self.lifecycle != Some(Lifecycle::Deleted)).then_some(reason)
     }
 }

@@ -10,6 +10,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
+use crate::change::Stale;
 use crate::definition::{EntityDefinition, EntitySchema, Field, SystemField};
 use crate::identity::{AggregateId, AggregateType, EntityName, ExternalId, Provider};
 use crate::position::Version;
@@ -57,7 +58,7 @@ impl FieldValue {
     }
 }
 
-fn is_unsafe_integer(number: &Number) -> bool {
+pub(crate) fn is_unsafe_integer(number: &Number) -> bool {
     let text = number.as_str();
     let digits = text.strip_prefix('-').unwrap_or(text);
     let is_whole = digits.bytes().all(|b| b.is_ascii_digit());
@@ -85,6 +86,8 @@ pub struct Entity {
     /// The timestamp of the newest change applied.
     pub updated_at: Option<Timestamp>,
     pub is_deleted: bool,
+    /// Whether any field may have changed since the values shown.
+    pub stale: Option<Stale>,
     /// The fields with a known value, in the order of the definition.
     pub fields: Vec<(Arc<str>, FieldValue)>,
     pub warnings: Vec<MappingWarning>,
@@ -169,6 +172,7 @@ impl EntityJson<'_> {
         map.serialize_entry(SystemField::Version.name(), &entity.version)?;
         map.serialize_entry(SystemField::CreatedAt.name(), &entity.created_at)?;
         map.serialize_entry(SystemField::UpdatedAt.name(), &entity.updated_at)?;
+        map.serialize_entry(SystemField::Stale.name(), &entity.stale)?;
         map.serialize_entry(SystemField::Warnings.name(), &entity.warnings)?;
         map.serialize_entry(SystemField::Unknown.name(), &entity.unknown)
     }

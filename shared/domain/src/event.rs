@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider};
-use crate::position::{EventId, Position, Version};
+use crate::position::{ChangeKind, EventId, Position, Rank, Version};
 use crate::timestamp::Timestamp;
 use crate::validation_issue::ValidationIssue;
 
@@ -34,6 +34,18 @@ impl EventType {
             Self::Deleted => "Deleted",
             Self::Restored => "Restored",
             Self::Gap => "Gap",
+        }
+    }
+
+    /// The kind in the position of an event of this type and rank.
+    pub fn kind(self, rank: Rank) -> ChangeKind {
+        match self {
+            _ if rank != Rank::Change => ChangeKind::Update,
+            Self::Created => ChangeKind::Creation,
+            Self::Updated => ChangeKind::Update,
+            Self::Deleted => ChangeKind::Deletion,
+            Self::Restored => ChangeKind::Restoration,
+            Self::Gap => ChangeKind::Gap,
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod entity_changes;
 pub mod event;
 pub mod identity;
 pub mod mapping;
+pub mod number;
 pub mod path;
 pub mod position;
 pub mod provider_adapter;

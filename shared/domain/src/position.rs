@@ -81,7 +81,18 @@ pub enum Rank {
     Image,
 }
 
-/// Order at the source: timestamp, rank, commit number and sequence number, then event id.
+/// The kind of a change, in the order of changes that are otherwise equal: a creation first, a deletion last. A gap writes
+/// nothing, so it only has to follow what its record needs to exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ChangeKind {
+    Creation,
+    Update,
+    Restoration,
+    Gap,
+    Deletion,
+}
+
+/// Order at the source: timestamp, rank, commit number and sequence number, kind, then event id.
 ///
 /// Commit numbers exceed 2^53 (in newer orgs they are nanoseconds), so they never become a float. A missing number
 /// sorts first.
@@ -97,9 +108,22 @@ pub struct Position {
     pub commit_number: Option<i64>,
     #[serde(rename = "s")]
     pub sequence_number: Option<i64>,
+    /// Always `Update` for a record image: what its event is labelled as depends on the order of arrival.
+    #[serde(rename = "k")]
+    pub kind: ChangeKind,
     /// Decides between events that are otherwise equal.
     #[serde(rename = "e")]
     pub event_id: EventId,
+}
+
+/// A position without its event id. Two differing copies of one change event have it in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourceOrder(Timestamp, Rank, Option<i64>, Option<i64>, ChangeKind);
+
+impl Position {
+    pub fn source_order(&self) -> SourceOrder {
+        SourceOrder(self.timestamp, self.rank, self.commit_number, self.sequence_number, self.kind)
+    }
 }
 
 #[cfg(test)]
@@ -108,7 +132,25 @@ mod tests {
 
     fn at(millis: i64, rank: Rank, commit: Option<i64>, sequence: Option<i64>) -> Position {
         let timestamp = Timestamp::from_millis(millis).expect("in range");
-        Position { timestamp, rank, commit_number: commit, sequence_number: sequence, event_id: EventId::of(&["x"]) }
+        let (kind, event_id) = (ChangeKind::Update, EventId::of(&["x"]));
+        Position { timestamp, rank, commit_number: commit, sequence_number: sequence, kind, event_id }
+    }
+
+    #[test]
+    fn of_otherwise_equal_changes_a_creation_comes_first_and_a_deletion_last() {
+        use ChangeKind::{Creation, Deletion, Gap, Restoration, Update};
+        let of = |kind, id: &str| Position { kind, event_id: EventId::of(&[id]), ..at(1, Rank::Change, None, None) };
+        for id in 0..40 {
+            let ids = [0, 1, 2, 3, 4].map(|kind| format!("{id} {kind}"));
+            let sorted = [
+                of(Creation, &ids[0]),
+                of(Update, &ids[1]),
+                of(Restoration, &ids[2]),
+                of(Gap, &ids[3]),
+                of(Deletion, &ids[4]),
+            ];
+            assert!(sorted.is_sorted(), "{id}");
+        }
     }
 
     #[test]

@@ -101,7 +101,8 @@ pub fn at(seconds: i64) -> Timestamp {
 fn builder(event_type: EventType, seconds: i64, rank: Rank, lifecycle: Lifecycle, is_base: bool) -> ChangeBuilder {
     let event_id = EventId::of(&[event_type.as_str(), &seconds.to_string(), &format!("{rank:?}")]);
     let timestamp = at(seconds);
-    let position = Position { timestamp, rank, commit_number: None, sequence_number: None, event_id };
+    let kind = event_type.kind(rank);
+    let position = Position { timestamp, rank, commit_number: None, sequence_number: None, kind, event_id };
     let creation = (event_type == EventType::Created).then_some(CreationTime::Committed(timestamp));
     let lifecycle = Some(lifecycle);
     let change = Change { position, lifecycle, is_base, creation, writes: Vec::new(), asks_refetch: None };

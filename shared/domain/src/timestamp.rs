@@ -13,6 +13,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The first millisecond of the year 10000: RFC 3339 has four digits for the year.
 const YEAR_10000_MS: i64 = 253_402_300_800_000;
 
+const DAY_MS: i64 = 86_400_000;
+
+/// Smaller numbers are seconds until the year 5138.
+const SMALLEST_MILLIS: u64 = 100_000_000_000;
+
 /// A point in time: milliseconds since 1970 in UTC, before the year 10000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -26,6 +31,20 @@ impl Timestamp {
     pub fn from_millis(millis: i64) -> Result<Self, InvalidTimestamp> {
         let writable = millis < YEAR_10000_MS && jiff::Timestamp::from_millisecond(millis).is_ok();
         if writable { Ok(Self(millis)) } else { Err(InvalidTimestamp(millis.to_string())) }
+    }
+
+    /// A number from a CRM, as milliseconds since 1970. `None` for one that is more likely to be seconds or days: of the
+    /// years 1966 to 1973 only midnights are taken.
+    pub fn from_number(number: i64) -> Option<Self> {
+        Self::from_midnight(number).or_else(|| {
+            let is_millis = number.unsigned_abs() >= SMALLEST_MILLIS;
+            Self::from_millis(number).ok().filter(|_| is_millis)
+        })
+    }
+
+    /// A number from a CRM that stands for a day, as the milliseconds of its start; `None` for any other time of day.
+    pub fn from_midnight(number: i64) -> Option<Self> {
+        Self::from_millis(number).ok().filter(|_| number % DAY_MS == 0)
     }
 
     /// Milliseconds since 1970 in UTC.

@@ -2,15 +2,17 @@
 //! fields equals mapping the whole state.
 
 use annals_domain::aggregate::Aggregate;
-use annals_domain::change::{Change, FieldWrite, Lifecycle, WriteContent};
+use annals_domain::change::{Change, FieldWrite, Lifecycle, RefetchReason, WriteContent};
 use annals_domain::definition::EntitySchema;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::mapping::{map, remap};
 use annals_domain::path::Path;
-use annals_domain::position::{EventId, Position, Rank, Version};
+use annals_domain::position::{ChangeKind, EventId, Position, Rank, Version};
 use annals_domain::testing::{PlainAdapter, at, given_as};
+use annals_domain::text_diff::TextDiff;
 use proptest::prelude::*;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 const PATHS: [&str; 5] = ["Name", "Name.First", "Address", "Address.City", "Address.Country"];
 
@@ -51,29 +53,46 @@ fn content() -> impl Strategy<Value = WriteContent> {
         6 => (0..4_u8).prop_map(|n| WriteContent::Value(Value::from(format!("v{n}")))),
         2 => Just(WriteContent::Value(Value::Null)),
         1 => Just(WriteContent::Unknown),
+        1 => (0..4_u8, 0..4_u8).prop_map(|(from, to)| WriteContent::Diff(diff(&format!("v{from}"), &format!("v{to}")))),
     ]
+}
+
+/// The difference between two texts of one line.
+fn diff(from: &str, to: &str) -> TextDiff {
+    let hash = base16ct::lower::encode_string(&Sha256::digest(to.as_bytes()));
+    TextDiff::recognise(&format!("--- \n+++ {hash}\n@@ -1,1 +1,1 @@\n-{from}\n+{to}")).expect("a diff")
+}
+
+fn kind() -> impl Strategy<Value = ChangeKind> {
+    use ChangeKind::{Creation, Deletion, Gap, Restoration, Update};
+    prop::sample::select(vec![Creation, Update, Restoration, Gap, Deletion])
 }
 
 fn change() -> impl Strategy<Value = Change> {
     let rank = prop_oneof![Just(Rank::FreshImage), Just(Rank::Change), Just(Rank::Image)];
     let lifecycle = prop_oneof![Just(None), Just(Some(Lifecycle::Active)), Just(Some(Lifecycle::Deleted))];
     let writes = proptest::collection::btree_map(0..PATHS.len(), content(), 0..4);
-    (0..6_i64, rank, 0..3_i64, lifecycle, any::<bool>(), writes).prop_map(
-        |(seconds, rank, sequence, lifecycle, is_base, writes)| {
+    let asks = prop::sample::select(vec![None, Some(RefetchReason::Gap), Some(RefetchReason::UndecodableFields)]);
+    // Few places in the source's order, so that many changes share one, as copies of one event do.
+    (0..6_i64, rank, 0..3_i64, kind(), lifecycle, any::<bool>(), asks, writes).prop_map(
+        |(seconds, rank, sequence, kind, lifecycle, is_base, asks_refetch, writes)| {
             let writes: Vec<FieldWrite> = writes
                 .into_iter()
                 .map(|(path, content)| FieldWrite { path: Path::new(PATHS[path]), content })
                 .collect();
             // Like a real one, the id follows from what the change says.
-            let event_id = EventId::of(&[&format!("{seconds} {rank:?} {sequence} {lifecycle:?} {is_base} {writes:?}")]);
+            let event_id = EventId::of(&[&format!(
+                "{seconds} {rank:?} {sequence} {kind:?} {lifecycle:?} {is_base} {asks_refetch:?} {writes:?}"
+            )]);
             let position = Position {
                 timestamp: at(seconds),
                 rank,
                 commit_number: None,
                 sequence_number: Some(sequence),
+                kind,
                 event_id,
             };
-            Change { position, lifecycle, is_base, creation: None, writes, asks_refetch: None }
+            Change { position, lifecycle, is_base, creation: None, writes, asks_refetch }
         },
     )
 }

@@ -9,8 +9,10 @@ use annals_application::ports::QuarantineState;
 use annals_application::queries::{HistoryEvent, HistoryRequest, ListRequest};
 use annals_domain::aggregate::{Aggregate, FieldReading};
 use annals_domain::change::RefetchReason;
+use annals_domain::event::EventType;
 use annals_domain::identity::{EntityKey, EntityName, ExternalId};
 use annals_domain::path::Path;
+use annals_domain::validation_issue::ValidationIssue;
 use annals_tests::samples::{Run, Sample, seen};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -131,8 +133,13 @@ impl Checker {
         self.expect(row, "errors", json!(read.errors), json!([]));
         let event_type = read.event_type.expect("a stored change has one");
         let message = format!("{event_type} before its creation: the entity waits for its base");
-        let warning = json!([{ "field": "event_type", "message": message }]);
-        self.expect(row, "warnings", json!(read.warnings), if waits { warning } else { json!([]) });
+        let waiting = waits.then(|| ValidationIssue::new("event_type", message));
+        let is_stale = after.state.stale().is_some();
+        self.expect(row, "stale", is_stale, event_type == EventType::Gap);
+        let about_order = |issue: &&ValidationIssue| issue.field == "event_type";
+        let (order, others): (Vec<_>, Vec<_>) = read.warnings.iter().partition(about_order);
+        self.expect(row, "warnings about order", json!(order), json!(Vec::from_iter(waiting)));
+        self.expect(row, "other warnings", others.len(), usize::from(is_stale));
         if let Some(event) = &after.event {
             self.expect(row, "version in the history", json!(event.version), json!(row.version));
             self.expect(row, "event_type in the history", json!(event.event_type), json!(row.event_type));

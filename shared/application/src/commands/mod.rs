@@ -43,10 +43,7 @@ pub struct CommandMetadata {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Ingest one change event, in any form of its provider.
-    ProcessCrmEvent {
-        provider: Provider,
-        raw_event: Arc<str>,
-    },
+    ProcessCrmEvent { provider: Provider, raw_event: Arc<str> },
     /// Store a record that backfill found and nothing was known of.
     CreateEntity(FoundRecord),
     /// Store a record that backfill found.

@@ -10,7 +10,7 @@ use annals_domain::entity::{Entity, FieldValue};
 use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::path::Path;
-use annals_domain::position::{EventId, Position, Rank, Version};
+use annals_domain::position::{ChangeKind, EventId, Position, Rank, Version};
 use annals_domain::provider_adapter::{
     IncomingChange, ParsedInput, ProviderAdapter, ProviderAdapters, RecordImage, UnreadableEvent,
 };
@@ -49,6 +49,7 @@ pub fn position(seconds: i64, tag: &str) -> Position {
         rank: Rank::Change,
         commit_number: Some(COMMIT_NUMBER + seconds),
         sequence_number: Some(1),
+        kind: ChangeKind::Creation,
         event_id: EventId::of(&["contract", tag]),
     }
 }
@@ -86,8 +87,8 @@ pub fn metadata() -> Metadata {
 pub fn next_event(key: &EntityKey, head: Option<&StreamHead>, tag: &str) -> StoredEvent {
     let version = head.map_or(Version::FIRST, |head| head.version.next());
     let seconds = i64::try_from(version.get()).expect("a small version");
-    let at = position(seconds, tag);
     let event_type = if head.is_none() { EventType::Created } else { EventType::Updated };
+    let at = Position { kind: event_type.kind(Rank::Change), ..position(seconds, tag) };
     let event = DomainEvent {
         aggregate_id: key.aggregate_id,
         entity_name: key.entity_name.clone(),
@@ -120,6 +121,7 @@ pub fn intricate_event(key: &EntityKey) -> StoredEvent {
         rank: Rank::FreshImage,
         commit_number: Some(i64::MAX),
         sequence_number: Some(-1),
+        kind: ChangeKind::Update,
         event_id: EventId::of(&["contract", "intricate"]),
     };
     let event = DomainEvent {
@@ -241,6 +243,7 @@ pub fn document(object: &str, id: &str, fields: Vec<(&str, FieldValue)>) -> Docu
         created_at: Some(timestamp(0)),
         updated_at: Some(timestamp(0)),
         is_deleted: false,
+        stale: None,
         fields: all,
         warnings: Vec::new(),
         unknown: Vec::new(),

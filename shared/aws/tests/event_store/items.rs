@@ -57,7 +57,14 @@ fn positions() -> impl Strategy<Value = Position> {
     (timestamps(), rank, of(any::<i64>()), of(any::<i64>()), any::<u128>()).prop_map(
         |(timestamp, rank, commit, seq, id)| {
             let event_id = EventId::from_uuid(uuid::Uuid::from_u128(id));
-            Position { timestamp, rank, commit_number: commit, sequence_number: seq, event_id }
+            Position {
+                timestamp,
+                rank,
+                commit_number: commit,
+                sequence_number: seq,
+                kind: EventType::Created.kind(rank),
+                event_id,
+            }
         },
     )
 }
@@ -137,7 +144,7 @@ prop_compose! {
             entity_name: key.entity_name,
             event_type,
             version: head.version,
-            position: at,
+            position: Position { kind: event_type.kind(at.rank), ..at },
             recorded_at: head.recorded_at,
             data: data.into(),
             metadata,

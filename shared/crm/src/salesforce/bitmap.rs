@@ -19,6 +19,21 @@ pub(super) struct FieldLayout<'a> {
     fields: Vec<(&'a str, &'a Json<'a>)>,
 }
 
+/// With fewer fields, names may be in alphabetical order by chance. No object has so few.
+const FEWEST_SORTED: usize = 3;
+
+/// Whether the fields are in alphabetical order. No schema is: `CreatedDate` comes before `CreatedById` in all of them.
+fn is_sorted(fields: &[(&str, &Json<'_>)]) -> bool {
+    let position = |name: &str| fields.iter().position(|(key, _)| *key == name);
+    let has_sorted_audit_fields = match (position("CreatedById"), position("CreatedDate")) {
+        (Some(by), Some(date)) => by < date,
+        _ => false,
+    };
+    let in_order =
+        || fields.is_sorted_by_key(|(key, _)| *key) || fields.is_sorted_by_key(|(key, _)| key.to_ascii_lowercase());
+    has_sorted_audit_fields || (fields.len() >= FEWEST_SORTED && in_order())
+}
+
 /// Whether an entry of a field list is a bitmap: `0x400080`, or `4-0x01` for the components of field 4.
 pub(super) fn is_bitmap(entry: &str) -> bool {
     let hex = entry.split_once('-').filter(|(parent, _)| is_number(parent)).map_or(entry, |(_, hex)| hex);
@@ -30,10 +45,12 @@ fn is_number(text: &str) -> bool {
 }
 
 impl<'a> FieldLayout<'a> {
-    /// `None` if the first field of the payload is not the header.
+    /// `None` if the order of the payload's keys cannot be the schema's: the header is not the first, or something has
+    /// sorted the keys.
     pub(super) fn of(payload: &'a Object<'a>) -> Option<Self> {
         let fields: Vec<_> = payload.iter().collect();
-        (fields.first()?.0 == HEADER).then_some(Self { fields })
+        let (first, others) = fields.split_first()?;
+        (first.0 == HEADER && !is_sorted(others)).then_some(Self { fields })
     }
 
     /// The fields that a bitmap selects; `None` if it cannot be a bitmap of this layout.

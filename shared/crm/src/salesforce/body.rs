@@ -11,6 +11,7 @@ use annals_domain::path::Path;
 use annals_domain::text_diff::TextDiff;
 use serde_json::Value;
 
+use super::changed_fields::NamedFields;
 use super::envelope::HEADER;
 use super::{avro, paths};
 use annals_json::{Json, Object};
@@ -33,20 +34,20 @@ pub(super) fn all(object: &str, body: Object<'_>, diffs: &BTreeSet<Path>) -> Bod
     writer.written
 }
 
-/// The fields of the body that are listed in `names`. A listed field that the body does not have is null if its struct is
-/// null, else unknown.
-pub(super) fn named(
-    object: &str,
-    mut body: Object<'_>,
-    names: &BTreeSet<Path>,
-    diffs: &BTreeSet<Path>,
-    form: BodyForm,
-) -> BodyWrites {
-    let roots: BTreeSet<&str> = names.iter().map(|path| root(path.as_str())).collect();
+/// These fields, with unknown values.
+pub(super) fn unknown(paths: BTreeSet<Path>) -> BodyWrites {
+    let writes = paths.into_iter().map(|path| FieldWrite { path, content: WriteContent::Unknown });
+    BodyWrites { writes: writes.collect(), lacks_values: true }
+}
+
+/// The fields of the body that are listed. A listed field that the body does not have is null if it is listed as null or
+/// its struct is null, else unknown.
+pub(super) fn named(object: &str, mut body: Object<'_>, named: &NamedFields, form: BodyForm) -> BodyWrites {
+    let roots: BTreeSet<&str> = named.paths.iter().map(|path| root(path.as_str())).collect();
     let is_listed = |key: &str| key != HEADER && roots.contains(&*paths::locate(object, root(key)).root);
     body.retain(|key, _| is_listed(key));
-    let carried = all(object, body, diffs);
-    FieldSelection::of(names, form).select(carried)
+    let carried = all(object, body, &named.diffs);
+    FieldSelection::of(named, form).select(carried)
 }
 
 fn root(path: &str) -> &str {
@@ -88,7 +89,7 @@ fn sole_diff<'a>(fields: &mut Object<'a>) -> Option<Json<'a>> {
 
 /// Selects the writes of the fields that an update lists.
 struct FieldSelection<'a> {
-    names: &'a BTreeSet<Path>,
+    named: &'a NamedFields,
     form: BodyForm,
     /// Listed structs of which parts are listed too.
     divided: BTreeSet<&'a str>,
@@ -97,9 +98,10 @@ struct FieldSelection<'a> {
 }
 
 impl<'a> FieldSelection<'a> {
-    fn of(names: &'a BTreeSet<Path>, form: BodyForm) -> Self {
-        let divided = names.iter().flat_map(Path::ancestors).filter(|above| names.contains(*above)).collect();
-        Self { names, form, divided, found: BTreeSet::new(), nulls: BTreeSet::new() }
+    fn of(named: &'a NamedFields, form: BodyForm) -> Self {
+        let paths = &named.paths;
+        let divided = paths.iter().flat_map(Path::ancestors).filter(|above| paths.contains(*above)).collect();
+        Self { named, form, divided, found: BTreeSet::new(), nulls: BTreeSet::new() }
     }
 
     fn select(mut self, carried: BodyWrites) -> BodyWrites {
@@ -110,9 +112,9 @@ impl<'a> FieldSelection<'a> {
                 selected.writes.push(write);
             }
         }
-        for name in self.names.iter().filter(|name| !self.found.contains(name.as_str())) {
+        for name in self.named.paths.iter().filter(|name| !self.found.contains(name.as_str())) {
             // If a struct is null, so is each of its fields.
-            let is_null = name.ancestors().any(|above| self.nulls.contains(above));
+            let is_null = self.named.nulled.contains(name) || name.ancestors().any(|above| self.nulls.contains(above));
             let content = if is_null { WriteContent::Value(Value::Null) } else { WriteContent::Unknown };
             selected.lacks_values |= !is_null;
             selected.writes.push(FieldWrite { path: name.clone(), content });
@@ -127,7 +129,7 @@ impl<'a> FieldSelection<'a> {
         }
         let mut covering = None;
         for path in std::iter::once(write.path.as_str()).chain(write.path.ancestors()) {
-            if let Some(name) = self.names.get(path) {
+            if let Some(name) = self.named.paths.get(path) {
                 self.found.insert(name.as_str());
                 covering = covering.or(Some(name.as_str()));
             }
@@ -172,7 +174,8 @@ mod tests {
 
     #[track_caller]
     fn names(names: &[&str], form: BodyForm, body: &str, expected: &[&str]) {
-        let written = named("Account", fields(body), &set(names), &BTreeSet::new(), form);
+        let listed = NamedFields { paths: set(names), ..NamedFields::default() };
+        let written = named("Account", fields(body), &listed, form);
         assert_eq!(show(&written), expected, "{names:?} in {body}");
     }
 

@@ -1,7 +1,7 @@
 //! Parses a change event into one change for each of its records.
 //!
-//! Every event of one change has the same event id, in any envelope: replay ids, event ids and event times are
-//! not part of it.
+//! Every copy of one change event that says the same has the same event id, in any envelope: replay ids, event ids and
+//! event times are not part of it.
 
 use std::sync::Arc;
 
@@ -12,12 +12,10 @@ use annals_domain::position::{EventId, Position, Rank};
 use annals_domain::provider_adapter::{EntityWideChange, IncomingChange, ParsedInput};
 use annals_domain::validation_issue::ValidationIssue;
 
-use super::envelope::{ChangeEvent, HEADER};
+use super::envelope::ChangeEvent;
 use super::header::{self, ChangeEventHeader};
 use super::header_fields::AffectedRecords;
 use super::statement::{self, EventStatement};
-use crate::canonical_json;
-use annals_json::{Json, Object};
 
 /// Replaces the record's id in the identity of a change that does not name its records.
 const EVERY_RECORD: &str = "*";
@@ -38,11 +36,11 @@ pub(super) fn read(
             return ParsedInput::Malformed(errors);
         }
     };
-    let identity = Identity::of(account, &checked, &header, &payload);
+    let identity = Identity::of(account, &checked);
     match &checked.records {
         AffectedRecords::All(reason) => ParsedInput::EntityWide(EntityWideChange {
             entity_name: EntityName::new(checked.object),
-            identity: identity.event_id(EVERY_RECORD),
+            identity: identity.event_id(EVERY_RECORD, ""),
             reason: reason.clone(),
         }),
         AffectedRecords::Each(ids) => {
@@ -58,11 +56,8 @@ pub(super) fn reread(
     id: &ExternalId,
     position: Position,
 ) -> Result<Change, Vec<ValidationIssue>> {
-    let header = header::read(&event.header)?;
-    match &header.records {
-        AffectedRecords::Each(ids) if ids.contains(id) => Ok(change(statement::read(&header, event.payload), position)),
-        _ => Err(vec![ValidationIssue::new(format!("{HEADER}.recordIds"), format!("the record `{id}` is not listed"))]),
-    }
+    let header = header::reread(&event.header, id)?;
+    Ok(change(statement::read(&header, event.payload), position))
 }
 
 fn changes(
@@ -75,15 +70,23 @@ fn changes(
 ) -> Vec<IncomingChange> {
     let data: Arc<str> = input.into();
     let entity_name = EntityName::new(header.object);
+    let digest = statement.digest();
+    let mut warnings = header.warnings.clone();
+    warnings.extend(statement.warning());
+    warnings.extend(annals_json::has_lone_surrogate(input).then(lone_surrogate));
     let one = |(id, statement): (&ExternalId, EventStatement)| IncomingChange {
         entity_name: entity_name.clone(),
         event_type: header.change_type.event_type(),
         data: Arc::clone(&data),
         metadata: metadata(header, id, &statement, envelope_id),
-        change: Arc::new(change(statement, position(header, identity.event_id(id.as_str())))),
-        warnings: header.warnings.clone(),
+        change: Arc::new(change(statement, position(header, identity.event_id(id.as_str(), &digest)))),
+        warnings: warnings.clone(),
     };
     ids.iter().zip(std::iter::repeat_n(statement, ids.len())).map(one).collect()
+}
+
+fn lone_surrogate() -> ValidationIssue {
+    ValidationIssue::new("", "half of a surrogate pair stands alone: it is shown as the replacement character")
 }
 
 fn position(header: &ChangeEventHeader<'_>, event_id: EventId) -> Position {
@@ -92,6 +95,7 @@ fn position(header: &ChangeEventHeader<'_>, event_id: EventId) -> Position {
         rank: Rank::Change,
         commit_number: header.commit_number,
         sequence_number: header.sequence_number,
+        kind: header.change_type.event_type().kind(Rank::Change),
         event_id,
     }
 }
@@ -128,60 +132,46 @@ fn metadata(
     }
 }
 
-/// What makes the changes of one event unique at the source, except for the record.
+/// What makes the changes of one event unique at the source, except for the record: where the source places them, and
+/// what they say. Of two copies that differ, neither is lost.
 struct Identity<'a> {
     account: &'a str,
     object: &'a str,
     change_type: &'a str,
     transaction_key: &'a str,
     sequence_number: String,
-    /// If the transaction or the sequence number is missing: commit timestamp, commit number and the payload's hash,
-    /// so that two different changes never get the same id.
-    fallback: Option<[String; 3]>,
+    timestamp: String,
+    /// Only if the transaction or the sequence number is missing.
+    commit_number: String,
 }
 
 impl<'a> Identity<'a> {
-    fn of(
-        account: &'a ProviderAccount,
-        header: &ChangeEventHeader<'a>,
-        header_json: &Json<'_>,
-        payload: &Object<'_>,
-    ) -> Self {
-        let or_empty = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
+    fn of(account: &'a ProviderAccount, header: &ChangeEventHeader<'a>) -> Self {
+        let text = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
         let is_complete = header.transaction_key.is_some() && header.sequence_number.is_some();
-        let fallback = (!is_complete).then(|| {
-            let with_header = |(key, value)| if key == HEADER { (key, header_json) } else { (key, value) };
-            let fields = payload.iter().map(with_header);
-            let hash = canonical_json::sha256_of_fields(fields);
-            [header.committed_at.millis().to_string(), or_empty(header.commit_number), hash]
-        });
         Self {
             account: account.as_str(),
             object: header.object,
             change_type: header.change_type.as_str(),
             transaction_key: header.transaction_key.unwrap_or_default(),
-            sequence_number: or_empty(header.sequence_number),
-            fallback,
+            sequence_number: text(header.sequence_number),
+            timestamp: header.committed_at.millis().to_string(),
+            commit_number: text(header.commit_number.filter(|_| !is_complete)),
         }
     }
 
-    fn event_id(&self, record: &str) -> EventId {
-        let provider = Provider::Salesforce.as_str();
-        let known = [
-            provider,
+    fn event_id(&self, record: &str, digest: &str) -> EventId {
+        EventId::of(&[
+            Provider::Salesforce.as_str(),
             self.account,
             self.object,
             record,
             self.change_type,
             self.transaction_key,
             &self.sequence_number,
-        ];
-        match &self.fallback {
-            None => EventId::of(&known),
-            Some([timestamp, commit_number, hash]) => {
-                let parts: Vec<&str> = known.into_iter().chain([timestamp.as_str(), commit_number, hash]).collect();
-                EventId::of(&parts)
-            }
-        }
+            &self.timestamp,
+            &self.commit_number,
+            digest,
+        ])
     }
 }

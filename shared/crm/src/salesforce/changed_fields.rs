@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use annals_domain::path::Path;
 
 use super::bitmap::{FieldLayout, is_bitmap};
+use super::envelope::HEADER;
 use super::header::ChangeEventHeader;
 use super::{avro, paths};
 use annals_json::{Json, Object};
@@ -16,9 +17,20 @@ use annals_json::{Json, Object};
 #[derive(Debug, PartialEq)]
 pub(super) enum ChangedFields {
     Body,
-    Fields(BTreeSet<Path>),
+    Fields(NamedFields),
+    /// The lists contradict the values, as if a client had decoded them wrongly. These fields may have changed.
+    Contradicted(BTreeSet<Path>),
     /// The list cannot be decoded.
     Undecodable,
+}
+
+/// The fields that the lists name, by their paths.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct NamedFields {
+    /// All of them.
+    pub(super) paths: BTreeSet<Path>,
+    pub(super) nulled: BTreeSet<Path>,
+    pub(super) diffs: BTreeSet<Path>,
 }
 
 /// One list of fields as paths, and the values of the fields that bitmaps select.
@@ -32,7 +44,13 @@ pub(super) fn changed(header: &ChangeEventHeader<'_>, payload: &Object<'_>) -> C
     if header.changed.is_none() && header.nulled.is_none() {
         return ChangedFields::Body;
     }
-    named(header, payload).filter(|paths| !paths.is_empty()).map_or(ChangedFields::Undecodable, ChangedFields::Fields)
+    match named(header, payload) {
+        Some(named) if is_contradicted(header, &named, payload) => {
+            ChangedFields::Contradicted(doubtful(header.object, named, payload))
+        }
+        Some(named) if !named.paths.is_empty() => ChangedFields::Fields(named),
+        _ => ChangedFields::Undecodable,
+    }
 }
 
 /// The fields whose value is a text difference; `None` if the list cannot be decoded.
@@ -45,8 +63,8 @@ pub(super) fn diffs(header: &ChangeEventHeader<'_>, payload: &Object<'_>) -> Opt
     diffs.decoded.iter().all(|(_, value)| avro::inside(value).as_str().is_some()).then_some(diffs.paths)
 }
 
-fn named(header: &ChangeEventHeader<'_>, payload: &Object<'_>) -> Option<BTreeSet<Path>> {
-    let mut paths = diffs(header, payload)?;
+fn named(header: &ChangeEventHeader<'_>, payload: &Object<'_>) -> Option<NamedFields> {
+    let diffs = diffs(header, payload)?;
     let (changed, nulled) =
         (header.changed.as_deref().unwrap_or_default(), header.nulled.as_deref().unwrap_or_default());
     let layout = layout_for(changed, payload).or_else(|| layout_for(nulled, payload));
@@ -56,9 +74,32 @@ fn named(header: &ChangeEventHeader<'_>, payload: &Object<'_>) -> Option<BTreeSe
     if is_decoded && !is_confirmed(&changed, &nulled, payload) {
         return None;
     }
-    paths.extend(changed.paths);
-    paths.extend(nulled.paths);
-    Some(paths)
+    let paths = diffs.iter().chain(&nulled.paths).cloned().chain(changed.paths).collect();
+    Some(NamedFields { paths, nulled: nulled.paths, diffs })
+}
+
+/// Whether the values contradict lists of names that a client decoded from bitmaps: a changed field is null and not
+/// listed as such, one that is listed as null has a value, or the date of the modification has a value and is not listed.
+/// Only top-level names are looked at: a known client leaves the fields of structs out of `nulledFields`.
+fn is_contradicted(header: &ChangeEventHeader<'_>, named: &NamedFields, payload: &Object<'_>) -> bool {
+    let (Some(changed), Some(nulled)) = (&header.changed, &header.nulled) else { return false };
+    let value = |name: &str| payload.get(name).map(avro::inside);
+    let is_nulled = |name: &str| {
+        let path = paths::canonical(header.object, name);
+        named.nulled.iter().any(|nulled| nulled.overlaps(&path))
+    };
+    let has_stamp = value("LastModifiedDate").is_some_and(|stamp| !stamp.is_null());
+    changed.iter().any(|name| value(name).is_some_and(Json::is_null) && !is_nulled(name))
+        || nulled.iter().any(|name| value(name).is_some_and(|value| !value.is_null() && value.as_object().is_none()))
+        || (has_stamp && !changed.is_empty() && !named.paths.contains("LastModifiedDate"))
+}
+
+/// What an event with contradicted lists may have changed: the fields that it names, and those with a value.
+fn doubtful(object: &str, named: NamedFields, payload: &Object<'_>) -> BTreeSet<Path> {
+    let carried = payload.iter().filter(|(key, value)| *key != HEADER && !avro::inside(value).is_null());
+    let mut doubtful = named.paths;
+    doubtful.extend(carried.map(|(key, _)| paths::canonical(object, key)));
+    doubtful
 }
 
 fn layout_for<'a>(entries: &[&str], payload: &'a Object<'a>) -> Option<FieldLayout<'a>> {
@@ -113,16 +154,22 @@ mod tests {
     #[track_caller]
     fn check(lists: &str, expected: Option<&[&str]>) {
         let body = format!(r#"{{"ChangeEventHeader":null,{BODY}}}"#);
-        let expected = expected.map_or(ChangedFields::Undecodable, |paths| {
-            ChangedFields::Fields(paths.iter().map(|path| Path::new(*path)).collect())
-        });
-        assert_eq!(naming(lists, &body), expected, "{lists}");
+        let found = match naming(lists, &body) {
+            ChangedFields::Fields(named) => Some(named.paths),
+            ChangedFields::Undecodable => None,
+            other => panic!("{lists} gives {other:?}"),
+        };
+        let expected = expected.map(|paths| paths.iter().map(|path| Path::new(*path)).collect());
+        assert_eq!(found, expected, "{lists}");
     }
 
     #[test]
     fn listed_names_become_canonical_paths() {
         check(r#","changedFields":["Name","BillingStreet"]"#, Some(&["Name", "BillingAddress.Street"]));
-        check(r#","changedFields":["Name"],"nulledFields":["Type"]"#, Some(&["Name", "Type"]));
+        check(
+            r#","changedFields":["Name","LastModifiedDate"],"nulledFields":["Type"]"#,
+            Some(&["Name", "Type", "LastModifiedDate"]),
+        );
         check(r#","nulledFields":["Type"]"#, Some(&["Type"]));
         check(r#","changedFields":["Name"],"diffFields":["Name"]"#, Some(&["Name"]));
     }
@@ -148,6 +195,31 @@ mod tests {
         check(r#","changedFields":["0x12"],"diffFields":["0x4"]"#, None);
         check(r#","changedFields":["0x12"],"diffFields":["0x400"]"#, None);
         check(r#","changedFields":["0x10","3-0x02"]"#, None);
+    }
+
+    #[test]
+    fn names_that_the_values_contradict_are_not_believed() {
+        let body = format!(r#"{{"ChangeEventHeader":null,"Fax":"1",{BODY}}}"#);
+        let naming = |changed: &str, nulled: &str| {
+            naming(&format!(r#","changedFields":{changed},"nulledFields":{nulled},"diffFields":[]"#), &body)
+        };
+        let all = ["BillingAddress", "Fax", "LastModifiedDate", "Name", "Type"].map(Path::new);
+        for (changed, nulled) in [
+            (r#"["Type","LastModifiedDate"]"#, "[]"),
+            (r#"["Type","LastModifiedDate"]"#, r#"["Name"]"#),
+            (r#"["Type"]"#, r#"["Type"]"#),
+        ] {
+            let found = naming(changed, nulled);
+            assert_eq!(found, ChangedFields::Contradicted(all.clone().into()), "{changed} {nulled}");
+        }
+        for (changed, nulled) in [
+            (r#"["Type","LastModifiedDate"]"#, r#"["Type"]"#),
+            (r#"["BillingAddress.City","LastModifiedDate"]"#, "[]"),
+            (r#"["BillingCity","LastModifiedDate"]"#, "[]"),
+            (r#"["Phone","LastModifiedDate"]"#, r#"["Phone"]"#),
+        ] {
+            assert!(matches!(naming(changed, nulled), ChangedFields::Fields(_)), "{changed} {nulled}");
+        }
     }
 
     #[test]

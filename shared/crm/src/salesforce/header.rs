@@ -3,6 +3,7 @@
 //! An invalid header is rejected with every error at once: the field, the value and what was expected. An unusual value
 //! gives a warning and counts as missing. The body is not read here.
 
+use annals_domain::identity::ExternalId;
 use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
 
@@ -33,17 +34,28 @@ pub(super) struct ChangeEventHeader<'a> {
 
 /// Parses a header. Fails with every error.
 pub(super) fn read<'a>(header: &'a Json<'_>) -> Result<ChangeEventHeader<'a>, Vec<ValidationIssue>> {
-    let Json::Object(map) = header else {
-        return Err(vec![ValidationIssue::new(HEADER, invalid(header, "an object"))]);
-    };
-    read_fields(map)
+    let Json::Object(map) = header else { return Err(vec![not_an_object(header)]) };
+    read_fields(map, HeaderFields::records)
 }
 
-fn read_fields<'a>(map: &'a Object<'_>) -> Result<ChangeEventHeader<'a>, Vec<ValidationIssue>> {
+/// Parses the header of a stored event, for one of its records. The ids were checked on arrival.
+pub(super) fn reread<'a>(header: &'a Json<'_>, id: &ExternalId) -> Result<ChangeEventHeader<'a>, Vec<ValidationIssue>> {
+    let Json::Object(map) = header else { return Err(vec![not_an_object(header)]) };
+    read_fields(map, |fields, _| fields.stored_record(id))
+}
+
+fn not_an_object(header: &Json<'_>) -> ValidationIssue {
+    ValidationIssue::new(HEADER, invalid(header, "an object"))
+}
+
+fn read_fields<'a>(
+    map: &'a Object<'_>,
+    read_records: impl FnOnce(&mut HeaderFields<'a>, Option<ChangeType>) -> Option<AffectedRecords>,
+) -> Result<ChangeEventHeader<'a>, Vec<ValidationIssue>> {
     let mut fields = HeaderFields::of(map);
     let object = fields.entity_name();
     let change_type = fields.change_type();
-    let records = fields.records(change_type);
+    let records = read_records(&mut fields, change_type);
     let committed_at = fields.commit_timestamp();
     let commit_number = fields.integer("commitNumber");
     let sequence_number = fields.integer("sequenceNumber");
@@ -56,7 +68,7 @@ fn read_fields<'a>(map: &'a Object<'_>) -> Result<ChangeEventHeader<'a>, Vec<Val
     let origin = fields.text("changeOrigin").filter(|origin| !origin.is_empty());
     let nulled = fields.optional_names("nulledFields");
     let diffs = fields.optional_names("diffFields").unwrap_or_default();
-    let has_pubsub_fields = map.contains_key("nulledFields") || map.contains_key("diffFields");
+    let has_pubsub_fields = fields.get("nulledFields").or_else(|| fields.get("diffFields")).is_some();
     let (errors, warnings) = fields.into_issues();
     match (object, change_type, records, committed_at) {
         (Some(object), Some(change_type), Some(records), Some(committed_at)) if errors.is_empty() => {
@@ -86,7 +98,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use annals_domain::identity::ExternalId;
     use annals_json as json;
 
     /// Applies `wanted` to the header of a valid value.
@@ -187,7 +198,11 @@ mod tests {
     fn record_ids_are_a_list_of_at_least_one_id() {
         let list = "a list of at least one id";
         malformed(&without("recordIds"), &[&format!("ChangeEventHeader.recordIds: missing: expected {list}")]);
-        for value in [json!([]), json!(null), json!("0014H00002LbR7QQAV"), json!({})] {
+        malformed(
+            &with("recordIds", json!(null)),
+            &[&format!("ChangeEventHeader.recordIds: missing: expected {list}")],
+        );
+        for value in [json!([]), json!("0014H00002LbR7QQAV"), json!({})] {
             let expected = format!("ChangeEventHeader.recordIds: invalid value `{value}`: expected {list}");
             malformed(&with("recordIds", value), &[&expected]);
         }
@@ -254,29 +269,90 @@ mod tests {
         );
         malformed(
             &with("changeType", json!(null)),
-            &[&format!("ChangeEventHeader.changeType: invalid value `null`: expected {expected}")],
+            &[&format!("ChangeEventHeader.changeType: missing: expected {expected}")],
         );
     }
 
     #[test]
     fn the_commit_timestamp_is_a_positive_timestamp_before_the_year_10000() {
-        let expected = "a positive number of milliseconds before the year 10000";
+        let expected = "a positive number of milliseconds, or RFC 3339, before the year 10000";
         malformed(
             &without("commitTimestamp"),
             &[&format!("ChangeEventHeader.commitTimestamp: missing: expected {expected}")],
         );
-        for value in
-            [json!(0), json!(-1), json!(253_402_300_800_000_i64), json!("1696444513000"), json!(1.5), json!(null)]
-        {
+        for value in [
+            json!(0),
+            json!(-1),
+            json!(253_402_300_800_000_i64),
+            json!("0"),
+            json!("2023-10-04"),
+            json!("1e3"),
+            json!("+5"),
+            json!(1.5),
+            json!([1]),
+        ] {
             let expected = format!("ChangeEventHeader.commitTimestamp: invalid value `{value}`: expected {expected}");
             malformed(&with("commitTimestamp", value), &[&expected]);
         }
     }
 
     #[test]
+    fn numbers_may_be_texts_of_their_digits() {
+        for at in [json!(1_696_444_513_000_i64), json!("1696444513000"), json!("2023-10-04T18:35:13Z")] {
+            of(&with("commitTimestamp", at), |read| assert_eq!(read.committed_at.millis(), 1_696_444_513_000));
+        }
+        for number in [json!(1_790_000_005_762_341_890_i64), json!("1790000005762341890")] {
+            of(&with("commitNumber", number), |read| assert_eq!(read.commit_number, Some(1_790_000_005_762_341_890)));
+        }
+        of(&with("sequenceNumber", json!("-1")), |read| assert_eq!(read.sequence_number, Some(-1)));
+    }
+
+    #[test]
+    fn a_commit_before_the_year_2000_is_a_warning() {
+        let warning = "ChangeEventHeader.commitTimestamp: 1970-01-20T15:14:04.513Z is before the year 2000: expected \
+                       milliseconds since 1970";
+        warned(&with("commitTimestamp", json!(1_696_444_513)), &[warning]);
+        warned(&with("commitTimestamp", json!(946_684_800_000_i64)), &[]);
+    }
+
+    #[test]
+    fn a_field_that_is_null_counts_as_missing() {
+        let missing = |field: &str| format!("ChangeEventHeader.{field}: missing: the change is accepted without it");
+        for field in ["commitNumber", "sequenceNumber", "transactionKey"] {
+            warned(&with(field, json!(null)), &[&missing(field)]);
+        }
+        for field in ["commitUser", "changeOrigin", "nulledFields", "diffFields", "changedFields"] {
+            warned(&with(field, json!(null)), &[]);
+        }
+        of(&with("changedFields", json!(null)), |header| assert_eq!(header.changed, None));
+        of(&with("nulledFields", json!(null)), |header| assert!(!header.has_pubsub_fields));
+    }
+
+    #[test]
+    fn an_id_with_a_wrong_suffix_is_rejected_with_the_right_id() {
+        malformed(
+            &with("recordIds", json!(["0014H00002LbR7QAAA"])),
+            &[
+                "ChangeEventHeader.recordIds[0]: invalid value `\"0014H00002LbR7QAAA\"`: expected the id `0014H00002LbR7QQAV`",
+            ],
+        );
+        let header = with("recordIds", json!(["0014H00002LbR7Qqav"]));
+        let ids = vec![ExternalId::new("0014H00002LbR7QQAV")];
+        of(&header, |header| assert_eq!(header.records, AffectedRecords::Each(ids)));
+    }
+
+    #[test]
     fn commit_and_sequence_number_are_integers_where_they_are_there() {
         for field in ["commitNumber", "sequenceNumber"] {
-            for value in [json!(null), json!("1"), json!(1.5), json!(true), json!([1]), json!(u64::MAX)] {
+            for value in [
+                json!("1.0"),
+                json!(""),
+                json!("9223372036854775808"),
+                json!(1.5),
+                json!(true),
+                json!([1]),
+                json!(u64::MAX),
+            ] {
                 let expected =
                     format!("ChangeEventHeader.{field}: invalid value `{value}`: expected an integer of 64 bits");
                 malformed(&with(field, value), &[&expected]);
@@ -291,7 +367,7 @@ mod tests {
 
     #[test]
     fn changed_fields_are_a_list_of_texts_where_they_are_there() {
-        for value in [json!(null), json!("Name"), json!({})] {
+        for value in [json!("Name"), json!({})] {
             let expected =
                 format!("ChangeEventHeader.changedFields: invalid value `{value}`: expected a list of field names");
             malformed(&with("changedFields", value), &[&expected]);
@@ -307,7 +383,7 @@ mod tests {
     fn every_error_is_reported_at_once() {
         let fields = |header: &Value| errors(header).into_iter().map(|e| e.field).collect::<Vec<_>>();
         assert_eq!(
-            fields(&json!({"commitNumber": null, "changedFields": 1})),
+            fields(&json!({"commitNumber": [], "changedFields": 1})),
             ["entityName", "changeType", "recordIds", "commitTimestamp", "commitNumber", "changedFields"]
                 .map(|field| format!("ChangeEventHeader.{field}"))
         );

@@ -10,12 +10,17 @@ use annals_domain::validation_issue::ValidationIssue;
 
 use super::change_type::ChangeType;
 use super::envelope::HEADER;
+use super::ids::InvalidId;
 use super::{ids, scalar};
 use annals_json::{Json, Object};
 
 const CHANGE_TYPES: &str =
     "CREATE, UPDATE, DELETE, UNDELETE, GAP_CREATE, GAP_UPDATE, GAP_DELETE, GAP_UNDELETE or GAP_OVERFLOW";
 const AN_ID: &str = "an id of 15 or 18 letters and digits";
+
+/// 2000-01-01. Salesforce has had no commit before.
+const FIRST_USUAL_COMMIT_MS: i64 = 946_684_800_000;
+
 const OWN_ID: &str = "the id of a record (only GAP_OVERFLOW has the empty id)";
 
 /// The longest API name of an object. Salesforce allows 60 characters and a suffix; keys of stored data contain the name,
@@ -66,20 +71,31 @@ impl<'a> HeaderFields<'a> {
     }
 
     pub(super) fn commit_timestamp(&mut self) -> Option<Timestamp> {
-        let expected = "a positive number of milliseconds before the year 10000";
-        self.required("commitTimestamp", expected, |value| {
-            let millis = value.as_number().and_then(scalar::whole).filter(|millis| *millis > 0)?;
-            Timestamp::from_millis(millis).ok()
-        })
+        let expected = "a positive number of milliseconds, or RFC 3339, before the year 10000";
+        let read = |value: &Json<'_>| {
+            let millis = scalar::integer(value).and_then(|millis| Timestamp::from_millis(millis).ok());
+            millis.or_else(|| value.as_str()?.parse().ok()).filter(|at| at.millis() > 0)
+        };
+        let at = self.required("commitTimestamp", expected, read)?;
+        if at.millis() < FIRST_USUAL_COMMIT_MS {
+            let message = format!("{at} is before the year 2000: expected milliseconds since 1970");
+            self.warnings.push(ValidationIssue::new(path("commitTimestamp"), message));
+        }
+        Some(at)
     }
 
-    /// An integer. It may be missing, with a warning; null is an error.
+    /// An integer. It may be missing, with a warning.
     pub(super) fn integer(&mut self, field: &'static str) -> Option<i64> {
-        if !self.map.contains_key(field) {
+        if self.get(field).is_none() {
             self.warn_of_missing(field);
             return None;
         }
-        self.required(field, "an integer of 64 bits", |value| value.as_number().and_then(scalar::whole))
+        self.required(field, "an integer of 64 bits", scalar::integer)
+    }
+
+    /// The value of a field. Null counts as missing.
+    pub(super) fn get(&self, field: &str) -> Option<&'a Json<'a>> {
+        self.map.get(field).filter(|value| !value.is_null())
     }
 
     pub(super) fn records(&mut self, change_type: Option<ChangeType>) -> Option<AffectedRecords> {
@@ -97,16 +113,27 @@ impl<'a> HeaderFields<'a> {
         })
     }
 
+    /// The record of a stored event, which must be listed.
+    pub(super) fn stored_record(&mut self, id: &ExternalId) -> Option<AffectedRecords> {
+        let list = self.required("recordIds", "a list of at least one id", Json::as_array)?;
+        if list.iter().filter_map(Json::as_str).any(|text| ids::is_stored_as(text, id)) {
+            return Some(AffectedRecords::Each(vec![id.clone()]));
+        }
+        self.errors.push(ValidationIssue::new(path("recordIds"), format!("the record `{id}` is not listed")));
+        None
+    }
+
     fn record_ids(&mut self, list: &[Json<'_>], is_overflow: bool) -> Option<Vec<ExternalId>> {
         let mut ids = Vec::with_capacity(list.len());
         let mut bad = Vec::new();
         for (index, value) in list.iter().enumerate() {
             let text = value.as_str().unwrap_or_default();
-            match ids::canonical(text) {
-                Some(id) if is_overflow || !ids::is_empty_id(&id) => ids.push(id),
-                Some(_) => bad.push((index, invalid(value, OWN_ID))),
-                None if ids::is_wildcard(text) => {}
-                None => bad.push((index, invalid(value, AN_ID))),
+            match ids::read(text) {
+                Ok(id) if is_overflow || !ids::is_empty_id(&id) => ids.push(id),
+                Ok(_) => bad.push((index, invalid(value, OWN_ID))),
+                Err(_) if ids::is_wildcard(text) => {}
+                Err(InvalidId::WrongSuffix(right)) => bad.push((index, invalid(value, &format!("the id `{right}`")))),
+                Err(InvalidId::NotAnId) => bad.push((index, invalid(value, AN_ID))),
             }
         }
         if ids.len() > 1 {
@@ -117,7 +144,7 @@ impl<'a> HeaderFields<'a> {
     }
 
     pub(super) fn changed_fields(&mut self) -> Option<Vec<&'a str>> {
-        let list = self.map.get("changedFields")?;
+        let list = self.get("changedFields")?;
         let expected = "a list of field names";
         let Some(entries) = list.as_array() else {
             self.errors.push(ValidationIssue::new(path("changedFields"), invalid(list, expected)));
@@ -155,7 +182,7 @@ impl<'a> HeaderFields<'a> {
     }
 
     fn required<T>(&mut self, field: &str, expected: &str, read: impl FnOnce(&'a Json<'a>) -> Option<T>) -> Option<T> {
-        let Some(value) = self.map.get(field) else {
+        let Some(value) = self.get(field) else {
             self.errors.push(ValidationIssue::new(path(field), format!("missing: expected {expected}")));
             return None;
         };
@@ -167,7 +194,7 @@ impl<'a> HeaderFields<'a> {
     }
 
     fn optional<T>(&mut self, field: &str, expected: &str, read: impl FnOnce(&'a Json<'a>) -> Option<T>) -> Option<T> {
-        let value = self.map.get(field)?;
+        let value = self.get(field)?;
         let found = read(value);
         if found.is_none() {
             let message = format!("ignored: {}", invalid(value, expected));

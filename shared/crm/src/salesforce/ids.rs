@@ -1,21 +1,44 @@
 //! Salesforce ids: 15 case-sensitive characters, or 18 with a suffix that encodes their case.
 //!
-//! The canonical form has 18 characters. Whether the suffix of an id is correct is not checked.
+//! The canonical form has 18 characters. A wrong suffix is an error, because the id would be a record that does not exist;
+//! only its case is corrected.
 
 use annals_domain::identity::ExternalId;
 
+const OWN_LENGTH: usize = 15;
+const SUFFIX_LENGTH: usize = 3;
 const SUFFIX_DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+
+/// A text that is not an id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum InvalidId {
+    NotAnId,
+    /// 18 characters whose last three do not follow from the others, and the id that they should be.
+    WrongSuffix(String),
+}
+
+/// The id in 18 characters.
+pub(super) fn read(id: &str) -> Result<ExternalId, InvalidId> {
+    let (Some(own), true) = (id.get(..OWN_LENGTH), id.bytes().all(|byte| byte.is_ascii_alphanumeric())) else {
+        return Err(InvalidId::NotAnId);
+    };
+    let expected = with_suffix(own);
+    match &id[OWN_LENGTH..] {
+        "" => Ok(ExternalId::new(expected)),
+        suffix if suffix.eq_ignore_ascii_case(&expected[OWN_LENGTH..]) => Ok(ExternalId::new(expected)),
+        suffix if suffix.len() == SUFFIX_LENGTH => Err(InvalidId::WrongSuffix(expected)),
+        _ => Err(InvalidId::NotAnId),
+    }
+}
 
 /// The id in 18 characters; `None` if the text is not an id.
 pub(super) fn canonical(id: &str) -> Option<ExternalId> {
-    if !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return None;
-    }
-    match id.len() {
-        18 => Some(ExternalId::new(id)),
-        15 => Some(ExternalId::new(with_suffix(id))),
-        _ => None,
-    }
+    read(id).ok()
+}
+
+/// Whether a text in a stored event is that record's id. Earlier releases stored ids with any suffix.
+pub(super) fn is_stored_as(text: &str, id: &ExternalId) -> bool {
+    text == id.as_str() || canonical(text).as_ref() == Some(id)
 }
 
 fn with_suffix(id: &str) -> String {
@@ -54,9 +77,29 @@ mod tests {
     }
 
     #[test]
-    fn eighteen_characters_are_unchanged() {
+    fn eighteen_characters_are_unchanged_but_for_the_case_of_their_suffix() {
         check("0014H00002LbR7QQAV", Some("0014H00002LbR7QQAV"));
-        check("0014h00002lbr7qqav", Some("0014h00002lbr7qqav"));
+        check("0014H00002LbR7Qqav", Some("0014H00002LbR7QQAV"));
+    }
+
+    #[test]
+    fn a_wrong_suffix_is_an_error_with_the_right_id() {
+        for (id, right) in [
+            ("0014H00002LbR7QQAW", "0014H00002LbR7QQAV"),
+            ("0014H00002LbR7QAAA", "0014H00002LbR7QQAV"),
+            ("0014h00002lbr7qqav", "0014h00002lbr7qAAA"),
+            ("0014H00002LbR7Q999", "0014H00002LbR7QQAV"),
+        ] {
+            assert_eq!(read(id), Err(InvalidId::WrongSuffix(right.to_owned())), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_stored_id_is_found_with_any_suffix() {
+        assert!(is_stored_as("0014H00002LbR7QAAA", &ExternalId::new("0014H00002LbR7QAAA")));
+        assert!(is_stored_as("0014H00002LbR7Qqav", &ExternalId::new("0014H00002LbR7QQAV")));
+        assert!(is_stored_as("0014H00002LbR7Q", &ExternalId::new("0014H00002LbR7QQAV")));
+        assert!(!is_stored_as("0014H00002LbR7R", &ExternalId::new("0014H00002LbR7QQAV")));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use annals_domain::change::{Change, FieldWrite, Lifecycle};
 use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
-use annals_domain::position::{EventId, Position, Rank};
+use annals_domain::position::{ChangeKind, EventId, Position, Rank};
 use annals_domain::provider_adapter::{IncomingChange, RecordImage};
 use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
@@ -138,7 +138,14 @@ fn position(record_ref: &RecordRef<'_>, content: &ImageContent, image: &RecordIm
         &content.hash,
     ]);
     let commit_number = Some(image.fetched_at.millis());
-    Position { timestamp: content.stamp, rank, commit_number, sequence_number: None, event_id }
+    Position {
+        timestamp: content.stamp,
+        rank,
+        commit_number,
+        sequence_number: None,
+        kind: ChangeKind::Update,
+        event_id,
+    }
 }
 
 fn change(position: Position, content: ImageContent) -> Change {

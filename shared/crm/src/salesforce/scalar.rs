@@ -1,40 +1,27 @@
-//! Integers and timestamps as Salesforce writes them. No number becomes a float on its way.
+//! Integers and timestamps as Salesforce writes them, also as text. No number becomes a float on its way.
 
+use annals_domain::number;
 use annals_domain::timestamp::Timestamp;
+use annals_json::Json;
 use serde_json::Number;
-
-/// The largest number of digits of an `i64`.
-const MOST_DIGITS: i64 = 19;
 
 /// The integer that a number is, in any notation: `1`, `1.0` and `1e3` are integers.
 pub(super) fn whole(number: &Number) -> Option<i64> {
     let text = number.as_str();
-    text.parse().ok().or_else(|| whole_of_decimal(text))
+    text.parse().ok().or_else(|| number::whole(text))
 }
 
-fn whole_of_decimal(text: &str) -> Option<i64> {
-    let (sign, unsigned) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
-    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
-    let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = format!("{before}{after}");
-    let from_first = digits.trim_start_matches('0');
-    let significant = from_first.trim_end_matches('0');
-    if significant.is_empty() {
-        return Some(0);
-    }
-    let leading = i64::try_from(digits.len() - from_first.len()).ok()?;
-    let point = i64::try_from(before.len()).ok()?.checked_add(exponent.parse().ok()?)?.checked_sub(leading)?;
-    let missing = point.checked_sub(i64::try_from(significant.len()).ok()?)?;
-    if missing < 0 || point > MOST_DIGITS {
-        return None;
-    }
-    format!("{sign}{significant}{}", "0".repeat(usize::try_from(missing).ok()?)).parse().ok()
+/// An integer as a number or, as clients print large ones, as a text of its digits.
+pub(super) fn integer(value: &Json<'_>) -> Option<i64> {
+    let digits = |text: &str| text.strip_prefix('-').unwrap_or(text).bytes().all(|byte| byte.is_ascii_digit());
+    let from_text = || value.as_str().filter(|text| digits(text))?.parse().ok();
+    value.as_number().and_then(whole).or_else(from_text)
 }
 
 /// A timestamp as epoch milliseconds, or as text in any supported form.
 pub(super) fn timestamp(number: Option<&Number>, text: Option<&str>) -> Option<Timestamp> {
     match (number, text) {
-        (Some(number), _) => Timestamp::from_millis(whole(number)?).ok(),
+        (Some(number), _) => Timestamp::from_number(whole(number)?),
         (None, text) => text?.parse().ok(),
     }
 }

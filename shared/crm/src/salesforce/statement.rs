@@ -6,55 +6,111 @@
 use std::collections::BTreeSet;
 
 use annals_domain::change::{CreationTime, FieldWrite, Lifecycle, RefetchReason, WriteContent};
-use annals_domain::event::BodyForm;
-use serde_json::Value;
+use annals_domain::event::{BodyForm, EventType};
+use annals_domain::path::Path;
+use annals_domain::validation_issue::ValidationIssue;
+use serde_json::{Value, json};
 
 use super::body::{self, BodyWrites};
 use super::change_type::ChangeType;
 use super::changed_fields::{self, ChangedFields};
+use super::envelope::HEADER;
 use super::header::ChangeEventHeader;
 use super::{avro, scalar};
+use crate::canonical_json;
 use annals_json::Object;
 
 /// A change without its position.
 #[derive(Debug, Clone)]
 pub(super) struct EventStatement {
+    change_type: ChangeType,
     pub(super) form: BodyForm,
     pub(super) lifecycle: Lifecycle,
     pub(super) is_base: bool,
     pub(super) creation: Option<CreationTime>,
     pub(super) writes: Vec<FieldWrite>,
     pub(super) asks_refetch: Option<RefetchReason>,
+    /// A hash of the body if its fields cannot be decoded: then nothing else distinguishes two copies.
+    undecoded: Option<String>,
+}
+
+/// A body whose fields cannot be decoded.
+struct Undecodable {
+    hash: String,
+    /// Fields that the event may have changed, as far as it tells.
+    doubtful: BTreeSet<Path>,
 }
 
 pub(super) fn read(header: &ChangeEventHeader<'_>, payload: Object<'_>) -> EventStatement {
     let form = form_of(header, &payload);
     let change_type = header.change_type;
-    let written = match change_type {
+    let decoded = match change_type {
         ChangeType::Create | ChangeType::Undelete => whole(header, payload),
         ChangeType::Update => part(header, payload, form),
-        _ => Some(BodyWrites::default()),
+        _ => Ok(BodyWrites::default()),
     };
-    let asks_refetch = match &written {
-        None => Some(RefetchReason::UndecodableFields),
-        Some(_) if is_gap(change_type) => Some(RefetchReason::Gap),
-        Some(written) if written.lacks_values => Some(RefetchReason::NotCarried),
-        Some(_) if change_type == ChangeType::Undelete && form == BodyForm::Json => Some(RefetchReason::RestoredInPart),
-        Some(_) => None,
+    let (written, undecoded) = match decoded {
+        Ok(written) => (written, None),
+        Err(Undecodable { hash, doubtful }) => (body::unknown(doubtful), Some(hash)),
     };
-    let writes = written.unwrap_or_default().writes;
+    let asks_refetch = match change_type {
+        _ if undecoded.is_some() => Some(RefetchReason::UndecodableFields),
+        _ if is_gap(change_type) => Some(RefetchReason::Gap),
+        _ if written.lacks_values => Some(RefetchReason::NotCarried),
+        ChangeType::Undelete if form == BodyForm::Json => Some(RefetchReason::RestoredInPart),
+        _ => None,
+    };
     EventStatement {
+        change_type,
         form,
         lifecycle: change_type.lifecycle(),
         is_base: change_type == ChangeType::Create || (change_type == ChangeType::Undelete && form == BodyForm::Pubsub),
-        creation: creation(header, &writes),
-        writes,
+        creation: creation(header, &written.writes),
+        writes: written.writes,
         asks_refetch,
+        undecoded,
+    }
+}
+
+impl EventStatement {
+    /// A hash of what the event says. Copies in different forms of the body have the same if they say the same: to a
+    /// creation, a field that is null and one that is left out are the same.
+    pub(super) fn digest(&self) -> String {
+        let says = |write: &&FieldWrite| self.change_type != ChangeType::Create || !is_null(write);
+        let mut writes: Vec<(&str, Value)> =
+            self.writes.iter().filter(says).map(|write| (write.path.as_str(), comparable(&write.content))).collect();
+        writes.sort_by(|one, other| one.0.cmp(other.0));
+        canonical_json::sha256_of_text(&json!([self.is_base, self.undecoded, writes]).to_string())
+    }
+
+    /// The warning that fields changed and the event does not say to what.
+    pub(super) fn warning(&self) -> Option<ValidationIssue> {
+        let stale = "the entity is stale until the record is read again";
+        match self.asks_refetch? {
+            RefetchReason::Gap if self.lifecycle == Lifecycle::Active => Some(ValidationIssue::new(
+                format!("{HEADER}.changeType"),
+                format!("{} does not say what changed: {stale}", self.change_type.as_str()),
+            )),
+            RefetchReason::UndecodableFields => Some(ValidationIssue::new(
+                format!("{HEADER}.changedFields"),
+                format!("the changed fields cannot be decoded: {stale}"),
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// The content of a write as JSON, equal for equal contents.
+fn comparable(content: &WriteContent) -> Value {
+    match content {
+        WriteContent::Value(value) => json!(["value", canonical_json::comparable(value)]),
+        WriteContent::Unknown => json!(["unknown"]),
+        WriteContent::Diff(diff) => json!(["diff", diff]),
     }
 }
 
 fn is_gap(change_type: ChangeType) -> bool {
-    change_type.event_type() == annals_domain::event::EventType::Gap
+    change_type.event_type() == EventType::Gap
 }
 
 fn form_of(header: &ChangeEventHeader<'_>, payload: &Object<'_>) -> BodyForm {
@@ -67,26 +123,31 @@ fn form_of(header: &ChangeEventHeader<'_>, payload: &Object<'_>) -> BodyForm {
     }
 }
 
-fn whole(header: &ChangeEventHeader<'_>, payload: Object<'_>) -> Option<BodyWrites> {
-    let diffs = changed_fields::diffs(header, &payload)?;
-    Some(body::all(header.object, payload, &diffs))
+fn whole(header: &ChangeEventHeader<'_>, payload: Object<'_>) -> Result<BodyWrites, Undecodable> {
+    match changed_fields::diffs(header, &payload) {
+        Some(diffs) => Ok(body::all(header.object, payload, &diffs)),
+        None => Err(undecodable(&payload, BTreeSet::new())),
+    }
 }
 
-fn part(header: &ChangeEventHeader<'_>, payload: Object<'_>, form: BodyForm) -> Option<BodyWrites> {
+fn part(header: &ChangeEventHeader<'_>, payload: Object<'_>, form: BodyForm) -> Result<BodyWrites, Undecodable> {
     match changed_fields::changed(header, &payload) {
-        ChangedFields::Undecodable => None,
-        ChangedFields::Fields(names) => {
-            let diffs = changed_fields::diffs(header, &payload)?;
-            Some(body::named(header.object, payload, &names, &diffs, form))
-        }
+        ChangedFields::Undecodable => Err(undecodable(&payload, BTreeSet::new())),
+        ChangedFields::Contradicted(doubtful) => Err(undecodable(&payload, doubtful)),
+        ChangedFields::Fields(named) => Ok(body::named(header.object, payload, &named, form)),
         ChangedFields::Body => {
+            let body = undecodable(&payload, BTreeSet::new());
             let written = body::all(header.object, payload, &BTreeSet::new());
-            let has_writes = !written.writes.is_empty();
             // A null in the Pub/Sub form may mean `unchanged`, and without lists it is not known which do.
             let is_plain = form == BodyForm::Json || !written.writes.iter().any(is_null);
-            (has_writes && is_plain).then_some(written)
+            if is_plain && !written.writes.is_empty() { Ok(written) } else { Err(body) }
         }
     }
+}
+
+fn undecodable(payload: &Object<'_>, doubtful: BTreeSet<Path>) -> Undecodable {
+    let fields = payload.iter().filter(|(key, _)| *key != HEADER);
+    Undecodable { hash: canonical_json::sha256_of_fields(fields), doubtful }
 }
 
 fn is_null(write: &FieldWrite) -> bool {

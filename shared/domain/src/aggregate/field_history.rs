@@ -11,12 +11,10 @@ use crate::change::WriteContent;
 use crate::position::Position;
 use crate::text_diff::TextDiff;
 
-/// The value of a full write, or that it changed to an unknown value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum FullValue {
-    #[serde(rename = "v")]
-    Known(Value),
-    #[serde(rename = "u")]
+/// What the newest full write says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum FullValue<'a> {
+    Known(&'a Value),
     Unknown,
 }
 
@@ -34,12 +32,18 @@ fn heap_of(value: &Value) -> usize {
     }
 }
 
-/// The writes at one path that still matter.
+/// The writes at one path that still matter: the newest full value and what came after it.
+///
+/// Copies of one change event may differ. Of their writes a full value wins over a text difference, and that over an
+/// unknown value; of two full values the one that is not null wins.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct FieldHistory {
     #[serde(rename = "w")]
-    whole: Option<(Arc<Position>, FullValue)>,
-    /// Sorted by position, all after the full value.
+    value: Option<(Arc<Position>, Value)>,
+    /// The newest change to an unknown value.
+    #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
+    unknown: Option<Arc<Position>>,
+    /// In the order of the source, one for each place in it.
     #[serde(rename = "d", default, skip_serializing_if = "Vec::is_empty")]
     diffs: Vec<(Arc<Position>, TextDiff)>,
 }
@@ -53,59 +57,70 @@ impl FieldHistory {
 
     pub(super) fn write(&mut self, position: &Arc<Position>, content: &WriteContent) {
         match content {
-            WriteContent::Value(value) => self.write_whole(position, || FullValue::Known(value.clone())),
-            WriteContent::Unknown => self.write_whole(position, || FullValue::Unknown),
+            WriteContent::Value(value) => self.write_value(position, value),
+            _ if self.has_value_since(position) => {}
+            WriteContent::Unknown => self.unknown = self.unknown.take().max(Some(Arc::clone(position))),
             WriteContent::Diff(diff) => self.write_diff(position, diff),
         }
     }
 
-    fn write_whole(&mut self, position: &Arc<Position>, whole: impl FnOnce() -> FullValue) {
-        // One event may write a path twice, by two spellings of its name. The value that is not null wins.
-        let newer = self
-            .whole
-            .as_ref()
-            .is_none_or(|(at, old)| at < position || (at == position && matches!(old, FullValue::Known(Value::Null))));
-        if newer {
-            self.whole = Some((Arc::clone(position), whole()));
-            self.diffs.retain(|(at, _)| at > position);
+    fn write_value(&mut self, position: &Arc<Position>, value: &Value) {
+        let precedence = |at: &Position, value: &Value| (at.source_order(), !value.is_null(), at.event_id);
+        if self.value.as_ref().is_some_and(|(at, old)| precedence(at, old) >= precedence(position, value)) {
+            return;
         }
+        self.value = Some((Arc::clone(position), value.clone()));
+        let order = position.source_order();
+        self.unknown.take_if(|at| at.source_order() <= order);
+        self.diffs.retain(|(at, _)| at.source_order() > order);
+    }
+
+    fn has_value_since(&self, position: &Position) -> bool {
+        self.value.as_ref().is_some_and(|(at, _)| at.source_order() >= position.source_order())
     }
 
     fn write_diff(&mut self, position: &Arc<Position>, diff: &TextDiff) {
-        if self.whole.as_ref().is_some_and(|(at, _)| at >= position) {
-            return;
-        }
-        if let Err(index) = self.diffs.binary_search_by(|(at, _)| at.cmp(position)) {
-            self.diffs.insert(index, (Arc::clone(position), diff.clone()));
+        let order = position.source_order();
+        match self.diffs.binary_search_by_key(&order, |(at, _)| at.source_order()) {
+            Err(index) => self.diffs.insert(index, (Arc::clone(position), diff.clone())),
+            Ok(index) if self.diffs[index].0 < *position => self.diffs[index] = (Arc::clone(position), diff.clone()),
+            Ok(_) => {}
         }
     }
 
     /// Estimated bytes of memory, with its share of the tree.
     pub(super) fn weight(&self) -> usize {
-        let whole = match &self.whole {
-            Some((_, FullValue::Known(value))) => heap_of(value),
-            Some((_, FullValue::Unknown)) | None => 0,
-        };
+        let value = self.value.as_ref().map_or(0, |(_, value)| heap_of(value));
         let diffs = self.diffs.iter().map(|(_, diff)| size_of::<(Arc<Position>, TextDiff)>() + diff.weight());
-        OVERHEAD_BYTES + size_of::<Self>() + whole + diffs.sum::<usize>()
+        OVERHEAD_BYTES + size_of::<Self>() + value + diffs.sum::<usize>()
     }
 
-    pub(super) fn full_value(&self) -> Option<(&Position, &FullValue)> {
-        self.whole.as_ref().map(|(at, whole)| (&**at, whole))
+    pub(super) fn value(&self) -> Option<(&Position, &Value)> {
+        self.value.as_ref().map(|(at, value)| (&**at, value))
+    }
+
+    pub(super) fn unknown(&self) -> Option<&Position> {
+        self.unknown.as_deref()
+    }
+
+    /// The newest full write. It counts for everything below its path.
+    pub(super) fn newest_full(&self) -> Option<(&Position, FullValue<'_>)> {
+        let unknown = self.unknown().map(|at| (at, FullValue::Unknown));
+        unknown.or_else(|| self.value().map(|(at, value)| (at, FullValue::Known(value))))
     }
 
     /// The differences after the full value, oldest first.
-    pub(super) fn diffs(&self) -> impl Iterator<Item = (&Position, &TextDiff)> {
+    pub(super) fn diffs(&self) -> impl DoubleEndedIterator<Item = (&Position, &TextDiff)> {
         self.diffs.iter().map(|(at, diff)| (&**at, diff))
     }
 
     /// Whether reading it may give an unknown value.
     pub(super) fn is_uncertain(&self) -> bool {
-        !self.diffs.is_empty() || matches!(self.whole, Some((_, FullValue::Unknown)))
+        self.unknown.is_some() || !self.diffs.is_empty()
     }
 
     pub(super) fn newest(&self) -> Option<&Position> {
         let diff = self.diffs.last().map(|(at, _)| &**at);
-        diff.or_else(|| self.full_value().map(|(at, _)| at))
+        diff.max(self.newest_full().map(|(at, _)| at))
     }
 }

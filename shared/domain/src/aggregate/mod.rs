@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 
 pub use self::reading::FieldReading;
 use crate::aggregate::field_history::FieldHistory;
-use crate::change::{Change, CreationTime, Lifecycle};
+use crate::change::{Change, CreationTime, Lifecycle, RefetchReason, Stale};
 use crate::identity::{EntityKey, ExternalId, Provider};
 use crate::path::Path;
 use crate::position::{Position, Version};
 use crate::timestamp::Timestamp;
 
 /// The version of the folding rules. A snapshot made by another version is ignored.
-pub const FOLD_VERSION: u32 = 1;
+pub const FOLD_VERSION: u32 = 2;
 
 /// One record: the newest write of each path, with its position.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,12 @@ pub struct Aggregate {
     has_base: bool,
     creation: Option<CreationTime>,
     newest: Option<Position>,
+    /// The newest event that states the whole record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    whole: Option<Position>,
+    /// The newest event after which any field may have changed, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uncertain: Option<(Position, RefetchReason)>,
 }
 
 impl Aggregate {
@@ -51,6 +57,8 @@ impl Aggregate {
             has_base: false,
             creation: None,
             newest: None,
+            whole: None,
+            uncertain: None,
         }
     }
 
@@ -65,12 +73,17 @@ impl Aggregate {
                 }
             }
         }
-        if let Some(lifecycle) = change.lifecycle
-            && self.lifecycle.is_none_or(|(at, _)| at < change.position)
-        {
-            self.lifecycle = Some((change.position, lifecycle));
+        if let Some(lifecycle) = change.lifecycle {
+            let stated = (change.position, lifecycle);
+            self.lifecycle = Some(self.lifecycle.map_or(stated, |known| newer_lifecycle(known, stated)));
         }
-        self.has_base |= change.is_base;
+        if change.is_base {
+            self.has_base = true;
+            self.whole = self.whole.max(Some(change.position));
+        }
+        if let Some(reason) = change.uncertain_record() {
+            self.uncertain = self.uncertain.max(Some((change.position, reason)));
+        }
         // A stated time sorts before a committed one, so the smallest is the most reliable.
         self.creation = self.creation.into_iter().chain(change.creation).min();
         self.newest = self.newest.max(Some(change.position));
@@ -109,6 +122,14 @@ impl Aggregate {
         self.lifecycle
     }
 
+    /// Whether any field may have changed since the newest values: an event says so, and none after it states the whole
+    /// record.
+    pub fn stale(&self) -> Option<Stale> {
+        let (at, reason) = self.uncertain?;
+        let is_made_good = self.whole.is_some_and(|whole| whole.source_order() >= at.source_order());
+        (!is_made_good).then_some(Stale { reason, since: at.timestamp })
+    }
+
     pub fn is_deleted(&self) -> bool {
         self.lifecycle() == Some(Lifecycle::Deleted)
     }
@@ -136,4 +157,11 @@ impl Aggregate {
     pub fn set_by(&self, path: &str) -> Option<Position> {
         self.fields.get(path).and_then(|history| history.newest()).copied()
     }
+}
+
+/// Of two statements of the same place in the source's order, which only gaps and copies have, a deletion is the newer.
+fn newer_lifecycle(one: (Position, Lifecycle), other: (Position, Lifecycle)) -> (Position, Lifecycle) {
+    let precedence =
+        |(at, lifecycle): &(Position, Lifecycle)| (at.source_order(), *lifecycle == Lifecycle::Deleted, at.event_id);
+    std::cmp::max_by_key(one, other, precedence)
 }

@@ -34,7 +34,7 @@ impl Aggregate {
         let following = from_here.map(|(path, history)| (path, &**history));
         match own {
             FieldReading::Absent => self.read_without_own(path, above, following),
-            shown => match self.read_struct(path, own_history.and_then(|history| history.newest()), following) {
+            shown => match self.read_struct(path, own_history, following) {
                 Some(ended_by_children) => ended_by_children,
                 None => shown,
             },
@@ -68,15 +68,15 @@ impl Aggregate {
         object
     }
 
-    fn newest_above(&self, path: &Path) -> Option<(&Position, &FullValue)> {
-        path.ancestors().filter_map(|above| self.fields.get(above)?.full_value()).max_by_key(|(at, _)| **at)
+    fn newest_above(&self, path: &Path) -> Option<(&Position, FullValue<'_>)> {
+        path.ancestors().filter_map(|above| self.fields.get(above)?.newest_full()).max_by_key(|(at, _)| **at)
     }
 
     /// The value of a path without a write of its own: its children's, or what the newest write above it implies.
     fn read_without_own<'a>(
         &'a self,
         path: &Path,
-        above: Option<(&Position, &FullValue)>,
+        above: Option<(&Position, FullValue<'_>)>,
         following: impl Iterator<Item = (&'a Path, &'a FieldHistory)>,
     ) -> FieldReading<'a> {
         if let Some(children) = self.read_struct(path, None, following) {
@@ -89,18 +89,18 @@ impl Aggregate {
         }
     }
 
-    /// The struct of the path's children, if one of them is newer than `own`, the path's own write. `following` are the
-    /// histories after the path's own, in the order of paths.
+    /// The struct of the path's children, if one of them ends `own`, the path's own writes. `following` are the histories
+    /// after the path's own, in the order of paths.
     fn read_struct<'a>(
         &'a self,
         path: &Path,
-        own: Option<&Position>,
+        own: Option<&FieldHistory>,
         following: impl Iterator<Item = (&'a Path, &'a FieldHistory)>,
     ) -> Option<FieldReading<'a>> {
         let (mut ended, mut unknown) = (false, false);
         let mut leaves = BTreeMap::new();
         for (child, history) in below(path, following) {
-            ended |= history.newest() > own;
+            ended |= own.is_none_or(|own| ends(history, own));
             match show(history, self.newest_above(child).map(|(at, _)| at)) {
                 FieldReading::Known(value) => {
                     leaves.insert(child.relative_to(path.as_str()).unwrap_or_default(), value);
@@ -128,18 +128,31 @@ fn below<'a>(
         .filter(|(child, _)| child.relative_to(path.as_str()).is_some())
 }
 
+/// Whether a write below a path ends the path's own value: it is newer, or it is a value in the event that made the path
+/// null. A CRM may send a null struct beside its own parts.
+fn ends(child: &FieldHistory, own: &FieldHistory) -> bool {
+    let order = |history: &FieldHistory| history.newest().map(Position::source_order);
+    let is_null = || own.newest_full().is_some_and(|(_, full)| full == FullValue::Known(&Value::Null));
+    let has_value =
+        || child.value().is_some_and(|(at, value)| !value.is_null() && Some(at.source_order()) == order(own));
+    order(child) > order(own) || (is_null() && has_value())
+}
+
 /// The value of one history. Writes older than `above`, the newest full write above its path, do not count.
 fn show<'a>(history: &'a FieldHistory, above: Option<&Position>) -> FieldReading<'a> {
-    let whole = history.full_value().filter(|(at, _)| above.is_none_or(|above| *at >= above)).map(|(_, whole)| whole);
-    let mut diffs = history.diffs().filter(|(at, _)| above.is_none_or(|above| *at >= above)).peekable();
-    if diffs.peek().is_none() {
-        return match whole {
-            Some(FullValue::Known(value)) => FieldReading::Known(Cow::Borrowed(value)),
-            Some(FullValue::Unknown) => FieldReading::Unknown,
-            None => FieldReading::Absent,
-        };
+    let counts = |at: &Position| above.is_none_or(|above| at.source_order() >= above.source_order());
+    let last_diff = history.diffs().next_back().map(|(at, _)| at).filter(|at| counts(at));
+    // A text that the newest difference gives is proved by its hash, whatever was unknown before.
+    let is_unknown = |at: &Position| counts(at) && last_diff.is_none_or(|diff| diff.source_order() < at.source_order());
+    if history.unknown().is_some_and(is_unknown) {
+        return FieldReading::Unknown;
     }
-    let Some(FullValue::Known(Value::String(base))) = whole else { return FieldReading::Unknown };
+    let value = history.value().filter(|(at, _)| counts(at)).map(|(_, value)| value);
+    if last_diff.is_none() {
+        return value.map_or(FieldReading::Absent, |value| FieldReading::Known(Cow::Borrowed(value)));
+    }
+    let Some(Value::String(base)) = value else { return FieldReading::Unknown };
+    let mut diffs = history.diffs().filter(|(at, _)| counts(at));
     let patched = diffs.try_fold(base.clone(), |text, (_, diff)| diff.apply(&text));
     patched.map_or(FieldReading::Unknown, |text| FieldReading::Known(Cow::Owned(Value::String(text))))
 }

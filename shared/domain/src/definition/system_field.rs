@@ -18,12 +18,14 @@ pub enum SystemField {
     UpdatedAt,
     /// A definition may state it as its own field.
     IsDeleted,
+    /// Why any field may have changed at the CRM since the values shown. A query sees it as true or false.
+    Stale,
     Warnings,
     Unknown,
 }
 
 impl SystemField {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Id,
         Self::AggregateId,
         Self::AggregateType,
@@ -32,6 +34,7 @@ impl SystemField {
         Self::CreatedAt,
         Self::UpdatedAt,
         Self::IsDeleted,
+        Self::Stale,
         Self::Warnings,
         Self::Unknown,
     ];
@@ -47,6 +50,7 @@ impl SystemField {
             Self::CreatedAt => "created_at",
             Self::UpdatedAt => "updated_at",
             Self::IsDeleted => "is_deleted",
+            Self::Stale => "stale",
             Self::Warnings => "warnings",
             Self::Unknown => "unknown",
         }
@@ -63,7 +67,7 @@ impl SystemField {
             Self::Provider => Some(FieldType::String),
             Self::Version => Some(FieldType::Number),
             Self::CreatedAt | Self::UpdatedAt => Some(FieldType::Datetime),
-            Self::IsDeleted => Some(FieldType::Bool),
+            Self::IsDeleted | Self::Stale => Some(FieldType::Bool),
             Self::AggregateType | Self::Warnings | Self::Unknown => None,
         }
     }

@@ -1,18 +1,15 @@
 //! Converts one raw value to the type of its field.
 //!
-//! Conversion is exact: decimals keep their digits and integers never become a float. A value that does not convert is
-//! an error, never a guess.
+//! Conversion is exact: decimals keep their value and integers never become a float. Equal numbers have one text. A value
+//! that does not convert is an error, never a guess.
 
 use jiff::civil::Date;
 use serde_json::{Number, Value};
 
 use crate::definition::{FieldType, Operation};
 use crate::entity::FieldValue;
+use crate::number;
 use crate::timestamp::Timestamp;
-
-/// How many digits the exponent of a decimal may add. CRM amounts have 18 digits, so this accepts every amount and
-/// rejects `1e999`.
-const LONGEST_EXPANSION: i64 = 64;
 
 /// How many characters of a value a message quotes.
 const LONGEST_QUOTE: usize = 60;
@@ -69,29 +66,23 @@ fn list(value: &Value, operation: &Operation) -> Option<Vec<String>> {
 
 fn timestamp(value: &Value) -> Option<Timestamp> {
     match value {
-        Value::String(text) => text.parse().ok().or_else(|| millis(text.parse().ok()?)),
-        Value::Number(number) => millis(whole(number)?),
+        Value::String(text) => text.parse().ok().or_else(|| Timestamp::from_number(text.parse().ok()?)),
+        Value::Number(number) => Timestamp::from_number(number::whole(number.as_str())?),
         _ => None,
     }
 }
 
+/// A day. A number is one only if it is a midnight in UTC: seconds, and days since 1970, would be days of January 1970.
 fn date(value: &Value) -> Option<Date> {
     match value {
-        Value::String(text) if text.len() == 10 => text.parse().ok(),
-        other => timestamp(other).map(Timestamp::date),
+        Value::String(text) if text.len() == "2026-09-21".len() => text.parse().ok(),
+        Value::String(text) if text.len() == "20260921".len() => Date::strptime("%Y%m%d", text).ok(),
+        Value::String(text) => {
+            text.parse().ok().or_else(|| Timestamp::from_midnight(text.parse().ok()?)).map(Timestamp::date)
+        }
+        Value::Number(number) => Timestamp::from_midnight(number::whole(number.as_str())?).map(Timestamp::date),
+        _ => None,
     }
-}
-
-fn millis(millis: i64) -> Option<Timestamp> {
-    Timestamp::from_millis(millis).ok()
-}
-
-/// An integer, also if written `1.0` or `1e3`.
-fn whole(number: &Number) -> Option<i64> {
-    plain_decimal(number.as_str()).and_then(|plain| match plain.split_once('.') {
-        None => plain.parse().ok(),
-        Some((whole, fraction)) => fraction.bytes().all(|b| b == b'0').then(|| whole.parse().ok())?,
-    })
 }
 
 fn boolean(value: &Value) -> Option<bool> {
@@ -110,40 +101,15 @@ fn number(value: &Value) -> Option<Number> {
     };
     // A number beyond the range of floats cannot be sorted.
     number.as_f64().filter(|float| float.is_finite())?;
-    Some(number)
+    Some(number::canonical(number))
 }
 
 fn decimal(value: &Value) -> Option<String> {
     match value {
-        Value::Number(number) => plain_decimal(number.as_str()),
-        Value::String(text) => plain_decimal(text.trim().parse::<Number>().ok()?.as_str()),
+        Value::Number(number) => number::plain_decimal(number.as_str()),
+        Value::String(text) => number::plain_decimal(text.trim().parse::<Number>().ok()?.as_str()),
         _ => None,
     }
-}
-
-/// A JSON number without an exponent, with all its digits: `4.50E+2` is `450`, `1.20` is `1.20`.
-fn plain_decimal(number: &str) -> Option<String> {
-    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
-    let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((digits, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let exponent: i64 = exponent.parse().ok()?;
-    if !(-LONGEST_EXPANSION..=LONGEST_EXPANSION).contains(&exponent) {
-        return None;
-    }
-    let point = i64::try_from(whole.len()).ok()? + exponent;
-    let all = format!("{whole}{fraction}");
-    let length = i64::try_from(all.len()).ok()?;
-    let padded = format!("{}{all}{}", "0".repeat(zeros(-point + 1)), "0".repeat(zeros(point - length)));
-    let cut = usize::try_from(point.max(1)).ok()?;
-    let (whole, fraction) = padded.split_at(cut);
-    let whole = whole.trim_start_matches('0');
-    let whole = if whole.is_empty() { "0" } else { whole };
-    let plain = if fraction.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") };
-    Some(plain)
-}
-
-fn zeros(count: i64) -> usize {
-    usize::try_from(count).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -162,16 +128,18 @@ mod tests {
     }
 
     #[test]
-    fn decimals_keep_every_digit_and_lose_the_exponent() {
+    fn decimals_keep_their_value_and_lose_the_exponent() {
         for (json, plain) in [
             ("40000", "40000"),
-            ("1.20", "1.20"),
+            ("1.20", "1.2"),
+            ("50000.0", "50000"),
+            ("-0.00", "0"),
             ("-0.5", "-0.5"),
             ("4.50E+2", "450"),
             ("12E-3", "0.012"),
             ("1.5e3", "1500"),
             ("\"99.95\"", "99.95"),
-            ("123456789012345678.90", "123456789012345678.90"),
+            ("123456789012345678.90", "123456789012345678.9"),
             ("0", "0"),
         ] {
             check(FieldType::Decimal, json, Ok(json!(plain)));
@@ -191,7 +159,29 @@ mod tests {
         check(FieldType::Date, "1653955200000", Ok(json!("2022-05-31")));
         check(FieldType::Date, "\"2022-05-31\"", Ok(json!("2022-05-31")));
         check(FieldType::Date, "\"2022-05-31T23:59:59Z\"", Ok(json!("2022-05-31")));
+        check(FieldType::Date, "\"20220531\"", Ok(json!("2022-05-31")));
+        check(FieldType::Date, "\"1653955200000\"", Ok(json!("2022-05-31")));
+        check(FieldType::Date, "-86400000", Ok(json!("1969-12-31")));
         check(FieldType::Date, "\"2022-02-31\"", Err("`\"2022-02-31\"` is not a date"));
+    }
+
+    #[test]
+    fn numbers_that_are_no_milliseconds_do_not_become_days_of_1970() {
+        for json in ["20717", "1790000000", "20260921", "1653955200001", "\"1653955200001\"", "\"20260931\""] {
+            check(FieldType::Date, json, Err(&format!("`{json}` is not a date")));
+        }
+        for json in ["20717", "1790000000", "20260921", "\"1790000000\"", "-1790000000"] {
+            check(FieldType::Datetime, json, Err(&format!("`{json}` is not a datetime")));
+        }
+        check(FieldType::Datetime, "86400000", Ok(json!("1970-01-02T00:00:00Z")));
+    }
+
+    #[test]
+    fn equal_numbers_have_one_text() {
+        for json in ["50000", "50000.0", "5E4", "\"50000.00\"", "500000e-1"] {
+            check(FieldType::Number, json, Ok(json!(50_000)));
+            check(FieldType::Decimal, json, Ok(json!("50000")));
+        }
     }
 
     #[test]

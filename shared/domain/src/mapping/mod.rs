@@ -15,6 +15,7 @@ pub use self::remap::remap;
 use crate::aggregate::{Aggregate, FieldReading};
 use crate::definition::{EntityDefinition, EntitySchema, Field, FieldType, Operation, OperationInput, SystemField};
 use crate::entity::{Entity, FieldValue, MappingWarning};
+use crate::number::readable;
 use crate::provider_adapter::ProviderAdapter;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +46,7 @@ fn system(aggregate: &Aggregate, schema: &EntitySchema) -> Entity {
         created_at: aggregate.created_at(),
         updated_at: aggregate.newest().map(|position| position.timestamp),
         is_deleted: aggregate.is_deleted(),
+        stale: aggregate.stale(),
         fields: Vec::new(),
         warnings: Vec::new(),
         unknown: Vec::new(),
@@ -89,7 +91,7 @@ fn map_open(entity: &mut Entity, aggregate: &Aggregate) {
     entity.fields.push((SystemField::IsDeleted.name().into(), FieldValue::Bool(aggregate.is_deleted())));
     let own =
         aggregate.raw().into_iter().filter(|(name, _)| !SystemField::named(name).is_some_and(SystemField::is_mapped));
-    entity.fields.extend(own.map(|(name, value)| (name.into(), FieldValue::Raw(value))));
+    entity.fields.extend(own.map(|(name, value)| (name.into(), FieldValue::Raw(readable(value)))));
     entity.unknown.extend(aggregate.unknown_paths().map(|path| path.as_str().into()));
 }
 

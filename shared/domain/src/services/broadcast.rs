@@ -10,7 +10,9 @@ use crate::entity::{Entity, FieldValue};
 pub enum BroadcastDecision {
     #[serde(rename = "announced")]
     Publish,
-    Quiet { status: String },
+    Quiet {
+        status: String,
+    },
 }
 
 /// Decides about the change from `before` (`None` if the entity was not visible) to `after`.

@@ -26,16 +26,18 @@ pub(super) const COLUMNS: usize = 14;
 
 /// Decodes the event of a row that begins with `columns!()`.
 pub(super) fn event(row: &Row<'_>) -> Result<StoredEvent, Failure> {
+    let (event_type, rank) = (event_type(text(row, 4)?)?, rank(row.get(6)?)?);
     let event = DomainEvent {
         entity_name: EntityName::new(text(row, 0)?),
         aggregate_id: AggregateId::from_uuid(uuid(row, 1)?),
         version: version(row, 2)?,
-        event_type: event_type(text(row, 4)?)?,
+        event_type,
         position: Position {
             timestamp: timestamp(row, 5)?,
-            rank: rank(row.get(6)?)?,
+            rank,
             commit_number: row.get(7)?,
             sequence_number: row.get(8)?,
+            kind: event_type.kind(rank),
             event_id: EventId::from_uuid(uuid(row, 3)?),
         },
         recorded_at: timestamp(row, 9)?,

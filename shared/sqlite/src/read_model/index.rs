@@ -108,6 +108,7 @@ fn row(document: &Document) -> Result<Vec<ToSqlOutput<'_>>, String> {
         entity.created_at.map(Timestamp::millis).map_or(NULL, Into::into),
         entity.updated_at.map(Timestamp::millis).map_or(NULL, Into::into),
         entity.is_deleted.into(),
+        entity.stale.is_some().into(),
         text(&document.search_text),
         doc.into(),
     ]);

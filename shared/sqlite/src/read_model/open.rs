@@ -23,6 +23,7 @@ pub(super) fn match_definitions(
     definitions: &[Arc<EntityDefinition>],
 ) -> Result<Vec<String>, Failure> {
     take_over_former_digests(transaction)?;
+    add_missing_columns(transaction)?;
     let unmatched = unmatched_tables(transaction, definitions)?;
     let mut missing = Vec::new();
     let mut outdated = Vec::new();
@@ -53,6 +54,15 @@ fn take_over_former_digests(transaction: &Transaction<'_>) -> Result<(), Failure
     let mut update = transaction.prepare_cached("UPDATE read_model SET digest = ? WHERE digest = ?")?;
     for (former, today) in former_digests() {
         update.execute([today, former])?;
+    }
+    Ok(())
+}
+
+fn add_missing_columns(transaction: &Transaction<'_>) -> Result<(), Failure> {
+    let mut statement = transaction.prepare("SELECT number, name FROM read_model")?;
+    let tables = statement.query_map([], |row| Ok(EntityTable::numbered(&row.get::<_, String>(1)?, row.get(0)?)))?;
+    for table in tables {
+        table?.add_missing_columns(transaction)?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ pub(super) const OPEN: &str = "*";
 pub(super) const OPEN_DIGEST: &str = "open-1";
 
 /// The columns that every table of entities has and that a document fills.
-pub(super) const SYSTEM_COLUMNS: [&str; 10] = [
+pub(super) const SYSTEM_COLUMNS: [&str; 11] = [
     SystemField::AggregateId.name(),
     "entity_name",
     SystemField::Provider.name(),
@@ -20,9 +20,13 @@ pub(super) const SYSTEM_COLUMNS: [&str; 10] = [
     SystemField::CreatedAt.name(),
     SystemField::UpdatedAt.name(),
     SystemField::IsDeleted.name(),
+    SystemField::Stale.name(),
     "search_text",
     "doc",
 ];
+
+/// Tables of earlier releases get this column when they are opened.
+const STALE_COLUMN: &str = "stale INTEGER NOT NULL DEFAULT 0";
 
 /// The tables of an entity type: the entities, and the full-text index over their search texts. A rebuild fills tables
 /// with a new number while the current ones are in use.
@@ -93,7 +97,8 @@ impl EntityTable {
                  version INTEGER NOT NULL,
                  created_at INTEGER,
                  updated_at INTEGER,
-                 is_deleted INTEGER NOT NULL{fields},
+                 is_deleted INTEGER NOT NULL,
+                 {STALE_COLUMN}{fields},
                  search_text TEXT NOT NULL,
                  doc TEXT NOT NULL
              ) STRICT;
@@ -102,6 +107,16 @@ impl EntityTable {
              CREATE VIRTUAL TABLE {words} USING fts5
                  (search_text, content='', contentless_delete=1, tokenize='trigram case_sensitive 1');"
         )
+    }
+
+    /// Adds the columns that the tables of earlier releases lack.
+    pub(super) fn add_missing_columns(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        let entities = &self.entities;
+        let has_stale = "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?) WHERE name = 'stale')";
+        if transaction.query_row(has_stale, [entities], |row| row.get(0))? {
+            return Ok(());
+        }
+        transaction.execute_batch(&format!("ALTER TABLE {entities} ADD COLUMN {STALE_COLUMN}"))
     }
 
     pub(super) fn drop(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {

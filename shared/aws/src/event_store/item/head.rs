@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 
 use annals_application::ports::StoredEvent;
-use annals_domain::position::{Position, Version};
+use annals_domain::position::{EventId, Version};
 use annals_domain::stream_head::StreamHead;
+use annals_domain::timestamp::Timestamp;
 use serde_dynamo::{AttributeValue, Item, from_item, to_item};
 use uuid::Uuid;
 
@@ -33,7 +34,7 @@ pub(super) fn encode(stored: &StoredEvent) -> Result<AttributeValue, serde_dynam
     if let Some(AttributeValue::M(lifecycle)) = head.get_mut(LIFECYCLE) {
         leave_out(lifecycle, LIFECYCLE_AT, &time);
     }
-    leave_out(&mut head, IDS, &AttributeValue::L(vec![own_id(position)]));
+    leave_out(&mut head, IDS, &AttributeValue::L(vec![id_text(position.event_id.uuid())]));
     if let Some(AttributeValue::L(ids)) = head.get_mut(IDS) {
         for id in ids {
             shorten(id);
@@ -42,12 +43,17 @@ pub(super) fn encode(stored: &StoredEvent) -> Result<AttributeValue, serde_dynam
     Ok(AttributeValue::M(head))
 }
 
-/// `version` and `position` are those of the head's event.
-pub(super) fn decode(head: AttributeValue, version: Version, position: &Position) -> Result<StreamHead, ItemError> {
+/// Version, timestamp and id are those of the head's event.
+pub(super) fn decode(
+    head: AttributeValue,
+    version: Version,
+    timestamp: Timestamp,
+    event_id: EventId,
+) -> Result<StreamHead, ItemError> {
     let invalid = || ItemError::Invalid { attribute: HEAD, expected: "a stream head" };
     let AttributeValue::M(mut head) = head else { return Err(invalid()) };
     put_back(&mut head, AT_VERSION, || number(version));
-    let time = || number(position.timestamp.millis());
+    let time = || number(timestamp.millis());
     put_back(&mut head, HIGHEST, time);
     if let Some(AttributeValue::M(lifecycle)) = head.get_mut(LIFECYCLE) {
         put_back(lifecycle, LIFECYCLE_AT, time);
@@ -57,7 +63,7 @@ pub(super) fn decode(head: AttributeValue, version: Version, position: &Position
             *id = id_text(uuid_in(id).ok_or_else(invalid)?);
         }
     }
-    put_back(&mut head, IDS, || AttributeValue::L(vec![own_id(position)]));
+    put_back(&mut head, IDS, || AttributeValue::L(vec![id_text(event_id.uuid())]));
     from_item(Item::from(head)).map_err(|_| invalid())
 }
 
@@ -80,10 +86,6 @@ fn number(number: impl std::fmt::Display) -> AttributeValue {
 /// An id in the text form that the head's serialization uses.
 fn id_text(uuid: Uuid) -> AttributeValue {
     AttributeValue::S(uuid.to_string())
-}
-
-fn own_id(position: &Position) -> AttributeValue {
-    id_text(position.event_id.uuid())
 }
 
 fn shorten(id: &mut AttributeValue) {

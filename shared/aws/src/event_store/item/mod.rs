@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 
 use annals_application::ports::StoredEvent;
-use annals_domain::event::{DomainEvent, Metadata};
+use annals_domain::event::{DomainEvent, EventType, Metadata};
 use annals_domain::identity::{EntityKey, ExternalId};
 use annals_domain::position::{EventId, Position, Rank, Version};
 use annals_domain::stream_head::StreamHead;
@@ -124,12 +124,13 @@ fn put_ids(item: &mut Attributes, metadata: &Metadata) {
 pub fn decode(item: Item) -> Result<StoredEvent, ItemError> {
     let mut item = Attributes::from(item);
     let (key, version) = take_key(&mut item)?;
-    let position = take_position(&mut item)?;
-    let head = head::decode(item.take(HEAD)?, version, &position)?;
+    let event_type = item.take_serialized(TYPE, "an event type")?;
+    let position = take_position(&mut item, event_type)?;
+    let head = head::decode(item.take(HEAD)?, version, position.timestamp, position.event_id)?;
     let event = DomainEvent {
         aggregate_id: key.aggregate_id,
         entity_name: key.entity_name,
-        event_type: item.take_serialized(TYPE, "an event type")?,
+        event_type,
         version,
         position,
         recorded_at: head.recorded_at,
@@ -150,9 +151,9 @@ pub fn key_of(item: &Item) -> Result<(EntityKey, Version), ItemError> {
 pub(crate) fn decode_head(item: Item) -> Result<(EventId, StreamHead), ItemError> {
     let mut item = Attributes::from(item);
     let version = take_version(&mut item)?;
-    // Of the position, a head needs only the event id and the timestamp.
-    let position = take_position(&mut item)?;
-    Ok((position.event_id, head::decode(item.take(HEAD)?, version, &position)?))
+    let event_id = EventId::from_uuid(item.take_uuid(EVENT_ID)?);
+    let timestamp = item.take_timestamp(TIME)?;
+    Ok((event_id, head::decode(item.take(HEAD)?, version, timestamp, event_id)?))
 }
 
 fn take_key(item: &mut Attributes) -> Result<(EntityKey, Version), ItemError> {
@@ -165,12 +166,14 @@ fn take_version(item: &mut Attributes) -> Result<Version, ItemError> {
     item.take_number(VERSION).map(Version::new)
 }
 
-fn take_position(item: &mut Attributes) -> Result<Position, ItemError> {
+fn take_position(item: &mut Attributes, event_type: EventType) -> Result<Position, ItemError> {
+    let rank = item.take_serialized_if_present(RANK, "a rank")?.unwrap_or(Rank::Change);
     Ok(Position {
         timestamp: item.take_timestamp(TIME)?,
-        rank: item.take_serialized_if_present(RANK, "a rank")?.unwrap_or(Rank::Change),
+        rank,
         commit_number: item.take_number_if_present(COMMIT)?,
         sequence_number: item.take_number_if_present(SEQUENCE)?,
+        kind: event_type.kind(rank),
         event_id: EventId::from_uuid(item.take_uuid(EVENT_ID)?),
     })
 }

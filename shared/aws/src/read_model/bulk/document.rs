@@ -142,6 +142,7 @@ impl Serialize for BulkDocument<'_> {
             }
         }
         map.serialize_entry(SystemField::IsDeleted.name(), &entity.is_deleted)?;
+        map.serialize_entry(SystemField::Stale.name(), &entity.stale.is_some())?;
         if !search_text.is_empty() {
             map.serialize_entry(SEARCH_TEXT, &searchable_text(search_text))?;
         }

@@ -20,10 +20,7 @@ pub enum IndexProblem {
         missing: Vec<String>,
     },
     /// The index has another layout than this release creates. It serves the queries that it can.
-    OtherLayout {
-        index: String,
-        layout: u64,
-    },
+    OtherLayout { index: String, layout: u64 },
     /// Annals did not create what has this name. It is neither read nor written.
     Foreign(String),
 }

@@ -1,5 +1,6 @@
 //! Rules of the whole adapter, on small payloads.
 
+mod copies;
 mod deliveries;
 mod images;
 mod laws;

@@ -73,6 +73,7 @@ fn an_update_writes_the_fields_it_lists() {
     says("UPDATE", &json!({"changedFields": ["Phone"]}), "", &["Phone?", "asks NotCarried"]);
     says("UPDATE", &json!({"changedFields": ["Phone"]}), r#"{"Phone":null}"#, &["Phone=null"]);
     says("UPDATE", &json!({"nulledFields": ["Phone"]}), r#"{"Phone":null,"Name":null}"#, &["Phone=null"]);
+    says("UPDATE", &json!({"nulledFields": ["Phone"]}), r#"{"Name":null}"#, &["Phone=null"]);
 }
 
 #[test]
@@ -141,13 +142,25 @@ fn the_body_form_is_recognised_by_what_only_the_pubsub_form_has() {
 fn the_creation_time_is_stated_by_a_field_or_is_the_commit_of_the_creation() {
     let creation = |change_type: &str, more: Value, body: &str| one(&payload(change_type, &more, body)).change.creation;
     let at = |millis| Timestamp::from_millis(millis).unwrap();
-    let (committed, stated) = (Some(CreationTime::Committed(at(INSTANT))), Some(CreationTime::Stated(at(5000))));
-    assert_eq!(creation("CREATE", json!({}), r#"{"CreatedDate":"1970-01-01T00:00:05.000+0000"}"#), stated);
+    let (committed, stated) =
+        (Some(CreationTime::Committed(at(INSTANT))), Some(CreationTime::Stated(at(1_600_000_000_000))));
+    assert_eq!(creation("CREATE", json!({}), r#"{"CreatedDate":"2020-09-13T12:26:40.000+0000"}"#), stated);
     assert_eq!(creation("CREATE", json!({}), r#"{"CreatedDate":"soon"}"#), committed);
+    assert_eq!(
+        creation("CREATE", json!({}), r#"{"CreatedDate":1600000000}"#),
+        committed,
+        "seconds are no milliseconds"
+    );
     assert_eq!(creation("CREATE", json!({}), ""), committed);
-    assert_eq!(creation("UNDELETE", json!({}), r#"{"CreatedDate":5000}"#), stated);
+    assert_eq!(creation("UNDELETE", json!({}), r#"{"CreatedDate":1600000000000}"#), stated);
     assert_eq!(creation("UNDELETE", json!({}), ""), None);
-    assert_eq!(creation("UPDATE", json!({"changedFields": ["CreatedDate"]}), r#"{"CreatedDate":5000}"#), stated);
-    assert_eq!(creation("UPDATE", json!({"changedFields": ["Name"]}), r#"{"Name":"n","CreatedDate":5000}"#), None);
-    assert_eq!(creation("DELETE", json!({}), r#"{"CreatedDate":5000}"#), None);
+    assert_eq!(
+        creation("UPDATE", json!({"changedFields": ["CreatedDate"]}), r#"{"CreatedDate":1600000000000}"#),
+        stated
+    );
+    assert_eq!(
+        creation("UPDATE", json!({"changedFields": ["Name"]}), r#"{"Name":"n","CreatedDate":1600000000000}"#),
+        None
+    );
+    assert_eq!(creation("DELETE", json!({}), r#"{"CreatedDate":1600000000000}"#), None);
 }
