@@ -32,6 +32,32 @@ pub struct IncomingChange {
     pub warnings: Vec<ValidationIssue>,
 }
 
+/// One change of so many records that they cannot each keep the whole input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MergedChange {
+    /// The change of the first record.
+    pub first: IncomingChange,
+    /// All records, each with the id of its event.
+    pub records: Vec<(ExternalId, EventId)>,
+    /// The input around its list of records.
+    pub before: Arc<str>,
+    pub after: Arc<str>,
+}
+
+impl MergedChange {
+    /// One change for each record, made when it is needed. Its input names that record only; all else is byte for byte.
+    pub fn into_changes(self) -> impl Iterator<Item = IncomingChange> + Send {
+        let Self { first, records, before, after } = self;
+        records.into_iter().map(move |(external_id, event_id)| {
+            let mut change = first.clone();
+            Arc::make_mut(&mut change.change).position.event_id = event_id;
+            change.data = format!("{before}[\"{external_id}\"]{after}").into();
+            change.metadata.external_id = external_id;
+            change
+        })
+    }
+}
+
 /// A change of an object that does not name its records: a wildcard or an overflow. Any record of the object may have
 /// changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +73,8 @@ pub struct EntityWideChange {
 pub enum ParsedInput {
     /// One change for each record, in the order of the input.
     Changes(Vec<IncomingChange>),
+    /// The same, for many records.
+    Merged(MergedChange),
     /// A change that does not name its records.
     EntityWide(EntityWideChange),
     /// Not a change event; says what it is instead.

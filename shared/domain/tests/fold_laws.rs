@@ -136,7 +136,7 @@ proptest! {
     ) {
         let adapters = PlainAdapter::alone();
         let adapter = adapters.get(Provider::Salesforce).expect("the plain adapter");
-        for schema in [given_as(DEFINITION, []).schema(), EntitySchema::Open(EntityName::new("Account"))] {
+        for schema in [given_as(DEFINITION, []).schema(), EntitySchema::open(&EntityName::new("Account"))] {
             let mut state = fold(&before);
             let known = map(&state, &schema, &**adapter);
             for change in &after {

@@ -186,7 +186,9 @@ impl Backfill {
             None => {
                 let of_jobs = self.jobs.all().await?.into_iter().map(|job| (job.provider, job.entity_name));
                 let registered = self.objects.registered().await?;
-                let is_named = |object: &EntityName| object.as_str() == name || object.as_str().to_lowercase() == name;
+                let is_named = |object: &EntityName| {
+                    object.as_str() == name || self.catalog.open(object).aggregate_type().as_str() == name
+                };
                 of_jobs.chain(registered).filter(|(_, object)| is_named(object)).collect()
             }
         };

@@ -21,6 +21,7 @@ use super::append::Appender;
 use super::caches::{RecentChanges, WarmHeads};
 use super::deadline::deadline_of;
 use super::error::{CommandError, IngestError, MAX_INPUTS};
+use super::portion::Portion;
 use super::quarantine::QuarantineError;
 use super::reader::{CommandReader, ReadCommand};
 use super::responder::Responder;
@@ -189,33 +190,42 @@ impl CommandHandler {
         read: Vec<ReadCommand>,
         deadline: Instant,
     ) -> Result<Vec<Vec<EventRead>>, CommandError> {
-        let mut changes = Vec::new();
-        let mut responses = Vec::with_capacity(read.len());
-        let mut appended_counts = Vec::with_capacity(read.len());
-        for command in read {
-            match command {
-                ReadCommand::Finished(read) => {
-                    responses.push(vec![*read]);
-                    appended_counts.push(0);
-                }
-                ReadCommand::Changes(of_command) => {
-                    responses.push(Vec::with_capacity(of_command.len()));
-                    appended_counts.push(of_command.len());
-                    changes.extend(of_command);
+        let mut responses: Vec<Vec<EventRead>> = Vec::with_capacity(read.len());
+        let mut portion = Portion::default();
+        let mut has_changes = false;
+        for (command, read) in read.into_iter().enumerate() {
+            responses.push(Vec::new());
+            match read {
+                ReadCommand::Finished(read) => responses[command].push(*read),
+                ReadCommand::Changes(changes) => {
+                    for change in changes {
+                        has_changes = true;
+                        if portion.add(command, change) {
+                            self.append_portion(&mut portion, &mut responses, deadline).await?;
+                        }
+                    }
                 }
             }
         }
-        let has_changes = !changes.is_empty();
-        let mut appended = self.appender.append(changes, deadline).await?.into_iter();
-        for (responses, count) in responses.iter_mut().zip(appended_counts) {
-            for change in appended.by_ref().take(count) {
-                responses.push(self.responder.respond(change, deadline).await?);
-            }
-        }
+        self.append_portion(&mut portion, &mut responses, deadline).await?;
         if let Some(listener) = self.listener.as_ref().filter(|_| has_changes) {
             listener.appended().await;
         }
         Ok(responses)
+    }
+
+    /// Appends the changes of a portion, and adds the response to each to those of its command.
+    async fn append_portion(
+        &self,
+        portion: &mut Portion,
+        responses: &mut [Vec<EventRead>],
+        deadline: Instant,
+    ) -> Result<(), CommandError> {
+        let Portion { commands, changes, .. } = std::mem::take(portion);
+        for (command, appended) in commands.into_iter().zip(self.appender.append(changes, deadline).await?) {
+            responses[command].push(self.responder.respond(appended, deadline).await?);
+        }
+        Ok(())
     }
 
     /// Processes a quarantined input again, as if it came now. If nothing of it is rejected any more, the entry is

@@ -13,6 +13,7 @@ mod error;
 mod event_read;
 mod handler;
 mod pending_change;
+mod portion;
 mod quarantine;
 mod reader;
 mod responder;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use annals_domain::identity::{AggregateId, EntityKey};
-use annals_domain::provider_adapter::{IncomingChange, ProviderAdapter};
+use annals_domain::identity::{AggregateId, EntityKey, ProviderAccount};
+use annals_domain::provider_adapter::IncomingChange;
 use uuid::Uuid;
 
 #[derive(Debug)]
@@ -20,9 +20,9 @@ pub(super) struct PendingChange {
 }
 
 impl PendingChange {
-    pub(super) fn new(incoming: IncomingChange, adapter: &dyn ProviderAdapter, context: &Arc<CommandContext>) -> Self {
+    pub(super) fn new(incoming: IncomingChange, account: &ProviderAccount, context: &Arc<CommandContext>) -> Self {
         let (metadata, entity_name) = (&incoming.metadata, incoming.entity_name.clone());
-        let aggregate_id = AggregateId::of(metadata.provider, adapter.account(), &entity_name, &metadata.external_id);
+        let aggregate_id = AggregateId::of(metadata.provider, account, &entity_name, &metadata.external_id);
         let key = EntityKey { entity_name, aggregate_id };
         Self { key, incoming: Arc::new(incoming), context: Arc::clone(context) }
     }

@@ -21,14 +21,10 @@ use crate::ports::{
     BACKFILL_PAGE_SIZE, BackfillJob, BackfillMode, Clock, JobCounts, JobState, JobStore, PortErrorKind,
 };
 
-/// How many bytes the events of one input may take together, because each keeps the whole input. A merged change names
-/// some hundred records in some thousand bytes.
-const MAX_FAN_OUT_BYTES: usize = 64 * 1024 * 1024;
-
 pub(super) enum ReadCommand {
     Finished(Box<EventRead>),
-    /// One change a record, in the order of the input.
-    Changes(Vec<PendingChange>),
+    /// One change a record, in the order of the input. Each is made when it is taken: there may be tens of thousands.
+    Changes(Box<dyn Iterator<Item = PendingChange> + Send>),
 }
 
 pub(super) struct CommandReader {
@@ -66,11 +62,8 @@ impl CommandReader {
     ) -> Result<ReadCommand, CommandError> {
         let adapter = adapter_of(&self.adapters, provider)?;
         let read = match adapter.read_input(input) {
-            ParsedInput::Changes(changes) if changes.len() > 1 && changes.len() * input.len() > MAX_FAN_OUT_BYTES => {
-                let message = format!("names {} records, and each would keep its {} bytes", changes.len(), input.len());
-                self.quarantined(provider, input, vec![ValidationIssue::new("", message)]).await?
-            }
-            ParsedInput::Changes(changes) => return Ok(pending(command, adapter, changes)),
+            ParsedInput::Changes(changes) => return Ok(pending(command, adapter, changes.into_iter())),
+            ParsedInput::Merged(merged) => return Ok(pending(command, adapter, merged.into_changes())),
             ParsedInput::EntityWide(change) => self.request_backfill(provider, &change, input).await?,
             ParsedInput::Ignored(reason) => {
                 let mut read = EventRead::of_input(provider, Outcome::Ignored, self.clock.now());
@@ -86,7 +79,7 @@ impl CommandReader {
     async fn read_image(&self, command: &Command, found: &FoundRecord) -> Result<ReadCommand, CommandError> {
         let adapter = adapter_of(&self.adapters, found.provider)?;
         match adapter.read_image(&found.entity_name, &found.external_id, &found.image) {
-            Ok(change) => Ok(pending(command, adapter, vec![change])),
+            Ok(change) => Ok(pending(command, adapter, std::iter::once(change))),
             Err(errors) => {
                 let record = found.image.record.as_deref().unwrap_or("null");
                 let read = self.quarantined(found.provider, record, errors).await?;
@@ -136,10 +129,15 @@ impl CommandReader {
     }
 }
 
-fn pending(command: &Command, adapter: &dyn ProviderAdapter, changes: Vec<IncomingChange>) -> ReadCommand {
+fn pending(
+    command: &Command,
+    adapter: &dyn ProviderAdapter,
+    changes: impl Iterator<Item = IncomingChange> + Send + 'static,
+) -> ReadCommand {
     let correlation_id = command.metadata.correlation_id.clone();
     let context = Arc::new(CommandContext { command_id: command.id, correlation_id });
-    ReadCommand::Changes(changes.into_iter().map(|change| PendingChange::new(change, adapter, &context)).collect())
+    let account = adapter.account().clone();
+    ReadCommand::Changes(Box::new(changes.map(move |change| PendingChange::new(change, &account, &context))))
 }
 
 /// The adapter of a provider, or an error if its events are not accepted here.

@@ -39,9 +39,10 @@ impl Resolver {
             return Ok(EntitySchema::Defined(Arc::clone(definition)));
         }
         let objects = self.objects.registered().await?;
-        let is_named = |object: &EntityName| object.as_str() == name || object.as_str().to_lowercase() == name;
-        let found = objects.into_iter().find(|(_, object)| is_named(object));
-        found.map(|(_, object)| EntitySchema::Open(object)).ok_or_else(|| QueryError::UnknownType(name.to_owned()))
+        let mut schemas = objects.iter().map(|(_, object)| (object, self.catalog.open(object)));
+        let found =
+            schemas.find(|(object, schema)| object.as_str() == name || schema.aggregate_type().as_str() == name);
+        found.map(|(_, schema)| schema).ok_or_else(|| QueryError::UnknownType(name.to_owned()))
     }
 
     /// The streams that an id of an entity type can mean.
@@ -65,7 +66,7 @@ impl Resolver {
                 definition.objects.iter().map(|(p, object)| (*p, object.clone())).collect()
             }
             EntitySchema::Open(object) => {
-                self.adapters.iter().map(|adapter| (adapter.provider(), object.clone())).collect()
+                self.adapters.iter().map(|adapter| (adapter.provider(), object.name.clone())).collect()
             }
         }
     }

@@ -9,16 +9,21 @@ use annals_domain::change::Change;
 use annals_domain::event::{Metadata, Source};
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::position::{EventId, Position, Rank};
-use annals_domain::provider_adapter::{EntityWideChange, IncomingChange, ParsedInput};
+use annals_domain::provider_adapter::{EntityWideChange, IncomingChange, MergedChange, ParsedInput};
 use annals_domain::validation_issue::ValidationIssue;
 
-use super::envelope::ChangeEvent;
+use super::envelope::{ChangeEvent, HEADER};
 use super::header::{self, ChangeEventHeader};
 use super::header_fields::AffectedRecords;
+use super::record_list;
 use super::statement::{self, EventStatement};
 
 /// Replaces the record's id in the identity of a change that does not name its records.
 const EVERY_RECORD: &str = "*";
+
+/// Each record of an event keeps the whole input as long as all of them together take at most so many bytes. Most merged
+/// events name a few records; a picklist replacement names tens of thousands.
+const MAX_COPIED_BYTES: usize = 4 * 1024 * 1024;
 
 /// Parses a change event. `errors` are those that its envelope has already.
 pub(super) fn read(
@@ -45,7 +50,11 @@ pub(super) fn read(
         }),
         AffectedRecords::Each(ids) => {
             let statement = statement::read(&checked, payload);
-            ParsedInput::Changes(changes(&checked, ids, statement, &identity, envelope_id.as_deref(), input))
+            let event = RecordChanges { header: &checked, statement, identity, envelope_id, input };
+            if ids.len() > 1 && ids.len().saturating_mul(input.len()) > MAX_COPIED_BYTES {
+                return event.merged(ids);
+            }
+            ParsedInput::Changes(event.each(ids))
         }
     }
 }
@@ -60,29 +69,61 @@ pub(super) fn reread(
     Ok(change(statement::read(&header, event.payload), position))
 }
 
-fn changes(
-    header: &ChangeEventHeader<'_>,
-    ids: &[ExternalId],
+/// A checked change event, from which the change of each of its records is made.
+struct RecordChanges<'a> {
+    header: &'a ChangeEventHeader<'a>,
     statement: EventStatement,
-    identity: &Identity<'_>,
-    envelope_id: Option<&str>,
-    input: &str,
-) -> Vec<IncomingChange> {
-    let data: Arc<str> = input.into();
-    let entity_name = EntityName::new(header.object);
-    let digest = statement.digest();
-    let mut warnings = header.warnings.clone();
-    warnings.extend(statement.warning());
-    warnings.extend(annals_json::has_lone_surrogate(input).then(lone_surrogate));
-    let one = |(id, statement): (&ExternalId, EventStatement)| IncomingChange {
-        entity_name: entity_name.clone(),
-        event_type: header.change_type.event_type(),
-        data: Arc::clone(&data),
-        metadata: metadata(header, id, &statement, envelope_id),
-        change: Arc::new(change(statement, position(header, identity.event_id(id.as_str(), &digest)))),
-        warnings: warnings.clone(),
-    };
-    ids.iter().zip(std::iter::repeat_n(statement, ids.len())).map(one).collect()
+    identity: Identity<'a>,
+    envelope_id: Option<String>,
+    input: &'a str,
+}
+
+impl RecordChanges<'_> {
+    fn each(self, ids: &[ExternalId]) -> Vec<IncomingChange> {
+        let (digest, warnings) = (self.statement.digest(), self.warnings());
+        let data: Arc<str> = self.input.into();
+        let statements = std::iter::repeat_n(&self.statement, ids.len()).cloned();
+        ids.iter().zip(statements).map(|(id, statement)| self.one(id, statement, &digest, &warnings, &data)).collect()
+    }
+
+    /// The changes of so many records that each gets the input without the other ids.
+    fn merged(self, ids: &[ExternalId]) -> ParsedInput {
+        let Some((before, after)) = record_list::around(self.input) else {
+            let message = format!("{} ids, and the list cannot be found in the text: expected it once", ids.len());
+            return ParsedInput::Malformed(vec![ValidationIssue::new(format!("{HEADER}.recordIds"), message)]);
+        };
+        let (digest, warnings) = (self.statement.digest(), self.warnings());
+        let event_id = |id: &ExternalId| self.identity.event_id(id.as_str(), &digest);
+        let records: Vec<_> = ids.iter().map(|id| (id.clone(), event_id(id))).collect();
+        let first = self.one(&ids[0], self.statement.clone(), &digest, &warnings, &Arc::from(""));
+        ParsedInput::Merged(MergedChange { first, records, before: before.into(), after: after.into() })
+    }
+
+    fn one(
+        &self,
+        id: &ExternalId,
+        statement: EventStatement,
+        digest: &str,
+        warnings: &[ValidationIssue],
+        data: &Arc<str>,
+    ) -> IncomingChange {
+        let position = position(self.header, self.identity.event_id(id.as_str(), digest));
+        IncomingChange {
+            entity_name: EntityName::new(self.header.object),
+            event_type: self.header.change_type.event_type(),
+            data: Arc::clone(data),
+            metadata: metadata(self.header, id, &statement, self.envelope_id.as_deref()),
+            change: Arc::new(change(statement, position)),
+            warnings: warnings.to_vec(),
+        }
+    }
+
+    fn warnings(&self) -> Vec<ValidationIssue> {
+        let mut warnings = self.header.warnings.clone();
+        warnings.extend(self.statement.warning());
+        warnings.extend(annals_json::has_lone_surrogate(self.input).then(lone_surrogate));
+        warnings
+    }
 }
 
 fn lone_surrogate() -> ValidationIssue {

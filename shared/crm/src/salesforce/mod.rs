@@ -17,6 +17,7 @@ mod ids;
 mod image;
 mod paths;
 mod person_name;
+mod record_list;
 mod scalar;
 mod statement;
 #[cfg(test)]

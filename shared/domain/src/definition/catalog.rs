@@ -23,16 +23,29 @@ pub struct Catalog {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntitySchema {
     Defined(Arc<EntityDefinition>),
-    /// The object has no definition: its raw fields are passed through under its lowercase name.
-    Open(EntityName),
+    /// The object has no definition: its raw fields are passed through.
+    Open(OpenObject),
+}
+
+/// An object without a definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenObject {
+    pub name: EntityName,
+    /// Its lowercase name; behind `object_` where a definition has that name.
+    pub aggregate_type: AggregateType,
 }
 
 impl EntitySchema {
-    /// The name of the definition, or the lowercase name of the object.
+    /// The schema of an object that neither has a definition nor the name of one.
+    pub fn open(object: &EntityName) -> Self {
+        let aggregate_type = AggregateType::new(object.as_str().to_lowercase());
+        Self::Open(OpenObject { name: object.clone(), aggregate_type })
+    }
+
     pub fn aggregate_type(&self) -> AggregateType {
         match self {
             Self::Defined(definition) => definition.aggregate_type.clone(),
-            Self::Open(object) => AggregateType::new(object.as_str().to_lowercase()),
+            Self::Open(object) => object.aggregate_type.clone(),
         }
     }
 
@@ -81,10 +94,16 @@ impl Catalog {
 
     pub fn schema(&self, provider: Provider, object: &EntityName) -> EntitySchema {
         let found = self.definitions.iter().find(|d| d.objects.get(&provider) == Some(object));
-        found.map_or_else(
-            || EntitySchema::Open(object.clone()),
-            |definition| EntitySchema::Defined(Arc::clone(definition)),
-        )
+        found.map_or_else(|| self.open(object), |definition| EntitySchema::Defined(Arc::clone(definition)))
+    }
+
+    /// The schema of an object at a provider where it has no definition.
+    pub fn open(&self, object: &EntityName) -> EntitySchema {
+        let mut aggregate_type = object.as_str().to_lowercase();
+        if self.definitions.iter().flat_map(|definition| names_of(definition)).any(|name| name == aggregate_type) {
+            aggregate_type.insert_str(0, "object_");
+        }
+        EntitySchema::Open(OpenObject { name: object.clone(), aggregate_type: AggregateType::new(aggregate_type) })
     }
 
     /// The definition with that plural name, singular name or provider's object.

@@ -13,7 +13,7 @@ mod system_field;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use self::catalog::{Catalog, EntitySchema};
+pub use self::catalog::{Catalog, EntitySchema, OpenObject};
 pub use self::digest::{current_digest, former_digests};
 pub use self::field_type::FieldType;
 pub use self::load::{DefinitionError, DefinitionFile};

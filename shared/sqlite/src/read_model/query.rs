@@ -33,7 +33,7 @@ pub(super) fn get(
     let mut values = vec![Value::Blob(id.uuid().as_bytes().to_vec())];
     if let EntitySchema::Open(object) = schema {
         sql.push_str(" AND entity_name = ?");
-        values.push(Value::Text(object.as_str().to_owned()));
+        values.push(Value::Text(object.name.as_str().to_owned()));
     }
     let mut statement = transaction.prepare_cached(&sql)?;
     statement.query_and_then(params_from_iter(values), document)?.next().transpose()
@@ -70,7 +70,7 @@ fn document(row: &Row<'_>) -> Result<ReadDocument, Failure> {
 fn condition(table: &EntityTable, query: &EntityQuery) -> Result<SqlCondition, Failure> {
     let object = match &query.schema {
         EntitySchema::Defined(_) => None,
-        EntitySchema::Open(object) => Some(object.as_str().to_owned()),
+        EntitySchema::Open(object) => Some(object.name.as_str().to_owned()),
     };
     let mut parts = Vec::new();
     let mut values = Vec::new();

@@ -9,14 +9,14 @@ pub(super) fn alias(prefix: &str, schema: &EntitySchema) -> String {
     match schema {
         EntitySchema::Defined(definition) => format!("{prefix}{}_index", definition.aggregate_type),
         // The type of a definition has no hyphen, so that no object gets its alias.
-        EntitySchema::Open(object) => format!("{prefix}open-{}_index", escaped(object.as_str())),
+        EntitySchema::Open(object) => format!("{prefix}open-{}_index", escaped(object.aggregate_type.as_str())),
     }
 }
 
 /// The name of an object in the characters that OpenSearch allows in the name of an index.
 fn escaped(object: &str) -> String {
     let mut name = String::with_capacity(object.len());
-    for c in object.to_lowercase().chars() {
+    for c in object.chars() {
         match c {
             'a'..='z' | '0'..='9' | '_' | '-' => name.push(c),
             _ => name.push_str(&format!(".{:x}.", u32::from(c))),
@@ -55,7 +55,7 @@ mod tests {
 
     #[track_caller]
     fn check(object: &str, expected: &str) {
-        assert_eq!(alias("t-", &EntitySchema::Open(EntityName::new(object))), expected);
+        assert_eq!(alias("t-", &EntitySchema::open(&EntityName::new(object))), expected);
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl TranslatedQuery {
             sort: Vec::new(),
         };
         if let EntitySchema::Open(object) = &query.schema {
-            translated.conditions.push(json!({ "term": { "entity_name": object } }));
+            translated.conditions.push(json!({ "term": { "entity_name": object.name } }));
         }
         if !query.include_deleted {
             translated.conditions.push(json!({ "term": { SystemField::IsDeleted.name(): false } }));

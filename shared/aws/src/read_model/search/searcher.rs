@@ -107,7 +107,7 @@ impl Searcher {
         // Objects without a definition may share an index.
         let is_of_schema = match schema {
             EntitySchema::Defined(_) => true,
-            EntitySchema::Open(object) => object.as_str() == source.entity_name,
+            EntitySchema::Open(object) => object.name.as_str() == source.entity_name,
         };
         Ok(is_of_schema.then(|| source.document()))
     }
