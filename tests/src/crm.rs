@@ -51,6 +51,16 @@ pub struct Account {
     description: Option<Vec<String>>,
     is_deleted: bool,
     last_read: i64,
+    spelling: Spelling,
+}
+
+/// How the next event is spelled, where Salesforce and its clients have a choice.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spelling {
+    /// Numbers of the header as texts.
+    texts: bool,
+    /// Bitmaps instead of names, in the Pub/Sub form.
+    bitmaps: bool,
 }
 
 impl Account {
@@ -67,6 +77,7 @@ impl Account {
             description: None,
             is_deleted: false,
             last_read: 0,
+            spelling: Spelling::default(),
         }
     }
 
@@ -75,6 +86,72 @@ impl Account {
         self.now += i64::try_from(random.below(3)).expect("small") * 1_000;
         self.commit += 1 + i64::try_from(random.below(5)).expect("small");
         self.transaction += 1;
+        self.spelling = Spelling { texts: random.one_in(4), bitmaps: random.one_in(3) };
+    }
+
+    /// The same transaction and sequence number in another second, with another change.
+    pub fn same_key_later(&mut self, random: &mut Random) -> Delivery {
+        let transaction = self.transaction;
+        let later = self.update(random);
+        let key = |number: u32| format!("-{number:012x}");
+        let replaced = match &later {
+            Delivery::Event(text) => text.replace(&key(self.transaction), &key(transaction)),
+            Delivery::Image(_) => return later,
+        };
+        self.now += 1_000;
+        let stamps = [self.now - 1_000, self.now].map(|stamp| stamp.to_string());
+        Delivery::Event(replaced.replace(&stamps[0], &stamps[1]).into())
+    }
+
+    /// Changes of different types with one timestamp and no commit number, in the order in which they must count.
+    pub fn tie(&mut self, random: &mut Random) -> [Delivery; 2] {
+        self.now += 1_000;
+        type Change = fn(&mut Account, &mut Random) -> Delivery;
+        let changes: [Change; 2] = match random.below(3) {
+            0 => [Self::create, Self::update],
+            1 => [Self::update, Self::delete],
+            _ => [Self::undelete, Self::delete],
+        };
+        changes.map(|change| {
+            let now = self.now;
+            let delivery = change(self, random);
+            self.now = now;
+            delivery.without_commit(now)
+        })
+    }
+
+    /// A restoration in both forms of the body.
+    pub fn undelete_twice(&mut self, random: &mut Random) -> [Delivery; 2] {
+        self.tick(random);
+        self.is_deleted = false;
+        [Form::Json, Form::PubSub].map(|form| self.whole_event("UNDELETE", form))
+    }
+
+    /// A null address beside its own parts, as a client flattens it.
+    pub fn flatten(&mut self, random: &mut Random) -> Delivery {
+        self.tick(random);
+        let country = format!("text {}", random.below(50));
+        self.address = Some(Map::from_iter([("Country".to_owned(), json!(country))]));
+        let mut fields =
+            vec![("BillingAddress".to_owned(), Value::Null), ("BillingCountry".to_owned(), json!(country))];
+        if random.one_in(2) {
+            fields.reverse();
+        }
+        let changed = ["BillingAddress", "BillingCountry", "LastModifiedDate"].map(str::to_owned).to_vec();
+        self.event("UPDATE", Map::from_iter(fields), Some(changed), Form::Json, &[])
+    }
+
+    /// The number of employees, in one of its spellings.
+    pub fn count(&mut self, random: &mut Random) -> [Delivery; 2] {
+        self.tick(random);
+        let spellings = ["1000", "1000.0", "1e3", "1000.00"];
+        let mut counted = || {
+            let number: Value = serde_json::from_str(random.pick::<&str>(&spellings)).expect("a number");
+            let body = Map::from_iter([("NumberOfEmployees".to_owned(), number)]);
+            let changed = ["NumberOfEmployees", "LastModifiedDate"].map(str::to_owned).to_vec();
+            self.event("UPDATE", body, Some(changed), Form::Json, &[])
+        };
+        [counted(), counted()]
     }
 
     /// Creates the record with some fields set. A second creation is a mistake that real CRMs make.
@@ -256,8 +333,14 @@ impl Account {
             "commitUser": "005000000000001AAA",
             "changedFields": changed.clone().unwrap_or_default(),
         });
+        if self.spelling.texts {
+            for field in ["sequenceNumber", "commitTimestamp", "commitNumber"] {
+                header[field] = json!(header[field].to_string());
+            }
+        }
         if form == Form::PubSub {
-            header["nulledFields"] = json!([]);
+            let names = changed.iter().flatten().filter(|name| body.get(*name).is_some_and(Value::is_null));
+            header["nulledFields"] = json!(names.collect::<Vec<_>>());
             header["diffFields"] = json!(diffs);
         }
         let mut payload = Map::from_iter([("ChangeEventHeader".to_owned(), header)]);
@@ -272,7 +355,97 @@ impl Account {
             let stamp = if form == Form::PubSub { json!(self.now) } else { json!(self.timestamp().to_string()) };
             payload.insert("LastModifiedDate".to_owned(), stamp);
         }
+        if form == Form::PubSub && self.spelling.bitmaps && change_type == "UPDATE" {
+            with_bitmaps(&mut payload);
+        }
         Delivery::Event(Value::Object(payload).to_string().into())
+    }
+}
+
+impl Delivery {
+    /// What the copies of one change event have in common; `None` for an image.
+    pub fn identity(&self) -> Option<String> {
+        let Self::Event(text) = self else { return None };
+        let payload: Value = serde_json::from_str(text).expect("an event is JSON");
+        let header = &payload["ChangeEventHeader"];
+        let parts = ["transactionKey", "sequenceNumber", "commitTimestamp", "changeType"];
+        Some(parts.map(|part| header[part].to_string().replace('"', "")).join(" "))
+    }
+
+    /// A copy that says less, as a proxy or a client without rights to a field leaves it.
+    pub fn lesser_copy(&self, random: &mut Random) -> Option<Self> {
+        let Self::Event(text) = self else { return None };
+        let mut payload: Map<String, Value> = serde_json::from_str(text).expect("an event is JSON");
+        let keys: Vec<String> = payload.keys().skip(1).filter(|key| *key != "LastModifiedDate").cloned().collect();
+        let has_bitmaps = payload["ChangeEventHeader"]["changedFields"].to_string().contains("0x");
+        if has_bitmaps {
+            // In alphabetical order the bitmaps cannot be decoded.
+            payload = payload.into_iter().collect::<std::collections::BTreeMap<_, _>>().into_iter().collect();
+        } else {
+            payload.shift_remove(keys.get(random.below(keys.len().max(1)))?);
+        }
+        Some(Self::Event(Value::Object(payload).to_string().into()))
+    }
+
+    /// The same change of another record too, as Salesforce merges equal changes of one transaction.
+    pub fn merged(self, record: &str, other: &str) -> Self {
+        match self {
+            Self::Event(text) => {
+                Self::Event(text.replace(&format!("[\"{record}\"]"), &format!("[\"{other}\",\"{record}\"]")).into())
+            }
+            image @ Self::Image(_) => image,
+        }
+    }
+
+    /// The same event at that time, without a commit number.
+    fn without_commit(self, now: i64) -> Self {
+        let Self::Event(text) = &self else { return self };
+        let mut payload: Map<String, Value> = serde_json::from_str(text).expect("an event is JSON");
+        let header = payload["ChangeEventHeader"].as_object_mut().expect("an object");
+        header.shift_remove("commitNumber");
+        header["commitTimestamp"] = json!(now);
+        Self::Event(Value::Object(payload).to_string().into())
+    }
+}
+
+/// Replaces the names in the lists of an update by bitmaps, if the body has all the fields that are named.
+fn with_bitmaps(payload: &mut Map<String, Value>) {
+    let keys: Vec<String> = payload.keys().cloned().collect();
+    let bit = |name: &str| -> Option<(Option<usize>, u64)> {
+        let (top, part) = name.split_once('.').map_or((name, None), |(top, part)| (top, Some(part)));
+        let at = keys.iter().position(|key| key == top)?;
+        let Some(part) = part else { return Some((None, 1 << at)) };
+        let inner = payload[top].as_object()?.keys().position(|key| key == part)?;
+        Some((Some(at), 1 << inner))
+    };
+    let bitmaps = |list: &Value| -> Option<Vec<String>> {
+        let mut all: std::collections::BTreeMap<Option<usize>, u64> = std::collections::BTreeMap::new();
+        for name in list.as_array()? {
+            let (parent, bits) = bit(name.as_str()?)?;
+            *all.entry(parent).or_default() |= bits;
+        }
+        Some(
+            all.into_iter()
+                .map(|(parent, bits)| match parent {
+                    None => format!("0x{bits:X}"),
+                    Some(parent) => format!("{parent}-0x{bits:X}"),
+                })
+                .collect(),
+        )
+    };
+    let header = &payload["ChangeEventHeader"];
+    // A part that is null would have to be in the bitmap of the nulled fields too; this client leaves it out.
+    let parts_have_values = payload.get("BillingAddress").and_then(Value::as_object).is_none_or(|parts| {
+        header["changedFields"].as_array().into_iter().flatten().filter_map(Value::as_str).all(|name| {
+            name.split_once('.').is_none_or(|(_, part)| parts.get(part).is_some_and(|value| !value.is_null()))
+        })
+    });
+    let lists = ["changedFields", "nulledFields", "diffFields"].map(|list| bitmaps(&header[list]));
+    if let ([Some(changed), Some(nulled), Some(diffs)], true) = (lists, parts_have_values) {
+        let header = &mut payload["ChangeEventHeader"];
+        header["changedFields"] = json!(changed);
+        header["nulledFields"] = json!(nulled);
+        header["diffFields"] = json!(diffs);
     }
 }
 

@@ -25,7 +25,7 @@ impl History {
         let length = 2 + random.below(LONGEST - 1);
         let mut deliveries = vec![account.create(&mut random)];
         while deliveries.len() < length {
-            let next = match random.below(20) {
+            let next = match random.below(28) {
                 0..8 => account.update(&mut random),
                 8..11 => account.redescribe(&mut random),
                 11 => account.create(&mut random),
@@ -38,6 +38,23 @@ impl History {
                     deliveries.push(account.image(&mut random));
                     account.image(&mut random)
                 }
+                20 => {
+                    deliveries.push(account.update(&mut random));
+                    account.same_key_later(&mut random)
+                }
+                21 => pair(&mut deliveries, account.tie(&mut random)),
+                22 => pair(&mut deliveries, account.undelete_twice(&mut random)),
+                23 => account.flatten(&mut random),
+                24 => pair(&mut deliveries, account.count(&mut random)),
+                25..28 => {
+                    let whole = match random.below(3) {
+                        0 => account.create(&mut random),
+                        1 => account.redescribe(&mut random),
+                        _ => account.update(&mut random),
+                    };
+                    let Some(copy) = whole.lesser_copy(&mut random) else { continue };
+                    pair(&mut deliveries, [copy, whole])
+                }
                 _ => account.image(&mut random),
             };
             deliveries.push(next);
@@ -46,7 +63,12 @@ impl History {
         if random.one_in(4) {
             deliveries.remove(0);
         }
-        deliveries
+        let other = record_id.replacen("001", "002", 1);
+        let merged = |delivery: Delivery| match random.one_in(8) {
+            true => delivery.merged(record_id, &other),
+            false => delivery,
+        };
+        deliveries.into_iter().map(merged).collect()
     }
 
     /// The orders of arrival to test, as indices with repetitions. Every delivery occurs at least
@@ -78,4 +100,10 @@ impl History {
     pub fn all_arrivals(self, deliveries: usize) -> Vec<Vec<usize>> {
         self.arrivals(deliveries, SHUFFLES)
     }
+}
+
+/// Adds the first of two deliveries, and returns the second.
+fn pair(deliveries: &mut Vec<Delivery>, [first, second]: [Delivery; 2]) -> Delivery {
+    deliveries.push(first);
+    second
 }

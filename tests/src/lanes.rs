@@ -28,6 +28,7 @@ pub struct Lane {
     seed: u64,
     arrival: Vec<usize>,
     deliveries: Vec<Delivery>,
+    identities: Vec<Option<String>>,
     stored: usize,
 }
 
@@ -41,8 +42,9 @@ pub fn lanes(seeds: std::ops::Range<u64>, arrivals: impl Fn(History, usize) -> V
         for arrival in arrivals(history, length) {
             let record = format!("001{:012}AAA", lanes.len());
             let deliveries = history.deliveries(&record);
+            let identities = deliveries.iter().map(Delivery::identity).collect();
             let (events, key) = (HashMap::new(), None);
-            lanes.push(Lane { seed, record, arrival, deliveries, events, key, stored: 0 });
+            lanes.push(Lane { seed, record, arrival, deliveries, identities, events, key, stored: 0 });
         }
     }
     lanes
@@ -59,12 +61,22 @@ impl Lane {
         Some(self.deliveries[*self.arrival.get(step)?].clone())
     }
 
+    /// The number of the first delivery of the same change: copies of an event have it in common.
+    fn number(&self, delivery: usize) -> usize {
+        let identity = self.identities[delivery].as_ref();
+        let first = self.identities.iter().position(|other| other.is_some() && other.as_ref() == identity);
+        first.unwrap_or(delivery)
+    }
+
     /// Records the result of the delivery of a step.
     pub fn note(&mut self, step: usize, reads: &[EventRead]) {
-        let [read] = reads else { panic!("expected one result per delivery: {reads:?}") };
+        // A merged event changes another record too.
+        let mut own =
+            reads.iter().filter(|read| read.external_id.as_ref().is_some_and(|id| id.as_str() == self.record));
+        let (Some(read), None) = (own.next(), own.next()) else { panic!("expected one own result: {reads:?}") };
         assert_ne!(read.outcome, Outcome::Quarantined, "{:?}", read.errors);
         // The same image read twice is one event, numbered by the first read.
-        let number = self.arrival[step];
+        let number = self.number(self.arrival[step]);
         let event_id = read.event_id.expect("a change has an id");
         self.events.entry(event_id).and_modify(|known| *known = number.min(*known)).or_insert(number);
         self.stored += usize::from(read.outcome != Outcome::Duplicate);

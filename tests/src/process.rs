@@ -75,6 +75,11 @@ pub async fn ingest_deliveries(
     handler: &CommandHandler,
     deliveries: impl IntoIterator<Item = Delivery>,
 ) -> Vec<Vec<EventRead>> {
+    handler.handle(commands_of(handler, deliveries)).await.expect("the store answers")
+}
+
+/// The command of each delivery.
+pub fn commands_of(handler: &CommandHandler, deliveries: impl IntoIterator<Item = Delivery>) -> Vec<Command> {
     let command = |delivery| {
         let action = match delivery {
             Delivery::Event(raw_event) => Action::ProcessCrmEvent { provider: Provider::Salesforce, raw_event },
@@ -82,8 +87,7 @@ pub async fn ingest_deliveries(
         };
         Command { id: handler.fresh_id(), action, metadata: CommandMetadata::default() }
     };
-    let commands = deliveries.into_iter().map(command).collect();
-    handler.handle(commands).await.expect("the store answers")
+    deliveries.into_iter().map(command).collect()
 }
 
 /// The stream of the change.

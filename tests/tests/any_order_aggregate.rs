@@ -16,7 +16,10 @@ const RECORD: &str = "001000000000001AAA";
 fn read(adapter: &Salesforce, delivery: &Delivery) -> Arc<Change> {
     match delivery {
         Delivery::Event(text) => match adapter.read_input(text) {
-            ParsedInput::Changes(mut changes) => changes.remove(0).change,
+            ParsedInput::Changes(changes) => {
+                let own = changes.into_iter().find(|change| change.metadata.external_id.as_str() == RECORD);
+                own.expect("the record is named").change
+            }
             other => panic!("{other:?}\n{text}"),
         },
         Delivery::Image(found) => {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use annals_application::commands::Outcome;
 use annals_application::ports::RefetchQueue;
 use annals_domain::change::RefetchReason;
 use annals_sqlite::{Database, SqliteStateStore};
@@ -45,23 +44,4 @@ async fn a_late_creation_leaves_no_refetch_task() {
     assert_eq!(reasons(&test).await, BTreeSet::from([RefetchReason::MissingBase]));
     test.deliver([change("CREATE", 1)]).await;
     assert_eq!(reasons(&test).await, BTreeSet::new());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_merged_change_of_too_many_records_goes_to_quarantine_unchanged() {
-    let test = TestProcess::new().await;
-    let ids: Vec<String> = (0..20_000).map(|id| format!("\"001{id:012}AAA\"")).collect();
-    let text = format!(
-        r#"{{"ChangeEventHeader":{{"entityName":"Account","recordIds":[{}],"changeType":"DELETE","transactionKey":"k",
-            "sequenceNumber":1,"commitTimestamp":1770000000000,"commitNumber":1}}}}"#,
-        ids.join(",")
-    );
-    let reads = test.deliver([Delivery::Event(text.as_str().into())]).await;
-    let [read] = reads[0].as_slice() else { panic!("expected one result, got {}", reads[0].len()) };
-    assert_eq!(read.outcome, Outcome::Quarantined);
-    assert!(read.errors[0].message.starts_with("names 20000 records"), "{:?}", read.errors);
-    let quarantine = test.process.handler.quarantine();
-    let entry =
-        quarantine.get(read.quarantine_id.as_deref().expect("the id of the entry")).await.expect("the entry exists");
-    assert_eq!(quarantine.body(&entry, usize::MAX).await.expect("the body is kept"), text.as_bytes());
 }

@@ -6,6 +6,7 @@ use annals_application::queries::{DependencyState, Health, HealthReport};
 use annals_sqlite::process::{LocalProcess, ProcessError, PublishTo};
 use rustix::fs::statvfs;
 
+use super::accounts;
 use super::check::Check;
 use crate::arguments::Shared;
 use crate::exit::Failure;
@@ -23,6 +24,7 @@ pub(super) async fn checks(shared: &Shared) -> Result<Vec<Check>, Failure> {
     let mut checks = steps(opened.as_ref().err());
     if let Ok(process) = &opened {
         checks.extend(stores(&process.health.check().await));
+        checks.extend(accounts::checks(&*process.accounts).await);
     }
     checks.push(disk_space(&shared.db));
     Ok(checks)

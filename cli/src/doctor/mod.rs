@@ -2,6 +2,7 @@
 //!
 //! Prints one line a check, with what to do if something is to be done. Nothing is changed.
 
+pub(crate) mod accounts;
 mod check;
 mod local;
 

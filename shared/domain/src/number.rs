@@ -77,13 +77,20 @@ pub fn canonical(number: Number) -> Number {
     text.and_then(|text| text.parse().ok()).unwrap_or(number)
 }
 
-/// A raw value with its numbers as readers get them: in one text, and integers past 2^53 as strings.
+/// A value with all its numbers in their one text.
+pub fn canonical_value(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::Number(canonical(number)),
+        Value::Array(items) => items.into_iter().map(canonical_value).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, canonical_value(value))).collect(),
+        other => other,
+    }
+}
+
+/// A raw value as readers get it: integers past 2^53 are strings.
 pub(crate) fn readable(value: Value) -> Value {
     match value {
-        Value::Number(number) => match canonical(number) {
-            number if is_unsafe_integer(&number) => Value::String(number.to_string()),
-            number => Value::Number(number),
-        },
+        Value::Number(number) if is_unsafe_integer(&number) => Value::String(number.to_string()),
         Value::Array(items) => items.into_iter().map(readable).collect(),
         Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, readable(value))).collect(),
         other => other,
@@ -115,8 +122,10 @@ mod tests {
 
     #[test]
     fn readers_get_integers_that_they_can_keep() {
-        let raw = serde_json::json!({"a": [9_007_199_254_740_992_u64, 9_007_199_254_740_993_u64], "b": {"c": 1.0}});
-        let expected = serde_json::json!({"a": [9_007_199_254_740_992_u64, "9007199254740993"], "b": {"c": 1}});
+        let raw = serde_json::json!({"a": [9_007_199_254_740_992_u64, 9_007_199_254_740_993_u64], "b": {"c": 1.5}});
+        let expected = serde_json::json!({"a": [9_007_199_254_740_992_u64, "9007199254740993"], "b": {"c": 1.5}});
         assert_eq!(readable(raw), expected);
+        let spelled = serde_json::json!({"a": [1.0], "b": {"c": 2.50}, "d": "1.0"});
+        assert_eq!(canonical_value(spelled).to_string(), r#"{"a":[1],"b":{"c":2.5},"d":"1.0"}"#);
     }
 }

@@ -28,6 +28,8 @@ pub struct IncomingChange {
     /// The input byte for byte.
     pub data: Arc<str>,
     pub metadata: Metadata,
+    /// The account that the input names, if this installation has none configured.
+    pub account: Option<ProviderAccount>,
     /// What is missing or unusual in it, without making it malformed.
     pub warnings: Vec<ValidationIssue>,
 }

@@ -177,6 +177,20 @@ impl ChangeBuilder {
         self
     }
 
+    /// The same change with another event id.
+    #[must_use]
+    pub fn identified(mut self, event_id: EventId) -> Self {
+        self.change.position.event_id = event_id;
+        self
+    }
+
+    /// The same change, which also says that the record is deleted.
+    #[must_use]
+    pub fn deleting(mut self) -> Self {
+        self.change.lifecycle = Some(Lifecycle::Deleted);
+        self
+    }
+
     pub fn change(self) -> Change {
         self.change
     }
@@ -202,6 +216,7 @@ impl ChangeBuilder {
             change: Arc::new(self.change),
             data: Arc::from("{}"),
             metadata,
+            account: None,
             warnings: Vec::new(),
         }
     }
@@ -258,6 +273,10 @@ impl Scenario {
 
     pub fn schema(&self) -> EntitySchema {
         self.catalog.schema(Provider::Salesforce, &EntityName::new("Account"))
+    }
+
+    pub fn raw(&self) -> serde_json::Map<String, Value> {
+        self.state.raw()
     }
 
     pub fn entity(&self) -> Entity {

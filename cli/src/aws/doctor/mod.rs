@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::Client;
 
 use super::{Aws, settings};
 use crate::arguments::Shared;
-use crate::doctor::Check;
+use crate::doctor::{Check, accounts};
 use crate::exit::Failure;
 
 /// All checks; only those of the credentials if no call can be made with them.
@@ -24,12 +24,13 @@ pub(crate) async fn checks(shared: &Shared) -> Result<Vec<Check>, Failure> {
         return Ok(checks);
     }
     let client = Client::new(&aws.config);
-    let (events, state, indices, publisher) = tokio::join!(
+    let (events, state, accounts, indices, publisher) = tokio::join!(
         events_table::checks(&client, &tables.events_table),
         state_table::checks(&client, &tables.state_table, &*aws.installation.state.parked),
+        accounts::checks(&*aws.installation.state.accounts),
         opensearch::checks(&aws, &search),
         publisher::checks(&aws.config),
     );
-    checks.extend([events, state, indices, publisher].into_iter().flatten());
+    checks.extend([events, state, accounts, indices, publisher].into_iter().flatten());
     Ok(checks)
 }

@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use lru::LruCache;
 use tokio::time::Instant;
 
+use super::accounts::KnownAccounts;
 use super::append::Appender;
 use super::caches::{RecentChanges, WarmHeads};
 use super::deadline::deadline_of;
@@ -102,6 +103,7 @@ impl CommandHandler {
             clock: Arc::clone(&clock),
             jobs: state.jobs,
             quarantine,
+            accounts: KnownAccounts::new(state.accounts),
         };
         let heads = WarmHeads::new(settings.warm_heads);
         let recent = Arc::new(Mutex::new(LruCache::new(settings.recent_changes)));

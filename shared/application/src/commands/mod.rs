@@ -5,6 +5,7 @@
 //!
 //! A call is a line: `reader` (input to changes), `append` (changes to outcomes), `responder` (outcomes to responses).
 
+mod accounts;
 mod append;
 mod caches;
 mod deadline;

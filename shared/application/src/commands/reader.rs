@@ -13,6 +13,7 @@ use annals_domain::provider_adapter::{
 use annals_domain::validation_issue::ValidationIssue;
 use tokio::time::Instant;
 
+use super::accounts::KnownAccounts;
 use super::deadline::in_time;
 use super::error::CommandError;
 use super::pending_change::{CommandContext, PendingChange};
@@ -33,6 +34,7 @@ pub(super) struct CommandReader {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) jobs: Arc<dyn JobStore>,
     pub(super) quarantine: Quarantine,
+    pub(super) accounts: KnownAccounts,
 }
 
 impl CommandReader {
@@ -62,8 +64,17 @@ impl CommandReader {
     ) -> Result<ReadCommand, CommandError> {
         let adapter = adapter_of(&self.adapters, provider)?;
         let read = match adapter.read_input(input) {
-            ParsedInput::Changes(changes) => return Ok(pending(command, adapter, changes.into_iter())),
-            ParsedInput::Merged(merged) => return Ok(pending(command, adapter, merged.into_changes())),
+            ParsedInput::Changes(mut changes) => {
+                let account = changes.first().and_then(|change| change.account.clone());
+                let warning = self.accounts.warning(provider, account).await?;
+                changes.iter_mut().for_each(|change| change.warnings.extend(warning.clone()));
+                return Ok(pending(command, adapter, changes.into_iter()));
+            }
+            ParsedInput::Merged(mut merged) => {
+                let warning = self.accounts.warning(provider, merged.first.account.clone()).await?;
+                merged.first.warnings.extend(warning);
+                return Ok(pending(command, adapter, merged.into_changes()));
+            }
             ParsedInput::EntityWide(change) => self.request_backfill(provider, &change, input).await?,
             ParsedInput::Ignored(reason) => {
                 let mut read = EventRead::of_input(provider, Outcome::Ignored, self.clock.now());

@@ -13,6 +13,7 @@
 //! cannot run the adapter's service, the function says so and returns `None`. Rules of one adapter alone
 //! are tested beside it.
 
+pub mod account_registry;
 pub mod event_feed;
 pub mod event_publisher;
 pub mod event_store;
@@ -34,6 +35,7 @@ macro_rules! state_contract {
         $crate::snapshot_store_contract!($make);
         $crate::refetch_queue_contract!($make);
         $crate::object_registry_contract!($make);
+        $crate::account_registry_contract!($make);
         $crate::job_store_contract!($make);
         $crate::parked_projections_contract!($make);
         $crate::quarantine_store_contract!($make);

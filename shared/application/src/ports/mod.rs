@@ -2,6 +2,7 @@
 //!
 //! A port's contract suite in `crate::contract` tests all its adapters.
 
+mod account_registry;
 mod clock;
 mod error;
 mod event_publisher;
@@ -18,6 +19,7 @@ mod refetch_queue;
 mod snapshot_store;
 mod state;
 
+pub use self::account_registry::AccountRegistry;
 pub use self::clock::{Clock, Ids};
 pub use self::error::{PortError, PortErrorKind};
 pub use self::event_publisher::{EventPublisher, NormalizedEntityEvent};

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{JobStore, LeaseStore, ObjectRegistry, ParkedProjections, QuarantineStore, RefetchQueue, SnapshotStore};
+use super::{
+    AccountRegistry, JobStore, LeaseStore, ObjectRegistry, ParkedProjections, QuarantineStore, RefetchQueue,
+    SnapshotStore,
+};
 
 /// The state ports of one installation. Its parts are handed to those who use them.
 ///
@@ -16,6 +19,7 @@ pub struct StatePorts {
     pub leases: Arc<dyn LeaseStore>,
     pub jobs: Arc<dyn JobStore>,
     pub objects: Arc<dyn ObjectRegistry>,
+    pub accounts: Arc<dyn AccountRegistry>,
 }
 
 impl StatePorts {
@@ -29,6 +33,7 @@ impl StatePorts {
             + LeaseStore
             + JobStore
             + ObjectRegistry
+            + AccountRegistry
             + 'static,
     {
         let adapter = Arc::new(adapter);
@@ -39,7 +44,8 @@ impl StatePorts {
             quarantine: adapter.clone(),
             leases: adapter.clone(),
             jobs: adapter.clone(),
-            objects: adapter,
+            objects: adapter.clone(),
+            accounts: adapter,
         }
     }
 }

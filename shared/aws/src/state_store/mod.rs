@@ -21,6 +21,7 @@
 //!   so readers treat them as gone from that second on. Snapshots of older fold versions, and parts or
 //!   chunks whose writer stopped half way, stay: they cost storage, and nothing reads them.
 
+mod accounts;
 mod chunks;
 mod items;
 mod jobs;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use annals_domain::change::{FieldWrite, WriteContent};
 use annals_domain::event::BodyForm;
+use annals_domain::number::canonical_value;
 use annals_domain::path::Path;
 use annals_domain::text_diff::TextDiff;
 use serde_json::Value;
@@ -71,7 +72,7 @@ impl BodyWriter<'_> {
                 }
             },
             leaf if self.diffs.contains(&path) => self.put_diff(path, &leaf),
-            leaf => self.written.writes.push(FieldWrite::of_value(path, leaf.into())),
+            leaf => self.written.writes.push(FieldWrite::of_value(path, canonical_value(leaf.into()))),
         }
     }
 

@@ -25,10 +25,12 @@ const EVERY_RECORD: &str = "*";
 /// events name a few records; a picklist replacement names tens of thousands.
 const MAX_COPIED_BYTES: usize = 4 * 1024 * 1024;
 
-/// Parses a change event. `errors` are those that its envelope has already.
+/// Parses a change event. `org` is the one that it names, if none is configured; `errors` are those that its envelope has
+/// already.
 pub(super) fn read(
     account: &ProviderAccount,
     event: ChangeEvent<'_>,
+    org: Option<ProviderAccount>,
     mut errors: Vec<ValidationIssue>,
     input: &str,
 ) -> ParsedInput {
@@ -50,7 +52,7 @@ pub(super) fn read(
         }),
         AffectedRecords::Each(ids) => {
             let statement = statement::read(&checked, payload);
-            let event = RecordChanges { header: &checked, statement, identity, envelope_id, input };
+            let event = RecordChanges { header: &checked, statement, identity, envelope_id, org, input };
             if ids.len() > 1 && ids.len().saturating_mul(input.len()) > MAX_COPIED_BYTES {
                 return event.merged(ids);
             }
@@ -75,6 +77,8 @@ struct RecordChanges<'a> {
     statement: EventStatement,
     identity: Identity<'a>,
     envelope_id: Option<String>,
+    /// The org that the input names, if none is configured.
+    org: Option<ProviderAccount>,
     input: &'a str,
 }
 
@@ -114,6 +118,7 @@ impl RecordChanges<'_> {
             data: Arc::clone(data),
             metadata: metadata(self.header, id, &statement, self.envelope_id.as_deref()),
             change: Arc::new(change(statement, position)),
+            account: self.org.clone(),
             warnings: warnings.to_vec(),
         }
     }

@@ -48,6 +48,7 @@ pub(super) fn read(record_ref: &RecordRef<'_>, image: &RecordImage) -> Result<In
         change: Arc::new(change(position(record_ref, &content, image), content)),
         data: image.record.clone().unwrap_or_else(|| Arc::from(ABSENT)),
         metadata: metadata(record_ref.id, merged_into),
+        account: None,
         warnings: Vec::new(),
     })
 }

@@ -114,7 +114,9 @@ impl ProviderAdapter for Salesforce {
         match envelope::open(value) {
             OpenedEnvelope::Change(event) => {
                 let org_errors = self.org_errors(event.org.as_deref());
-                change::read(&self.account, event, org_errors, input)
+                let named = event.org.as_deref().filter(|_| !self.checks_org);
+                let named = named.map(|org| ProviderAccount::new(canonical_org(org)));
+                change::read(&self.account, event, named, org_errors, input)
             }
             OpenedEnvelope::Other(what) => ParsedInput::Ignored(what),
             OpenedEnvelope::Broken(issue) => ParsedInput::Malformed(vec![issue]),

@@ -49,10 +49,12 @@ pub(super) fn read(header: &ChangeEventHeader<'_>, payload: Object<'_>) -> Event
         ChangeType::Update => part(header, payload, form),
         _ => Ok(BodyWrites::default()),
     };
-    let (written, undecoded) = match decoded {
+    let (mut written, undecoded) = match decoded {
         Ok(written) => (written, None),
         Err(Undecodable { hash, doubtful }) => (body::unknown(doubtful), Some(hash)),
     };
+    // A field that is null at the creation is as good as one that is left out, which is what other forms do.
+    written.writes.retain(|write| change_type != ChangeType::Create || !is_null(write));
     let asks_refetch = match change_type {
         _ if undecoded.is_some() => Some(RefetchReason::UndecodableFields),
         _ if is_gap(change_type) => Some(RefetchReason::Gap),
@@ -73,12 +75,10 @@ pub(super) fn read(header: &ChangeEventHeader<'_>, payload: Object<'_>) -> Event
 }
 
 impl EventStatement {
-    /// A hash of what the event says. Copies in different forms of the body have the same if they say the same: to a
-    /// creation, a field that is null and one that is left out are the same.
+    /// A hash of what the event says. Copies in different forms of the body have the same if they say the same.
     pub(super) fn digest(&self) -> String {
-        let says = |write: &&FieldWrite| self.change_type != ChangeType::Create || !is_null(write);
         let mut writes: Vec<(&str, Value)> =
-            self.writes.iter().filter(says).map(|write| (write.path.as_str(), comparable(&write.content))).collect();
+            self.writes.iter().map(|write| (write.path.as_str(), comparable(&write.content))).collect();
         writes.sort_by(|one, other| one.0.cmp(other.0));
         canonical_json::sha256_of_text(&json!([self.is_base, self.undecoded, writes]).to_string())
     }

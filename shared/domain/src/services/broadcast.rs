@@ -17,8 +17,11 @@ pub enum BroadcastDecision {
 
 /// Decides about the change from `before` (`None` if the entity was not visible) to `after`.
 pub fn decide(schema: &EntitySchema, before: Option<&Entity>, after: &Entity) -> BroadcastDecision {
+    let was_deleted = before.is_some_and(|before| before.is_deleted);
     match quiet_status(schema, after) {
         None => BroadcastDecision::Publish,
+        // A consumer must not keep a record that is gone, whatever its status was.
+        Some(_) if was_deleted != after.is_deleted => BroadcastDecision::Publish,
         Some(_) if publishes_leaving(schema) && before.is_some_and(|b| quiet_status(schema, b).is_none()) => {
             BroadcastDecision::Publish
         }

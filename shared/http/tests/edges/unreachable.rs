@@ -6,17 +6,17 @@ use std::sync::Arc;
 use annals_application::backfill::Backfill;
 use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
 use annals_application::ports::{
-    AppendError, BackfillJob, Clock, Document, EntityQuery, EventStore, Ids, IndexOutcome, JobStore, Lease, LeaseStore,
-    ObjectRegistry, ParkedProjection, ParkedProjections, PortError, PortErrorKind, QuarantineEntry, QuarantineState,
-    QuarantineStore, ReadDocument, ReadModel, ReadOptions, RefetchQueue, RefetchTask, SnapshotStore, StatePorts,
-    StoredEvent,
+    AccountRegistry, AppendError, BackfillJob, Clock, Document, EntityQuery, EventStore, Ids, IndexOutcome, JobStore,
+    Lease, LeaseStore, ObjectRegistry, ParkedProjection, ParkedProjections, PortError, PortErrorKind, QuarantineEntry,
+    QuarantineState, QuarantineStore, ReadDocument, ReadModel, ReadOptions, RefetchQueue, RefetchTask, SnapshotStore,
+    StatePorts, StoredEvent,
 };
 use annals_application::queries::{DependencyState, EntityQueries, Health, HealthCheck, HealthReport, QueryPorts};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::RefetchReason;
 use annals_domain::definition::{Catalog, EntitySchema};
-use annals_domain::identity::{AggregateId, EntityKey, EntityName, Provider};
+use annals_domain::identity::{AggregateId, EntityKey, EntityName, Provider, ProviderAccount};
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
 use annals_domain::stream_head::StreamHead;
@@ -146,6 +146,16 @@ impl RefetchQueue for Unreachable {
         unreachable()
     }
     async fn remove_reason(&self, _: &[EntityKey], _: RefetchReason) -> Result<(), PortError> {
+        unreachable()
+    }
+}
+
+#[async_trait]
+impl AccountRegistry for Unreachable {
+    async fn add_account(&self, _: Provider, _: &ProviderAccount) -> Result<(), PortError> {
+        unreachable()
+    }
+    async fn accounts(&self) -> Result<Vec<(Provider, ProviderAccount)>, PortError> {
         unreachable()
     }
 }

@@ -11,7 +11,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use annals_application::commands::{AppendListener, CommandHandler, HandlerSettings};
-use annals_application::ports::{Clock, EventFeed, EventPublisher, EventStore, Ids, PortError, ReadModel, StatePorts};
+use annals_application::ports::{
+    AccountRegistry, Clock, EventFeed, EventPublisher, EventStore, Ids, PortError, ReadModel, StatePorts,
+};
 use annals_application::projection::{
     BackgroundProjector, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
 };
@@ -81,6 +83,7 @@ pub struct LocalProcess {
     pub health: Arc<dyn HealthCheck>,
     pub catalog: Arc<Catalog>,
     pub adapters: ProviderAdapters,
+    pub accounts: Arc<dyn AccountRegistry>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -152,9 +155,10 @@ impl LocalProcess {
             objects: Arc::clone(&state.objects),
             read_model,
         };
+        let accounts = Arc::clone(&state.accounts);
         let health = Arc::new(PortsHealth::new(&ports, state, LagSource::Feed(feed), Arc::clone(&clock), &catalog));
         let queries = EntityQueries::new(ports, Arc::clone(&catalog), adapters.clone());
-        Ok(Self { handler, queries, feed_projector, health, catalog, adapters, clock })
+        Ok(Self { handler, queries, feed_projector, health, catalog, adapters, accounts, clock })
     }
 }
 

@@ -1,5 +1,6 @@
 //! State in SQLite: one file of this module implements one port.
 
+mod accounts;
 mod jobs;
 mod leases;
 mod objects;
