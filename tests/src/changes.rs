@@ -44,7 +44,7 @@ fn event(round: usize, record: usize, ids: &[String]) -> Value {
     });
     json!({
         "version": "0", "id": format!("9a32daea-431b-4bea-{round:04x}-{record:012x}"), "detail-type": "AccountChangeEvent",
-        "source": "aws.partner/salesforce.com/00DQz0000004nNlMAI/0YLQz0000000001OAA", "account": "111122223333",
+        "source": "annals.tests", "account": "111122223333",
         "time": "2026-02-03T09:12:42Z", "region": "eu-west-1", "resources": [],
         "detail": {"schema": "YnzIvRsHNanCNtRoaV0IoA", "payload": payload, "event": {"replayId": at}}
     })

@@ -31,6 +31,22 @@ fn every_check_of_a_sound_database_is_ok() {
 }
 
 #[test]
+fn events_of_two_orgs_are_named() {
+    let folder = Folder::new();
+    let of_org = |org: &str, record: u64| {
+        let source = format!("aws.partner/salesforce.com/{org}/0YL");
+        json!({ "source": source, "detail-type": "AccountChangeEvent", "detail": { "payload": created(record) } })
+    };
+    folder.file("in.jsonl", format!("{}\n{}\n", of_org("00DRM000000Fxts", 1), of_org("00DRM000000Fxtt", 2)));
+    folder.annals(&["ingest", "in.jsonl"]).exits(0);
+    let report = folder.json(&["doctor", "--json"]);
+    let check = report["checks"].as_array().unwrap().iter().find(|check| check["check"] == "accounts").unwrap();
+    let found = "events of several salesforce accounts are stored: `00DRM000000Fxts2AC`, `00DRM000000Fxtt2AC`";
+    assert_eq!((&check["verdict"], &check["found"]), (&json!("warning"), &json!(found)));
+    assert!(check["remedy"].as_str().unwrap().contains("--salesforce-org"), "{check}");
+}
+
+#[test]
 fn a_wrong_part_is_named_with_what_to_do_and_the_next_are_not_known() {
     let folder = Folder::new();
     folder.file("in.json", created(1).to_string());

@@ -93,6 +93,7 @@ fn one_entity_is_pretty_json() {
       "version": 4,
       "created_at": "2024-01-01T00:00:00Z",
       "updated_at": "2024-01-01T00:00:30Z",
+      "stale": null,
       "warnings": [],
       "unknown": []
     }

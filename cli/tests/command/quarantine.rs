@@ -9,7 +9,7 @@ use crate::folder::Folder;
 fn with_one() -> (Folder, String) {
     let folder = Folder::new();
     let mut change = created(1);
-    change["ChangeEventHeader"]["commitNumber"] = json!("7");
+    change["ChangeEventHeader"]["commitNumber"] = json!("seven");
     folder.file("in.json", change.to_string());
     folder.annals(&["ingest", "in.json"]).exits(1);
     let list = folder.json(&["quarantine", "list", "--json"]);
@@ -23,7 +23,7 @@ fn an_entry_is_shown_for_people_and_as_json() {
     let (folder, id) = with_one();
     let shown = folder.annals(&["quarantine", "show", &id[..8]]).exits(0).stdout;
     assert!(shown.starts_with(&format!("id           {id}\nprovider     salesforce\n")), "{shown}");
-    assert!(shown.contains("error        ChangeEventHeader.commitNumber: invalid value `\"7\"`"), "{shown}");
+    assert!(shown.contains("error        ChangeEventHeader.commitNumber: invalid value `\"seven\"`"), "{shown}");
     let json = folder.json(&["quarantine", "show", &id, "--json"]);
     let input = std::fs::read_to_string(folder.path().join("in.json")).unwrap();
     assert_eq!((&json["body"], &json["size"], &json["state"]), (&json!(input), &json!(input.len()), &json!("open")));

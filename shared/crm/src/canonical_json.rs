@@ -2,9 +2,6 @@
 //!
 //! Key order and white space do not matter. Numbers are compared by their text: `1.0` and `1` are different contents.
 
-use std::collections::BTreeMap;
-
-use annals_domain::timestamp::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -23,31 +20,7 @@ pub(crate) fn sha256(value: &Json<'_>) -> String {
     sha256_of_text(&text)
 }
 
-/// A value in the one form that all spellings of it have: a day or timestamp is the milliseconds that other forms of a
-/// body have for it. Numbers must be canonical already.
-pub(crate) fn comparable(value: &Value) -> Value {
-    match value {
-        Value::String(text) => milliseconds(text).map_or_else(|| value.clone(), Value::from),
-        Value::Array(items) => items.iter().map(comparable).collect(),
-        Value::Object(fields) => {
-            let sorted: BTreeMap<&String, Value> = fields.iter().map(|(key, value)| (key, comparable(value))).collect();
-            sorted.into_iter().map(|(key, value)| (key.clone(), value)).collect()
-        }
-        other => other.clone(),
-    }
-}
-
-/// The milliseconds since 1970 of a text that is a day or a timestamp.
-fn milliseconds(text: &str) -> Option<i64> {
-    let starts_with_year = text.len() >= 10 && text.as_bytes()[4] == b'-' && text.as_bytes()[0].is_ascii_digit();
-    if !starts_with_year {
-        return None;
-    }
-    let timestamp = if text.len() == 10 { format!("{text}T00:00:00Z").parse() } else { text.parse::<Timestamp>() };
-    timestamp.ok().map(Timestamp::millis)
-}
-
-pub(crate) fn sha256_of_text(text: &str) -> String {
+fn sha256_of_text(text: &str) -> String {
     base16ct::lower::encode_string(&Sha256::digest(text.as_bytes()))
 }
 
@@ -98,17 +71,6 @@ mod tests {
     fn keys_are_sorted_at_every_depth_and_digits_are_kept() {
         let expected = r#"{"a":[{"c":1.0,"d":"\"x\""},null],"b":true}"#;
         assert_eq!(text(r#"{ "b": true, "a": [ {"d": "\"x\"", "c": 1.0}, null ] }"#), expected);
-    }
-
-    #[test]
-    fn values_that_only_differ_in_their_form_are_one() {
-        let same = |one: Value, other: Value| assert_eq!(comparable(&one), comparable(&other));
-        same(serde_json::json!("2024-01-15T10:30:00.000+0000"), serde_json::json!(1_705_314_600_000_i64));
-        same(serde_json::json!("2024-01-15"), serde_json::json!(1_705_276_800_000_i64));
-        same(serde_json::json!([{"b": 1, "a": 2}]), serde_json::json!([{"a": 2, "b": 1}]));
-        for text in ["2024-01-15T10:30:00", "2024-13-15", "1705276800000", "é024-01-15", "n/a"] {
-            assert_eq!(comparable(&Value::from(text)), Value::from(text));
-        }
     }
 
     #[test]

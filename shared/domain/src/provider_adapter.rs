@@ -76,7 +76,7 @@ pub enum ParsedInput {
     /// One change for each record, in the order of the input.
     Changes(Vec<IncomingChange>),
     /// The same, for many records.
-    Merged(MergedChange),
+    Merged(Box<MergedChange>),
     /// A change that does not name its records.
     EntityWide(EntityWideChange),
     /// Not a change event; says what it is instead.

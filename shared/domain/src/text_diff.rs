@@ -32,6 +32,10 @@ impl TextDiff {
         ends.iter().map(|end| patched.join(end)).find(|text| sha256_hex(text).eq_ignore_ascii_case(expected))
     }
 
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     pub(crate) fn weight(&self) -> usize {
         self.0.len()
     }

@@ -185,7 +185,6 @@ pub(crate) const TABLE: &[Row] = &[
         Id("0035f00002EztxDAAR"),
         Text("Name.FirstName", "Brenda"),
         Text("Name.LastName", "Mcclure"),
-        Field("Name.Salutation", "null"),
         TransactionOf("18"),
         Sequence("2"),
     ]),
@@ -253,7 +252,6 @@ pub(crate) const TABLE: &[Row] = &[
         Id("a00ak00000FqAsJAAV"),
         Text("First_Name__c", "Patricia"),
         Text("Last_Name__c", "Smith"),
-        Field("Tenure__c", "null"),
         Commit("1722538034362728400"),
     ]),
     row("31", Stored, "employee__c", Updated, 2).says(&[

@@ -44,7 +44,7 @@ fn a_sample_event_is_ingested_as_event_bridge_sends_it() {
 fn a_refused_input_is_quarantined_and_can_be_shown_redriven_and_dismissed() {
     let aws = Installation::new();
     let mut change = created(1);
-    change["ChangeEventHeader"]["commitNumber"] = json!("7");
+    change["ChangeEventHeader"]["commitNumber"] = json!("seven");
     aws.folder.file("in.json", change.to_string());
     aws.annals(&["ingest", "in.json"]).exits(1).prints(&["ChangeEventHeader.commitNumber"]);
     let list = aws.json(&["quarantine", "list", "--json"]);

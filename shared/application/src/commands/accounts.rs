@@ -3,12 +3,17 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use annals_domain::identity::{Provider, ProviderAccount};
 use annals_domain::validation_issue::ValidationIssue;
+use tokio::time::timeout;
 
 use super::caches::lock;
 use crate::ports::{AccountRegistry, PortError};
+
+/// An event does not wait longer for the registry, which each process asks once an account.
+const TIME_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) struct KnownAccounts {
     registry: Arc<dyn AccountRegistry>,
@@ -21,30 +26,40 @@ impl KnownAccounts {
         Self { registry, known: Mutex::default() }
     }
 
-    /// Notes the account of an event. Returns a warning if it is new and others are known.
+    /// Notes the account of an event. Returns a warning if it is new and others are known. An event is stored without it
+    /// if the registry does not respond: the next event tries again.
     pub(super) async fn warning(
         &self,
         provider: Provider,
         account: Option<ProviderAccount>,
-    ) -> Result<Option<ValidationIssue>, PortError> {
-        let Some(account) = account else { return Ok(None) };
-        let named = (provider, account);
+    ) -> Option<ValidationIssue> {
+        let named = (provider, account?);
         if lock(&self.known).contains(&named) {
-            return Ok(None);
+            return None;
         }
+        match timeout(TIME_LIMIT, self.note(&named)).await {
+            Ok(Ok(warning)) => warning,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the account of an event is not noted");
+                None
+            }
+            Err(_) => {
+                tracing::warn!("the account of an event is not noted: no response in time");
+                None
+            }
+        }
+    }
+
+    async fn note(&self, named: &(Provider, ProviderAccount)) -> Result<Option<ValidationIssue>, PortError> {
         let registered = self.registry.accounts().await?;
-        let is_new = !registered.contains(&named);
+        let is_new = !registered.contains(named);
         if is_new {
-            self.registry.add_account(provider, &named.1).await?;
+            self.registry.add_account(named.0, &named.1).await?;
         }
-        let others: Vec<String> = registered
-            .iter()
-            .filter(|other| other.0 == provider && **other != named)
-            .map(|(_, other)| format!("`{other}`"))
-            .collect();
-        let warning = (is_new && !others.is_empty()).then(|| second_account(&named.1, &others));
-        lock(&self.known).extend(registered.into_iter().chain([named]));
-        Ok(warning)
+        let others = registered.iter().filter(|other| other.0 == named.0 && *other != named);
+        let others: Vec<String> = others.map(|(_, account)| format!("`{account}`")).collect();
+        lock(&self.known).extend(registered.into_iter().chain([named.clone()]));
+        Ok((is_new && !others.is_empty()).then(|| second_account(&named.1, &others)))
     }
 }
 

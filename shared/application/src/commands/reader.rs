@@ -66,12 +66,12 @@ impl CommandReader {
         let read = match adapter.read_input(input) {
             ParsedInput::Changes(mut changes) => {
                 let account = changes.first().and_then(|change| change.account.clone());
-                let warning = self.accounts.warning(provider, account).await?;
+                let warning = self.accounts.warning(provider, account).await;
                 changes.iter_mut().for_each(|change| change.warnings.extend(warning.clone()));
                 return Ok(pending(command, adapter, changes.into_iter()));
             }
             ParsedInput::Merged(mut merged) => {
-                let warning = self.accounts.warning(provider, merged.first.account.clone()).await?;
+                let warning = self.accounts.warning(provider, merged.first.account.clone()).await;
                 merged.first.warnings.extend(warning);
                 return Ok(pending(command, adapter, merged.into_changes()));
             }

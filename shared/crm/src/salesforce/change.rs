@@ -100,7 +100,7 @@ impl RecordChanges<'_> {
         let event_id = |id: &ExternalId| self.identity.event_id(id.as_str(), &digest);
         let records: Vec<_> = ids.iter().map(|id| (id.clone(), event_id(id))).collect();
         let first = self.one(&ids[0], self.statement.clone(), &digest, &warnings, &Arc::from(""));
-        ParsedInput::Merged(MergedChange { first, records, before: before.into(), after: after.into() })
+        ParsedInput::Merged(Box::new(MergedChange { first, records, before: before.into(), after: after.into() }))
     }
 
     fn one(

@@ -20,6 +20,7 @@ mod person_name;
 mod record_list;
 mod scalar;
 mod statement;
+mod statement_digest;
 #[cfg(test)]
 mod tests;
 

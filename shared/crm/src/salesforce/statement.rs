@@ -9,13 +9,14 @@ use annals_domain::change::{CreationTime, FieldWrite, Lifecycle, RefetchReason, 
 use annals_domain::event::{BodyForm, EventType};
 use annals_domain::path::Path;
 use annals_domain::validation_issue::ValidationIssue;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::body::{self, BodyWrites};
 use super::change_type::ChangeType;
 use super::changed_fields::{self, ChangedFields};
 use super::envelope::HEADER;
 use super::header::ChangeEventHeader;
+use super::statement_digest::StatementDigest;
 use super::{avro, scalar};
 use crate::canonical_json;
 use annals_json::Object;
@@ -75,37 +76,22 @@ pub(super) fn read(header: &ChangeEventHeader<'_>, payload: Object<'_>) -> Event
 }
 
 impl EventStatement {
-    /// A hash of what the event says. Copies in different forms of the body have the same if they say the same.
     pub(super) fn digest(&self) -> String {
-        let mut writes: Vec<(&str, Value)> =
-            self.writes.iter().map(|write| (write.path.as_str(), comparable(&write.content))).collect();
-        writes.sort_by(|one, other| one.0.cmp(other.0));
-        canonical_json::sha256_of_text(&json!([self.is_base, self.undecoded, writes]).to_string())
+        StatementDigest::new(self.is_base, self.undecoded.as_deref()).of(&self.writes)
     }
 
-    /// The warning that fields changed and the event does not say to what.
+    /// The warning that the record changed and the event does not say how. Short, because each such event keeps it.
     pub(super) fn warning(&self) -> Option<ValidationIssue> {
-        let stale = "the entity is stale until the record is read again";
         match self.asks_refetch? {
-            RefetchReason::Gap if self.lifecycle == Lifecycle::Active => Some(ValidationIssue::new(
-                format!("{HEADER}.changeType"),
-                format!("{} does not say what changed: {stale}", self.change_type.as_str()),
-            )),
-            RefetchReason::UndecodableFields => Some(ValidationIssue::new(
-                format!("{HEADER}.changedFields"),
-                format!("the changed fields cannot be decoded: {stale}"),
-            )),
+            RefetchReason::Gap if self.lifecycle == Lifecycle::Active => {
+                Some(ValidationIssue::new("", "what changed is unknown"))
+            }
+            RefetchReason::UndecodableFields => {
+                let field = format!("{HEADER}.changedFields");
+                Some(ValidationIssue::new(field, "cannot be decoded: what changed is unknown"))
+            }
             _ => None,
         }
-    }
-}
-
-/// The content of a write as JSON, equal for equal contents.
-fn comparable(content: &WriteContent) -> Value {
-    match content {
-        WriteContent::Value(value) => json!(["value", canonical_json::comparable(value)]),
-        WriteContent::Unknown => json!(["unknown"]),
-        WriteContent::Diff(diff) => json!(["diff", diff]),
     }
 }
 
