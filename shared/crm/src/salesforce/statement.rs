@@ -24,7 +24,6 @@ use annals_json::Object;
 /// A change without its position.
 #[derive(Debug, Clone)]
 pub(super) struct EventStatement {
-    change_type: ChangeType,
     pub(super) form: BodyForm,
     pub(super) lifecycle: Lifecycle,
     pub(super) is_base: bool,
@@ -64,7 +63,6 @@ pub(super) fn read(header: &ChangeEventHeader<'_>, payload: Object<'_>) -> Event
         _ => None,
     };
     EventStatement {
-        change_type,
         form,
         lifecycle: change_type.lifecycle(),
         is_base: change_type == ChangeType::Create || (change_type == ChangeType::Undelete && form == BodyForm::Pubsub),
