@@ -16,7 +16,7 @@ use crate::aggregate::field_history::FieldHistory;
 use crate::change::{Change, CreationTime, Lifecycle, RefetchReason, Stale};
 use crate::identity::{EntityKey, ExternalId, Provider};
 use crate::path::Path;
-use crate::position::{Position, Version};
+use crate::position::{EventId, Position, SourceOrder, Version};
 use crate::timestamp::Timestamp;
 
 /// The version of the folding rules. A snapshot made by another version is ignored.
@@ -32,16 +32,16 @@ pub struct Aggregate {
     /// Boxed, because a tree's nodes are half empty and a history is large.
     #[serde(rename = "cells")]
     fields: BTreeMap<Path, Box<FieldHistory>>,
-    lifecycle: Option<(Position, Lifecycle)>,
+    lifecycle: Option<(Arc<Position>, Lifecycle)>,
     has_base: bool,
     creation: Option<CreationTime>,
-    newest: Option<Position>,
+    newest: Option<Arc<Position>>,
     /// The newest event that states the whole record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    whole: Option<Position>,
+    whole: Option<Arc<Position>>,
     /// The newest event after which any field may have changed, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    uncertain: Option<(Position, RefetchReason)>,
+    uncertain: Option<(Arc<Position>, RefetchReason)>,
 }
 
 impl Aggregate {
@@ -74,19 +74,19 @@ impl Aggregate {
             }
         }
         if let Some(lifecycle) = change.lifecycle {
-            let stated = (change.position, lifecycle);
-            self.lifecycle = Some(self.lifecycle.map_or(stated, |known| newer_lifecycle(known, stated)));
+            let stated = (Arc::clone(&position), lifecycle);
+            self.lifecycle = self.lifecycle.take().into_iter().chain([stated]).max_by_key(precedence);
         }
         if change.is_base {
             self.has_base = true;
-            self.whole = self.whole.max(Some(change.position));
+            self.whole = self.whole.take().max(Some(Arc::clone(&position)));
         }
         if let Some(reason) = change.uncertain_record() {
-            self.uncertain = self.uncertain.max(Some((change.position, reason)));
+            self.uncertain = self.uncertain.take().max(Some((Arc::clone(&position), reason)));
         }
         // A stated time sorts before a committed one, so the smallest is the most reliable.
         self.creation = self.creation.into_iter().chain(change.creation).min();
-        self.newest = self.newest.max(Some(change.position));
+        self.newest = self.newest.take().max(Some(position));
         self.version = self.version.max(version);
     }
 
@@ -114,20 +114,20 @@ impl Aggregate {
 
     /// The newest lifecycle; `None` if no change states one.
     pub fn lifecycle(&self) -> Option<Lifecycle> {
-        self.lifecycle.map(|(_, lifecycle)| lifecycle)
+        self.lifecycle.as_ref().map(|(_, lifecycle)| *lifecycle)
     }
 
     /// The newest lifecycle, and the position of the change that states it.
     pub fn lifecycle_at(&self) -> Option<(Position, Lifecycle)> {
-        self.lifecycle
+        self.lifecycle.as_ref().map(|(at, lifecycle)| (**at, *lifecycle))
     }
 
     /// Whether any field may have changed since the newest values: an event says so, and none after it states the whole
     /// record.
     pub fn stale(&self) -> Option<Stale> {
-        let (at, reason) = self.uncertain?;
-        let is_made_good = self.whole.is_some_and(|whole| whole.source_order() >= at.source_order());
-        (!is_made_good).then_some(Stale { reason, since: at.timestamp })
+        let (at, reason) = self.uncertain.as_ref()?;
+        let is_made_good = self.whole.as_ref().is_some_and(|whole| whole.source_order() >= at.source_order());
+        (!is_made_good).then_some(Stale { reason: *reason, since: at.timestamp })
     }
 
     pub fn is_deleted(&self) -> bool {
@@ -140,7 +140,7 @@ impl Aggregate {
     }
 
     pub fn newest(&self) -> Option<Position> {
-        self.newest
+        self.newest.as_deref().copied()
     }
 
     /// Estimated bytes of memory: exact for long texts, rough for everything else.
@@ -159,9 +159,7 @@ impl Aggregate {
     }
 }
 
-/// Of two statements of the same place in the source's order, which only gaps and copies have, a deletion is the newer.
-fn newer_lifecycle(one: (Position, Lifecycle), other: (Position, Lifecycle)) -> (Position, Lifecycle) {
-    let precedence =
-        |(at, lifecycle): &(Position, Lifecycle)| (at.source_order(), *lifecycle == Lifecycle::Deleted, at.event_id);
-    std::cmp::max_by_key(one, other, precedence)
+/// Of two lifecycles at one place in the source's order, which only gaps and copies have, a deletion is the newer.
+fn precedence((at, lifecycle): &(Arc<Position>, Lifecycle)) -> (SourceOrder, bool, EventId) {
+    (at.source_order(), *lifecycle == Lifecycle::Deleted, at.event_id)
 }

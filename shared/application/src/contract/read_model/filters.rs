@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use annals_domain::change::{RefetchReason, Stale};
 use annals_domain::entity::FieldValue;
 use annals_domain::position::Version;
 
@@ -77,7 +78,7 @@ pub async fn a_filter_finds_equal_values_of_every_type(model: &impl ReadModel) {
     }
 }
 
-/// Aggregate id, provider, version, the two timestamps, and `is_deleted`.
+/// Aggregate id, provider, version, the two timestamps, `is_deleted` and `stale`.
 pub async fn a_filter_finds_values_of_system_fields(model: &impl ReadModel) {
     let mut a = thing("a", Vec::new());
     Arc::make_mut(&mut a.entity).version = Version::new(7);
@@ -85,10 +86,11 @@ pub async fn a_filter_finds_values_of_system_fields(model: &impl ReadModel) {
     let mut b = thing("b", Vec::new());
     Arc::make_mut(&mut b.entity).created_at = None;
     Arc::make_mut(&mut b.entity).is_deleted = true;
+    Arc::make_mut(&mut b.entity).stale = Some(Stale { reason: RefetchReason::Gap, since: timestamp(1) });
     let id = a.entity.aggregate_id.to_string();
     index_all(model, vec![a, b]).await;
     let unknown = key_of("Thing__c", "unknown").aggregate_id.to_string();
-    let table: [(&str, QueryValue, &[&str]); 11] = [
+    let table: [(&str, QueryValue, &[&str]); 13] = [
         ("aggregate_id", value(&id), &["a"]),
         ("aggregate_id", value(&unknown), &[]),
         ("aggregate_id", value("no uuid"), &[]),
@@ -100,6 +102,8 @@ pub async fn a_filter_finds_values_of_system_fields(model: &impl ReadModel) {
         ("updated_at", QueryValue::Timestamp(timestamp(9)), &["a"]),
         ("is_deleted", QueryValue::Bool(true), &["b"]),
         ("is_deleted", QueryValue::Bool(false), &["a"]),
+        ("stale", QueryValue::Bool(true), &["b"]),
+        ("stale", QueryValue::Bool(false), &["a"]),
     ];
     for (field, value, expected) in table {
         check(model, vec![equals(field, value)], expected).await;
