@@ -10,6 +10,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
+use crate::aggregate::heap_of;
 use crate::change::Stale;
 use crate::definition::{EntityDefinition, EntitySchema, Field, SystemField};
 use crate::identity::{AggregateId, AggregateType, EntityName, ExternalId, Provider};
@@ -18,6 +19,9 @@ use crate::timestamp::Timestamp;
 
 /// The largest integer that every JSON reader keeps exactly (most read numbers as 64-bit floats): 2^53.
 const SAFE_INTEGER: u64 = 1 << 53;
+
+/// Estimated bytes that the allocator and the counters of a shared text take.
+const ALLOCATION_BYTES: usize = 32;
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldValue {
@@ -53,6 +57,18 @@ impl Serialize for FieldValue {
 }
 
 impl FieldValue {
+    /// Estimated bytes on the heap.
+    fn heap(&self) -> usize {
+        match self {
+            Self::Null | Self::Timestamp(_) | Self::Date(_) | Self::Bool(_) => 0,
+            Self::Text(text) => ALLOCATION_BYTES + text.len(),
+            Self::Decimal(digits) => ALLOCATION_BYTES + digits.len(),
+            Self::Number(number) => ALLOCATION_BYTES + number.as_str().len(),
+            Self::List(items) => items.iter().map(|item| size_of::<String>() + ALLOCATION_BYTES + item.len()).sum(),
+            Self::Raw(value) => heap_of(value),
+        }
+    }
+
     pub fn to_json(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
     }
@@ -96,6 +112,12 @@ pub struct Entity {
 }
 
 impl Entity {
+    /// Estimated bytes of memory.
+    pub fn weight(&self) -> usize {
+        let fields = self.fields.iter().map(|(_, value)| size_of::<(Arc<str>, FieldValue)>() + value.heap());
+        size_of::<Self>() + fields.sum::<usize>()
+    }
+
     pub fn field(&self, name: &str) -> Option<&FieldValue> {
         self.fields.iter().find(|(field, _)| &**field == name).map(|(_, value)| value)
     }

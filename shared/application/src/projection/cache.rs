@@ -38,9 +38,7 @@ impl StateCache {
 
     /// Stores a record's state, in place of an older one.
     pub(super) fn put(&mut self, cached: CachedState) {
-        // The entity has the values of the state once more, in another form.
-        let forms = if cached.entity.is_some() { 2 } else { 1 };
-        let bytes = forms * cached.aggregate.weight();
+        let bytes = cached.aggregate.weight() + cached.entity.as_ref().map_or(0, |entity| entity.weight());
         self.put_sized(bytes, cached);
     }
 

@@ -22,7 +22,7 @@ pub(super) enum FullValue<'a> {
 const OVERHEAD_BYTES: usize = 128;
 
 /// Estimated bytes of a value on the heap.
-fn heap_of(value: &Value) -> usize {
+pub(crate) fn heap_of(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 0,
         Value::Number(number) => number.as_str().len(),

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::reading::FieldReading;
 use crate::aggregate::field_history::FieldHistory;
+pub(crate) use crate::aggregate::field_history::heap_of;
 use crate::change::{Change, CreationTime, Lifecycle, RefetchReason, Stale};
 use crate::identity::{EntityKey, ExternalId, Provider};
 use crate::path::Path;
