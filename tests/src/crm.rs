@@ -365,11 +365,20 @@ impl Account {
 impl Delivery {
     /// What the copies of one change event have in common; `None` for an image.
     pub fn identity(&self) -> Option<String> {
+        self.header(["transactionKey", "sequenceNumber", "commitTimestamp", "changeType"]).map(|parts| parts.join(" "))
+    }
+
+    /// The transaction key and the commit timestamp; `None` for an image.
+    pub fn transaction(&self) -> Option<(String, String)> {
+        self.header(["transactionKey", "commitTimestamp"]).map(|[key, time]| (key, time))
+    }
+
+    /// Fields of the header, in one spelling.
+    fn header<const FIELDS: usize>(&self, fields: [&str; FIELDS]) -> Option<[String; FIELDS]> {
         let Self::Event(text) = self else { return None };
         let payload: Value = serde_json::from_str(text).expect("an event is JSON");
         let header = &payload["ChangeEventHeader"];
-        let parts = ["transactionKey", "sequenceNumber", "commitTimestamp", "changeType"];
-        Some(parts.map(|part| header[part].to_string().replace('"', "")).join(" "))
+        Some(fields.map(|field| header[field].to_string().replace('"', "")))
     }
 
     /// A copy that says less, as a proxy or a client without rights to a field leaves it.

@@ -80,6 +80,15 @@ fn of_changes_with_one_timestamp_the_type_decides() {
 }
 
 #[test]
+fn of_lifecycles_at_one_place_in_the_order_of_the_source_a_deletion_counts() {
+    for (one, other) in [("a", "b"), ("b", "a"), ("c", "d"), ("d", "c")] {
+        let [gap, deletion] = [copy(gap(1), one), copy(gap(1).deleting(), other)];
+        let _ = given([created(0), gap.clone(), deletion.clone()]).then_deleted(true);
+        let _ = given([created(0), deletion, gap]).then_deleted(true);
+    }
+}
+
+#[test]
 fn a_record_is_stale_from_a_gap_until_an_event_states_it_whole() {
     let stale = |changes: Vec<ChangeBuilder>| given(changes).entity().stale.map(|stale| stale.since);
     let since = |seconds: i64| Some(annals_domain::testing::at(seconds));
