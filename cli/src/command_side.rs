@@ -31,7 +31,7 @@ impl CommandSide {
     /// Projects stored events that are not projected yet, if that is the job of this process.
     pub(crate) async fn catch_up(&self) -> Result<(), CatchUpError> {
         match &self.feed_projector {
-            Some(feed_projector) => feed_projector.catch_up().await.map(drop),
+            Some(feed_projector) => feed_projector.finish().await.map(drop),
             None => Ok(()),
         }
     }

@@ -41,11 +41,20 @@ pub struct FeedProjector {
     projector: Projector,
     /// Only one batch is projected at a time: two would wait for the read model's lock anyway.
     running: Mutex<()>,
+    /// Held while a batch is projected in the background.
+    background: Arc<Mutex<()>>,
 }
 
 impl FeedProjector {
     pub fn new(feed: Arc<dyn EventFeed>, projector: Projector) -> Self {
-        Self { feed, projector, running: Mutex::new(()) }
+        Self { feed, projector, running: Mutex::new(()), background: Arc::default() }
+    }
+
+    /// The same as [`Self::catch_up`], after nothing is projected in the background any more: a process that ends then
+    /// interrupts nothing.
+    pub async fn finish(&self) -> Result<u64, CatchUpError> {
+        let _idle = self.background.lock().await;
+        self.catch_up().await
     }
 
     /// Projects all events that were appended before the call, and returns their number.
@@ -103,12 +112,11 @@ impl AppendListener for FeedProjector {
 /// between. The next batch or the caller's last catch-up projects again what failed.
 pub struct BackgroundProjector {
     feed_projector: Arc<FeedProjector>,
-    running: Arc<Mutex<()>>,
 }
 
 impl BackgroundProjector {
     pub fn new(feed_projector: Arc<FeedProjector>) -> Self {
-        Self { feed_projector, running: Arc::default() }
+        Self { feed_projector }
     }
 }
 
@@ -116,7 +124,7 @@ impl BackgroundProjector {
 impl AppendListener for BackgroundProjector {
     async fn appended(&self) {
         // Waits for the previous batch, so that the number of events to project stays bounded.
-        let running = Arc::clone(&self.running).lock_owned().await;
+        let running = Arc::clone(&self.feed_projector.background).lock_owned().await;
         let feed_projector = Arc::clone(&self.feed_projector);
         tokio::spawn(async move {
             feed_projector.appended().await;
