@@ -121,6 +121,16 @@ mod tests {
     }
 
     #[test]
+    fn an_exponent_stays_only_where_it_would_add_more_than_64_zeros() {
+        check(&["1e64"], &format!("1{}", "0".repeat(64)));
+        check(&["12e62"], &format!("12{}", "0".repeat(62)));
+        check(&["1e-65"], &format!("0.{}1", "0".repeat(64)));
+        check(&["1e65"], "1e+65");
+        check(&["12e65"], "1.2e+66");
+        check(&["1e-66"], "1e-66");
+    }
+
+    #[test]
     fn readers_get_integers_that_they_can_keep() {
         let raw = serde_json::json!({"a": [9_007_199_254_740_992_u64, 9_007_199_254_740_993_u64], "b": {"c": 1.5}});
         let expected = serde_json::json!({"a": [9_007_199_254_740_992_u64, "9007199254740993"], "b": {"c": 1.5}});
