@@ -34,7 +34,6 @@ pub struct Aggregate {
     #[serde(rename = "cells")]
     fields: BTreeMap<Path, Box<FieldHistory>>,
     lifecycle: Option<(Arc<Position>, Lifecycle)>,
-    has_base: bool,
     creation: Option<CreationTime>,
     newest: Option<Arc<Position>>,
     /// The newest event that states the whole record.
@@ -55,7 +54,6 @@ impl Aggregate {
             version: Version::new(0),
             fields: BTreeMap::new(),
             lifecycle: None,
-            has_base: false,
             creation: None,
             newest: None,
             whole: None,
@@ -79,7 +77,6 @@ impl Aggregate {
             self.lifecycle = self.lifecycle.take().into_iter().chain([stated]).max_by_key(precedence);
         }
         if change.is_base {
-            self.has_base = true;
             self.whole = self.whole.take().max(Some(Arc::clone(&position)));
         }
         if let Some(reason) = change.uncertain_record() {
@@ -110,7 +107,7 @@ impl Aggregate {
 
     /// Whether an event has stated the whole record. Without a base the record is not projected.
     pub fn has_base(&self) -> bool {
-        self.has_base
+        self.whole.is_some()
     }
 
     /// The newest lifecycle; `None` if no change states one.
