@@ -3,7 +3,7 @@
 
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::{Change, FieldWrite, Lifecycle, RefetchReason, WriteContent};
-use annals_domain::definition::EntitySchema;
+use annals_domain::definition::Catalog;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::mapping::{map, remap};
 use annals_domain::path::Path;
@@ -136,7 +136,7 @@ proptest! {
     ) {
         let adapters = PlainAdapter::alone();
         let adapter = adapters.get(Provider::Salesforce).expect("the plain adapter");
-        for schema in [given_as(DEFINITION, []).schema(), EntitySchema::open(&EntityName::new("Account"))] {
+        for schema in [given_as(DEFINITION, []).schema(), Catalog::default().open(&EntityName::new("Account"))] {
             let mut state = fold(&before);
             let known = map(&state, &schema, &**adapter);
             for change in &after {

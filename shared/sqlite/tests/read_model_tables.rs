@@ -95,7 +95,7 @@ async fn a_definition_added_for_events_that_are_not_projected_yet_needs_no_rebui
 async fn a_definition_added_or_removed_for_projected_entities_needs_a_rebuild() {
     let (database, _kept) = database();
     let model = SqliteReadModel::open(database.clone(), &Catalog::default()).await.unwrap();
-    let open = EntitySchema::open(&EntityName::new("Gadget__c"));
+    let open = Catalog::default().open(&EntityName::new("Gadget__c"));
     let mut raw = gadget("a", 1, &catalog());
     raw.schema = open.clone();
     index(&model, vec![raw]).await;

@@ -69,7 +69,7 @@ impl PortsHealth {
         catalog: &Catalog,
     ) -> Self {
         let schema = catalog.definitions().first().map(|definition| EntitySchema::Defined(Arc::clone(definition)));
-        let schema = schema.unwrap_or_else(|| EntitySchema::open(&EntityName::new("none")));
+        let schema = schema.unwrap_or_else(|| catalog.open(&EntityName::new("none")));
         let QueryPorts { store, read_model, .. } = ports.clone();
         Self { store, lag, state, read_model, clock, schema, reuse_ms: 0, last: Mutex::default() }
     }

@@ -39,7 +39,7 @@ impl RebuildTarget {
     pub(crate) fn schema(&self, catalog: &Catalog) -> EntitySchema {
         let named = catalog.named(&self.aggregate_type);
         named.map_or_else(
-            || EntitySchema::open(&EntityName::new(self.aggregate_type.as_str())),
+            || catalog.open(&EntityName::new(self.aggregate_type.as_str())),
             |definition| EntitySchema::Defined(Arc::clone(definition)),
         )
     }

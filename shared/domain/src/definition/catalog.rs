@@ -1,7 +1,7 @@
 //! All entity definitions, and the schema of an object that has none.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{DefinitionError, DefinitionFile, EntityDefinition};
@@ -17,6 +17,8 @@ type LoadedFile<'a> = (Cow<'a, DefinitionFile>, EntityDefinition);
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     definitions: Vec<Arc<EntityDefinition>>,
+    /// The names by which requests find the definitions.
+    names: BTreeSet<String>,
 }
 
 /// What is known of an object's records.
@@ -36,12 +38,6 @@ pub struct OpenObject {
 }
 
 impl EntitySchema {
-    /// The schema of an object that neither has a definition nor the name of one.
-    pub fn open(object: &EntityName) -> Self {
-        let aggregate_type = AggregateType::new(object.as_str().to_lowercase());
-        Self::Open(OpenObject { name: object.clone(), aggregate_type })
-    }
-
     pub fn aggregate_type(&self) -> AggregateType {
         match self {
             Self::Defined(definition) => definition.aggregate_type.clone(),
@@ -84,7 +80,7 @@ impl Catalog {
             }
             definitions.push(Arc::new(definition));
         }
-        Ok(Self { definitions })
+        Ok(Self { definitions, names: used.into_keys().collect() })
     }
 
     /// All definitions, in the order of their files.
@@ -100,7 +96,7 @@ impl Catalog {
     /// The schema of an object at a provider where it has no definition.
     pub fn open(&self, object: &EntityName) -> EntitySchema {
         let mut aggregate_type = object.as_str().to_lowercase();
-        if self.definitions.iter().flat_map(|definition| names_of(definition)).any(|name| name == aggregate_type) {
+        if self.names.contains(&aggregate_type) {
             aggregate_type.insert_str(0, "object_");
         }
         EntitySchema::Open(OpenObject { name: object.clone(), aggregate_type: AggregateType::new(aggregate_type) })

@@ -49,13 +49,14 @@ pub(crate) fn write_alias(index: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use annals_domain::definition::Catalog;
     use annals_domain::identity::EntityName;
 
     use super::*;
 
     #[track_caller]
     fn check(object: &str, expected: &str) {
-        assert_eq!(alias("t-", &EntitySchema::open(&EntityName::new(object))), expected);
+        assert_eq!(alias("t-", &Catalog::default().open(&EntityName::new(object))), expected);
     }
 
     #[test]
