@@ -11,16 +11,16 @@ use annals_json::Json;
 pub(crate) fn sha256_of_fields<'a>(fields: impl Iterator<Item = (&'a str, &'a Json<'a>)>) -> String {
     let mut text = String::with_capacity(1024);
     write_object(&mut text, fields);
-    sha256_of_text(&text)
+    hex_sha256(&text)
 }
 
 pub(crate) fn sha256(value: &Json<'_>) -> String {
     let mut text = String::new();
     write(&mut text, value);
-    sha256_of_text(&text)
+    hex_sha256(&text)
 }
 
-fn sha256_of_text(text: &str) -> String {
+fn hex_sha256(text: &str) -> String {
     base16ct::lower::encode_string(&Sha256::digest(text.as_bytes()))
 }
 
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_the_sha_256_of_that_text() {
-        assert_eq!(sha256_of_text("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(hex_sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         let fields = json::read(r#"{"b":1,"a":2}"#).unwrap();
         let of_fields = sha256_of_fields(fields.as_object().unwrap().iter());
         assert_eq!(of_fields, sha256(&json::read(r#"{"a":2,"b":1}"#).unwrap()));

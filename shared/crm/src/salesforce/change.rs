@@ -52,11 +52,11 @@ pub(super) fn read(
         }),
         AffectedRecords::Each(ids) => {
             let statement = statement::read(&checked, payload);
-            let event = RecordChanges { header: &checked, statement, identity, envelope_id, org, input };
+            let event = RecordChanges { header: &checked, identity, envelope_id, org, input };
             if ids.len() > 1 && ids.len().saturating_mul(input.len()) > MAX_COPIED_BYTES {
-                return event.merged(ids);
+                return event.merged(ids, statement);
             }
-            ParsedInput::Changes(event.each(ids))
+            ParsedInput::Changes(event.each(ids, statement))
         }
     }
 }
@@ -74,7 +74,6 @@ pub(super) fn reread(
 /// A checked change event, from which the change of each of its records is made.
 struct RecordChanges<'a> {
     header: &'a ChangeEventHeader<'a>,
-    statement: EventStatement,
     identity: Identity<'a>,
     envelope_id: Option<String>,
     /// The org that the input names, if none is configured.
@@ -83,23 +82,23 @@ struct RecordChanges<'a> {
 }
 
 impl RecordChanges<'_> {
-    fn each(self, ids: &[ExternalId]) -> Vec<IncomingChange> {
-        let (digest, warnings) = (self.statement.digest(), self.warnings());
+    fn each(&self, ids: &[ExternalId], statement: EventStatement) -> Vec<IncomingChange> {
+        let (digest, warnings) = (statement.digest(), self.warnings(&statement));
         let data: Arc<str> = self.input.into();
-        let statements = std::iter::repeat_n(&self.statement, ids.len()).cloned();
+        let statements = std::iter::repeat_n(statement, ids.len());
         ids.iter().zip(statements).map(|(id, statement)| self.one(id, statement, &digest, &warnings, &data)).collect()
     }
 
     /// The changes of so many records that each gets the input without the other ids.
-    fn merged(self, ids: &[ExternalId]) -> ParsedInput {
+    fn merged(&self, ids: &[ExternalId], statement: EventStatement) -> ParsedInput {
         let Some((before, after)) = record_list::around(self.input) else {
             let message = format!("{} ids, and the list cannot be found in the text: expected it once", ids.len());
             return ParsedInput::Malformed(vec![ValidationIssue::new(format!("{HEADER}.recordIds"), message)]);
         };
-        let (digest, warnings) = (self.statement.digest(), self.warnings());
+        let (digest, warnings) = (statement.digest(), self.warnings(&statement));
         let event_id = |id: &ExternalId| self.identity.event_id(id.as_str(), &digest);
         let records: Vec<_> = ids.iter().map(|id| (id.clone(), event_id(id))).collect();
-        let first = self.one(&ids[0], self.statement.clone(), &digest, &warnings, &Arc::from(""));
+        let first = self.one(&ids[0], statement, &digest, &warnings, &Arc::from(""));
         ParsedInput::Merged(Box::new(MergedChange { first, records, before: before.into(), after: after.into() }))
     }
 
@@ -123,9 +122,9 @@ impl RecordChanges<'_> {
         }
     }
 
-    fn warnings(&self) -> Vec<ValidationIssue> {
+    fn warnings(&self, statement: &EventStatement) -> Vec<ValidationIssue> {
         let mut warnings = self.header.warnings.clone();
-        warnings.extend(self.statement.warning());
+        warnings.extend(statement.warning());
         warnings.extend(annals_json::has_lone_surrogate(self.input).then(lone_surrogate));
         warnings
     }

@@ -17,11 +17,10 @@ use annals_json::{Json, Object};
 const CHANGE_TYPES: &str =
     "CREATE, UPDATE, DELETE, UNDELETE, GAP_CREATE, GAP_UPDATE, GAP_DELETE, GAP_UNDELETE or GAP_OVERFLOW";
 const AN_ID: &str = "an id of 15 or 18 letters and digits";
+const OWN_ID: &str = "the id of a record (only GAP_OVERFLOW has the empty id)";
 
 /// 2000-01-01. Salesforce has had no commit before.
 const FIRST_USUAL_COMMIT_MS: i64 = 946_684_800_000;
-
-const OWN_ID: &str = "the id of a record (only GAP_OVERFLOW has the empty id)";
 
 /// The longest API name of an object. Salesforce allows 60 characters and a suffix; keys of stored data contain the name,
 /// so it needs a limit.

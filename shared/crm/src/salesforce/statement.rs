@@ -120,11 +120,14 @@ fn part(header: &ChangeEventHeader<'_>, payload: Object<'_>, form: BodyForm) -> 
         ChangedFields::Contradicted(doubtful) => Err(undecodable(&payload, doubtful)),
         ChangedFields::Fields(named) => Ok(body::named(header.object, payload, &named, form)),
         ChangedFields::Body => {
-            let body = undecodable(&payload, BTreeSet::new());
             let written = body::all(header.object, payload, &BTreeSet::new());
             // A null in the Pub/Sub form may mean `unchanged`, and without lists it is not known which do.
             let is_plain = form == BodyForm::Json || !written.writes.iter().any(is_null);
-            if is_plain && !written.writes.is_empty() { Ok(written) } else { Err(body) }
+            if is_plain && !written.writes.is_empty() {
+                return Ok(written);
+            }
+            let hash = StatementDigest::new(false, None).of(&written.writes);
+            Err(Undecodable { hash, doubtful: BTreeSet::new() })
         }
     }
 }
