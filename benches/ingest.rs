@@ -6,13 +6,13 @@
 //! derived data is not). Required: at least half the rate of the floor, with less than 150 MB.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use annals_benches::{is_small, peak_memory, try_pair};
+use annals_benches::{is_small, remove_database, run_measured, try_pair};
 use annals_services::built;
 use annals_tests::changes::{change, is_searchable};
 use anyhow::{Context, Result, ensure};
@@ -38,34 +38,10 @@ fn write_changes(path: &Path, records: usize) -> Result<()> {
 
 /// Runs `annals ingest` to its end. Returns its time and its peak memory in bytes.
 fn ingest(annals: &Path, changes: &Path, db: &Path, publish: &str) -> Result<(Duration, u64)> {
-    remove(db);
-    let start = Instant::now();
-    let mut child = Command::new(annals)
-        .arg("ingest")
-        .arg(changes)
-        .arg("--db")
-        .arg(db)
-        .args(["--publish", publish])
-        .stdout(Stdio::null())
-        .spawn()
-        .context("annals starts")?;
-    let mut peak = 0;
-    let exit = loop {
-        peak = peak.max(peak_memory(child.id()));
-        if let Some(exit) = child.try_wait()? {
-            break exit;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    let time = start.elapsed();
-    ensure!(exit.success(), "annals ingest ended with {exit}");
-    Ok((time, peak))
-}
-
-fn remove(db: &Path) {
-    for suffix in ["", "-wal", "-shm", ".changes.jsonl"] {
-        let _ = fs::remove_file(format!("{}{suffix}", db.display()));
-    }
+    remove_database(db);
+    let mut command = Command::new(annals);
+    command.arg("ingest").arg(changes).arg("--db").arg(db).args(["--publish", publish]).stdout(Stdio::null());
+    run_measured(&mut command)
 }
 
 /// The rows in the database that the subject wrote.
@@ -107,7 +83,7 @@ fn all(statement: &mut Statement<'_>) -> Result<Vec<Vec<Value>>> {
 
 /// A new file with the schema and the durability of the subject.
 fn by_hand(rows: &Rows, db: &Path) -> Result<Connection> {
-    remove(db);
+    remove_database(db);
     let connection = Connection::open(db)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;

@@ -6,12 +6,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use annals_application::commands::{Action, CommandHandler, CommandMetadata, Outcome};
 use annals_aws_tests::test_tables::TestTables;
-use annals_benches::{ROUNDS, is_small, peak_memory, try_pair};
+use annals_benches::{ROUNDS, is_small, peak_memory, remove_database, run_measured, try_pair};
 use annals_domain::identity::Provider;
 use annals_services::built;
 use anyhow::{Context, Result, ensure};
@@ -38,29 +38,16 @@ fn ids(round: usize, records: usize) -> Vec<String> {
     (round * records..(round + 1) * records).map(|record| format!("001{record:012}AAA")).collect()
 }
 
-fn start(annals: &Path, input: &Path, db: &Path) -> Result<Child> {
+fn command(annals: &Path, input: &Path, db: &Path) -> Command {
     let mut command = Command::new(annals);
     command.arg("ingest").arg(input).arg("--db").arg(db).args(["--publish", "none"]).stdout(Stdio::null());
-    command.spawn().context("annals starts")
+    command
 }
 
 /// Ingests a file into a new database. Returns the time and the peak memory in bytes.
 fn ingest(annals: &Path, input: &Path, db: &Path) -> Result<(Duration, u64)> {
-    for suffix in ["", "-wal", "-shm"] {
-        let _ = fs::remove_file(format!("{}{suffix}", db.display()));
-    }
-    let start_time = Instant::now();
-    let mut child = start(annals, input, db)?;
-    let mut peak = 0;
-    let exit = loop {
-        peak = peak.max(peak_memory(child.id()));
-        if let Some(exit) = child.try_wait()? {
-            break exit;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    ensure!(exit.success(), "annals ingest ended with {exit}");
-    Ok((start_time.elapsed(), peak))
+    remove_database(db);
+    run_measured(&mut command(annals, input, db))
 }
 
 fn count(annals: &Path, db: &Path) -> Result<u64> {
@@ -93,15 +80,13 @@ fn on_sqlite(records: usize) -> Result<()> {
     println!("  {:.2} of the floor's time (must be at most 1.2), peak memory {peak:.0} MB", subject.over(&floor));
     ensure!(count(annals, &db)? == records as u64, "every record has its change");
 
-    for suffix in ["", "-wal", "-shm"] {
-        let _ = fs::remove_file(format!("{}{suffix}", db.display()));
-    }
-    let mut killed = start(annals, &merged, &db)?;
+    remove_database(&db);
+    let mut killed = command(annals, &merged, &db).spawn()?;
     std::thread::sleep(subject.median() / 2);
     killed.kill()?;
     killed.wait()?;
     let before = count(annals, &db).unwrap_or(0);
-    ensure!(start(annals, &merged, &db)?.wait()?.success(), "the second run ends well");
+    run_measured(&mut command(annals, &merged, &db))?;
     let after = count(annals, &db)?;
     ensure!(after == records as u64, "every record has its change after a kill, but {after} have");
     println!("  killed in the middle: {before} records before, {after} after the next run");

@@ -5,7 +5,11 @@
 
 use std::convert::Infallible;
 use std::hint::black_box;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
 
 /// The number of measured rounds of a pair, after one warm-up round.
 pub const ROUNDS: usize = 7;
@@ -100,6 +104,29 @@ pub fn per_call<T>(mut call: impl FnMut() -> T) -> Duration {
         calls += 1;
     }
     start.elapsed() / calls
+}
+
+/// Runs a command to its end. Returns its time and its peak memory in bytes.
+pub fn run_measured(command: &mut Command) -> Result<(Duration, u64)> {
+    let start = Instant::now();
+    let mut child = command.spawn().with_context(|| format!("{command:?} starts"))?;
+    let mut peak = 0;
+    let exit = loop {
+        peak = peak.max(peak_memory(child.id()));
+        if let Some(exit) = child.try_wait()? {
+            break exit;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    ensure!(exit.success(), "{command:?} ended with {exit}");
+    Ok((start.elapsed(), peak))
+}
+
+/// Removes a local process's database and the file of its published events.
+pub fn remove_database(db: &Path) {
+    for suffix in ["", "-wal", "-shm", ".changes.jsonl"] {
+        let _ = std::fs::remove_file(format!("{}{suffix}", db.display()));
+    }
 }
 
 /// The highest resident memory that the kernel has seen of a process so far, in bytes; 0 once it is gone.
