@@ -14,6 +14,7 @@
 //! are tested beside it.
 
 pub mod account_registry;
+pub mod crm_client;
 pub mod event_feed;
 pub mod event_publisher;
 pub mod event_store;
@@ -26,6 +27,7 @@ pub mod quarantine_store;
 pub mod read_model;
 pub mod refetch_queue;
 pub mod samples;
+pub mod simulated_org;
 pub mod snapshot_store;
 
 /// Makes a test of each rule for an adapter of all state ports.

@@ -4,6 +4,10 @@
 
 mod account_registry;
 mod clock;
+mod crm_client;
+mod crm_error;
+mod crm_object;
+mod crm_quota;
 mod error;
 mod event_publisher;
 mod event_store;
@@ -21,6 +25,12 @@ mod state;
 
 pub use self::account_registry::AccountRegistry;
 pub use self::clock::{Clock, Ids};
+pub use self::crm_client::{
+    CrmClient, FetchedRecord, IdPage, IdQuery, PageQuery, ReadWindow, RecordLookup, RecordPage,
+};
+pub use self::crm_error::{CrmError, CrmErrorKind};
+pub use self::crm_object::{FieldDescription, ObjectDescription};
+pub use self::crm_quota::{Quota, QuotaUsage};
 pub use self::error::{PortError, PortErrorKind};
 pub use self::event_publisher::{EventPublisher, NormalizedEntityEvent};
 pub use self::event_store::{AppendError, CommitPosition, Direction, EventFeed, EventStore, ReadOptions, StoredEvent};
