@@ -32,10 +32,12 @@ pub(crate) async fn open_to_read(shared: &Shared) -> Result<CommandSide, Failure
 }
 
 pub(crate) async fn open_queries(shared: &Shared) -> Result<EntityQueries, Failure> {
-    match shared.on_aws.target {
-        Target::Local => Ok(local_to_read(shared).await?.queries),
-        Target::Aws => aws::open_queries(shared).await,
-    }
+    let queries = match shared.on_aws.target {
+        Target::Local => local_to_read(shared).await?.queries,
+        Target::Aws => aws::open_queries(shared).await?,
+    };
+    // No gateway limits what a command prints, so that it shows what is too large for one.
+    Ok(queries.with_page_bytes(usize::MAX))
 }
 
 /// Opens the database to write, projects what is not projected yet, and retries parked projections.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use annals_application::commands::{EventRead, Outcome};
-use annals_application::queries::{HistoryPage, HistoryRequest};
+use annals_application::queries::{HistoryEvent, HistoryRequest, Page};
 use annals_domain::validation_issue::ValidationIssue;
 use annals_tests::samples::{Run, Sample, files_below, numbered, repository, sample_events, seen, without_version};
 use serde_json::{Map, Value, json};
@@ -228,8 +228,8 @@ async fn a_history_matches_the_snapshot_and_keeps_numbers_and_inputs_exactly() {
 }
 
 /// A history without the values of one run and without the inputs, which are the samples.
-fn without_run_values(page: &HistoryPage) -> Value {
-    let mut json = serde_json::to_value(page).expect("a page is JSON");
+fn without_run_values(page: &Page<HistoryEvent>) -> Value {
+    let mut json = json!({ "results": page.results, "count": page.count });
     for event in json["results"].as_array_mut().expect("events") {
         let event = event.as_object_mut().expect("an event");
         for of_one_run in ["recorded_at", "causation_id", "data"] {

@@ -1,6 +1,6 @@
 //! `history`: the events of an entity, each with what it changed.
 
-use annals_application::queries::{HistoryEvent, HistoryPage, HistoryRequest};
+use annals_application::queries::{DEFAULT_PAGE_SIZE, HistoryEvent, HistoryRequest, Page};
 use serde_json::{Value, json};
 
 use super::{cell, pretty};
@@ -25,24 +25,25 @@ pub(crate) async fn history(shared: &Shared, history: &History) -> Result<Exit, 
     let page = queries.history(&history.entity.entity_type, &history.entity.id, &request).await?;
     let mut out = Out::stdout(shared.no_color);
     if history.json {
-        write_json(&mut out, &page)?;
+        write_json(&mut out, &page, &request)?;
     } else {
-        write(&mut out, &page);
+        write(&mut out, &page, request.page.unwrap_or(1));
     }
     out.finish()?;
     Ok(Exit::Success)
 }
 
-fn write_json(out: &mut Out, page: &HistoryPage) -> Result<(), Failure> {
+fn write_json(out: &mut Out, page: &Page<HistoryEvent>, request: &HistoryRequest) -> Result<(), Failure> {
     let failure = |error: serde_json::Error| Failure::new(format!("cannot write the history as JSON: {error}"));
     let results = serde_json::to_value(&page.results).map_err(failure)?;
-    let (count, number, size) = (page.count, page.page, page.page_size);
+    let (number, size) = (request.page.unwrap_or(1), request.page_size.unwrap_or(DEFAULT_PAGE_SIZE));
+    let count = page.count;
     out.line(pretty(&json!({ "count": count, "page": number, "page_size": size, "results": results })));
     Ok(())
 }
 
 /// A table of the events, each with what it changed below it.
-fn write(out: &mut Out, page: &HistoryPage) {
+fn write(out: &mut Out, page: &Page<HistoryEvent>, number: u64) {
     let mut table = Table::new(&["version", "event", "timestamp", "recorded_at", "source", "notes"]);
     for event in &page.results {
         table.row(cells(event));
@@ -54,7 +55,7 @@ fn write(out: &mut Out, page: &HistoryPage) {
         write_details(out, event);
     }
     let count = page.count.map(|count| format!(" of {count}")).unwrap_or_default();
-    out.line(out.paint(Paint::Dim, &format!("page {}, {}{count}", page.page, page.results.len())));
+    out.line(out.paint(Paint::Dim, &format!("page {number}, {}{count}", page.results.len())));
 }
 
 fn cells(event: &HistoryEvent) -> [(Paint, String); 6] {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use annals_application::queries::{EntityQueries, MAX_PAGE_OFFSET};
+use annals_application::queries::{EntityQueries, MAX_PAGE_OFFSET, Page};
 use annals_domain::position::Version;
 use axum::Router;
 use axum::extract::{RawQuery, Request, State};
@@ -20,7 +20,7 @@ use crate::history::history;
 use crate::list_query::{PAGING, count_request, list_request, no_entity_parameters, parameter_hint};
 use crate::parameters::{Parameters, PathParameters};
 use crate::problem::{Problem, no_such_route, wrong_method};
-use crate::response::{Page, PagePosition, json, json_bytes};
+use crate::response::{PageBody, json, json_bytes, numbered_page};
 
 /// The first segments of fixed routes.
 const FIXED: [&str; 5] = ["entities", "events", "health", "openapi.json", "quarantine"];
@@ -55,9 +55,10 @@ async fn list(
     let parameters = Parameters::read(query.as_deref())?;
     let found = api.queries.list(&entity_type, &list_request(&parameters)?).await;
     let found = found.map_err(|error| Problem::from(error).with_hint(parameter_hint(&parameters, &PAGING)))?;
-    let position = PagePosition::in_list(found.count, MAX_PAGE_OFFSET, found.page, found.page_size);
-    let documents = found.documents.iter().map(|document| &*document.json).collect();
-    json(&Page::new(documents, Some(found.count), position, &uri, &parameters))
+    let documents: Vec<_> = found.documents.iter().map(|document| &*document.json).collect();
+    let reachable = found.count.min(MAX_PAGE_OFFSET);
+    let page = Page { count: Some(found.count), ..numbered_page(documents, reachable, found.page, found.page_size) };
+    json(&PageBody::of(page, &uri, &parameters))
 }
 
 #[derive(Serialize)]

@@ -11,7 +11,7 @@ use crate::QueryApi;
 use crate::login::Caller;
 use crate::parameters::{DayEnd, ParameterReader, Parameters, PathParameters};
 use crate::problem::Problem;
-use crate::response::{Page, PagePosition, json};
+use crate::response::{PageBody, json};
 
 /// `GET /{type}/{id}/history`.
 pub(crate) async fn history(
@@ -27,20 +27,20 @@ pub(crate) async fn history(
         caller.need_admin("raw=true")?;
     }
     let found = api.queries.history(&entity_type, &id, &request).await?;
-    let position = PagePosition { page: found.page, has_next: found.has_next };
-    json(&Page::new(found.results, found.count, position, &uri, &parameters))
+    json(&PageBody::of(found, &uri, &parameters))
 }
 
 fn history_request(parameters: &Parameters) -> Result<HistoryRequest, Problem> {
     let mut reader = ParameterReader::new(parameters);
     let request = HistoryRequest {
         page: reader.number("page"),
+        cursor: reader.text("cursor").map(str::to_owned),
         page_size: reader.number("page_size"),
         from_date: reader.timestamp("from_date", DayEnd::First),
         to_date: reader.timestamp("to_date", DayEnd::Last),
         raw: reader.bool("raw").unwrap_or(false),
     };
-    reader.allow_only(&["page", "page_size", "from_date", "to_date", "raw"]);
+    reader.allow_only(&["page", "cursor", "page_size", "from_date", "to_date", "raw"]);
     reader.finish(request)
 }
 
@@ -53,6 +53,7 @@ mod tests {
         let query = "page=2&page_size=5&from_date=2024-04-09&to_date=2024-04-09&raw=true";
         let expected = HistoryRequest {
             page: Some(2),
+            cursor: None,
             page_size: Some(5),
             from_date: "2024-04-09T00:00:00Z".parse().ok(),
             to_date: "2024-04-09T23:59:59.999Z".parse().ok(),

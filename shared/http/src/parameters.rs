@@ -41,9 +41,9 @@ impl Parameters {
         &self.0
     }
 
-    /// The query string with another value for `name`.
-    pub(crate) fn with(&self, name: &str, value: &str) -> String {
-        let others = self.0.iter().filter(|(other, _)| other != name);
+    /// The query string with one parameter in place of those with the `replaced` names.
+    pub(crate) fn replacing(&self, replaced: &[&str], name: &str, value: &str) -> String {
+        let others = self.0.iter().filter(|(other, _)| !replaced.contains(&other.as_str()));
         let pairs = others.map(|(name, value)| (name.as_str(), value.as_str())).chain([(name, value)]);
         form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
     }
@@ -228,7 +228,7 @@ mod tests {
             let given = Parameters(pairs.clone());
             let mut expected: Vec<_> = pairs.into_iter().filter(|(name, _)| name != "page").collect();
             expected.push(("page".to_owned(), page.clone()));
-            prop_assert_eq!(Parameters::read(Some(&given.with("page", &page))).unwrap().0, expected);
+            prop_assert_eq!(Parameters::read(Some(&given.replacing(&["page"], "page", &page))).unwrap().0, expected);
         }
     }
 }

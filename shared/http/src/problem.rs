@@ -33,6 +33,8 @@ pub(crate) enum ProblemKind {
     InvalidRequest,
     InvalidBody,
     TooLarge,
+    /// One result alone is larger than an answer may be.
+    ResultTooLarge,
     /// The current state does not allow the action.
     Conflict,
     /// The body has no change event of the provider.
@@ -47,7 +49,7 @@ pub(crate) enum ProblemKind {
 
 impl ProblemKind {
     #[cfg(test)]
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::NotFound,
         Self::UnknownType,
         Self::UnknownProvider,
@@ -56,6 +58,7 @@ impl ProblemKind {
         Self::InvalidRequest,
         Self::InvalidBody,
         Self::TooLarge,
+        Self::ResultTooLarge,
         Self::Conflict,
         Self::NotRecognised,
         Self::Unauthorized,
@@ -75,6 +78,9 @@ impl ProblemKind {
             Self::InvalidRequest => (StatusCode::BAD_REQUEST, "/problems/invalid-request", "Invalid request"),
             Self::InvalidBody => (StatusCode::BAD_REQUEST, "/problems/invalid-body", "Not JSON"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "/problems/too-large", "Body too large"),
+            Self::ResultTooLarge => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "/problems/result-too-large", "Result too large")
+            }
             Self::Conflict => (StatusCode::CONFLICT, "/problems/conflict", "Conflict"),
             Self::NotRecognised => (StatusCode::UNPROCESSABLE_ENTITY, "/problems/not-recognised", "Not recognised"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "/problems/unauthorized", "Unauthorized"),
@@ -207,6 +213,7 @@ impl From<QueryError> for Problem {
             QueryError::InvalidParameters(invalid) => {
                 Self::invalid(invalid.iter().map(|one| ValidationIssue::new(&*one.field, &*one.message)).collect())
             }
+            QueryError::TooLarge { .. } => Self::new(ProblemKind::ResultTooLarge, error.to_string()),
             QueryError::Unreadable(_) => Self::internal(&error),
             QueryError::Port(port) => Self::of_failure(&error, port.is_retryable()),
         }

@@ -25,7 +25,7 @@ use crate::events::run_to_completion;
 use crate::login::Admin;
 use crate::parameters::{ParameterReader, Parameters, PathParameters, no_parameters};
 use crate::problem::Problem;
-use crate::response::{IngestResponse, Page, PagePosition, json};
+use crate::response::{IngestResponse, PageBody, json, numbered_page};
 
 /// A response contains at most this much of a body.
 const MAX_BODY_IN_RESPONSE: usize = 1024 * 1024;
@@ -135,9 +135,8 @@ async fn list(
     let ListParameters { state, page, page_size } = list_parameters(&parameters)?;
     let offset = (page - 1).saturating_mul(page_size);
     let (entries, count) = api.quarantine.list(state, offset, page_size).await?;
-    let position = PagePosition::in_list(count, u64::MAX, page, page_size);
     let entries: Vec<EntryBody> = entries.into_iter().map(EntryBody::from).collect();
-    json(&Page::new(entries, Some(count), position, &uri, &parameters))
+    json(&PageBody::of(numbered_page(entries, count, page, page_size), &uri, &parameters))
 }
 
 async fn one(

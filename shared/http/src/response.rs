@@ -1,6 +1,7 @@
 //! The JSON of successful responses: one value, or a page with links to its neighbours.
 
 use annals_application::commands::EventRead;
+use annals_application::queries::{Page, PageLink};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -8,6 +9,10 @@ use serde::Serialize;
 
 use crate::parameters::Parameters;
 use crate::problem::Problem;
+
+/// The parameters that select a page.
+const PAGE: &str = "page";
+const CURSOR: &str = "cursor";
 
 pub(crate) fn json(value: &impl Serialize) -> Result<Response, Problem> {
     serde_json::to_vec(value).map(json_bytes).map_err(|error| Problem::internal(&error))
@@ -26,10 +31,10 @@ pub(crate) struct IngestResponse {
     pub(crate) results: Vec<EventRead>,
 }
 
-/// A page of a list. Its links keep every other parameter of the request. They are relative to the server
+/// The JSON of a page. Its links keep every other parameter of the request. They are relative to the server
 /// (`/clients?page=2`), because the API does not know its host name behind a gateway.
 #[derive(Debug, Serialize)]
-pub(crate) struct Page<T> {
+pub(crate) struct PageBody<T> {
     results: Vec<T>,
     /// The results on all pages, if known.
     count: Option<u64>,
@@ -37,34 +42,25 @@ pub(crate) struct Page<T> {
     previous: Option<String>,
 }
 
-/// The number of a page, and whether another follows.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PagePosition {
-    /// Counts from 1.
-    pub(crate) page: u64,
-    pub(crate) has_next: bool,
-}
-
-impl PagePosition {
-    /// The position in a list of `count` results, the first `max_offset` of which can be reached by page number.
-    pub(crate) fn in_list(count: u64, max_offset: u64, page: u64, page_size: u64) -> Self {
-        Self { page, has_next: page.saturating_mul(page_size) < count.min(max_offset) }
+impl<T> PageBody<T> {
+    pub(crate) fn of(page: Page<T>, uri: &Uri, parameters: &Parameters) -> Self {
+        let link = |link: PageLink| {
+            let (name, value) = match link {
+                PageLink::Number(number) => (PAGE, number.to_string()),
+                PageLink::Cursor(cursor) => (CURSOR, cursor),
+            };
+            format!("{}?{}", uri.path(), parameters.replacing(&[PAGE, CURSOR], name, &value))
+        };
+        let Page { results, count, next, previous } = page;
+        Self { results, count, next: next.map(link), previous: previous.map(link) }
     }
 }
 
-impl<T> Page<T> {
-    pub(crate) fn new(
-        results: Vec<T>,
-        count: Option<u64>,
-        position: PagePosition,
-        uri: &Uri,
-        parameters: &Parameters,
-    ) -> Self {
-        let link = |page: u64| format!("{}?{}", uri.path(), parameters.with("page", &page.to_string()));
-        let next = position.has_next.then(|| link(position.page.saturating_add(1)));
-        let previous = (position.page > 1).then(|| link(position.page - 1));
-        Self { results, count, next, previous }
-    }
+/// A page by its number, of a list with `count` results.
+pub(crate) fn numbered_page<T>(results: Vec<T>, count: u64, page: u64, page_size: u64) -> Page<T> {
+    let has_next = page.saturating_mul(page_size) < count;
+    let next = has_next.then(|| PageLink::Number(page.saturating_add(1)));
+    Page { results, count: Some(count), next, previous: (page > 1).then(|| PageLink::Number(page - 1)) }
 }
 
 #[cfg(test)]
@@ -72,29 +68,37 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(position: PagePosition, url: &'static str, next: Option<&str>, previous: Option<&str>) {
+    fn check(links: [Option<PageLink>; 2], url: &'static str, next: Option<&str>, previous: Option<&str>) {
         let uri = Uri::from_static(url);
         let parameters = Parameters::read(uri.query()).unwrap();
-        let page = Page::<()>::new(Vec::new(), None, position, &uri, &parameters);
-        assert_eq!((page.next.as_deref(), page.previous.as_deref()), (next, previous), "{url}");
+        let [to_next, to_previous] = links;
+        let page = Page::<()> { results: Vec::new(), count: None, next: to_next, previous: to_previous };
+        let body = PageBody::of(page, &uri, &parameters);
+        assert_eq!((body.next.as_deref(), body.previous.as_deref()), (next, previous), "{url}");
     }
 
     #[test]
     fn links_lead_to_the_neighbours_and_keep_the_query() {
-        let first = PagePosition { page: 1, has_next: true };
-        check(first, "/clients", Some("/clients?page=2"), None);
-        check(first, "/clients?sort=-name&page=1", Some("/clients?sort=-name&page=2"), None);
-        let second = PagePosition { page: 2, has_next: false };
-        check(second, "/clients?name=a%26b+c&page=2", None, Some("/clients?name=a%26b+c&page=1"));
-        check(second, "/entities/caf%C3%A9?page=2", None, Some("/entities/caf%C3%A9?page=1"));
+        let (first, second) = (|| Some(PageLink::Number(1)), || Some(PageLink::Number(2)));
+        check([second(), None], "/clients", Some("/clients?page=2"), None);
+        check([second(), None], "/clients?sort=-name&page=1", Some("/clients?sort=-name&page=2"), None);
+        check([None, first()], "/clients?name=a%26b+c&page=2", None, Some("/clients?name=a%26b+c&page=1"));
+        check([None, first()], "/entities/caf%C3%A9?page=2", None, Some("/entities/caf%C3%A9?page=1"));
     }
 
     #[test]
-    fn the_last_page_and_the_last_reachable_page_have_no_next() {
-        assert!(PagePosition::in_list(21, 10_000, 1, 20).has_next);
-        assert!(!PagePosition::in_list(20, 10_000, 1, 20).has_next);
-        assert!(PagePosition::in_list(20_000, 10_000, 499, 20).has_next);
-        assert!(!PagePosition::in_list(20_000, 10_000, 500, 20).has_next);
-        assert!(!PagePosition::in_list(5, 10_000, u64::MAX, 200).has_next);
+    fn a_link_by_cursor_has_no_page() {
+        let cursor = || Some(PageLink::Cursor("a-b_c".to_owned()));
+        check([cursor(), None], "/clients?page=3&name=x", Some("/clients?name=x&cursor=a-b_c"), None);
+        check([cursor(), None], "/clients?cursor=&name=x", Some("/clients?name=x&cursor=a-b_c"), None);
+    }
+
+    #[test]
+    fn the_last_page_has_no_next() {
+        assert_eq!(numbered_page(vec![()], 21, 1, 20).next, Some(PageLink::Number(2)));
+        assert_eq!(numbered_page(vec![()], 20, 1, 20).next, None);
+        assert_eq!(numbered_page(vec![()], 5, u64::MAX, 200).next, None);
+        assert_eq!(numbered_page(vec![()], 5, 1, 20).previous, None);
+        assert_eq!(numbered_page(vec![()], 5, 2, 2).previous, Some(PageLink::Number(1)));
     }
 }

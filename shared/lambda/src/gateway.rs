@@ -4,10 +4,10 @@
 
 use annals_http::{Deadline, GatewayCaller};
 use axum::Router;
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::tower::{Service, ServiceExt};
-use lambda_http::{Adapter, LambdaEvent, Request, RequestExt, service_fn};
+use lambda_http::{Adapter, Body, LambdaEvent, Request, RequestExt, service_fn};
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
 
@@ -15,6 +15,9 @@ use crate::invocation::{Invocation, InvocationFailed};
 
 /// The scope in a token that admin routes need.
 const ADMIN_SCOPE: &str = "admin";
+
+/// The most bytes of a response whose body is a text.
+const LARGEST_TEXT: usize = 5 * 1024 * 1024;
 
 /// A router behind API Gateway.
 #[derive(Clone)]
@@ -61,7 +64,8 @@ impl Gateway {
         let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(request.0), lambda_http::Context::default());
         let response = Adapter::from(service).call(event).await;
         let response = response.map_err(|error| InvocationFailed(error.to_string()))?;
-        to_raw_value(&response).map_err(|error| InvocationFailed::unwritable(&error))
+        let response = to_raw_value(&response).map_err(|error| InvocationFailed::unwritable(&error))?;
+        within_limit(response).map_err(|error| InvocationFailed::unwritable(&error))
     }
 
     fn caller(&self, request: &Request) -> Option<GatewayCaller> {
@@ -80,6 +84,18 @@ impl Gateway {
     }
 }
 
+/// Encodes a large body as Base64, which API Gateway decodes. In a JSON text each quote of the body takes more bytes than
+/// it has, and Lambda refuses a response of more than 6 MB.
+fn within_limit(response: Box<RawValue>) -> serde_json::Result<Box<RawValue>> {
+    if response.get().len() <= LARGEST_TEXT {
+        return Ok(response);
+    }
+    let mut response: ApiGatewayV2httpResponse = serde_json::from_str(response.get())?;
+    response.body = response.body.map(|body| Body::Binary(body.to_vec()));
+    response.is_base64_encoded = true;
+    to_raw_value(&response)
+}
+
 /// Whether an ARN is `admin` or below it: `…:role/operators/ann` is below `…:role/operators`, but
 /// `…:role/operators-readonly` is not.
 fn is_at_or_below(arn: &str, admin: &str) -> bool {
@@ -96,6 +112,24 @@ mod tests {
     #[track_caller]
     fn check(arn: &str, admin: &str, expected: bool) {
         assert_eq!(is_at_or_below(arn, admin), expected, "{arn} by {admin}");
+    }
+
+    #[tokio::test]
+    async fn a_large_body_stays_below_the_limit_of_lambda() {
+        const LAMBDA_LIMIT: usize = 6 * 1024 * 1024;
+        // The body of an answer has at most 4 MiB, and these characters become twice as many in a JSON text.
+        for (body, is_encoded) in [("\"\\".repeat(2 * 1024 * 1024), true), ("\"\\".repeat(1024 * 1024), false)] {
+            let text = body.clone();
+            let router = Router::new().fallback(async move || ([("content-type", "application/json")], text));
+            let request = include_str!("../../../events/query/list-clients.json");
+            let request = RawValue::from_string(request.to_owned()).expect("JSON");
+            let gateway = Gateway::new(router, Vec::new());
+            let request = Gateway::request(&request).expect("a request of API Gateway");
+            let response = gateway.handle(request, Instant::now()).await.expect("a response");
+            assert!(response.get().len() < LAMBDA_LIMIT, "{}", response.get().len());
+            let response: ApiGatewayV2httpResponse = serde_json::from_str(response.get()).expect("a response");
+            assert_eq!(response.is_base64_encoded, is_encoded);
+        }
     }
 
     #[test]

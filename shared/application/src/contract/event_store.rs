@@ -26,6 +26,7 @@ macro_rules! event_store_contract {
                 events_are_read_in_both_directions,
                 events_are_read_by_version_range_and_limit,
                 events_are_read_by_time_range,
+                a_read_ends_after_the_event_that_reaches_its_bytes,
                 equal_ids_of_different_objects_are_different_streams,
                 an_event_is_read_exactly_as_it_was_stored,
                 heads_are_returned_in_the_order_of_the_keys,
@@ -177,6 +178,27 @@ pub async fn events_are_read_by_time_range(store: &impl EventStore) {
         // The limit counts the returned events, not the events that were examined.
         (ReadOptions { limit: 1, ..range(Some(3), None) }, &[3]),
         (ReadOptions { direction: Direction::Descending, limit: 2, ..range(None, Some(3)) }, &[3, 2]),
+    ];
+    for (options, expected) in table {
+        assert_eq!(versions(store, &key, &options).await, expected, "{options:?}");
+    }
+}
+
+/// The bytes are those of the events' data as they were stored. The first event is returned whatever its size.
+pub async fn a_read_ends_after_the_event_that_reaches_its_bytes(store: &impl EventStore) {
+    let key = key("a");
+    let events = stream(&key, 5);
+    append_all(store, &events).await;
+    let size = |count: usize| events[..count].iter().map(|stored| stored.event.data.len()).sum::<usize>();
+    let up = |max_bytes| ReadOptions { max_bytes, ..ReadOptions::from(Version::FIRST, 9) };
+    let table: [(ReadOptions, &[u64]); 7] = [
+        (up(0), &[1]),
+        (up(size(1)), &[1]),
+        (up(size(1) + 1), &[1, 2]),
+        (up(size(3)), &[1, 2, 3]),
+        (up(size(5) + 1), &[1, 2, 3, 4, 5]),
+        (ReadOptions { limit: 2, ..up(size(3)) }, &[1, 2]),
+        (ReadOptions { direction: Direction::Descending, ..up(1) }, &[5]),
     ];
     for (options, expected) in table {
         assert_eq!(versions(store, &key, &options).await, expected, "{options:?}");

@@ -61,8 +61,11 @@ pub struct ReadOptions {
     /// Inclusive.
     pub to_time: Option<Timestamp>,
     pub direction: Direction,
-    /// A read returns fewer events only if there are no more.
+    /// A read returns fewer events only if there are no more, or for `max_bytes`.
     pub limit: usize,
+    /// A read ends after the event with which its data has this many bytes or more: it returns at least
+    /// one event, and exceeds the bytes by one event at most.
+    pub max_bytes: usize,
 }
 
 impl ReadOptions {
@@ -75,6 +78,7 @@ impl ReadOptions {
             to_time: None,
             direction: Direction::Ascending,
             limit,
+            max_bytes: usize::MAX,
         }
     }
 

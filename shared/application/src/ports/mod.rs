@@ -3,6 +3,7 @@
 //! A port's contract suite in `crate::contract` tests all its adapters.
 
 mod account_registry;
+mod bounded_page;
 mod clock;
 mod crm_client;
 mod crm_error;
@@ -24,6 +25,7 @@ mod snapshot_store;
 mod state;
 
 pub use self::account_registry::AccountRegistry;
+pub use self::bounded_page::{Added, BoundedPage, MAX_ANSWER_BYTES, MAX_PAGE_BYTES, PageEnd, json_size};
 pub use self::clock::{Clock, Ids};
 pub use self::crm_client::{
     CrmClient, FetchedRecord, IdPage, IdQuery, PageQuery, ReadWindow, RecordLookup, RecordPage,

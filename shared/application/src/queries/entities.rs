@@ -8,7 +8,8 @@ use annals_domain::search_text::query_words;
 
 use super::error::QueryError;
 use super::filter::{InvalidParameter, filter_by, sort_by};
-use super::history::{HistoryPage, HistoryReader, HistoryRequest};
+use super::history::{HistoryEvent, HistoryReader, HistoryRequest};
+use super::page::Page;
 use super::paging::{MAX_PAGE_OFFSET, PageNumbers};
 use super::resolve::Resolver;
 use crate::ports::{EntityQuery, EventStore, ObjectRegistry, ReadDocument, ReadModel, SnapshotStore};
@@ -81,6 +82,13 @@ impl EntityQueries {
         Self { ports, resolver, history }
     }
 
+    /// The same with another limit of the bytes of a page's results, as JSON.
+    #[must_use]
+    pub fn with_page_bytes(mut self, max_bytes: usize) -> Self {
+        self.history.max_bytes = max_bytes;
+        self
+    }
+
     /// The entity definitions.
     pub fn catalog(&self) -> &Catalog {
         &self.resolver.catalog
@@ -130,7 +138,7 @@ impl EntityQueries {
         entity_type: &str,
         id: &str,
         request: &HistoryRequest,
-    ) -> Result<HistoryPage, QueryError> {
+    ) -> Result<Page<HistoryEvent>, QueryError> {
         let page = HistoryReader::page_of(request)?;
         let resolved = self.resolver.resolve(entity_type, id).await?;
         let heads = self.ports.store.heads(&resolved.keys).await?;

@@ -3,7 +3,7 @@
 use annals_domain::provider_adapter::UnreadableEvent;
 
 use super::filter::InvalidParameter;
-use crate::ports::PortError;
+use crate::ports::{MAX_PAGE_BYTES, PortError};
 
 /// Why a query fails.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,16 @@ pub enum QueryError {
     /// Parameters of the request are invalid: all of them, not only the first.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     InvalidParameters(Vec<InvalidParameter>),
+    /// One result alone is larger than a page may be.
+    #[error("{what} has {bytes} bytes, more than the {MAX_PAGE_BYTES} of a page: {remedy}")]
+    TooLarge {
+        /// The result.
+        what: String,
+        /// The size of its JSON.
+        bytes: usize,
+        /// How to get at it.
+        remedy: String,
+    },
     /// A stored event cannot be parsed, so that the history has a gap there. An operator must look at it.
     #[error("a stored event cannot be read")]
     Unreadable(#[source] UnreadableEvent),

@@ -17,19 +17,27 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::cursor::{CURSOR, CursorScope};
 use super::error::QueryError;
+use super::filter::InvalidParameter;
+use super::page::{Page, PageLink};
 use super::paging::PageNumbers;
-use crate::ports::{EventStore, ReadOptions, SnapshotStore};
+use crate::ports::{Added, BoundedPage, EventStore, MAX_PAGE_BYTES, PageEnd, ReadOptions, SnapshotStore, json_size};
 use crate::projection::StreamFolder;
 
 /// The number of events in one read of the stream.
 const READ_PAGE: usize = 500;
+/// The bytes of the events' data in one read: they are in memory together.
+const READ_BYTES: usize = MAX_PAGE_BYTES;
 
 /// A request for a history. A parameter that is `None` has its default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HistoryRequest {
     /// The number of the page, from 1. Default: 1.
     pub page: Option<u64>,
+    /// Where the page starts, in place of a number: the cursor of an earlier page's `next`, or empty for the first
+    /// page.
+    pub cursor: Option<String>,
     /// The number of events on a page, from 1 to [`MAX_PAGE_SIZE`](super::MAX_PAGE_SIZE). Default:
     /// [`DEFAULT_PAGE_SIZE`](super::DEFAULT_PAGE_SIZE).
     pub page_size: Option<u64>,
@@ -49,6 +57,46 @@ impl HistoryRequest {
     fn matches(&self, event: &DomainEvent) -> bool {
         let at = event.timestamp();
         self.from_date.is_none_or(|from| from <= at) && self.to_date.is_none_or(|to| at <= to)
+    }
+
+    /// What decides which events the history has, and in which order.
+    fn scope(&self, key: &EntityKey) -> CursorScope {
+        CursorScope::of(&(key.to_string(), self.from_date, self.to_date))
+    }
+
+    fn start(&self, scope: CursorScope, page: PageNumbers) -> Result<HistoryStart, QueryError> {
+        let first = HistoryStart { from: Version::FIRST, skip: 0 };
+        match &self.cursor {
+            Some(cursor) => {
+                let from = scope.decode::<u64>(cursor).map_err(|no| QueryError::InvalidParameters(vec![no]))?;
+                Ok(from.map_or(first, |from| HistoryStart { from: Version::new(from), ..first }))
+            }
+            // It is not known which event is the first of a later page by date.
+            None if self.has_dates() => Ok(HistoryStart { skip: page.offset(), ..first }),
+            None => Ok(HistoryStart { from: Version::new(page.offset().saturating_add(1)), ..first }),
+        }
+    }
+
+    /// The link to the page that starts at a version.
+    fn next(
+        &self,
+        scope: CursorScope,
+        page: PageNumbers,
+        end: PageEnd,
+        version: Version,
+    ) -> Result<PageLink, QueryError> {
+        match end {
+            PageEnd::TooLarge(bytes) => {
+                let remedy = if self.raw { "request it without `raw=true`, or read it" } else { "read it" };
+                Err(QueryError::TooLarge {
+                    what: format!("the event of version {version}"),
+                    bytes,
+                    remedy: format!("{remedy} with `annals history`"),
+                })
+            }
+            PageEnd::Full if self.cursor.is_none() => Ok(page.next()),
+            _ => Ok(PageLink::Cursor(scope.encode(&version.get()))),
+        }
     }
 }
 
@@ -111,22 +159,12 @@ pub struct HistoryEvent {
     pub data: Option<Box<RawValue>>,
 }
 
-/// A page of a history.
-#[derive(Debug, Serialize)]
-pub struct HistoryPage {
-    /// The events of the page, in version order.
-    pub results: Vec<HistoryEvent>,
-    /// The number of events on all pages; `None` if the request has dates.
-    pub count: Option<u64>,
-    /// The number of this page, from 1.
-    #[serde(skip)]
-    pub page: u64,
-    /// The largest number of events on a page.
-    #[serde(skip)]
-    pub page_size: u64,
-    /// Whether there is a next page.
-    #[serde(skip)]
-    pub has_next: bool,
+/// The first event of a page.
+#[derive(Debug, Clone, Copy)]
+struct HistoryStart {
+    from: Version,
+    /// The number of matching events before the page, from there.
+    skip: u64,
 }
 
 /// Reads histories.
@@ -135,6 +173,8 @@ pub(super) struct HistoryReader {
     store: Arc<dyn EventStore>,
     snapshots: Arc<dyn SnapshotStore>,
     adapters: ProviderAdapters,
+    /// The most bytes of the events of a page.
+    pub(super) max_bytes: usize,
 }
 
 impl HistoryReader {
@@ -143,17 +183,20 @@ impl HistoryReader {
         snapshots: &Arc<dyn SnapshotStore>,
         adapters: ProviderAdapters,
     ) -> Self {
-        Self { store: Arc::clone(store), snapshots: Arc::clone(snapshots), adapters }
+        Self { store: Arc::clone(store), snapshots: Arc::clone(snapshots), adapters, max_bytes: MAX_PAGE_BYTES }
     }
 
     /// The page that a request names, or the errors of its numbers.
     pub(super) fn page_of(request: &HistoryRequest) -> Result<PageNumbers, QueryError> {
         let mut invalid = Vec::new();
         let page = PageNumbers::checked(request.page, request.page_size, &mut invalid);
+        if request.page.is_some() && request.cursor.is_some() {
+            invalid.push(InvalidParameter::new(CURSOR, "expected either `page` or `cursor`"));
+        }
         if invalid.is_empty() { Ok(page) } else { Err(QueryError::InvalidParameters(invalid)) }
     }
 
-    /// A page of the events of one stream.
+    /// A page of the events of one stream. Holds no more events than fit on it.
     pub(super) async fn read(
         &self,
         schema: &EntitySchema,
@@ -161,46 +204,44 @@ impl HistoryReader {
         head: &StreamHead,
         page: PageNumbers,
         request: &HistoryRequest,
-    ) -> Result<HistoryPage, QueryError> {
-        let snapshot = self.snapshot_before(key, page, request).await?;
-        let mut folder = StreamFolder::new(&self.adapters, snapshot);
-        // The number of matching events before the next one: without dates, all events match.
-        let mut passed = folder.next_version().previous().get();
-        let mut results = Vec::new();
-        let mut has_next = false;
-        while !has_next && folder.next_version() <= head.version {
-            let stored = self.store.read(key, &ReadOptions::from(folder.next_version(), READ_PAGE)).await?;
+    ) -> Result<Page<HistoryEvent>, QueryError> {
+        let scope = request.scope(key);
+        let HistoryStart { from, mut skip } = request.start(scope, page)?;
+        let mut folder = StreamFolder::new(&self.adapters, self.snapshot_before(key, from).await?);
+        let mut events = BoundedPage::new(page.page_size, self.max_bytes);
+        let mut next = None;
+        while next.is_none() && folder.next_version() <= head.version {
+            let options = ReadOptions { max_bytes: READ_BYTES, ..ReadOptions::from(folder.next_version(), READ_PAGE) };
+            let stored = self.store.read(key, &options).await?;
             if stored.is_empty() {
                 break;
             }
             for stored in &stored {
-                let is_match = request.matches(&stored.event);
-                let is_on_page = is_match && passed >= page.offset();
-                if is_on_page && results.len() as u64 == page.page_size {
-                    has_next = true;
+                let is_match = stored.event.version >= from && request.matches(&stored.event);
+                let is_on_page = is_match && skip == 0;
+                skip -= u64::from(is_match && skip > 0);
+                let Some(event) = self.fold(schema, &mut folder, &stored.event, is_on_page, request.raw)? else {
+                    continue;
+                };
+                let (version, bytes) = (event.version, json_size(&event));
+                if events.add(event, bytes) == Added::No {
+                    next = Some(version);
                     break;
                 }
-                passed += u64::from(is_match);
-                results.extend(self.fold(schema, &mut folder, &stored.event, is_on_page, request.raw)?);
             }
         }
+        let (results, end) = events.finish();
+        let next = next.map(|next| request.next(scope, page, end, next)).transpose()?;
         let count = (!request.has_dates()).then(|| head.version.get());
-        let PageNumbers { page, page_size } = page;
-        Ok(HistoryPage { results, count, page, page_size, has_next })
+        Ok(Page { results, count, next, previous: page.previous().filter(|_| request.cursor.is_none()) })
     }
 
-    /// A snapshot to start from. Pages by date start at the first event, since it is not known how many
-    /// events before the snapshot match.
-    async fn snapshot_before(
-        &self,
-        key: &EntityKey,
-        page: PageNumbers,
-        request: &HistoryRequest,
-    ) -> Result<Option<Aggregate>, QueryError> {
-        if request.has_dates() || page.offset() == 0 {
+    /// The newest snapshot from which the page can be folded.
+    async fn snapshot_before(&self, key: &EntityKey, from: Version) -> Result<Option<Aggregate>, QueryError> {
+        if from <= Version::FIRST {
             return Ok(None);
         }
-        Ok(self.snapshots.newest(key, Version::new(page.offset())).await?)
+        Ok(self.snapshots.newest(key, from.previous()).await?)
     }
 
     /// Folds one event. Returns what it changed, if it is on the page.

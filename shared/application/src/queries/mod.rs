@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+mod cursor;
 mod dependency;
 mod entities;
 mod error;
@@ -12,6 +13,7 @@ mod filter;
 mod health;
 mod history;
 mod lag;
+mod page;
 mod paging;
 mod resolve;
 
@@ -20,6 +22,7 @@ pub use self::entities::{EntityPage, EntityQueries, ListRequest, QueryPorts};
 pub use self::error::QueryError;
 pub use self::filter::InvalidParameter;
 pub use self::health::{HealthCheck, HealthReport, PortsHealth};
-pub use self::history::{HistoryEvent, HistoryPage, HistoryPosition, HistoryRequest};
+pub use self::history::{HistoryEvent, HistoryPosition, HistoryRequest};
 pub use self::lag::LagSource;
+pub use self::page::{Page, PageLink};
 pub use self::paging::{DEFAULT_PAGE_SIZE, MAX_PAGE_OFFSET, MAX_PAGE_SIZE, MAX_RESULT_WINDOW};

@@ -1,6 +1,7 @@
 //! Pages: the limits that every list of Annals has, over HTTP, on the command line and in the read model.
 
 use super::filter::InvalidParameter;
+use super::page::PageLink;
 
 /// The number of results on a page if the request names no other.
 pub const DEFAULT_PAGE_SIZE: u64 = 20;
@@ -33,6 +34,16 @@ impl PageNumbers {
             invalid.push(InvalidParameter::new("page_size", message));
         }
         Self { page: page.max(1), page_size: page_size.clamp(1, MAX_PAGE_SIZE) }
+    }
+
+    /// The page after this one.
+    pub(super) fn next(self) -> PageLink {
+        PageLink::Number(self.page.saturating_add(1))
+    }
+
+    /// The page before this one.
+    pub(super) fn previous(self) -> Option<PageLink> {
+        (self.page > 1).then(|| PageLink::Number(self.page - 1))
     }
 
     /// How many results come before this page.

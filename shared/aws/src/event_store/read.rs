@@ -46,7 +46,7 @@ impl DynamoEventStore {
         key: &EntityKey,
         options: &ReadOptions,
     ) -> Result<Vec<StoredEvent>, PortError> {
-        let mut events = Vec::new();
+        let (mut events, mut bytes) = (Vec::new(), 0);
         if is_empty(options) {
             return Ok(events);
         }
@@ -61,8 +61,13 @@ impl DynamoEventStore {
             let page = page.send().await.map_err(|error| port_error(&self.table, error))?;
             for item in page.items.into_iter().flatten().take(options.limit - events.len()) {
                 let stored = decode(item.into());
-                events
-                    .push(stored.map_err(|error| self.corrupt(format!("an event of `{key}` cannot be read"), error))?);
+                let stored =
+                    stored.map_err(|error| self.corrupt(format!("an event of `{key}` cannot be read"), error))?;
+                bytes += stored.event.data.len();
+                events.push(stored);
+                if bytes >= options.max_bytes {
+                    return Ok(events);
+                }
             }
             start = page.last_evaluated_key;
             if start.is_none() || events.len() == options.limit {

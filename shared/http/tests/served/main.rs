@@ -4,6 +4,7 @@
 
 mod backfill;
 mod installation;
+mod page_bytes;
 
 use std::collections::BTreeSet;
 

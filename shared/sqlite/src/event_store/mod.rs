@@ -100,5 +100,14 @@ fn read(transaction: &Transaction<'_>, key: &EntityKey, options: &ReadOptions) -
         options.to_time.map_or(i64::MAX, |time| time.millis()),
         number(options.limit),
     ];
-    statement.query_and_then(range, row::event)?.collect()
+    let (mut events, mut bytes) = (Vec::new(), 0);
+    for event in statement.query_and_then(range, row::event)? {
+        let event = event?;
+        bytes += event.event.data.len();
+        events.push(event);
+        if bytes >= options.max_bytes {
+            break;
+        }
+    }
+    Ok(events)
 }
