@@ -11,7 +11,7 @@ use annals_application::commands::{
     CommandError, CommandHandler, CommandMetadata, EventRead, HandlerSettings, Outcome,
 };
 use annals_application::ports::{
-    AppendError, EventStore, PortError, PortErrorKind, ReadOptions, StatePorts, StoredEvent,
+    AppendError, DuplicateSearch, EventStore, PortError, PortErrorKind, ReadOptions, StatePorts, StoredEvent,
 };
 use annals_application::system::{RandomIds, SystemClock};
 use annals_crm::salesforce::Salesforce;
@@ -19,7 +19,7 @@ use annals_domain::definition::Catalog;
 use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
-use annals_domain::stream_head::StreamHead;
+use annals_domain::stream_head::{Admission, StreamHead};
 use annals_sqlite::{Database, SqliteEventStore, SqliteStateStore};
 use annals_tests::crm::{Account, Delivery};
 use annals_tests::process::key_of;
@@ -77,6 +77,10 @@ impl EventStore for Faulty {
     async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError> {
         self.reads_of_heads.fetch_add(1, Ordering::SeqCst);
         self.store.heads(keys).await
+    }
+
+    async fn search(&self, searches: &[DuplicateSearch]) -> Result<Vec<Admission>, PortError> {
+        self.store.search(searches).await
     }
 
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {

@@ -1,8 +1,11 @@
-//! The head of a stream: a summary of its events, stored with the newest one. An append reads nothing else.
+//! The head of a stream: a summary of its events, stored with the newest one. An append in order reads nothing else.
 //!
-//! A change later than the head's timestamp is admitted without reading older events. An older one is compared with
-//! the stored events down to its own timestamp ([`DuplicateSearch`]). The head decides duplicates only; it never looks
-//! at the values of a change.
+//! A change later than the head's timestamp is admitted without reading older events. An older one is looked up: the
+//! heads of a stream have rising timestamps, and each lists the events at its own, so a search over heads finds an event
+//! that arrived in order. Every other event is *unlisted*: a store finds it by an index. The head decides duplicates
+//! only; it never looks at the values of a change.
+
+use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +15,12 @@ use crate::position::{EventId, Position, Rank, Version};
 use crate::timestamp::Timestamp;
 
 /// How many event ids a head lists at its highest timestamp. More than any burst observed (a HubSpot save gives about
-/// ten changes of one timestamp); beyond it, a search through the stored events decides.
+/// ten changes of one timestamp); events beyond it are unlisted.
 const IDS_AT_HIGHEST: usize = 32;
+
+/// A timestamp this far ahead of the clock, in milliseconds, is a mistake of some clock. It does not raise the head's
+/// highest timestamp, since each later change would then seem late.
+const TOO_FAR_AHEAD_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Which event stated the whole record first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +49,9 @@ pub struct StreamHead {
     /// The newest lifecycle of the record, and the timestamp of the change that states it.
     #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
     lifecycle: Option<LifecycleAt>,
+    /// The highest timestamp of the stream's changes, of those at most a day ahead of the clock.
     #[serde(rename = "h", with = "millis")]
-    pub highest: Timestamp,
+    highest: Timestamp,
     /// The events at that timestamp, up to [`IDS_AT_HIGHEST`].
     #[serde(rename = "i")]
     at_highest: Vec<EventId>,
@@ -53,6 +61,31 @@ pub struct StreamHead {
     /// Whether one of the events at that timestamp is a record image.
     #[serde(rename = "g", default, skip_serializing_if = "std::ops::Not::not")]
     image_at_highest: bool,
+    /// Whether some event of the stream is not listed in its own head.
+    #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_unlisted: bool,
+    /// The changes that were too far ahead of the clock, as long as the highest timestamp is not above theirs.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    ahead: Option<AheadRange>,
+}
+
+/// The range of the timestamps that were too far ahead of the clock, both inclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct AheadRange {
+    #[serde(rename = "f", with = "millis")]
+    from: Timestamp,
+    #[serde(rename = "t", with = "millis")]
+    to: Timestamp,
+}
+
+impl AheadRange {
+    fn with(range: Option<Self>, at: Timestamp) -> Self {
+        range.map_or(Self { from: at, to: at }, |range| Self { from: range.from.min(at), to: range.to.max(at) })
+    }
+
+    fn includes(self, at: Timestamp) -> bool {
+        (self.from..=self.to).contains(&at)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -82,7 +115,7 @@ impl StreamHead {
         recorded_at: Timestamp,
     ) -> Self {
         let at = change.position;
-        let mut head = previous.cloned().unwrap_or_else(|| Self::empty(at.timestamp));
+        let mut head = previous.cloned().unwrap_or_else(|| Self::empty(recorded_at));
         head.version = version;
         head.recorded_at = recorded_at;
         if change.is_base && head.base.is_none() {
@@ -93,31 +126,39 @@ impl StreamHead {
         {
             head.lifecycle = Some(LifecycleAt { at: at.timestamp, lifecycle });
         }
-        head.raise(at);
+        head.raise(at, recorded_at);
+        head.has_unlisted |= !head.lists(&at);
         head
     }
 
-    fn empty(highest: Timestamp) -> Self {
+    fn empty(recorded_at: Timestamp) -> Self {
         Self {
             version: Version::new(0),
-            recorded_at: highest,
+            recorded_at,
             base: None,
             lifecycle: None,
-            highest,
+            highest: Timestamp::EARLIEST,
             at_highest: Vec::new(),
             more_at_highest: false,
             image_at_highest: false,
+            has_unlisted: false,
+            ahead: None,
         }
     }
 
-    fn raise(&mut self, at: Position) {
+    fn raise(&mut self, at: Position, now: Timestamp) {
+        if at.timestamp > now.plus_millis(TOO_FAR_AHEAD_MS) {
+            self.ahead = Some(AheadRange::with(self.ahead, at.timestamp));
+            return;
+        }
         if at.timestamp < self.highest {
             return;
         }
         if at.timestamp > self.highest {
             self.highest = at.timestamp;
             self.at_highest.clear();
-            (self.more_at_highest, self.image_at_highest) = (false, false);
+            (self.more_at_highest, self.image_at_highest) = (self.may_be_ahead(at.timestamp), false);
+            self.ahead = self.ahead.filter(|ahead| ahead.to > at.timestamp);
         }
         if self.at_highest.len() < IDS_AT_HIGHEST {
             self.at_highest.push(at.event_id);
@@ -125,6 +166,30 @@ impl StreamHead {
             self.more_at_highest = true;
         }
         self.image_at_highest |= at.rank != Rank::Change;
+    }
+
+    fn may_be_ahead(&self, at: Timestamp) -> bool {
+        self.ahead.is_some_and(|ahead| ahead.includes(at))
+    }
+
+    /// The highest timestamp of the changes up to this head, of those that were at most a day ahead of the clock.
+    pub fn highest(&self) -> Timestamp {
+        self.highest
+    }
+
+    /// Whether all changes up to this head have an earlier timestamp than that.
+    pub fn is_before(&self, timestamp: Timestamp) -> bool {
+        self.highest < timestamp && self.ahead.is_none_or(|ahead| ahead.to < timestamp)
+    }
+
+    /// Whether this head lists the event at that position.
+    pub fn lists(&self, position: &Position) -> bool {
+        position.timestamp == self.highest && self.at_highest.contains(&position.event_id)
+    }
+
+    /// Whether one of the events in order at `timestamp` is a record image; false if `timestamp` is not the highest.
+    pub fn has_image_at(&self, timestamp: Timestamp) -> bool {
+        timestamp == self.highest && self.image_at_highest
     }
 
     /// Whether the newest lifecycle is a deletion older than `timestamp`.
@@ -137,51 +202,19 @@ impl StreamHead {
         head.map_or(now, |head| head.recorded_at.max(now))
     }
 
-    /// Whether the change at `position` is to be stored. `None` if only the stored events can decide:
-    /// see [`DuplicateSearch`].
+    /// Whether the change at `position` is to be stored. `None` if only the stored events can decide.
     pub fn admit(head: Option<&Self>, position: &Position) -> Option<Admission> {
         let Some(head) = head else { return Some(Admission::New { at_image: false }) };
-        if position.timestamp > head.highest {
-            return Some(Admission::New { at_image: false });
-        }
-        if position.timestamp < head.highest {
-            return None;
-        }
-        if head.at_highest.contains(&position.event_id) {
+        if head.lists(position) {
             return Some(Admission::Duplicate);
         }
-        (!head.more_at_highest).then_some(Admission::New { at_image: head.image_at_highest })
-    }
-}
-
-/// Searches the stored events for one change, from the newest event to older ones.
-#[derive(Debug, Clone)]
-pub struct DuplicateSearch {
-    position: Position,
-    at_image: bool,
-}
-
-impl DuplicateSearch {
-    pub fn new(position: Position) -> Self {
-        Self { position, at_image: false }
-    }
-
-    /// Looks at the next older event and the head stored with it. Returns the result as soon as it is certain.
-    pub fn visit(&mut self, stored: &Position, head: &StreamHead) -> Option<Admission> {
-        if stored.event_id == self.position.event_id {
-            return Some(Admission::Duplicate);
+        match position.timestamp.cmp(&head.highest) {
+            Ordering::Greater if head.may_be_ahead(position.timestamp) => None,
+            Ordering::Greater => Some(Admission::New { at_image: false }),
+            Ordering::Equal if head.more_at_highest => None,
+            Ordering::Equal => Some(Admission::New { at_image: head.image_at_highest }),
+            Ordering::Less => None,
         }
-        // This event and all before it have earlier timestamps, so none of them can be the duplicate.
-        if head.highest < self.position.timestamp {
-            return Some(self.finish());
-        }
-        self.at_image |= stored.timestamp == self.position.timestamp && stored.rank != Rank::Change;
-        None
-    }
-
-    /// The result if no event is left.
-    pub fn finish(&self) -> Admission {
-        Admission::New { at_image: self.at_image }
     }
 }
 

@@ -27,6 +27,9 @@ pub struct Timestamp(i64);
 pub struct InvalidTimestamp(String);
 
 impl Timestamp {
+    /// The start of 1970: no change of a CRM is earlier.
+    pub const EARLIEST: Self = Self(0);
+
     /// `millis` since 1970, in the years -9999 to 9999.
     pub fn from_millis(millis: i64) -> Result<Self, InvalidTimestamp> {
         let writable = millis < YEAR_10000_MS && jiff::Timestamp::from_millisecond(millis).is_ok();

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use annals_application::ports::{
-    AppendError, EventPublisher, EventStore, JobOutcome, JobReport, NormalizedEntityEvent, PortError, ProjectionJob,
-    ProjectionJobs, ReadOptions, StoredEvent,
+    AppendError, DuplicateSearch, EventPublisher, EventStore, JobOutcome, JobReport, NormalizedEntityEvent, PortError,
+    ProjectionJob, ProjectionJobs, ReadOptions, StoredEvent,
 };
 use annals_domain::identity::EntityKey;
 use annals_domain::services::broadcast::BroadcastDecision;
-use annals_domain::stream_head::StreamHead;
+use annals_domain::stream_head::{Admission, StreamHead};
 use async_trait::async_trait;
 
 use crate::telemetry::Count;
@@ -31,6 +31,10 @@ impl<S: EventStore> EventStore for MeteredEventStore<S> {
 
     async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError> {
         self.0.heads(keys).await
+    }
+
+    async fn search(&self, searches: &[DuplicateSearch]) -> Result<Vec<Admission>, PortError> {
+        self.0.search(searches).await
     }
 
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {

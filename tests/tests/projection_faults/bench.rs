@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use annals_application::ports::{
-    AppendError, Clock, CommitPosition, Document, EntityQuery, EventFeed, EventPublisher, EventStore, IndexOutcome,
-    NormalizedEntityEvent, PortError, PortErrorKind, ReadDocument, ReadModel, ReadOptions, StatePorts, StoredEvent,
+    AppendError, Clock, CommitPosition, Document, DuplicateSearch, EntityQuery, EventFeed, EventPublisher, EventStore,
+    IndexOutcome, NormalizedEntityEvent, PortError, PortErrorKind, ReadDocument, ReadModel, ReadOptions, StatePorts,
+    StoredEvent,
 };
 use annals_application::projection::{
     BroadcastProjection, EventPattern, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
@@ -17,7 +18,7 @@ use annals_application::system::{RandomIds, SystemClock};
 use annals_domain::definition::EntitySchema;
 use annals_domain::event::DomainEvent;
 use annals_domain::identity::{AggregateId, EntityKey};
-use annals_domain::stream_head::StreamHead;
+use annals_domain::stream_head::{Admission, StreamHead};
 use annals_sqlite::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore, TracedJobs};
 use annals_tests::crm::{Account, Delivery};
 use annals_tests::process::TestProcess;
@@ -101,6 +102,10 @@ impl EventStore for Counted {
 
     async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError> {
         self.inner.heads(keys).await
+    }
+
+    async fn search(&self, searches: &[DuplicateSearch]) -> Result<Vec<Admission>, PortError> {
+        self.inner.search(searches).await
     }
 
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {

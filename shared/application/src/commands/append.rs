@@ -11,9 +11,9 @@ use std::time::Duration;
 use annals_domain::definition::Catalog;
 use annals_domain::event::{DomainEvent, EventType};
 use annals_domain::identity::EntityKey;
-use annals_domain::position::Position;
+use annals_domain::position::Version;
 use annals_domain::provider_adapter::ProviderAdapters;
-use annals_domain::stream_head::{Admission, DuplicateSearch, StreamHead};
+use annals_domain::stream_head::{Admission, StreamHead};
 use annals_domain::validation_issue::ValidationIssue;
 use tokio::time::{Instant, timeout_at};
 
@@ -21,27 +21,11 @@ use super::caches::{RecentChanges, WarmHeads, lock};
 use super::deadline::{in_time, late};
 use super::decide::{EventContext, next_event};
 use super::error::CommandError;
+use super::known_stream::{DecidedEvents, KnownStream};
 use super::pending_change::PendingChange;
 use super::reader::adapter_of;
-use crate::backoff::Backoff;
-use crate::ports::{AppendError, Clock, EventStore, Ids, PortError, PortErrorKind, ReadOptions, StoredEvent};
-
-/// The number of events in one page of the search for a duplicate.
-const SEARCH_PAGE: usize = 50;
-/// The first and the longest wait between two rounds: at least these, and as multiples of the time that an append
-/// takes. If slow appends did not lengthen the wait, every writer would meet every other again; if the longest were
-/// longer, the last writers would sleep while the store is idle. Measured with 16 writers of one record.
-const FIRST_WAIT: Duration = Duration::from_millis(8);
-const FIRST_WAIT_APPENDS: u32 = 8;
-const LONGEST_WAIT: Duration = Duration::from_millis(60);
-const LONGEST_WAIT_APPENDS: u32 = 24;
-/// An append that takes longer than this did not meet other writers but an outage.
-const LONGEST_APPEND: Duration = Duration::from_millis(25);
-/// The waits after rounds in which the store throttled or did not respond: it is overloaded or down, so there is no
-/// other writer to wait for.
-const OUTAGE_WAITS: Backoff = Backoff::doubling(Duration::from_millis(100), Duration::from_secs(3));
-/// No wait is shorter: a writer that lost a round lets the winner go on.
-const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+use super::waits::{OUTAGE_WAITS, wait_after_loss};
+use crate::ports::{AppendError, Clock, DuplicateSearch, EventStore, Ids, PortError, PortErrorKind, StoredEvent};
 
 pub(super) enum AppendOutcome {
     Stored { event: Arc<DomainEvent>, awaits_base: bool },
@@ -89,23 +73,24 @@ struct Attempt {
 enum AfterAppend {
     Settled(AppendOutcome),
     DecideAgain,
+    /// Another writer stored its event first.
+    Lost,
     Repeat,
 }
 
 struct AppendLoop<'a> {
     appender: &'a Appender,
     deadline: Instant,
-    /// The heads as far as this call knows them.
-    working: HashMap<EntityKey, Option<StreamHead>>,
-    /// Streams for which the head of a conflict was used already; after the next conflict the head is read.
+    streams: HashMap<EntityKey, KnownStream>,
+    /// Streams that had a conflict: the cached head is outdated. After a second conflict the head is read.
     tried: HashSet<EntityKey>,
     settled: Vec<(Attempt, AppendOutcome)>,
 }
 
 impl<'a> AppendLoop<'a> {
     fn new(appender: &'a Appender, deadline: Instant, changes: usize) -> Self {
-        let (working, tried) = (HashMap::new(), HashSet::new());
-        Self { appender, deadline, working, tried, settled: Vec::with_capacity(changes) }
+        let (streams, tried) = (HashMap::new(), HashSet::new());
+        Self { appender, deadline, streams, tried, settled: Vec::with_capacity(changes) }
     }
 
     /// Runs rounds until every change is settled, or until the deadline.
@@ -125,11 +110,15 @@ impl<'a> AppendLoop<'a> {
             let (count, asked) = (u32::try_from(events.len()).unwrap_or(u32::MAX), Instant::now());
             let responses = self.append(events).await;
             let append_time = asked.elapsed() / count.max(1);
-            let mut outage = None;
+            let (mut outage, mut has_lost) = (None, false);
             for ((attempt, stored), response) in decided.into_iter().zip(responses) {
                 match self.after_append(&attempt, &stored, response, &mut outage)? {
                     AfterAppend::Settled(outcome) => self.settled.push((attempt, outcome)),
                     AfterAppend::DecideAgain => pending.push(attempt),
+                    AfterAppend::Lost => {
+                        has_lost = true;
+                        pending.push(attempt);
+                    }
                     AfterAppend::Repeat => unanswered.push((Attempt { may_be_stored: true, ..attempt }, stored)),
                 }
             }
@@ -137,6 +126,9 @@ impl<'a> AppendLoop<'a> {
                 break;
             }
             outages = if outage.is_some() { outages + 1 } else { 0 };
+            if outages == 0 && !has_lost {
+                continue;
+            }
             last_error = outage.or(last_error);
             self.wait(round, append_time, outages, &mut last_error).await?;
         }
@@ -150,15 +142,16 @@ impl<'a> AppendLoop<'a> {
     async fn load_heads(&mut self, pending: &[Attempt]) -> Result<(), CommandError> {
         let mut missing = Vec::new();
         for change in pending.iter().map(|attempt| &attempt.change) {
-            if self.working.contains_key(&change.key) {
+            if self.streams.contains_key(&change.key) {
                 continue;
             }
-            let known = self.appender.heads.get(&change.key);
-            let is_creation = change.incoming.event_type == EventType::Created && !self.tried.contains(&change.key);
+            let is_tried = self.tried.contains(&change.key);
+            let known = if is_tried { None } else { self.appender.heads.get(&change.key) };
+            let is_creation = change.incoming.event_type == EventType::Created && !is_tried;
             if known.is_none() && !is_creation {
                 missing.push(change.key.clone());
             }
-            self.working.insert(change.key.clone(), known);
+            self.streams.insert(change.key.clone(), KnownStream::at(known));
         }
         if missing.is_empty() {
             return Ok(());
@@ -167,7 +160,7 @@ impl<'a> AppendLoop<'a> {
         for (key, head) in missing.into_iter().zip(heads) {
             // If the append is throttled, the head need not be read again.
             self.set_warm(&key, head.as_ref());
-            self.working.insert(key, head);
+            self.streams.insert(key, KnownStream::at(head));
         }
         Ok(())
     }
@@ -191,14 +184,15 @@ impl<'a> AppendLoop<'a> {
         pending: Vec<Attempt>,
         decided: &mut Vec<(Attempt, StoredEvent)>,
     ) -> Result<(), CommandError> {
-        let mut added: HashMap<EntityKey, Vec<(Position, StreamHead)>> = HashMap::new();
+        let admissions = self.admissions(&pending).await?;
+        let mut added: HashMap<EntityKey, DecidedEvents> = HashMap::new();
         for (attempt, stored) in decided.iter() {
-            added.entry(attempt.change.key.clone()).or_default().push((stored.event.position, stored.head.clone()));
+            added.entry(attempt.change.key.clone()).or_default().add(&stored.event.position);
         }
-        for attempt in pending {
+        for (attempt, admission) in pending.into_iter().zip(admissions) {
             let change = &attempt.change;
-            let head = self.working.get(&change.key).and_then(Option::as_ref);
-            let meets_image = match self.admit(change, head, added.get(&change.key)).await? {
+            let added = added.entry(change.key.clone()).or_default();
+            let meets_image = match added.admit(&change.incoming.change.position, admission) {
                 Admission::New { at_image } => at_image,
                 Admission::Duplicate => {
                     self.settled.push((attempt, AppendOutcome::Duplicate));
@@ -211,11 +205,12 @@ impl<'a> AppendLoop<'a> {
                 now: self.appender.clock.now(),
                 meets_image,
             };
-            match next_event(head, change, &context) {
+            let stream = self.streams.entry(change.key.clone()).or_insert_with(|| KnownStream::at(None));
+            match next_event(stream.next.as_ref(), change, &context) {
                 Err(errors) => self.settled.push((attempt, AppendOutcome::Rejected(errors))),
                 Ok(stored) => {
-                    added.entry(change.key.clone()).or_default().push((stored.event.position, stored.head.clone()));
-                    self.working.insert(change.key.clone(), Some(stored.head.clone()));
+                    added.add(&stored.event.position);
+                    stream.next = Some(stored.head.clone());
                     decided.push((attempt, stored));
                 }
             }
@@ -223,37 +218,27 @@ impl<'a> AppendLoop<'a> {
         Ok(())
     }
 
-    /// Whether the change is new in its stream. A change newer than the head is; for an older one, the events that
-    /// this call adds and then those in the store are searched, newest first.
-    async fn admit(
-        &self,
-        change: &PendingChange,
-        head: Option<&StreamHead>,
-        added: Option<&Vec<(Position, StreamHead)>>,
-    ) -> Result<Admission, CommandError> {
-        let position = change.incoming.change.position;
-        if let Some(admission) = StreamHead::admit(head, &position) {
-            return Ok(admission);
-        }
-        let mut search = DuplicateSearch::new(position);
-        for (stored, head) in added.into_iter().flatten().rev() {
-            if let Some(admission) = search.visit(stored, head) {
-                return Ok(admission);
+    /// Whether each change is new among the events that are stored for certain. Those that their stream's head cannot
+    /// tell are searched for in one call.
+    async fn admissions(&self, pending: &[Attempt]) -> Result<Vec<Admission>, CommandError> {
+        let mut searches = Vec::new();
+        let mut by_head = Vec::with_capacity(pending.len());
+        for Attempt { change, .. } in pending {
+            let head = self.streams.get(&change.key).and_then(|stream| stream.stored.as_ref());
+            let position = change.incoming.change.position;
+            let admission = StreamHead::admit(head, &position);
+            if let (None, Some(head)) = (admission, head) {
+                searches.push(DuplicateSearch { key: change.key.clone(), position, head: head.clone() });
             }
+            by_head.push(admission);
         }
-        let lowest_added = added.and_then(|added| added.first()).map(|(_, head)| head.version);
-        let mut below = lowest_added.or_else(|| head.map(|head| head.version.next()));
-        while let Some(version) = below.filter(|version| version.get() > 1) {
-            let options = ReadOptions::back_from(Some(version.previous()), SEARCH_PAGE);
-            let events = self.read(self.appender.store.read(&change.key, &options)).await?;
-            for stored in &events {
-                if let Some(admission) = search.visit(&stored.event.position, &stored.head) {
-                    return Ok(admission);
-                }
-            }
-            below = events.last().filter(|_| events.len() == SEARCH_PAGE).map(|stored| stored.event.version);
+        if searches.is_empty() {
+            return Ok(by_head.into_iter().flatten().collect());
         }
-        Ok(search.finish())
+        let mut found = self.read(self.appender.store.search(&searches)).await?.into_iter();
+        let of_search =
+            |admission: Option<Admission>| admission.or_else(|| found.next()).expect("a store answers each search");
+        Ok(by_head.into_iter().map(of_search).collect())
     }
 
     fn after_append(
@@ -267,41 +252,45 @@ impl<'a> AppendLoop<'a> {
         match response {
             Ok(()) => Ok(self.stored(&attempt.change, stored, &stored.head)),
             Err(AppendError::Conflict { event_id, head }) if event_id == stored.event.event_id() => {
+                if !attempt.may_be_stored {
+                    // After a creation the stream may be much longer by now; else few events follow.
+                    self.set_warm(key, Some(&*head).filter(|_| stored.event.version > Version::FIRST));
+                    self.tried.insert(key.clone());
+                    self.streams.remove(key);
+                    return Ok(AfterAppend::Settled(AppendOutcome::Duplicate));
+                }
                 // What is decided next follows that event as it is stored, or newer ones.
-                let next = if attempt.may_be_stored {
-                    self.stored(&attempt.change, stored, &head)
-                } else {
-                    self.set_warm(key, Some(&head));
-                    AfterAppend::Settled(AppendOutcome::Duplicate)
-                };
-                self.working.insert(key.clone(), Some(*head));
+                let next = self.stored(&attempt.change, stored, &head);
+                self.streams.insert(key.clone(), KnownStream::at(Some(*head)));
                 Ok(next)
             }
             Err(AppendError::Conflict { head, .. }) => {
                 self.set_warm(key, None);
                 if self.tried.insert(key.clone()) {
-                    self.working.insert(key.clone(), Some(*head));
+                    self.streams.insert(key.clone(), KnownStream::at(Some(*head)));
                 } else {
-                    self.working.remove(key);
+                    self.streams.remove(key);
                 }
-                Ok(AfterAppend::DecideAgain)
+                Ok(AfterAppend::Lost)
             }
             Err(AppendError::NotTried) => Ok(AfterAppend::DecideAgain),
             Err(AppendError::NotApplied(error)) if error.is_retryable() => {
                 // The warm head is the one before this append, and still right.
-                self.working.remove(key);
+                self.streams.remove(key);
                 *outage = Some(error);
                 Ok(AfterAppend::DecideAgain)
             }
             Err(AppendError::OutcomeUnknown(error)) => {
                 self.set_warm(key, None);
-                self.working.insert(key.clone(), Some(stored.head.clone()));
+                if let Some(stream) = self.streams.get_mut(key) {
+                    stream.next = Some(stored.head.clone());
+                }
                 *outage = Some(error);
                 Ok(AfterAppend::Repeat)
             }
             Err(AppendError::NotApplied(error)) if error.kind == PortErrorKind::Rejected => {
                 self.set_warm(key, None);
-                self.working.remove(key);
+                self.streams.remove(key);
                 Ok(AfterAppend::Settled(AppendOutcome::Rejected(vec![ValidationIssue::new("", error.message)])))
             }
             Err(AppendError::NotApplied(error)) => Err(CommandError::Port(error)),
@@ -309,8 +298,11 @@ impl<'a> AppendLoop<'a> {
     }
 
     /// Remembers a change that is stored, with the head that is stored there.
-    fn stored(&self, change: &PendingChange, stored: &StoredEvent, head: &StreamHead) -> AfterAppend {
+    fn stored(&mut self, change: &PendingChange, stored: &StoredEvent, head: &StreamHead) -> AfterAppend {
         self.set_warm(&change.key, Some(head));
+        if let Some(stream) = self.streams.get_mut(&change.key) {
+            stream.stored = Some(head.clone());
+        }
         lock(&self.appender.recent).put(stored.event.event_id(), Arc::clone(&change.incoming.change));
         let awaits_base = head.base.is_none();
         AfterAppend::Settled(AppendOutcome::Stored { event: Arc::clone(&stored.event), awaits_base })
@@ -334,7 +326,7 @@ impl<'a> AppendLoop<'a> {
     ) -> Result<(), CommandError> {
         let random = self.appender.ids.fresh();
         let wait = match outages {
-            0 => SHORTEST_WAIT + contention_backoff(append_time).full_jitter(round.saturating_add(1), random),
+            0 => wait_after_loss(round.saturating_add(1), append_time, random),
             outages => OUTAGE_WAITS.half_jitter(outages, random),
         };
         if Instant::now() + wait >= self.deadline {
@@ -342,42 +334,5 @@ impl<'a> AppendLoop<'a> {
         }
         tokio::time::sleep(wait).await;
         Ok(())
-    }
-}
-
-/// The waits after rounds that other writers won.
-fn contention_backoff(append_time: Duration) -> Backoff {
-    let append_time = append_time.min(LONGEST_APPEND);
-    let first = FIRST_WAIT.max(append_time * FIRST_WAIT_APPENDS);
-    Backoff::doubling(first, LONGEST_WAIT.max(append_time * LONGEST_WAIT_APPENDS))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(append_ms: u64, longest_ms: [u64; 4]) {
-        let backoff = contention_backoff(Duration::from_millis(append_ms));
-        let longest = [1, 2, 5, u32::MAX].map(|round| backoff.wait(round).as_millis() as u64);
-        assert_eq!(longest, longest_ms, "an append of {append_ms} ms");
-    }
-
-    #[test]
-    fn waits_grow_from_round_to_round_and_with_the_time_of_an_append() {
-        check(0, [8, 16, 60, 60]);
-        check(1, [8, 16, 60, 60]);
-        check(10, [80, 160, 240, 240]);
-        check(5_000, [200, 400, 600, 600]);
-    }
-
-    #[test]
-    fn waits_after_an_outage_double_from_a_tenth_of_a_second_to_three() {
-        let waits = [1, 2, 5, 6, u32::MAX].map(|outages| {
-            let least = OUTAGE_WAITS.half_jitter(outages, uuid::Uuid::nil());
-            assert_eq!(least, OUTAGE_WAITS.wait(outages) / 2, "at least half of the longest");
-            OUTAGE_WAITS.wait(outages).as_millis()
-        });
-        assert_eq!(waits, [100, 200, 1_600, 3_000, 3_000]);
     }
 }

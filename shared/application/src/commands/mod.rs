@@ -13,11 +13,13 @@ mod decide;
 mod error;
 mod event_read;
 mod handler;
+mod known_stream;
 mod pending_change;
 mod portion;
 mod quarantine;
 mod reader;
 mod responder;
+mod waits;
 
 use std::sync::Arc;
 

@@ -7,6 +7,11 @@ use annals_domain::position::Version;
 use annals_domain::stream_head::StreamHead;
 use futures::future::join_all;
 
+pub use super::event_search::{
+    a_search_finds_a_change_among_very_many_of_one_timestamp,
+    a_search_finds_each_stored_change_in_whatever_order_they_arrived, a_search_of_several_streams_answers_each,
+    a_search_tells_whether_an_image_of_the_timestamp_is_stored,
+};
 use super::samples::{intricate_event, key, key_of, next_event, stream, timestamp};
 use crate::ports::{AppendError, Direction, EventStore, ReadOptions, StoredEvent};
 
@@ -31,6 +36,10 @@ macro_rules! event_store_contract {
                 an_event_is_read_exactly_as_it_was_stored,
                 heads_are_returned_in_the_order_of_the_keys,
                 a_long_stream_is_read_completely,
+                a_search_finds_each_stored_change_in_whatever_order_they_arrived,
+                a_search_finds_a_change_among_very_many_of_one_timestamp,
+                a_search_tells_whether_an_image_of_the_timestamp_is_stored,
+                a_search_of_several_streams_answers_each,
                 concurrent_writers_lose_no_event,
             ]
         );

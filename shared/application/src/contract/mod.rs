@@ -17,6 +17,7 @@ pub mod account_registry;
 pub mod crm_client;
 pub mod event_feed;
 pub mod event_publisher;
+mod event_search;
 pub mod event_store;
 pub mod job_store;
 pub mod lag_notes;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use annals_domain::event::DomainEvent;
 use annals_domain::identity::EntityKey;
-use annals_domain::position::{EventId, Version};
-use annals_domain::stream_head::StreamHead;
+use annals_domain::position::{EventId, Position, Version};
+use annals_domain::stream_head::{Admission, StreamHead};
 use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
 
@@ -18,6 +18,15 @@ use super::PortError;
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredEvent {
     pub event: Arc<DomainEvent>,
+    pub head: StreamHead,
+}
+
+/// The question whether a change is stored already, if its stream's head cannot tell ([`StreamHead::admit`]).
+#[derive(Debug, Clone, PartialEq)]
+pub struct DuplicateSearch {
+    pub key: EntityKey,
+    pub position: Position,
+    /// The newest head of the stream that the caller knows. Only events up to its version are searched.
     pub head: StreamHead,
 }
 
@@ -100,6 +109,10 @@ pub trait EventStore: Send + Sync {
 
     /// Strongly consistent. One result per key, in their order; `None`: no events.
     async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError>;
+
+    /// Strongly consistent. One result per search, in their order. The cost of a search grows at most with the logarithm
+    /// of the stream's length, whatever the order in which its events arrived.
+    async fn search(&self, searches: &[DuplicateSearch]) -> Result<Vec<Admission>, PortError>;
 
     /// Strongly consistent.
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError>;

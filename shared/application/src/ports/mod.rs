@@ -35,7 +35,9 @@ pub use self::crm_object::{FieldDescription, ObjectDescription};
 pub use self::crm_quota::{Quota, QuotaUsage};
 pub use self::error::{PortError, PortErrorKind};
 pub use self::event_publisher::{EventPublisher, NormalizedEntityEvent};
-pub use self::event_store::{AppendError, CommitPosition, Direction, EventFeed, EventStore, ReadOptions, StoredEvent};
+pub use self::event_store::{
+    AppendError, CommitPosition, Direction, DuplicateSearch, EventFeed, EventStore, ReadOptions, StoredEvent,
+};
 pub use self::job_store::{BACKFILL_PAGE_SIZE, BackfillJob, BackfillMode, JobCounts, JobState, JobStore};
 pub use self::lag_notes::{LagNote, LagNotes};
 pub use self::lease_store::{Lease, LeaseStore};

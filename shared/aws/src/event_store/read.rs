@@ -2,6 +2,7 @@
 
 use annals_application::ports::{Direction, PortError, ReadOptions, StoredEvent};
 use annals_domain::identity::EntityKey;
+use annals_domain::position::Version;
 use annals_domain::stream_head::StreamHead;
 use annals_domain::timestamp::Timestamp;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
@@ -9,7 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::client::port_error;
-use crate::event_store::item::{EVENT_ID, HEAD, TIME, decode, decode_head};
+use crate::event_store::item::{EVENT_ID, HEAD, Outline, RANK, TIME, decode, decode_head};
 use crate::event_store::table::{ENTITY_KEY, VERSION};
 use crate::event_store::{CONCURRENT_REQUESTS, DynamoEventStore};
 
@@ -19,6 +20,34 @@ impl DynamoEventStore {
         // By index, because a closure with a reference parameter is not general enough for a boxed future.
         let reads = (0..keys.len()).map(|index| self.read_head(&keys[index]));
         stream::iter(reads).buffered(CONCURRENT_REQUESTS).try_collect().await
+    }
+
+    /// The outlines of a range of versions, both ends included, in version order.
+    pub(super) async fn read_outlines(
+        &self,
+        key: &EntityKey,
+        from: Version,
+        to: Version,
+    ) -> Result<Vec<Outline>, PortError> {
+        let query = self
+            .query(key)
+            .key_condition_expression("#key = :key AND #version BETWEEN :lowest AND :highest")
+            .projection_expression("#version, #event_id, #time, #head, #rank")
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_names("#event_id", EVENT_ID)
+            .expression_attribute_names("#time", TIME)
+            .expression_attribute_names("#head", HEAD)
+            .expression_attribute_names("#rank", RANK)
+            .expression_attribute_values(":lowest", number(from))
+            .expression_attribute_values(":highest", number(to));
+        let mut items = query.into_paginator().items().send();
+        let mut outlines = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|error| port_error(&self.table, error))?;
+            let outline = Outline::decode(item.into());
+            outlines.push(outline.map_err(|error| self.corrupt(format!("an event of `{key}` cannot be read"), error))?);
+        }
+        Ok(outlines)
     }
 
     async fn read_head(&self, key: &EntityKey) -> Result<Option<StreamHead>, PortError> {
@@ -97,7 +126,7 @@ impl DynamoEventStore {
             .expression_attribute_values(":latest", number(options.to_time.map_or(i64::MAX, Timestamp::millis)))
     }
 
-    fn query(&self, key: &EntityKey) -> QueryFluentBuilder {
+    pub(super) fn query(&self, key: &EntityKey) -> QueryFluentBuilder {
         self.reader
             .query()
             .table_name(&*self.table)

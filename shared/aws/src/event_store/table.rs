@@ -9,11 +9,12 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
-    StreamViewType,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, LocalSecondaryIndex, Projection, ProjectionType,
+    ScalarAttributeType, StreamSpecification, StreamViewType,
 };
 
 use crate::client::port_error;
+use crate::event_store::late_index::{LATE, LATE_INDEX};
 
 /// The partition key: the stream, `entity_name#entity_id`; a string.
 pub const ENTITY_KEY: &str = "entity_key";
@@ -44,6 +45,8 @@ async fn create(client: &Client, name: &str, stream: Option<StreamSpecification>
         .attribute_definitions(attribute(VERSION, ScalarAttributeType::N))
         .key_schema(key(ENTITY_KEY, KeyType::Hash))
         .key_schema(key(VERSION, KeyType::Range))
+        .attribute_definitions(attribute(LATE, ScalarAttributeType::B))
+        .local_secondary_indexes(late_index())
         .billing_mode(BillingMode::PayPerRequest)
         .set_stream_specification(stream)
         .send()
@@ -58,6 +61,15 @@ async fn create(client: &Client, name: &str, stream: Option<StreamSpecification>
         PortError::new(PortErrorKind::Unavailable, name, "the table did not become active within a minute")
             .caused_by(error)
     })
+}
+
+fn late_index() -> LocalSecondaryIndex {
+    let index = LocalSecondaryIndex::builder()
+        .index_name(LATE_INDEX)
+        .key_schema(key(ENTITY_KEY, KeyType::Hash))
+        .key_schema(key(LATE, KeyType::Range))
+        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build());
+    index.build().expect("the required settings are given")
 }
 
 fn attribute(name: &str, kind: ScalarAttributeType) -> AttributeDefinition {

@@ -1,5 +1,6 @@
 //! The event store on DynamoDB: the port's contract, and what DynamoDB adds to it.
 
+mod earlier_table;
 mod faults;
 mod items;
 mod pages;

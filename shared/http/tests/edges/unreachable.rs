@@ -6,10 +6,10 @@ use std::sync::Arc;
 use annals_application::backfill::Backfill;
 use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
 use annals_application::ports::{
-    AccountRegistry, AppendError, BackfillJob, Clock, Document, EntityQuery, EventStore, Ids, IndexOutcome, JobStore,
-    Lease, LeaseStore, ObjectRegistry, ParkedProjection, ParkedProjections, PortError, PortErrorKind, QuarantineEntry,
-    QuarantineState, QuarantineStore, ReadDocument, ReadModel, ReadOptions, RefetchQueue, RefetchTask, SnapshotStore,
-    StatePorts, StoredEvent,
+    AccountRegistry, AppendError, BackfillJob, Clock, Document, DuplicateSearch, EntityQuery, EventStore, Ids,
+    IndexOutcome, JobStore, Lease, LeaseStore, ObjectRegistry, ParkedProjection, ParkedProjections, PortError,
+    PortErrorKind, QuarantineEntry, QuarantineState, QuarantineStore, ReadDocument, ReadModel, ReadOptions,
+    RefetchQueue, RefetchTask, SnapshotStore, StatePorts, StoredEvent,
 };
 use annals_application::queries::{DependencyState, EntityQueries, Health, HealthCheck, HealthReport, QueryPorts};
 use annals_crm::salesforce::Salesforce;
@@ -19,7 +19,7 @@ use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, Provider, ProviderAccount};
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
-use annals_domain::stream_head::StreamHead;
+use annals_domain::stream_head::{Admission, StreamHead};
 use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
 use annals_http::{Login, QueryApi, local_router};
@@ -98,6 +98,9 @@ impl EventStore for Unreachable {
         events.iter().map(|_| unreachable().map_err(AppendError::NotApplied)).collect()
     }
     async fn heads(&self, _: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError> {
+        unreachable()
+    }
+    async fn search(&self, _: &[DuplicateSearch]) -> Result<Vec<Admission>, PortError> {
         unreachable()
     }
     async fn read(&self, _: &EntityKey, _: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {

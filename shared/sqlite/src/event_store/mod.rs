@@ -6,11 +6,14 @@
 mod append;
 pub(crate) mod feed;
 mod row;
+mod search;
 mod streams;
 
-use annals_application::ports::{AppendError, Direction, EventStore, PortError, ReadOptions, StoredEvent};
+use annals_application::ports::{
+    AppendError, Direction, DuplicateSearch, EventStore, PortError, ReadOptions, StoredEvent,
+};
 use annals_domain::identity::EntityKey;
-use annals_domain::stream_head::StreamHead;
+use annals_domain::stream_head::{Admission, StreamHead};
 use async_trait::async_trait;
 use rusqlite::{Transaction, params};
 
@@ -54,6 +57,14 @@ impl EventStore for SqliteEventStore {
         }
         let keys = keys.to_vec();
         self.database.read(RESOURCE, move |transaction| keys.iter().map(|key| head(transaction, key)).collect()).await
+    }
+
+    async fn search(&self, searches: &[DuplicateSearch]) -> Result<Vec<Admission>, PortError> {
+        let searches = searches.to_vec();
+        let search = move |transaction: &Transaction<'_>| {
+            searches.iter().map(|search| search::search(transaction, search)).collect()
+        };
+        self.database.read(RESOURCE, search).await
     }
 
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {

@@ -5,6 +5,7 @@ mod append;
 mod consistent;
 mod counted;
 mod faults;
+mod late;
 mod merged;
 mod projection;
 mod rebuild;

@@ -11,6 +11,7 @@ use crate::rights::{EVENTS, ROLES, STATE};
 /// A resource and the allowed actions.
 type Held = (&'static str, &'static [&'static str]);
 
+const LATE_EVENTS: &str = "${EventsTable.Arn}/index/by_late";
 const LIST: &str = "${StateTable.Arn}/index/by_list";
 const DOMAIN: &str = "arn:${AWS::Partition}:es:${AWS::Region}:${AWS::AccountId}:domain/annals";
 const INDICES: &str = "arn:${AWS::Partition}:es:${AWS::Region}:${AWS::AccountId}:domain/annals/*";
@@ -23,6 +24,7 @@ const LOG: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
 /// entry, and receives its failed events again.
 const INGEST: &[Held] = &[
     (EVENTS, &["dynamodb:PutItem", "dynamodb:Query"]),
+    (LATE_EVENTS, &["dynamodb:Query"]),
     (
         STATE,
         &[

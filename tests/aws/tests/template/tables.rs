@@ -25,16 +25,33 @@ fn the_events_table_has_a_stream_of_new_images() {
         json!([
             {"AttributeName": "entity_key", "AttributeType": "S"},
             {"AttributeName": "version", "AttributeType": "N"},
+            {"AttributeName": "late", "AttributeType": "B"},
         ]),
     );
     check("EventsTable", "/StreamSpecification/StreamViewType", json!("NEW_IMAGE"));
 }
 
 #[test]
-fn the_events_table_has_no_index_and_no_expiry() {
+fn the_events_table_has_one_index_which_only_late_events_are_in() {
+    use annals_aws::event_store::{ENTITY_KEY, LATE, LATE_INDEX};
+    check(
+        "EventsTable",
+        "/LocalSecondaryIndexes",
+        json!([{
+            "IndexName": LATE_INDEX,
+            "KeySchema": [
+                {"AttributeName": ENTITY_KEY, "KeyType": "HASH"}, {"AttributeName": LATE, "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }]),
+    );
+}
+
+#[test]
+fn the_events_table_has_no_other_index_and_no_expiry() {
     let stack = Template::read().with(&[]);
     let table = stack.properties("EventsTable").as_object().expect("a table");
-    for refused in ["LocalSecondaryIndexes", "GlobalSecondaryIndexes", "TimeToLiveSpecification"] {
+    for refused in ["GlobalSecondaryIndexes", "TimeToLiveSpecification"] {
         assert!(!table.contains_key(refused), "{refused}");
     }
 }

@@ -19,15 +19,17 @@ use annals_domain::event::{DomainEvent, EventType, Metadata};
 use annals_domain::identity::{EntityKey, ExternalId};
 use annals_domain::position::{EventId, Position, Rank, Version};
 use annals_domain::stream_head::StreamHead;
+use annals_domain::timestamp::Timestamp;
 use serde_dynamo::{AttributeValue, Item};
 
 use self::attributes::Attributes;
 use self::names::{
-    CAUSATION, COMMIT, CORRELATION, DATA_1, EXTERNAL_ID, FORM, MEETS_IMAGE, MERGED_INTO, ORIGIN, PROVIDER, RANK,
-    SEQUENCE, SOURCE, TRANSACTION, TYPE, USER, WARNINGS,
+    CAUSATION, COMMIT, CORRELATION, DATA_1, EXTERNAL_ID, FORM, MEETS_IMAGE, MERGED_INTO, ORIGIN, PROVIDER, SEQUENCE,
+    SOURCE, TRANSACTION, TYPE, USER, WARNINGS,
 };
-pub(crate) use self::names::{EVENT_ID, HEAD, HEAD_ATTRIBUTES, TIME};
+pub(crate) use self::names::{EVENT_ID, HEAD, HEAD_ATTRIBUTES, RANK, TIME};
 pub use self::size::{MAX_ITEM_BYTES, item_size, write_units};
+use crate::event_store::late_index::{LATE, LateKey};
 use crate::event_store::table::{ENTITY_KEY, VERSION};
 
 /// The event can never be stored; its input belongs in quarantine.
@@ -67,6 +69,9 @@ pub fn encode(stored: &StoredEvent) -> Result<Item, EncodeError> {
         item.serialized(WARNINGS, &event.warnings)?;
     }
     item.put(HEAD, head::encode(stored)?);
+    if let Some(key) = LateKey::of_unlisted(stored) {
+        item.bytes(LATE, &key.to_bytes());
+    }
     data::put(&mut item, &event.data)?;
     Ok(item.into())
 }
@@ -149,11 +154,31 @@ pub fn key_of(item: &Item) -> Result<(EntityKey, Version), ItemError> {
 
 /// Decodes the event id and head in an item that has at least the [`HEAD_ATTRIBUTES`].
 pub(crate) fn decode_head(item: Item) -> Result<(EventId, StreamHead), ItemError> {
+    let (event_id, _, head) = decode_listed(item)?;
+    Ok((event_id, head))
+}
+
+fn decode_listed(item: Item) -> Result<(EventId, Timestamp, StreamHead), ItemError> {
     let mut item = Attributes::from(item);
     let version = take_version(&mut item)?;
     let event_id = EventId::from_uuid(item.take_uuid(EVENT_ID)?);
     let timestamp = item.take_timestamp(TIME)?;
-    Ok((event_id, head::decode(item.take(HEAD)?, version, timestamp, event_id)?))
+    Ok((event_id, timestamp, head::decode(item.take(HEAD)?, version, timestamp, event_id)?))
+}
+
+/// What a search needs of an event.
+pub(crate) struct Outline {
+    pub(crate) place: LateKey,
+    pub(crate) head: StreamHead,
+}
+
+impl Outline {
+    /// Decodes an item that has at least the [`HEAD_ATTRIBUTES`], and the rank if the event has one.
+    pub(crate) fn decode(item: Item) -> Result<Self, ItemError> {
+        let is_image = item.contains_key(RANK);
+        let (event_id, timestamp, head) = decode_listed(item)?;
+        Ok(Self { place: LateKey { timestamp, is_image, event_id }, head })
+    }
 }
 
 fn take_key(item: &mut Attributes) -> Result<(EntityKey, Version), ItemError> {

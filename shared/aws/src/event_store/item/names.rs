@@ -10,7 +10,7 @@ pub(crate) const TIME: &str = "time";
 pub(crate) const HEAD: &str = "head";
 pub(super) const TYPE: &str = "type";
 /// The rank among events of the same timestamp; absent for a change.
-pub(super) const RANK: &str = "rank";
+pub(crate) const RANK: &str = "rank";
 pub(super) const COMMIT: &str = "commit";
 /// The sequence number in the source's transaction.
 pub(super) const SEQUENCE: &str = "seq";
