@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use annals_application::ports::{CommitPosition, EventFeed as _, StoredEvent};
-use annals_aws::event_store::{decode, encode};
+use annals_aws::event_store::{LATE, decode, encode};
 use annals_sqlite::{Database, SqliteEventStore};
 use annals_tests::earlier_release::{copy_database, dynamodb_items};
 use base64::Engine as _;
@@ -46,7 +46,10 @@ fn every_stored_item_is_decoded_and_encoded_to_the_same_item() {
     let items = decoded();
     assert!(items.len() > 40, "only {} items", items.len());
     for (item, stored) in items {
-        assert_eq!(encode(&stored).expect("a stored event fits in an item"), item, "{}", stored.event.key());
+        let mut encoded = encode(&stored).expect("a stored event fits in an item");
+        // The earlier release had no index of late events.
+        encoded.inner_mut().remove(LATE);
+        assert_eq!(encoded, item, "{}", stored.event.key());
     }
 }
 
