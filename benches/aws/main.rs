@@ -12,7 +12,6 @@ mod items;
 mod load;
 mod projection;
 mod start;
-mod wire;
 mod writers;
 
 use std::time::{Duration, Instant};

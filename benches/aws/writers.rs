@@ -14,6 +14,7 @@ use annals_application::ports::StoredEvent;
 use annals_aws::event_store::VERSION;
 use annals_aws_tests::decided::decided;
 use annals_aws_tests::test_tables::TestTables;
+use annals_benches::counted::{Count, counted};
 use annals_benches::{ROUNDS, try_pair};
 use annals_domain::identity::Provider;
 use annals_services::{dynamodb_endpoint, sdk_config};
@@ -24,7 +25,6 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use crate::items::{Bare, item};
-use crate::wire::{Count, counted};
 
 const WRITERS: usize = 16;
 const EACH: usize = 25;

@@ -12,10 +12,10 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 /// The number of sent requests.
-pub(crate) type Count = Arc<AtomicUsize>;
+pub type Count = Arc<AtomicUsize>;
 
 /// The configuration with a client that counts requests.
-pub(crate) fn counted(config: &SdkConfig, count: &Count) -> Result<SdkConfig> {
+pub fn counted(config: &SdkConfig, count: &Count) -> Result<SdkConfig> {
     let client = config.http_client().context("the configuration names its client")?;
     let client = SharedHttpClient::new(CountedClient(client, Arc::clone(count)));
     Ok(config.to_builder().http_client(client).build())
