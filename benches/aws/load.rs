@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Instant;
 
-use annals_application::ports::ReadOptions;
+use annals_application::ports::{ReadOptions, Snapshot};
 use annals_application::projection::{SNAPSHOT_INTERVAL, StateLoader};
 use annals_aws_tests::decided::decided;
 use annals_aws_tests::test_tables::TestTables;
@@ -100,8 +100,9 @@ async fn often_from_snapshot(installation: &Installation, fresh: &Aggregate) -> 
 
 async fn keep_snapshot(installation: &Installation, fresh: &Aggregate) -> Result<()> {
     let up_to = Some(Version::new(SNAPSHOT_AT));
-    let snapshot = folded(installation, fresh.key(), fresh.clone(), up_to).await?;
-    Ok(installation.state.snapshots.put(vec![snapshot]).await?)
+    let state = folded(installation, fresh.key(), fresh.clone(), up_to).await?;
+    let recorded_at = state.newest().context("the state has an event")?.timestamp;
+    Ok(installation.state.snapshots.put(vec![Snapshot { state, recorded_at }]).await?)
 }
 
 /// The aggregate with the stored events after it.

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use annals_application::ports::{EventStore, ReadOptions, SnapshotStore};
+use annals_application::ports::{EventStore, ReadOptions, Snapshot, SnapshotStore};
 use annals_application::projection::StateLoader;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::position::Version;
@@ -43,7 +43,11 @@ async fn a_state_does_not_depend_on_the_stored_snapshots() {
     for (number, snapshots) in [&[][..], &[50, 100], &[51, 103, 129], &[7], &[120]].into_iter().enumerate() {
         let database = Database::open(&test.folder().join(format!("snapshots-{number}.db"))).unwrap();
         let kept: Arc<dyn SnapshotStore> = Arc::new(SqliteStateStore::new(database));
-        kept.put(snapshots.iter().map(|version| states[*version].clone()).collect()).await.unwrap();
+        let snapshot = |version: &usize| {
+            let state = states[*version].clone();
+            Snapshot { recorded_at: state.newest().unwrap().timestamp, state }
+        };
+        kept.put(snapshots.iter().map(snapshot).collect()).await.unwrap();
         for interval in [1, 50, 1_000] {
             let snapshot_interval = NonZeroU64::new(interval).unwrap();
             let adapters = &test.process.adapters;

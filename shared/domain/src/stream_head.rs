@@ -67,6 +67,10 @@ pub struct StreamHead {
     /// The changes that were too far ahead of the clock, as long as the highest timestamp is not above theirs.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     ahead: Option<AheadRange>,
+    /// The newest event with a timestamp below that of an earlier one; 0 if there is none. `None` in a head of an
+    /// earlier release, which did not note it.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    newest_late: Option<Version>,
 }
 
 /// The range of the timestamps that were too far ahead of the clock, both inclusive.
@@ -126,9 +130,20 @@ impl StreamHead {
         {
             head.lifecycle = Some(LifecycleAt { at: at.timestamp, lifecycle });
         }
+        head.newest_late = Some(match previous {
+            None => Version::new(0),
+            Some(previous) if at.timestamp < previous.highest => version,
+            Some(previous) => previous.newest_late(),
+        });
         head.raise(at, recorded_at);
         head.has_unlisted |= !head.lists(&at);
         head
+    }
+
+    /// The newest event that may have a timestamp below that of an event before it; 0 if none has. Every event after
+    /// this version is at or after the highest timestamp of the events before it.
+    pub fn newest_late(&self) -> Version {
+        self.newest_late.unwrap_or(self.version)
     }
 
     fn empty(recorded_at: Timestamp) -> Self {
@@ -143,6 +158,7 @@ impl StreamHead {
             image_at_highest: false,
             has_unlisted: false,
             ahead: None,
+            newest_late: None,
         }
     }
 

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use annals_application::contract::samples::{catalog, key, next_event, position, stream, thing};
+use annals_application::contract::samples::{catalog, key, next_event, position, stream, thing, timestamp};
 use annals_application::ports::{
     AppendError, BackfillJob, BackfillMode, CommitPosition, EventFeed, EventStore, JobCounts, JobState, PortErrorKind,
-    ReadModel, ReadOptions, RefetchTask, StatePorts, StoredEvent,
+    ReadModel, ReadOptions, RefetchTask, Snapshot, StatePorts, StoredEvent,
 };
 use annals_domain::aggregate::Aggregate;
 use annals_domain::identity::{EntityName, ExternalId, Provider};
@@ -229,7 +229,7 @@ async fn a_snapshot_of_another_fold_version_is_not_used() {
     let state = StatePorts::of(SqliteStateStore::new(Database::open(&path).unwrap()));
     let mut aggregate = Aggregate::new(key("a"), Provider::Salesforce, ExternalId::new("a"));
     aggregate.apply(Version::new(5), &annals_application::contract::samples::change(position(1, "x")));
-    state.snapshots.put(vec![aggregate]).await.unwrap();
+    state.snapshots.put(vec![Snapshot { state: aggregate, recorded_at: timestamp(2) }]).await.unwrap();
     let found = |state: StatePorts| async move { state.snapshots.newest(&key("a"), Version::new(9)).await.unwrap() };
     assert!(found(state.clone()).await.is_some());
     Connection::open(&path).unwrap().execute("UPDATE snapshot SET fold_version = fold_version + 1", []).unwrap();

@@ -9,7 +9,7 @@ use annals_domain::text_diff::TextDiff;
 use serde_json::{Value, json};
 
 use super::samples::{change, key, position, timestamp};
-use crate::ports::SnapshotStore;
+use crate::ports::{PortError, Snapshot, SnapshotStore};
 
 /// Makes a test of each rule for snapshot stores.
 #[macro_export]
@@ -20,6 +20,7 @@ macro_rules! snapshot_store_contract {
             $crate::contract::snapshot_store,
             [
                 the_newest_snapshot_at_or_below_a_version_is_found,
+                snapshots_are_found_by_both_clocks,
                 a_snapshot_comes_back_exactly,
                 a_snapshot_may_be_put_again,
             ]
@@ -27,11 +28,16 @@ macro_rules! snapshot_store_contract {
     };
 }
 
-fn snapshot(key: &EntityKey, version: u64) -> Aggregate {
-    let mut aggregate = Aggregate::new(key.clone(), Provider::Salesforce, ExternalId::new("001"));
+/// With one event, of that many seconds, recorded a thousand seconds later.
+fn snapshot(key: &EntityKey, version: u64) -> Snapshot {
     let seconds = i64::try_from(version).expect("a small version");
-    aggregate.apply(Version::new(version), &change(position(seconds, &format!("event {version}"))));
-    aggregate
+    snapshot_at(key, version, seconds, seconds + 1_000)
+}
+
+fn snapshot_at(key: &EntityKey, version: u64, seconds: i64, recorded: i64) -> Snapshot {
+    let mut state = Aggregate::new(key.clone(), Provider::Salesforce, ExternalId::new("001"));
+    state.apply(Version::new(version), &change(position(seconds, &format!("event {version}"))));
+    Snapshot { state, recorded_at: timestamp(recorded) }
 }
 
 async fn snapshot_version(store: &impl SnapshotStore, key: &EntityKey, at_most: u64) -> Option<u64> {
@@ -52,10 +58,34 @@ pub async fn the_newest_snapshot_at_or_below_a_version_is_found(store: &impl Sna
     assert_eq!(snapshot_version(store, &key("c"), 999).await, None);
 }
 
+/// By the newest timestamp of their events and by when the last of them was stored, both inclusive. Neither clock need
+/// move between two snapshots: the newest version counts then.
+pub async fn snapshots_are_found_by_both_clocks(store: &impl SnapshotStore) {
+    let (a, b) = (key("a"), key("b"));
+    let at = [(50, 10, 100), (100, 20, 100), (150, 20, 300), (200, 30, 300)];
+    let snapshots = at.map(|(version, seconds, recorded)| snapshot_at(&a, version, seconds, recorded));
+    store.put(snapshots.to_vec()).await.expect("the store writes");
+    store.put(vec![snapshot_at(&b, 70, -5_000_000_000, 0)]).await.expect("the store writes");
+    let version = |found: Result<Option<Aggregate>, PortError>| {
+        found.expect("the store reads").map(|state| state.version().get())
+    };
+    for (seconds, expected) in
+        [(9, None), (10, Some(50)), (19, Some(50)), (20, Some(150)), (29, Some(150)), (30, Some(200))]
+    {
+        assert_eq!(version(store.newest_as_of(&a, timestamp(seconds)).await), expected, "as of {seconds}");
+    }
+    for (seconds, expected) in [(99, None), (100, Some(100)), (299, Some(100)), (300, Some(200)), (999, Some(200))] {
+        assert_eq!(version(store.newest_known_at(&a, timestamp(seconds)).await), expected, "known at {seconds}");
+    }
+    assert_eq!(version(store.newest_as_of(&b, timestamp(-5_000_000_000)).await), Some(70));
+    assert_eq!(version(store.newest_as_of(&b, timestamp(-5_000_000_001)).await), None);
+    assert_eq!(version(store.newest_known_at(&key("c"), timestamp(999)).await), None);
+}
+
 /// Values, differences, unknown leaves, exact numbers, lifecycle: the whole state.
 pub async fn a_snapshot_comes_back_exactly(store: &impl SnapshotStore) {
     let key = key("a");
-    let mut aggregate = snapshot(&key, 1);
+    let Snapshot { state: mut aggregate, recorded_at } = snapshot(&key, 1);
     let exact: Value = serde_json::from_str("[1778192987716501506, 1.10, 1e400, null]").expect("plain JSON");
     let diff = format!("--- \n+++ {}\n@@ -1,1 +1,1 @@\n-old\n+new", "0a".repeat(32));
     let diff = TextDiff::recognise(&diff).expect("it has a diff's header");
@@ -70,7 +100,7 @@ pub async fn a_snapshot_comes_back_exactly(store: &impl SnapshotStore) {
     rich.creation = Some(CreationTime::Stated(timestamp(-5)));
     rich.writes = contents.map(|(path, content)| FieldWrite { path: Path::new(path), content }).into();
     aggregate.apply(Version::new(2), &rich);
-    store.put(vec![aggregate.clone()]).await.expect("the store writes");
+    store.put(vec![Snapshot { state: aggregate.clone(), recorded_at }]).await.expect("the store writes");
     let found = store.newest(&key, Version::new(2)).await.expect("the store reads");
     assert_eq!(found, Some(aggregate));
 }

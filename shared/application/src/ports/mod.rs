@@ -49,5 +49,5 @@ pub use self::read_model::{
     Condition, Document, EntityQuery, Filter, IndexOutcome, QueryValue, ReadDocument, ReadModel, SortKey,
 };
 pub use self::refetch_queue::{RefetchQueue, RefetchTask};
-pub use self::snapshot_store::SnapshotStore;
+pub use self::snapshot_store::{Snapshot, SnapshotStore};
 pub use self::state::StatePorts;

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::{Arc, Mutex};
 
-use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::Catalog;
 use annals_domain::event::DomainEvent;
 use annals_domain::identity::{EntityKey, EntityName, Provider};
@@ -23,7 +22,7 @@ use super::transition::{StateTransition, TransitionLoader};
 use crate::commands::{RecentChanges, lock};
 use crate::ports::{
     Clock, EventStore, Ids, JobOutcome, JobReport, ObjectRegistry, ParkedProjection, ParkedProjections, PortError,
-    ProjectionJob, ProjectionJobs, SnapshotStore,
+    ProjectionJob, ProjectionJobs, Snapshot, SnapshotStore,
 };
 
 /// The default number of versions between two snapshots of a record: a cold load folds at most about
@@ -292,7 +291,7 @@ impl Projector {
 
     async fn store_snapshots(&self, projected: &[StateTransition]) {
         let due = projected.iter().filter(|transition| self.is_snapshot_due(transition));
-        let snapshots: Vec<Aggregate> = due.map(|transition| transition.after.clone()).collect();
+        let snapshots: Vec<Snapshot> = due.filter_map(StateTransition::snapshot).collect();
         if !snapshots.is_empty()
             && let Err(error) = self.ports.snapshots.put(snapshots).await
         {

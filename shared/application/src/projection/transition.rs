@@ -23,6 +23,7 @@ use super::failure::ProjectionFailure;
 use super::folder::{StreamFolder, visible_entity};
 use super::load::StateLoader;
 use crate::commands::{RecentChanges, lock};
+use crate::ports::Snapshot;
 
 #[derive(Debug, Clone)]
 pub struct EventWithChange {
@@ -48,6 +49,12 @@ pub struct StateTransition {
 }
 
 impl StateTransition {
+    /// The state after the batch, to be stored as a snapshot.
+    pub(super) fn snapshot(&self) -> Option<Snapshot> {
+        let recorded_at = self.events.last()?.event.recorded_at;
+        Some(Snapshot { state: self.after.clone(), recorded_at })
+    }
+
     /// The events as the refetch rules take them.
     pub(super) fn refetch_inputs(&self) -> Vec<RefetchInput<'_>> {
         let inputs = self.events.iter().map(|EventWithChange { event, change }| RefetchInput {

@@ -42,6 +42,11 @@ pub(super) fn oldest_first(at: Timestamp, id: &str) -> String {
     format!("{:015}#{id}", at.millis() + EARLIEST)
 }
 
+/// Sorts after everything that [`oldest_first`] gives for `at` and earlier, and before everything later.
+pub(super) fn up_to(at: Timestamp) -> String {
+    format!("{:015}~", at.millis() + EARLIEST)
+}
+
 /// Sorts the newest first, then by id.
 pub(super) fn newest_first(at: Timestamp, id: &str) -> String {
     format!("{:015}#{id}", LATEST - (at.millis() + EARLIEST))
@@ -162,6 +167,9 @@ mod tests {
         assert!(timestamps.is_sorted_by(|a, b| oldest_first(*a, "z") < oldest_first(*b, "a")));
         assert!(timestamps.is_sorted_by(|a, b| newest_first(*a, "a") > newest_first(*b, "z")));
         assert!(newest_first(timestamps[3], "a") < newest_first(timestamps[3], "b"), "then by id");
+        for pair in timestamps.windows(2) {
+            assert!(oldest_first(pair[0], "z") < up_to(pair[0]) && up_to(pair[0]) < oldest_first(pair[1], "a"));
+        }
     }
 
     #[test]

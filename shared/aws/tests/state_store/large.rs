@@ -2,7 +2,7 @@
 
 use annals_application::contract::samples::{change, key, position, timestamp};
 use annals_application::ports::{
-    BackfillJob, BackfillMode, JobCounts, JobState, PortErrorKind, QuarantineEntry, QuarantineState,
+    BackfillJob, BackfillMode, JobCounts, JobState, PortErrorKind, QuarantineEntry, QuarantineState, Snapshot,
 };
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::FieldWrite;
@@ -16,12 +16,12 @@ use uuid::Uuid;
 
 use crate::bench::{Bench, entry, noise_text};
 
-fn snapshot(version: u64, text: &str) -> Aggregate {
-    let mut aggregate = Aggregate::new(key("a"), Provider::Salesforce, ExternalId::new("001"));
+fn snapshot(version: u64, text: &str) -> Snapshot {
+    let mut state = Aggregate::new(key("a"), Provider::Salesforce, ExternalId::new("001"));
     let mut large = change(position(1, "large"));
     large.writes = vec![FieldWrite::of_value(Path::new("Description"), json!(text))];
-    aggregate.apply(Version::new(version), &large);
-    aggregate
+    state.apply(Version::new(version), &large);
+    Snapshot { state, recorded_at: timestamp(2) }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +33,7 @@ async fn a_snapshot_larger_than_an_item_comes_back_whole_by_one_request_more() {
     let small = snapshot(50, "small");
     store.snapshots.put(vec![large.clone(), small.clone()]).await.expect("the store writes");
     assert!(bench.items("part#snapshot").await.len() > 8, "it is in parts");
-    for (at_most, expected, requests) in [(99, &small, 1), (100, &large, 2), (999, &large, 2)] {
+    for (at_most, expected, requests) in [(99, &small.state, 1), (100, &large.state, 2), (999, &large.state, 2)] {
         bench.proxy.clear();
         let found = store.snapshots.newest(&key("a"), Version::new(at_most)).await.expect("the store reads");
         assert!(found.as_ref() == Some(expected), "at most {at_most}");
@@ -46,9 +46,10 @@ async fn a_snapshot_that_compresses_well_needs_no_parts() {
     let bench = Bench::new().await;
     let large = snapshot(100, &"long ".repeat(1 << 20));
     bench.store().snapshots.put(vec![large.clone()]).await.expect("the store writes");
-    assert_eq!(bench.items("").await.len(), 1);
+    assert_eq!(bench.items("snapshot#").await.len(), 1);
+    assert_eq!(bench.items("part#").await.len(), 0);
     let found = bench.store().snapshots.newest(&key("a"), Version::new(100)).await.expect("the store reads");
-    assert!(found == Some(large));
+    assert!(found == Some(large.state));
 }
 
 #[tokio::test(flavor = "multi_thread")]

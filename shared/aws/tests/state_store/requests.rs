@@ -1,6 +1,7 @@
 //! What calls cost, counted at the wire.
 
-use annals_application::contract::samples::{change, key, position};
+use annals_application::contract::samples::{change, key, position, timestamp};
+use annals_application::ports::Snapshot;
 use annals_domain::aggregate::{Aggregate, FOLD_VERSION};
 use annals_domain::change::RefetchReason;
 use annals_domain::identity::{EntityKey, EntityName, ExternalId, Provider};
@@ -10,10 +11,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::bench::{Bench, task};
 
-fn snapshot(version: u64) -> Aggregate {
-    let mut aggregate = Aggregate::new(key("a"), Provider::Salesforce, ExternalId::new("001"));
-    aggregate.apply(Version::new(version), &change(position(1, "an event")));
-    aggregate
+fn snapshot(version: u64) -> Snapshot {
+    let mut state = Aggregate::new(key("a"), Provider::Salesforce, ExternalId::new("001"));
+    state.apply(Version::new(version), &change(position(1, "an event")));
+    Snapshot { state, recorded_at: timestamp(2) }
 }
 
 /// Checks which requests were made since the last look.
@@ -26,16 +27,22 @@ fn check(bench: &Bench, expected: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_snapshot_is_one_request_to_write_and_one_to_read() {
+async fn a_snapshot_is_two_requests_to_write_and_one_to_read_or_two_by_when_it_was_recorded() {
     let bench = Bench::new().await;
     let store = bench.store();
     store.snapshots.put(vec![snapshot(50)]).await.expect("the store writes");
-    check(&bench, &["PutItem"]);
+    check(&bench, &["PutItem", "PutItem"]);
     for (at_most, expected) in [(49, None), (50, Some(50)), (99, Some(50))] {
         let found = store.snapshots.newest(&key("a"), Version::new(at_most)).await.expect("the store reads");
         assert_eq!(found.map(|found| found.version().get()), expected);
         check(&bench, &["Query"]);
     }
+    assert!(store.snapshots.newest_as_of(&key("a"), timestamp(1)).await.expect("the store reads").is_some());
+    check(&bench, &["Query"]);
+    assert!(store.snapshots.newest_known_at(&key("a"), timestamp(2)).await.expect("the store reads").is_some());
+    check(&bench, &["Query", "Query"]);
+    assert!(store.snapshots.newest_known_at(&key("a"), timestamp(1)).await.expect("the store reads").is_none());
+    check(&bench, &["Query"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

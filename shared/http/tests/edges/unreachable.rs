@@ -9,7 +9,7 @@ use annals_application::ports::{
     AccountRegistry, AppendError, BackfillJob, Clock, Document, DuplicateSearch, EntityQuery, EventStore, Ids,
     IndexOutcome, JobStore, Lease, LeaseStore, ObjectRegistry, ParkedProjection, ParkedProjections, PortError,
     PortErrorKind, QuarantineEntry, QuarantineState, QuarantineStore, ReadDocument, ReadModel, ReadOptions,
-    RefetchQueue, RefetchTask, SnapshotStore, StatePorts, StoredEvent,
+    RefetchQueue, RefetchTask, Snapshot, SnapshotStore, StatePorts, StoredEvent,
 };
 use annals_application::queries::{DependencyState, EntityQueries, Health, HealthCheck, HealthReport, QueryPorts};
 use annals_crm::salesforce::Salesforce;
@@ -126,10 +126,16 @@ impl ReadModel for Unreachable {
 
 #[async_trait]
 impl SnapshotStore for Unreachable {
-    async fn put(&self, _: Vec<Aggregate>) -> Result<(), PortError> {
+    async fn put(&self, _: Vec<Snapshot>) -> Result<(), PortError> {
         unreachable()
     }
     async fn newest(&self, _: &EntityKey, _: Version) -> Result<Option<Aggregate>, PortError> {
+        unreachable()
+    }
+    async fn newest_as_of(&self, _: &EntityKey, _: Timestamp) -> Result<Option<Aggregate>, PortError> {
+        unreachable()
+    }
+    async fn newest_known_at(&self, _: &EntityKey, _: Timestamp) -> Result<Option<Aggregate>, PortError> {
         unreachable()
     }
 }

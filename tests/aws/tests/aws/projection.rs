@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use annals_application::ports::StoredEvent;
+use annals_application::ports::{Snapshot, StoredEvent};
 use annals_application::projection::Projector;
 use annals_aws::event_store::encode;
 use annals_aws::publisher::{PublishSettings, publisher};
@@ -108,7 +108,13 @@ async fn a_cold_record_of_10_000_events_with_a_snapshot_is_two_reads() {
         let change = installation.adapters.read_event(&stored.event).expect("a decided event is readable");
         snapshot.apply(stored.event.version, &change);
     }
-    installation.state.snapshots.put(vec![snapshot]).await.expect("the snapshot is stored");
+    let recorded_at = events[9_999].event.recorded_at;
+    installation
+        .state
+        .snapshots
+        .put(vec![Snapshot { state: snapshot, recorded_at }])
+        .await
+        .expect("the snapshot is stored");
     // The process is warm, since it has projected another record.
     let other = decided(&installation, [change(0, 1).to_string()]).await;
     pipeline.project(&other).await;
