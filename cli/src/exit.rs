@@ -93,7 +93,10 @@ impl From<QueryError> for Failure {
             QueryError::AwaitingBase { aggregate_type, id } => {
                 failure.hint(format!("`annals history {aggregate_type} {id}` shows the events stored so far"))
             }
-            QueryError::NotFound { .. } | QueryError::TooLarge { .. } | QueryError::Unreadable(_) => failure,
+            QueryError::NotFound { .. }
+            | QueryError::NotAtMoment { .. }
+            | QueryError::TooLarge { .. }
+            | QueryError::Unreadable(_) => failure,
             QueryError::Port(error) => error.into(),
         }
     }

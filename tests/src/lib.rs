@@ -1,7 +1,9 @@
 //! Support for the end-to-end tests: random histories of one record, and helpers that run them.
 //!
-//! A seed gives the same history on every machine. Only `lanes` asserts; all other assertions are in the tests.
+//! A seed gives the same history on every machine. Only `boundaries` and `lanes` assert; all other
+//! assertions are in the tests.
 
+pub mod boundaries;
 pub mod changes;
 pub mod crm;
 pub mod earlier_release;

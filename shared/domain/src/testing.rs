@@ -14,7 +14,7 @@ use crate::definition::{Catalog, DefinitionFile, EntitySchema};
 use crate::entity::Entity;
 use crate::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
 use crate::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
-use crate::mapping;
+use crate::mapping::{self, FieldExplanation};
 use crate::path::Path;
 use crate::position::{EventId, Position, Rank, Version};
 use crate::provider_adapter::{
@@ -282,6 +282,12 @@ impl Scenario {
     pub fn entity(&self) -> Entity {
         let adapter = self.adapters.get(Provider::Salesforce).expect("the plain adapter");
         mapping::map(&self.state, &self.schema(), &**adapter)
+    }
+
+    /// What is behind each field.
+    pub fn explanations(&self) -> Vec<FieldExplanation> {
+        let adapter = self.adapters.get(Provider::Salesforce).expect("the plain adapter");
+        mapping::explain(&self.state, &self.schema(), &**adapter)
     }
 
     /// The field has this JSON value; null also if it is not known.

@@ -16,18 +16,20 @@ use axum::routing::get;
 use serde::Serialize;
 
 use crate::QueryApi;
+use crate::diff::diff;
 use crate::history::history;
 use crate::list_query::{PAGING, count_request, list_request, no_entity_parameters, parameter_hint};
 use crate::parameters::{Parameters, PathParameters};
 use crate::problem::{Problem, no_such_route, wrong_method};
 use crate::response::{PageBody, json, json_bytes, numbered_page};
+use crate::time_travel::{PastRequest, is_of_several, past_request, several};
 
 /// The first segments of fixed routes.
 const FIXED: [&str; 5] = ["entities", "events", "health", "openapi.json", "quarantine"];
 /// The number of characters of a definition's digest in an entity tag.
 const TAG_DIGEST_LENGTH: usize = 16;
 
-/// `GET /{type}`, its count, one entity and its history; the same below `/entities`.
+/// `GET /{type}`, its count, one entity, its history and its differences; the same below `/entities`.
 pub(crate) fn routes(api: Arc<QueryApi>) -> Router {
     let short = of_type("").method_not_allowed_fallback(wrong_method).layer(from_fn(refuse_fixed));
     short.merge(of_type("/entities")).with_state(api)
@@ -39,6 +41,7 @@ fn of_type(prefix: &str) -> Router<Arc<QueryApi>> {
         .route(&format!("{prefix}/{{type}}/count"), get(count))
         .route(&format!("{prefix}/{{type}}/{{id}}"), get(one))
         .route(&format!("{prefix}/{{type}}/{{id}}/history"), get(history))
+        .route(&format!("{prefix}/{{type}}/{{id}}/diff"), get(diff))
 }
 
 async fn refuse_fixed(uri: Uri, request: Request, next: Next) -> Response {
@@ -53,6 +56,9 @@ async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let parameters = Parameters::read(query.as_deref())?;
+    if is_of_several(&parameters) {
+        return several(&api, &entity_type, &uri, &parameters).await;
+    }
     let found = api.queries.list(&entity_type, &list_request(&parameters)?).await;
     let found = found.map_err(|error| Problem::from(error).with_hint(parameter_hint(&parameters, &PAGING)))?;
     let documents: Vec<_> = found.documents.iter().map(|document| &*document.json).collect();
@@ -83,8 +89,16 @@ async fn one(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    no_entity_parameters(&Parameters::read(query.as_deref())?)?;
-    let document = api.queries.get(&entity_type, &id).await?;
+    let parameters = Parameters::read(query.as_deref())?;
+    let past = api.queries.time_travel();
+    let document = match past_request(&parameters)? {
+        Some(PastRequest { moment, explain: true }) => past.explain(&entity_type, &id, &moment).await?,
+        Some(PastRequest { moment, explain: false }) => past.get(&entity_type, &id, &moment).await?,
+        None => {
+            no_entity_parameters(&parameters)?;
+            api.queries.get(&entity_type, &id).await?
+        }
+    };
     let tag = entity_tag(&api.queries, &entity_type, document.version);
     let mut response = if is_known(&headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -96,7 +110,8 @@ async fn one(
     Ok(response)
 }
 
-/// The JSON of an entity depends only on its version and its definition, so the tag names both.
+/// The JSON of an entity depends only on its version and its definition, so the tag names both. So does that of an entity
+/// at a moment: the events that count then only grow in number, and each new one has a higher version.
 fn entity_tag(queries: &EntityQueries, entity_type: &str, version: Version) -> String {
     let definition = queries.catalog().named(entity_type);
     let digest = definition.map_or("open", |definition| &*definition.digest);

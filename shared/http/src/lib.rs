@@ -4,6 +4,7 @@
 //! internal text. A trailing slash is optional. Listening on a socket is the caller's job.
 
 mod backfill;
+mod diff;
 mod entities;
 mod events;
 mod history;
@@ -13,6 +14,7 @@ mod parameters;
 mod problem;
 mod quarantine;
 mod response;
+mod time_travel;
 mod token_file;
 mod trailing_slash;
 

@@ -41,6 +41,10 @@ impl Parameters {
         &self.0
     }
 
+    pub(crate) fn has_any(&self, names: &[&str]) -> bool {
+        self.0.iter().any(|(name, _)| names.contains(&name.as_str()))
+    }
+
     /// The query string with one parameter in place of those with the `replaced` names.
     pub(crate) fn replacing(&self, replaced: &[&str], name: &str, value: &str) -> String {
         let others = self.0.iter().filter(|(other, _)| !replaced.contains(&other.as_str()));

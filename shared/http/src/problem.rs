@@ -208,7 +208,9 @@ impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
         match &error {
             QueryError::UnknownType(_) => Self::new(ProblemKind::UnknownType, error.to_string()),
-            QueryError::NotFound { .. } => Self::new(ProblemKind::NotFound, error.to_string()),
+            QueryError::NotFound { .. } | QueryError::NotAtMoment { .. } => {
+                Self::new(ProblemKind::NotFound, error.to_string())
+            }
             QueryError::AwaitingBase { .. } => Self::new(ProblemKind::AwaitingBase, error.to_string()),
             QueryError::InvalidParameters(invalid) => {
                 Self::invalid(invalid.iter().map(|one| ValidationIssue::new(&*one.field, &*one.message)).collect())

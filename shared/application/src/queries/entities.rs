@@ -11,8 +11,10 @@ use super::filter::{InvalidParameter, filter_by, sort_by};
 use super::history::{HistoryEvent, HistoryReader, HistoryRequest};
 use super::page::Page;
 use super::paging::{MAX_PAGE_OFFSET, PageNumbers};
+use super::past_state::PastStates;
 use super::resolve::Resolver;
-use crate::ports::{EntityQuery, EventStore, ObjectRegistry, ReadDocument, ReadModel, SnapshotStore};
+use super::time_travel::TimeTravel;
+use crate::ports::{EntityQuery, EventStore, MAX_PAGE_BYTES, ObjectRegistry, ReadDocument, ReadModel, SnapshotStore};
 
 /// The sort of a list if the request names no other.
 const DEFAULT_SORT: &str = "-created_at";
@@ -72,20 +74,30 @@ pub struct EntityQueries {
     ports: QueryPorts,
     resolver: Resolver,
     history: HistoryReader,
+    time_travel: TimeTravel,
 }
 
 impl EntityQueries {
     /// Queries by these definitions. The adapters are those of the installed providers.
     pub fn new(ports: QueryPorts, catalog: Arc<Catalog>, adapters: ProviderAdapters) -> Self {
         let history = HistoryReader::new(&ports.store, &ports.snapshots, adapters.clone());
+        let (store, snapshots) = (Arc::clone(&ports.store), Arc::clone(&ports.snapshots));
+        let states = PastStates { store, snapshots, adapters: adapters.clone() };
         let resolver = Resolver::new(Arc::clone(&ports.objects), catalog, adapters);
-        Self { ports, resolver, history }
+        let time_travel = TimeTravel { resolver: resolver.clone(), states, max_bytes: MAX_PAGE_BYTES };
+        Self { ports, resolver, history, time_travel }
+    }
+
+    /// The queries over the past of entities.
+    pub fn time_travel(&self) -> &TimeTravel {
+        &self.time_travel
     }
 
     /// The same with another limit of the bytes of a page's results, as JSON.
     #[must_use]
     pub fn with_page_bytes(mut self, max_bytes: usize) -> Self {
         self.history.max_bytes = max_bytes;
+        self.time_travel.max_bytes = max_bytes;
         self
     }
 
@@ -111,8 +123,7 @@ impl EntityQueries {
         }
         let heads = self.ports.store.heads(&resolved.keys).await?;
         if heads.into_iter().flatten().any(|head| head.base.is_none()) {
-            let aggregate_type = resolved.schema.aggregate_type().to_string();
-            return Err(QueryError::AwaitingBase { aggregate_type, id: id.to_owned() });
+            return Err(QueryError::awaiting_base(resolved.schema.aggregate_type(), id));
         }
         Err(QueryError::not_found(resolved.schema.aggregate_type(), id))
     }

@@ -27,6 +27,16 @@ pub enum QueryError {
         /// The id as the request has it.
         id: String,
     },
+    /// Events of the entity are stored, but none that counts at the moment of the request.
+    #[error("no {aggregate_type} `{id}` at that moment: {reason}")]
+    NotAtMoment {
+        /// The name of the entity type.
+        aggregate_type: String,
+        /// The id as the request has it.
+        id: String,
+        /// What the entity has instead.
+        reason: String,
+    },
     /// Parameters of the request are invalid: all of them, not only the first.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     InvalidParameters(Vec<InvalidParameter>),
@@ -51,5 +61,9 @@ pub enum QueryError {
 impl QueryError {
     pub(super) fn not_found(aggregate_type: impl ToString, id: &str) -> Self {
         Self::NotFound { aggregate_type: aggregate_type.to_string(), id: id.to_owned() }
+    }
+
+    pub(super) fn awaiting_base(aggregate_type: impl ToString, id: &str) -> Self {
+        Self::AwaitingBase { aggregate_type: aggregate_type.to_string(), id: id.to_owned() }
     }
 }

@@ -7,22 +7,32 @@
 
 mod cursor;
 mod dependency;
+mod diff;
 mod entities;
 mod error;
+mod event_search;
 mod filter;
 mod health;
 mod history;
 mod lag;
+mod moment;
 mod page;
 mod paging;
+mod past_state;
+mod provenance;
 mod resolve;
+mod time_travel;
 
 pub use self::dependency::{DependencyState, Health};
+pub use self::diff::{DiffPoint, EntityDiff, InvalidDiffPoint};
 pub use self::entities::{EntityPage, EntityQueries, ListRequest, QueryPorts};
 pub use self::error::QueryError;
 pub use self::filter::InvalidParameter;
 pub use self::health::{HealthCheck, HealthReport, PortsHealth};
 pub use self::history::{HistoryEvent, HistoryPosition, HistoryRequest};
 pub use self::lag::LagSource;
+pub use self::moment::{MomentRequest, timestamp_or_day_end};
 pub use self::page::{Page, PageLink};
 pub use self::paging::{DEFAULT_PAGE_SIZE, MAX_PAGE_OFFSET, MAX_PAGE_SIZE, MAX_RESULT_WINDOW};
+pub use self::provenance::SetBy;
+pub use self::time_travel::{MAX_IDS, TimeTravel};

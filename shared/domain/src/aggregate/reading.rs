@@ -41,6 +41,17 @@ impl Aggregate {
         }
     }
 
+    /// The position of the event behind what [`Self::read`] gives for a path: of the writes at, above and below it, the
+    /// newest decides.
+    pub fn origin(&self, path: &Path) -> Option<Position> {
+        let above = self.newest_above(path).map(|(at, _)| at);
+        let own = self.fields.get(path.as_str()).and_then(|history| history.newest());
+        let following = self.fields.range::<str, _>((Bound::Excluded(path.as_str()), Bound::Unbounded));
+        let following = following.map(|(path, history)| (path, &**history));
+        let below = below(path, following).filter_map(|(_, history)| history.newest());
+        above.into_iter().chain(own).chain(below).max().copied()
+    }
+
     /// Paths at which something changed and is not known.
     pub fn unknown_paths(&self) -> impl Iterator<Item = &Path> {
         // Only paths with a write of their own: an unknown struct is named once, not once for each of its parts.

@@ -4,6 +4,7 @@
 //! out and reported as a warning; a field that was never written is left out; an unknown one is listed as unknown.
 
 mod convert;
+mod explain;
 mod remap;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use self::convert::convert;
+pub use self::explain::{FieldExplanation, explain};
 pub use self::remap::remap;
 use crate::aggregate::{Aggregate, FieldReading};
 use crate::definition::{EntityDefinition, EntitySchema, Field, FieldType, Operation, OperationInput, SystemField};
@@ -24,6 +26,18 @@ enum MappingResult {
     Unknown,
     Value(FieldValue),
     Unconvertible(String),
+}
+
+impl MappingResult {
+    /// Whether a later choice counts instead.
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Absent | Self::Value(FieldValue::Null) => true,
+            Self::Value(FieldValue::Text(text)) => text.is_empty(),
+            // If the first choice is unknown, so is the field: a later choice may not be the right one.
+            Self::Unknown | Self::Value(_) | Self::Unconvertible(_) => false,
+        }
+    }
 }
 
 pub fn map(aggregate: &Aggregate, schema: &EntitySchema, adapter: &dyn ProviderAdapter) -> Entity {
@@ -89,10 +103,14 @@ fn map_open(entity: &mut Entity, aggregate: &Aggregate) {
     let id = FieldValue::Text(aggregate.external_id().as_str().into());
     entity.fields.push((SystemField::Id.name().into(), id));
     entity.fields.push((SystemField::IsDeleted.name().into(), FieldValue::Bool(aggregate.is_deleted())));
-    let own =
-        aggregate.raw().into_iter().filter(|(name, _)| !SystemField::named(name).is_some_and(SystemField::is_mapped));
-    entity.fields.extend(own.map(|(name, value)| (name.into(), FieldValue::Raw(readable(value)))));
+    entity.fields.extend(own_fields(aggregate).map(|(name, value)| (name.into(), FieldValue::Raw(readable(value)))));
     entity.unknown.extend(aggregate.unknown_paths().map(|path| path.as_str().into()));
+}
+
+/// The record's own fields, where no definition names them.
+fn own_fields(aggregate: &Aggregate) -> impl Iterator<Item = (String, Value)> {
+    let is_system = |name: &str| SystemField::named(name).is_some_and(SystemField::is_mapped);
+    aggregate.raw().into_iter().filter(move |(name, _)| !is_system(name))
 }
 
 fn field_of(
@@ -104,13 +122,7 @@ fn field_of(
     let mut mapped = MappingResult::Absent;
     for input in operation.inputs() {
         mapped = map_input(aggregate, input, field.field_type, operation, adapter);
-        let is_empty = match &mapped {
-            MappingResult::Absent | MappingResult::Value(FieldValue::Null) => true,
-            MappingResult::Value(FieldValue::Text(text)) => text.is_empty(),
-            // If the first choice is unknown, so is the field: a later choice may not be the right one.
-            MappingResult::Unknown | MappingResult::Value(_) | MappingResult::Unconvertible(_) => false,
-        };
-        if !is_empty {
+        if !mapped.is_empty() {
             break;
         }
     }

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 mod backfill;
+mod diff;
 mod installation;
 mod page_bytes;
+mod provenance;
+mod time_travel;
 
 use std::collections::BTreeSet;
 

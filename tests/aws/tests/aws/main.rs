@@ -12,3 +12,4 @@ mod rebuild;
 mod sizes;
 mod state_faults;
 mod stored_by_an_earlier_release;
+mod time_travel;
