@@ -63,9 +63,10 @@ async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.command {
         Command::Serve(serve) => Box::pin(serve::run(shared, serve)).await,
         Command::Ingest(ingest) => Box::pin(ingest::run(shared, ingest)).await,
-        Command::Get(entity) => Box::pin(entities::get(shared, entity)).await,
+        Command::Get(get) => Box::pin(entities::get(shared, get)).await,
         Command::List(list) => Box::pin(entities::list(shared, list)).await,
         Command::History(history) => Box::pin(entities::history(shared, history)).await,
+        Command::Diff(diff) => Box::pin(entities::diff(shared, diff)).await,
         Command::Quarantine { command } => Box::pin(quarantine::run(shared, command)).await,
         Command::Rebuild(rebuild) => Box::pin(rebuild::run(shared, rebuild)).await,
         Command::Doctor(doctor) => Box::pin(doctor::run(shared, doctor)).await,

@@ -4,6 +4,7 @@
 
 mod aws;
 mod conflicts;
+mod past;
 mod quarantine;
 
 use std::convert::Infallible;
@@ -16,6 +17,7 @@ use annals_sqlite::process::{ProcessSettings, PublishTo};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use self::aws::{OnAws, Target};
+pub(crate) use self::past::{Diff, Get};
 pub(crate) use self::quarantine::{Quarantine, StateFilter};
 use crate::exit::Failure;
 
@@ -92,12 +94,16 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Ingest files and folders of change events, or stdin
     Ingest(Ingest),
-    /// Show an entity
-    Get(Entity),
+    /// Show an entity, now or as it was
+    // `--version` names a version of the entity here.
+    #[command(disable_version_flag = true)]
+    Get(Get),
     /// List and search entities
     List(List),
     /// Show the history of an entity, event by event
     History(History),
+    /// Show what differs between two moments of an entity, and who made it so
+    Diff(Diff),
     /// Show, redrive or dismiss inputs that could not become events
     Quarantine {
         #[command(subcommand)]

@@ -14,5 +14,6 @@ mod entities;
 mod folder;
 mod ingest;
 mod killed;
+mod past;
 mod quarantine;
 mod serve;
