@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 
 use annals_application::ports::{EventStore, ReadOptions, StoredEvent};
-use annals_application::queries::{DiffPoint, EntityQueries, MomentRequest, QueryError};
+use annals_application::queries::{
+    DiffPoint, EntityQueries, HistoryEvent, HistoryOrder, HistoryRequest, MomentRequest, PageLink, QueryError,
+};
 use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::Catalog;
 use annals_domain::event::DomainEvent;
@@ -174,6 +176,65 @@ impl<'a> Past<'a> {
             for pair in points.windows(2) {
                 self.check_diff(pair[0], pair[1]).await;
                 self.check_diff(pair[0], last).await;
+            }
+        }
+    }
+
+    /// All pages of a history, by following numbers or cursors.
+    async fn history(&self, request: &HistoryRequest) -> Vec<HistoryEvent> {
+        let (mut events, mut request) = (Vec::new(), request.clone());
+        loop {
+            let page = self.queries.history(TYPE, self.id, &request).await.expect("the store answers");
+            events.extend(page.results);
+            match page.next {
+                None => return events,
+                Some(PageLink::Number(number)) => request.page = Some(number),
+                Some(PageLink::Cursor(cursor)) => request.cursor = Some(cursor),
+            }
+        }
+    }
+
+    /// Checks histories: the changes in order give the entity of each version, and every filter and order is that of the
+    /// whole history.
+    pub async fn check_history(&self) {
+        let small = || HistoryRequest { page_size: Some(3), ..HistoryRequest::default() };
+        let whole = self.history(&small()).await;
+        let mut entity = self.fields(None);
+        let mut newest = None;
+        for (event, stored) in whole.iter().zip(&self.events) {
+            assert_eq!((event.event_id, event.version), (stored.event.event_id(), stored.event.version), "{}", self.id);
+            assert_eq!(event.late, newest > Some(stored.event.position), "{} version {}", self.id, event.version);
+            newest = newest.max(Some(stored.event.position));
+            for (field, change) in &event.changes {
+                let before = entity.insert(field.clone(), change["to"].clone());
+                assert_eq!(before.as_ref(), Some(&change["from"]), "{} version {}: {field}", self.id, event.version);
+            }
+            let folded = self.fold(|other| other.version <= event.version);
+            assert_eq!(entity, self.fields(folded.as_ref()), "{} version {}", self.id, event.version);
+        }
+        assert_eq!(whole.len(), self.events.len());
+        let timestamps: Vec<Timestamp> = self.timestamps().into_iter().collect();
+        let (from, to) = (timestamps[timestamps.len() / 3], timestamps[2 * timestamps.len() / 3]);
+        let dates = [(None, None), (Some(from), None), (None, Some(to)), (Some(from), Some(to))];
+        let fields = [&[][..], &["name", "status"]];
+        for ((from_date, to_date), fields) in
+            dates.iter().flat_map(|dates| fields.iter().map(move |fields| (dates, fields)))
+        {
+            let matches = |event: &&HistoryEvent| {
+                from_date.is_none_or(|from| from <= event.timestamp)
+                    && to_date.is_none_or(|to| event.timestamp <= to)
+                    && (fields.is_empty() || fields.iter().any(|field| event.changes.contains_key(*field)))
+            };
+            let mut expected: Vec<Version> = whole.iter().filter(matches).map(|event| event.version).collect();
+            for order in [HistoryOrder::Ascending, HistoryOrder::Descending] {
+                for cursor in [None, Some(String::new())] {
+                    let fields = fields.iter().map(|field| (*field).to_owned()).collect();
+                    let request =
+                        HistoryRequest { from_date: *from_date, to_date: *to_date, fields, order, cursor, ..small() };
+                    let found: Vec<Version> = self.history(&request).await.iter().map(|event| event.version).collect();
+                    assert_eq!(found, expected, "{}: {request:?}", self.id);
+                }
+                expected.reverse();
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Time travel in a local process: at every boundary of random histories, in several orders of arrival, the answer is
-//! the fold of exactly the events that count; what differs between two boundaries is the difference of their folds.
-//! Snapshots are made after every third version.
+//! the fold of exactly the events that count; what differs between two boundaries is the difference of their folds;
+//! and the changes of a history in order give the entity. Snapshots are made after every third version.
 
 use std::num::NonZeroU64;
 
@@ -61,9 +61,10 @@ async fn at_every_boundary_of_random_histories_exactly_the_right_events_count() 
             moments += past.check().await;
             past.check_diffs().await;
             past.check_provenance().await;
+            past.check_history().await;
         }
         let as_of = pasts[0].timestamps().into_iter().nth(2);
-        check_several(&pasts[..80], &MomentRequest { as_of, ..MomentRequest::default() }).await;
+        check_several(&pasts[..pasts.len().min(100)], &MomentRequest { as_of, ..MomentRequest::default() }).await;
     }
     assert!(moments > 8_000, "only {moments} moments were tested");
 }

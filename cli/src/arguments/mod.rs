@@ -17,7 +17,7 @@ use annals_sqlite::process::{ProcessSettings, PublishTo};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use self::aws::{OnAws, Target};
-pub(crate) use self::past::{Diff, Get};
+pub(crate) use self::past::{Diff, Get, History};
 pub(crate) use self::quarantine::{Quarantine, StateFilter};
 use crate::exit::Failure;
 
@@ -217,20 +217,6 @@ fn filter(text: &str) -> Result<(String, String), String> {
     let split = text.split_once('=').filter(|(field, _)| !field.is_empty());
     let (field, value) = split.ok_or("expected FIELD=VALUE, such as status=Active")?;
     Ok((field.to_owned(), value.to_owned()))
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct History {
-    #[command(flatten)]
-    pub(crate) entity: Entity,
-    #[command(flatten)]
-    pub(crate) page: Page,
-    /// Include the stored inputs as they were received
-    #[arg(long)]
-    pub(crate) raw: bool,
-    /// Print the page as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

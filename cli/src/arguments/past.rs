@@ -1,10 +1,10 @@
 //! The arguments that name moments of an entity.
 
-use annals_application::queries::{DiffPoint, MomentRequest, timestamp_or_day_end};
+use annals_application::queries::{DiffPoint, HistoryOrder, HistoryRequest, MomentRequest, timestamp_or_day_end};
 use annals_domain::timestamp::Timestamp;
 use clap::Args;
 
-use super::Entity;
+use super::{Entity, Page};
 
 #[derive(Debug, Args)]
 pub(crate) struct Get {
@@ -43,6 +43,48 @@ impl Moment {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct History {
+    #[command(flatten)]
+    pub(crate) entity: Entity,
+    /// Only events that changed one of these fields, separated by commas
+    #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
+    pub(crate) field: Vec<String>,
+    /// Only events that the CRM committed at this time or later; a date is its beginning in UTC
+    #[arg(long, value_name = "TIME|DATE", value_parser = day_start)]
+    pub(crate) since: Option<Timestamp>,
+    /// Only events that the CRM committed at this time or earlier; a date is its end in UTC
+    #[arg(long, value_name = "TIME|DATE", value_parser = time)]
+    pub(crate) until: Option<Timestamp>,
+    /// Show the newest version first
+    #[arg(long)]
+    pub(crate) newest_first: bool,
+    #[command(flatten)]
+    pub(crate) page: Page,
+    /// Include the stored inputs as they were received
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Print the page as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl History {
+    pub(crate) fn request(&self) -> HistoryRequest {
+        let order = if self.newest_first { HistoryOrder::Descending } else { HistoryOrder::Ascending };
+        HistoryRequest {
+            page: self.page.page,
+            cursor: None,
+            page_size: self.page.page_size,
+            from_date: self.since,
+            to_date: self.until,
+            fields: self.field.clone(),
+            order,
+            raw: self.raw,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Diff {
     #[command(flatten)]
     pub(crate) entity: Entity,
@@ -55,6 +97,12 @@ pub(crate) struct Diff {
     /// Print the difference as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A time, or a date in UTC, which stands for its first millisecond.
+fn day_start(text: &str) -> Result<Timestamp, String> {
+    let day = format!("{text}T00:00:00Z");
+    if text.len() == "2024-04-09".len() { time(&day) } else { time(text) }
 }
 
 /// A time, or a date in UTC, which stands for its last millisecond.

@@ -16,12 +16,7 @@ const MAX_CELL: usize = 60;
 
 pub(crate) async fn history(shared: &Shared, history: &History) -> Result<Exit, Failure> {
     let queries = open_queries(shared).await?;
-    let request = HistoryRequest {
-        page: history.page.page,
-        page_size: history.page.page_size,
-        raw: history.raw,
-        ..HistoryRequest::default()
-    };
+    let request = history.request();
     let page = queries.history(&history.entity.entity_type, &history.entity.id, &request).await?;
     let mut out = Out::stdout(shared.no_color);
     if history.json {

@@ -65,6 +65,26 @@ fn a_difference_is_a_table() {
 }
 
 #[test]
+fn a_history_is_filtered_by_fields_and_times_and_shown_the_newest_first() {
+    let folder = with_client();
+    let versions = |arguments: &[&str]| {
+        let page = folder.json(&[&["history", "client", ID, "--json"], arguments].concat());
+        page["results"].as_array().unwrap().iter().map(|event| event["version"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(versions(&[]), [1, 2, 3]);
+    assert_eq!(versions(&["--newest-first"]), [3, 2, 1]);
+    assert_eq!(versions(&["--field", "status"]), [1, 3]);
+    assert_eq!(versions(&["--field", "status,description", "--newest-first"]), [3, 2, 1]);
+    assert_eq!(versions(&["--since", "2024-01-01T00:00:10Z"]), [2, 3]);
+    assert_eq!(versions(&["--since", "2024-01-01", "--until", "2024-01-01T00:00:20Z"]), [1, 3]);
+    assert_eq!(versions(&["--since", "2024-01-02"]), Vec::<u64>::new());
+    folder
+        .annals(&["history", "client", ID, "--field", "colour"])
+        .exits(2)
+        .prints(&["a client has no field `colour`: expected id, name"]);
+}
+
+#[test]
 fn an_invalid_moment_is_refused_with_what_is_expected() {
     let folder = with_client();
     let time = "expected a timestamp such as 2024-04-09T20:19:25Z, or a date in UTC";

@@ -8,7 +8,9 @@ use annals_domain::search_text::query_words;
 
 use super::error::QueryError;
 use super::filter::{InvalidParameter, filter_by, sort_by};
-use super::history::{HistoryEvent, HistoryReader, HistoryRequest};
+use super::history::HistoryEvent;
+use super::history_reader::{HistoryOf, HistoryReader};
+use super::history_request::HistoryRequest;
 use super::page::Page;
 use super::paging::{MAX_PAGE_OFFSET, PageNumbers};
 use super::past_state::PastStates;
@@ -142,7 +144,7 @@ impl EntityQueries {
         Ok(self.ports.read_model.count(&query).await?)
     }
 
-    /// A page of one entity's events, in version order. Works also for an entity whose creation has not
+    /// A page of one entity's events. Works also for an entity whose creation has not
     /// arrived yet. Fails with [`QueryError::NotFound`] if no event of it is stored.
     pub async fn history(
         &self,
@@ -150,14 +152,15 @@ impl EntityQueries {
         id: &str,
         request: &HistoryRequest,
     ) -> Result<Page<HistoryEvent>, QueryError> {
-        let page = HistoryReader::page_of(request)?;
+        let page = request.page_numbers()?;
         let resolved = self.resolver.resolve(entity_type, id).await?;
         let heads = self.ports.store.heads(&resolved.keys).await?;
         let mut streams = resolved.keys.iter().zip(heads);
         let Some((key, head)) = streams.find_map(|(key, head)| Some((key, head?))) else {
             return Err(QueryError::not_found(resolved.schema.aggregate_type(), id));
         };
-        self.history.read(&resolved.schema, key, &head, page, request).await
+        let of = HistoryOf { schema: &resolved.schema, key, head: &head, request };
+        self.history.read(&of, page).await
     }
 
     /// The checked query of a list, and the number of its page.

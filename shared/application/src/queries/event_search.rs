@@ -9,7 +9,7 @@ use annals_domain::identity::EntityKey;
 use annals_domain::position::{EventId, Position, Version};
 
 use super::error::QueryError;
-use super::past_state::{EventOrigin, PastStates};
+use super::past_state::{EventOrigin, PastStates, READ_BYTES, is_last};
 use crate::ports::{ReadOptions, StoredEvent};
 
 /// The number of events in the first read after a snapshot, and in each read by time after it.
@@ -49,7 +49,7 @@ impl<'a> EventSearch<'a> {
         let next = snapshot.map_or(Version::FIRST, |state| state.version().next());
         let mut events = self.read(ReadOptions::from(next, PAGE)).await?;
         // It arrived late, or snapshots are far apart: what is left is read by its time.
-        while !self.found.contains_key(&position.event_id) && events.len() == PAGE {
+        while !self.found.contains_key(&position.event_id) && !is_last(&events, PAGE) {
             let next = events.last().map_or(next, |stored| stored.event.version.next());
             let at = Some(position.timestamp);
             events = self.read(ReadOptions { from_time: at, to_time: at, ..ReadOptions::from(next, PAGE) }).await?;
@@ -59,6 +59,7 @@ impl<'a> EventSearch<'a> {
 
     /// Reads events, and keeps those that are wanted.
     async fn read(&mut self, options: ReadOptions) -> Result<Vec<StoredEvent>, QueryError> {
+        let options = ReadOptions { max_bytes: READ_BYTES, ..options };
         let events = self.states.store.read(self.key, &options).await?;
         let wanted = events.iter().map(|stored| &*stored.event).filter(|event| self.wanted.contains(&event.event_id()));
         self.found.extend(wanted.map(|event| (event.event_id(), EventOrigin::of(event))));

@@ -26,7 +26,7 @@ const FIRST_PAGE: usize = 100;
 const PAGE: usize = 500;
 
 /// The bytes of the events' data in one read: they are in memory together.
-const READ_BYTES: usize = MAX_PAGE_BYTES;
+pub(super) const READ_BYTES: usize = MAX_PAGE_BYTES;
 /// A version that no stream reaches; stores keep versions in 63 bits.
 const BEYOND_ANY_STREAM: u64 = u64::MAX >> 1;
 
@@ -202,6 +202,6 @@ impl PastFold<'_> {
 }
 
 /// Whether a read of up to `limit` events found the last ones.
-fn is_last(events: &[StoredEvent], limit: usize) -> bool {
+pub(super) fn is_last(events: &[StoredEvent], limit: usize) -> bool {
     events.len() < limit && events.iter().map(|stored| stored.event.data.len()).sum::<usize>() < READ_BYTES
 }

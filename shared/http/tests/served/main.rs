@@ -4,6 +4,7 @@
 
 mod backfill;
 mod diff;
+mod history;
 mod installation;
 mod page_bytes;
 mod provenance;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use annals_application::ports::{
     Document, EntityQuery, IndexOutcome, PortError, PortErrorKind, ReadDocument, ReadModel, Snapshot, StoredEvent,
 };
-use annals_application::queries::{EntityQueries, MomentRequest};
+use annals_application::queries::{EntityQueries, HistoryOrder, HistoryRequest, MomentRequest};
 use annals_aws::event_store::encode;
 use annals_aws_tests::decided::decided;
 use annals_domain::aggregate::Aggregate;
@@ -114,6 +114,7 @@ async fn at_every_boundary_of_random_histories_exactly_the_right_events_count() 
         past.check().await;
         past.check_diffs().await;
         past.check_provenance().await;
+        past.check_history().await;
     }
     let as_of = pasts[0].timestamps().into_iter().nth(2);
     check_several(&pasts, &MomentRequest { as_of, ..MomentRequest::default() }).await;
@@ -144,6 +145,35 @@ async fn time_travel_to_the_middle_of_10_000_events_in_order_is_at_most_three_re
             assert!(matches!(found, PastEntity::Entity(_)), "{moment:?}");
             assert!(events.len() + state.len() <= at_most, "{moment:?}: {events:?}, {state:?}");
         }
+    }
+    counted.test_tables.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_the_history_of_10_000_events_reads_no_more_than_its_events_and_those_after_a_snapshot() {
+    let counted = Counted::new("pages").await;
+    let events = long_stream(&counted, 10_000).await;
+    let installation = counted.test_tables.installation_by(&counted.config());
+    let (queries, id) = (queries(&installation), record_id(1));
+    let at = |version: usize| Some(events[version - 1].event.timestamp());
+    let page =
+        |page, order| HistoryRequest { page: Some(page), page_size: Some(50), order, ..HistoryRequest::default() };
+    let dates = HistoryRequest { from_date: at(5_000), to_date: at(5_030), ..page(1, HistoryOrder::Ascending) };
+    let backwards = HistoryRequest { order: HistoryOrder::Descending, ..dates.clone() };
+    for (request, first, last, most) in [
+        (page(1, HistoryOrder::Ascending), 1, 50, 2),
+        (page(100, HistoryOrder::Ascending), 4_951, 5_000, 3),
+        (page(200, HistoryOrder::Ascending), 9_951, 10_000, 3),
+        (page(1, HistoryOrder::Descending), 10_000, 9_951, 3),
+        (page(100, HistoryOrder::Descending), 5_050, 5_001, 3),
+        (dates, 5_000, 5_030, 3),
+        (backwards, 5_030, 5_000, 6),
+    ] {
+        let found = queries.history("clients", &id, &request).await.expect("the store answers");
+        let (events, state) = counted.seen();
+        let versions: Vec<u64> = found.results.iter().map(|event| event.version.get()).collect();
+        assert_eq!((versions.first(), versions.last()), (Some(&first), Some(&last)), "{request:?}");
+        assert!(events.len() + state.len() <= most, "{request:?}: {events:?}, {state:?}");
     }
     counted.test_tables.remove().await;
 }
