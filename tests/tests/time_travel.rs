@@ -66,5 +66,5 @@ async fn at_every_boundary_of_random_histories_exactly_the_right_events_count() 
         let as_of = pasts[0].timestamps().into_iter().nth(2);
         check_several(&pasts[..pasts.len().min(100)], &MomentRequest { as_of, ..MomentRequest::default() }).await;
     }
-    assert!(moments > 8_000, "only {moments} moments were tested");
+    assert!(moments > 5_000, "only {moments} moments were tested");
 }
