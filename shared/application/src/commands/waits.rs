@@ -15,9 +15,6 @@ const LONGEST_WAIT: Duration = Duration::from_millis(60);
 const LONGEST_WAIT_APPENDS: u32 = 24;
 /// An append that takes longer than this did not meet other writers but an outage.
 const LONGEST_APPEND: Duration = Duration::from_millis(25);
-/// From this round on the longest wait becomes shorter again, in proportion to the rounds lost. The writers that have lost
-/// most often are few, and come back before the others: so none of them is overtaken for long.
-const PATIENT_ROUNDS: u32 = 6;
 /// The waits after rounds in which the store throttled or did not respond: it is overloaded or down, so there is no
 /// other writer to wait for.
 pub(super) const OUTAGE_WAITS: Backoff = Backoff::doubling(Duration::from_millis(100), Duration::from_secs(3));
@@ -26,8 +23,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// The wait after that many rounds, counted from 1, that other writers won.
 pub(super) fn wait_after_loss(rounds: u32, append_time: Duration, random: Uuid) -> Duration {
-    let wait = contention_backoff(append_time).full_jitter(rounds, random);
-    SHORTEST_WAIT + wait * PATIENT_ROUNDS / rounds.max(PATIENT_ROUNDS)
+    SHORTEST_WAIT + contention_backoff(append_time).full_jitter(rounds, random)
 }
 
 /// The waits after rounds that other writers won.
@@ -54,13 +50,6 @@ mod tests {
         check(1, [8, 16, 60, 60]);
         check(10, [80, 160, 240, 240]);
         check(5_000, [200, 400, 600, 600]);
-    }
-
-    #[test]
-    fn after_many_lost_rounds_waits_become_shorter() {
-        let longest = [1, 6, 7, 12, 60, 6_000]
-            .map(|rounds| wait_after_loss(rounds, Duration::from_millis(10), Uuid::max()).as_millis());
-        assert_eq!(longest, [80, 240, 206, 120, 24, 1]);
     }
 
     #[test]
