@@ -13,6 +13,7 @@ mod command_side;
 mod doctor;
 mod entities;
 mod exit;
+mod export;
 mod ingest;
 mod interrupt;
 mod open;
@@ -67,6 +68,7 @@ async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::List(list) => Box::pin(entities::list(shared, list)).await,
         Command::History(history) => Box::pin(entities::history(shared, history)).await,
         Command::Diff(diff) => Box::pin(entities::diff(shared, diff)).await,
+        Command::Export(export) => Box::pin(export::run(shared, export)).await,
         Command::Quarantine { command } => Box::pin(quarantine::run(shared, command)).await,
         Command::Rebuild(rebuild) => Box::pin(rebuild::run(shared, rebuild)).await,
         Command::Doctor(doctor) => Box::pin(doctor::run(shared, doctor)).await,

@@ -1,11 +1,14 @@
 //! Takes the place of the module `aws` in a build without the feature `aws`: every function returns the same error.
 
 use annals_application::queries::EntityQueries;
+use annals_domain::definition::EntitySchema;
+use annals_domain::timestamp::Timestamp;
 
 use crate::arguments::{Rebuild, Shared};
 use crate::command_side::CommandSide;
 use crate::doctor::Check;
 use crate::exit::{Exit, Failure};
+use crate::export::entity::EntitySource;
 
 pub(crate) fn require_feature() -> Result<(), Failure> {
     Err(not_built_in())
@@ -24,6 +27,10 @@ pub(crate) async fn doctor_checks(_: &Shared) -> Result<Vec<Check>, Failure> {
 }
 
 pub(crate) async fn rebuild(_: &Shared, _: &Rebuild) -> Result<Exit, Failure> {
+    Err(not_built_in())
+}
+
+pub(crate) async fn past_entities(_: &Shared, _: &EntitySchema, _: Option<Timestamp>) -> Result<EntitySource, Failure> {
     Err(not_built_in())
 }
 

@@ -4,6 +4,7 @@
 
 mod aws;
 mod conflicts;
+mod export;
 mod past;
 mod quarantine;
 
@@ -17,6 +18,7 @@ use annals_sqlite::process::{ProcessSettings, PublishTo};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use self::aws::{OnAws, Target};
+pub(crate) use self::export::{Export, Format};
 pub(crate) use self::past::{Diff, Get, History};
 pub(crate) use self::quarantine::{Quarantine, StateFilter};
 use crate::exit::Failure;
@@ -104,6 +106,8 @@ pub(crate) enum Command {
     History(History),
     /// Show what differs between two moments of an entity, and who made it so
     Diff(Diff),
+    /// Write every entity of a type to a file, as it is now or as it was
+    Export(Export),
     /// Show, redrive or dismiss inputs that could not become events
     Quarantine {
         #[command(subcommand)]

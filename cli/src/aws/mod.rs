@@ -3,6 +3,7 @@
 //! Compiled with the feature `aws`. Without it `without_aws.rs` takes the place of this module.
 
 mod doctor;
+mod export;
 mod rebuild;
 mod settings;
 
@@ -13,6 +14,7 @@ use annals_lambda::{Installation, Search};
 use aws_config::SdkConfig;
 
 pub(crate) use self::doctor::checks as doctor_checks;
+pub(crate) use self::export::past_entities;
 pub(crate) use self::rebuild::run as rebuild;
 use crate::arguments::Shared;
 use crate::command_side::CommandSide;

@@ -11,6 +11,7 @@ mod bad_input;
 mod changes;
 mod doctor;
 mod entities;
+mod export;
 mod folder;
 mod ingest;
 mod killed;

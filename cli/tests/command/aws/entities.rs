@@ -93,3 +93,33 @@ fn a_missing_table_is_named() {
     let run = aws.annals(&[&["history", "client", "001000000000001"], &arguments[..]].concat()).exits(1);
     run.prints(&["cli-no-such-table: ResourceNotFoundException"]);
 }
+
+#[test]
+fn the_past_is_shown_compared_and_exported_from_the_events() {
+    let aws = Installation::new();
+    let deletion = crate::changes::change(2, 20, "DELETE", &json!({}));
+    aws.folder
+        .file("in.jsonl", lines([created(1), updated(1, 30), updated(1, 10), created(2), deletion, updated(3, 5)]));
+    aws.annals(&["ingest", "in.jsonl"]).exits(0);
+    let id = "001000000000001";
+    let as_of = aws.json(&["get", "client", id, "--as-of", "2024-01-01T00:00:10Z"]);
+    assert_eq!((&as_of["description"], &as_of["version"]), (&json!("as of 10"), &json!(3)));
+    let explained = aws.json(&["get", "client", id, "--explain", "--json"]);
+    assert_eq!(explained["explain"]["description"]["version"], json!(2));
+    let diff = aws.json(&["diff", "client", id, "--from", "version:1", "--json"]);
+    assert_eq!(diff["changes"]["description"]["to"], json!("as of 30"));
+    let history = aws.json(&["history", "client", id, "--field", "description", "--newest-first", "--json"]);
+    assert_eq!(history["results"].as_array().unwrap().len(), 1);
+
+    for as_of in ["2024-01-01T00:00:10Z", "2024-01-01"] {
+        let run = aws.annals(&["export", "clients", "--as-of", as_of, "--format", "ndjson"]).exits(0);
+        let exported: Vec<serde_json::Value> =
+            run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(exported.len(), 2, "{as_of}");
+        assert!(exported.is_sorted_by_key(|entity| entity["aggregate_id"].as_str().unwrap().to_owned()));
+        for entity in &exported {
+            let id = entity["id"].as_str().unwrap();
+            assert_eq!(*entity, aws.json(&["get", "client", id, "--as-of", as_of]), "{as_of}");
+        }
+    }
+}

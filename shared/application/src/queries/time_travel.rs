@@ -54,6 +54,17 @@ impl TimeTravel {
         self.within_bytes(document(&found.past.state, &self.entity(&found, id)?.as_json(&found.schema))?, &found, id)
     }
 
+    /// The entity of a stream as it was; `None` if it was not visible.
+    pub async fn get_by_key(
+        &self,
+        schema: &EntitySchema,
+        key: &EntityKey,
+        moment: &MomentRequest,
+    ) -> Result<Option<ReadDocument>, QueryError> {
+        let Some(past) = self.states.read(key, &checked(moment)?).await? else { return Ok(None) };
+        self.visible_document(FoundState { schema: schema.clone(), key: key.clone(), past })
+    }
+
     /// The document, unless it is larger than a page may be.
     pub(super) fn within_bytes(
         &self,
@@ -127,12 +138,17 @@ impl TimeTravel {
         };
         let Some((key, past)) = self.first_state(&resolved, moment).await? else { return Ok(None) };
         let key = key.clone();
-        let found = FoundState { schema: resolved.schema, key, past };
-        match self.entity(&found, id) {
-            Ok(entity) => document(&found.past.state, &entity.as_json(&found.schema)).map(Some),
-            Err(QueryError::AwaitingBase { .. }) => Ok(None),
-            Err(error) => Err(error),
+        self.visible_document(FoundState { schema: resolved.schema, key, past })
+    }
+
+    /// The document of a state; `None` while it waits for its base.
+    fn visible_document(&self, found: FoundState) -> Result<Option<ReadDocument>, QueryError> {
+        let FoundState { schema, past: PastState { state, .. }, .. } = found;
+        if !state.has_base() {
+            return Ok(None);
         }
+        let entity = mapping::map(&state, &schema, self.states.adapter(&state)?);
+        document(&state, &entity.as_json(&schema)).map(Some)
     }
 
     /// The state of the first stream that an id can mean and that had an event by then.
