@@ -10,6 +10,7 @@ mod aws;
 #[path = "without_aws.rs"]
 mod aws;
 mod command_side;
+mod connect;
 mod doctor;
 mod entities;
 mod exit;
@@ -20,6 +21,7 @@ mod open;
 mod output;
 mod quarantine;
 mod rebuild;
+mod salesforce;
 mod serve;
 mod style;
 mod table;
@@ -71,6 +73,7 @@ async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Export(export) => Box::pin(export::run(shared, export)).await,
         Command::Quarantine { command } => Box::pin(quarantine::run(shared, command)).await,
         Command::Rebuild(rebuild) => Box::pin(rebuild::run(shared, rebuild)).await,
+        Command::Connect(connect) => Box::pin(connect::run(shared, connect)).await,
         Command::Doctor(doctor) => Box::pin(doctor::run(shared, doctor)).await,
     }
 }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use annals_domain::identity::Provider;
 use annals_sqlite::process::{ProcessSettings, PublishTo};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::aws::{OnAws, Target};
 pub(crate) use self::export::{Export, Format};
@@ -115,6 +115,8 @@ pub(crate) enum Command {
     },
     /// Replay all events into a new read model, with the current definitions
     Rebuild(Rebuild),
+    /// Check the connection to a CRM, and say what to do: credentials, rights, objects, change data capture
+    Connect(Connect),
     /// Check everything that the installation depends on, and say what to do
     Doctor(Doctor),
 }
@@ -249,6 +251,23 @@ impl Rebuild {
     pub(crate) fn one_type(&self) -> Option<&str> {
         Some(self.entity_type.as_str()).filter(|name| *name != "all")
     }
+}
+
+/// The CRMs that can be connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConnectedCrm {
+    /// The org of ANNALS_SALESFORCE_URL
+    Salesforce,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Connect {
+    /// The CRM
+    #[arg(value_enum, value_name = "CRM")]
+    pub(crate) crm: ConnectedCrm,
+    /// Print the checks as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

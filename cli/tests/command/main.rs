@@ -9,6 +9,7 @@ mod aws;
 mod bad_arguments;
 mod bad_input;
 mod changes;
+mod connect;
 mod doctor;
 mod entities;
 mod export;

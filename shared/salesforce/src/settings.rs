@@ -23,6 +23,9 @@ pub const QUOTA_SHARE: &str = "ANNALS_SALESFORCE_QUOTA_SHARE";
 /// All of them, in the order of the documentation.
 pub const ALL: [&str; 7] = [URL, CLIENT_ID, CLIENT_SECRET, USERNAME, PRIVATE_KEY_FILE, API_VERSION, QUOTA_SHARE];
 
+/// Those that say that an org is to be connected.
+const CONNECTING: [&str; 5] = [URL, CLIENT_ID, CLIENT_SECRET, USERNAME, PRIVATE_KEY_FILE];
+
 /// Pinned, so that a release of Salesforce changes nothing by itself.
 const DEFAULT_VERSION: &str = "62.0";
 /// Leaves half of the day's calls to others.
@@ -88,7 +91,7 @@ pub struct ApiVersion(String);
 pub struct QuotaShare(u8);
 
 impl SalesforceSettings {
-    /// Reads the environment. `None` if none of the variables is set: no org is connected. A secret may be the ARN of
+    /// Reads the environment. `None` if none of the variables without a default is set: no org is connected. A secret may be the ARN of
     /// one that `secrets` knows.
     pub async fn read(
         variable: impl Fn(&str) -> Option<String>,
@@ -96,7 +99,8 @@ impl SalesforceSettings {
     ) -> Result<Option<Self>, SettingsError> {
         let variable =
             |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        if ALL.iter().all(|name| variable(name).is_none()) {
+        // Those with a default may be set without an org.
+        if CONNECTING.iter().all(|name| variable(name).is_none()) {
             return Ok(None);
         }
         let mut problems = Vec::new();

@@ -52,6 +52,7 @@ fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
 fn without_any_setting_no_org_is_connected() {
     assert!(read(&[]).unwrap().is_none());
     assert!(read(&[(URL, " "), (CLIENT_SECRET, "")]).unwrap().is_none());
+    assert!(read(&[(API_VERSION, "66.0"), (QUOTA_SHARE, "50")]).unwrap().is_none());
 }
 
 #[test]
@@ -64,10 +65,9 @@ fn the_defaults_are_a_pinned_version_and_half_of_the_quota() {
 #[test]
 fn all_problems_are_reported_at_once() {
     problems(
-        &[(QUOTA_SHARE, "0"), (API_VERSION, "new")],
+        &[(CLIENT_ID, "3MVG9"), (QUOTA_SHARE, "0"), (API_VERSION, "new")],
         &[
             "ANNALS_SALESFORCE_URL is not set",
-            "ANNALS_SALESFORCE_CLIENT_ID is not set",
             "invalid value `new` of ANNALS_SALESFORCE_API_VERSION: expected 50.0 or later, such as 62.0",
             "invalid value `0` of ANNALS_SALESFORCE_QUOTA_SHARE: expected a percentage, 1 to 100",
             "neither ANNALS_SALESFORCE_CLIENT_SECRET nor ANNALS_SALESFORCE_USERNAME and \

@@ -29,12 +29,13 @@ pub struct ProcessSettings {
 }
 
 impl ProcessSettings {
-    pub(crate) fn adapters(&self) -> Result<ProviderAdapters, ProcessError> {
+    /// The provider adapters. Fails if the org's id is invalid.
+    pub fn adapters(&self) -> Result<ProviderAdapters, ProcessError> {
         Ok(annals_crm::adapters(self.salesforce_org.as_deref())?)
     }
 
     /// The definitions of the folder, or the built-in ones.
-    pub(crate) fn catalog(&self, adapters: &ProviderAdapters) -> Result<Catalog, ProcessError> {
+    pub fn catalog(&self, adapters: &ProviderAdapters) -> Result<Catalog, ProcessError> {
         let Some(folder) = &self.entities else { return Ok(Catalog::built_in(adapters)?) };
         let files = definition_files(folder)?;
         Ok(Catalog::load(&files, adapters)?)
