@@ -8,4 +8,5 @@ pub mod event_store;
 pub mod publisher;
 pub mod read_model;
 pub mod rebuild;
+pub mod secrets;
 pub mod state_store;

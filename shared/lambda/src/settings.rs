@@ -8,6 +8,7 @@ use annals_aws::publisher::PublishSettings;
 use annals_aws::read_model::Endpoint;
 use annals_crm::adapters;
 use annals_domain::provider_adapter::ProviderAdapters;
+use annals_salesforce::settings as salesforce;
 use url::Url;
 
 pub const EVENTS_TABLE: &str = "ANNALS_EVENTS_TABLE";
@@ -60,7 +61,6 @@ impl Function {
     pub fn variables(self) -> Variables {
         const REQUIRED: &[&str] = &[EVENTS_TABLE, STATE_TABLE];
         const PUBLISHING: &[&str] = &[
-            ADMIN_ARNS,
             SALESFORCE_ORG,
             LOG,
             OPENSEARCH_ENDPOINT,
@@ -73,13 +73,35 @@ impl Function {
             "ANNALS_EVENT_MAX_BYTES",
             "ANNALS_TOPIC_ARN",
         ];
+        // Backfill reads the CRM too.
+        const CONNECTED: &[&str] = &[
+            ADMIN_ARNS,
+            SALESFORCE_ORG,
+            LOG,
+            OPENSEARCH_ENDPOINT,
+            OPENSEARCH_DOMAIN,
+            INDEX_PREFIX,
+            "ANNALS_PUBLISHER",
+            "ANNALS_EVENT_BUS",
+            "ANNALS_EVENT_SOURCE",
+            "ANNALS_EVENT_DETAIL_TYPE_SUFFIX",
+            "ANNALS_EVENT_MAX_BYTES",
+            "ANNALS_TOPIC_ARN",
+            salesforce::URL,
+            salesforce::CLIENT_ID,
+            salesforce::CLIENT_SECRET,
+            salesforce::USERNAME,
+            salesforce::PRIVATE_KEY_FILE,
+            salesforce::API_VERSION,
+            salesforce::QUOTA_SHARE,
+        ];
         const SEARCHING: &[&str] =
             &[SALESFORCE_ORG, LOG, ADMIN_ARNS, OPENSEARCH_ENDPOINT, OPENSEARCH_DOMAIN, INDEX_PREFIX];
         let optional = match self {
             Self::Ingest => &[SALESFORCE_ORG, LOG, ADMIN_ARNS] as &[&str],
             // It has no HTTP routes, so it does not need the admins.
-            Self::Projection => &PUBLISHING[1..],
-            Self::Backfill => PUBLISHING,
+            Self::Projection => PUBLISHING,
+            Self::Backfill => CONNECTED,
             Self::Query => SEARCHING,
         };
         Variables { required: REQUIRED, optional }

@@ -10,16 +10,32 @@ pub struct LiveWork {
     org: Org,
     random: Rng,
     made: usize,
+    steps: u32,
 }
 
 impl LiveWork {
     /// `seeded` is the number of accounts at the start.
     pub fn new(org: Org, seeded: usize, random_seed: u64) -> Self {
-        Self { org, random: Rng::with_seed(random_seed), made: seeded }
+        Self { org, random: Rng::with_seed(random_seed), made: seeded, steps: 0 }
     }
 
-    /// Makes one change, and says which.
+    /// Makes one change, and says which. Every seventh is told by a gap event, and every eleventh by none.
     pub fn step(&mut self) -> String {
+        self.steps += 1;
+        let (is_gap, is_lost) = (self.steps.is_multiple_of(7), self.steps.is_multiple_of(11));
+        self.org.raise_gaps(is_gap);
+        self.org.capture_changes(!is_lost);
+        let made = if is_gap || is_lost { self.update() } else { self.any_change() };
+        self.org.raise_gaps(false);
+        self.org.capture_changes(true);
+        match (is_lost, is_gap) {
+            (true, _) => format!("{made}; its event was lost"),
+            (false, true) => format!("{made}; its event is a gap, which does not say how"),
+            (false, false) => made,
+        }
+    }
+
+    fn any_change(&mut self) -> String {
         match self.random.u32(..10) {
             0 => self.create(),
             1 => self.delete(),

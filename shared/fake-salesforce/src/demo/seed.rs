@@ -39,10 +39,16 @@ pub struct Sizes {
     pub accounts: usize,
 }
 
-/// Fills the org, and moves its clock on while doing so, so that the records have different stamps.
+/// How long ago the first account was created.
+const AGE_MS: i64 = 90 * 86_400_000;
+
+/// Fills the org with records of the last months, at even distances.
 pub fn seed(org: &Org, sizes: Sizes, random_seed: u64) {
     let mut random = Rng::with_seed(random_seed);
     org.capture_changes(false);
+    org.clock().advance(-AGE_MS);
+    let distance = AGE_MS / i64::try_from(sizes.accounts + 1).unwrap_or(i64::MAX);
+    let mut left = AGE_MS;
     let products: Vec<String> = PRODUCTS.iter().map(|name| org.create("Product2", product(name))).collect();
     for number in 0..sizes.accounts {
         let account = org.create("Account", account(number, &mut random));
@@ -56,7 +62,10 @@ pub fn seed(org: &Org, sizes: Sizes, random_seed: u64) {
         if number % 5 == 0 {
             org.create("Platform__c", platform(&account, number));
         }
+        org.clock().advance(distance);
+        left -= distance;
     }
+    org.clock().advance(left);
     org.capture_changes(true);
 }
 

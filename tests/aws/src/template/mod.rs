@@ -94,6 +94,9 @@ impl Template {
                             ("Authorizer", authorizer),
                             ("JwtIssuer", "https://login.example"),
                             ("SalesforceEventSource", source),
+                            ("SalesforceUrl", if source.is_empty() { "" } else { "https://example.my.salesforce.com" }),
+                            ("SalesforceClientId", "3MVG9"),
+                            ("SalesforceUsername", if authorizer == "jwt" { "annals@example.com" } else { "" }),
                         ]));
                     }
                 }

@@ -88,3 +88,22 @@ fn only_a_local_stack_has_a_local_endpoint() {
     let endpoint = local.function("IngestFunction").environment["AWS_ENDPOINT_URL_DYNAMODB"].clone();
     assert_eq!(endpoint, "http://127.0.0.1:8000");
 }
+
+/// Only the ARN of the secret is in the environment, as what the login needs.
+#[test]
+fn backfill_logs_in_with_the_one_secret_that_it_may_read() {
+    const SECRET: &str = "ANNALS_SALESFORCE_CLIENT_SECRET";
+    const KEY: &str = "ANNALS_SALESFORCE_PRIVATE_KEY_FILE";
+    const USERNAME: &str = "ANNALS_SALESFORCE_USERNAME";
+    for stack in Template::read().stacks() {
+        let environment = stack.function("BackfillFunction").environment;
+        let reads = !stack.chose("SalesforceUrl").is_empty();
+        let signs = reads && !stack.chose("SalesforceUsername").is_empty();
+        assert_eq!(environment.contains_key("ANNALS_SALESFORCE_URL"), reads);
+        let given = |name: &str| environment.get(name).map(String::as_str);
+        let credentials = Some("${SalesforceCredentials}");
+        assert_eq!(given(SECRET), credentials.filter(|_| reads && !signs));
+        assert_eq!(given(KEY), credentials.filter(|_| signs));
+        assert_eq!(given(USERNAME).is_some(), signs);
+    }
+}
