@@ -267,11 +267,8 @@ impl Account {
         // Reads follow one another, independent of the record's timestamp.
         self.last_read = self.last_read.max(self.now) + 1 + i64::try_from(random.below(2_000)).expect("small");
         let fetched_at = Timestamp::from_millis(self.last_read).expect("in range");
-        let image = RecordImage {
-            record: Some(Value::Object(record).to_string().into()),
-            fetched_at,
-            still_fresh: random.one_in(4),
-        };
+        let record = Value::Object(record).to_string().into();
+        let image = RecordImage { still_fresh: random.one_in(4), ..RecordImage::new(Some(record), fetched_at) };
         self.found(image)
     }
 
@@ -279,7 +276,7 @@ impl Account {
     pub fn absence(&mut self, random: &mut Random) -> Delivery {
         self.tick(random);
         self.is_deleted = true;
-        let image = RecordImage { record: None, fetched_at: self.timestamp(), still_fresh: false };
+        let image = RecordImage::new(None, self.timestamp());
         self.found(image)
     }
 

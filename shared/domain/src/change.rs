@@ -84,6 +84,16 @@ pub enum RefetchReason {
     MergeSurvivor,
 }
 
+/// What a record image states as of the time at which it was read, later than the record's last modification: calculated
+/// fields, which change without it, and what older events contradict.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    pub position: Position,
+    /// Whether the lifecycle and the whole record stand there too.
+    pub is_whole: bool,
+    pub writes: Vec<FieldWrite>,
+}
+
 /// What one event says about its record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
@@ -98,6 +108,8 @@ pub struct Change {
     pub writes: Vec<FieldWrite>,
     /// Why this change by itself requires a refetch, if it does. A record image never does.
     pub asks_refetch: Option<RefetchReason>,
+    /// Only a record image has one. Boxed, because most changes have none.
+    pub observation: Option<Box<Observation>>,
 }
 
 /// A record of which any field may have changed since its newest values.
@@ -112,6 +124,11 @@ impl Change {
     /// Whether this is a record image, not a change event.
     pub fn is_image(&self) -> bool {
         self.position.rank != Rank::Change
+    }
+
+    /// All its writes, wherever they stand in the order of the source.
+    pub fn all_writes(&self) -> impl Iterator<Item = &FieldWrite> {
+        self.writes.iter().chain(self.observation.iter().flat_map(|observation| &observation.writes))
     }
 
     /// Why any field of the record may have changed, if this change says so without saying which.

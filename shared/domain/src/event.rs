@@ -3,12 +3,14 @@
 //! A stored event is immutable. What it says is read from its data by an adapter each time, so that a corrected adapter
 //! needs no migration.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider};
+use crate::path::Path;
 use crate::position::{ChangeKind, EventId, Position, Rank, Version};
 use crate::timestamp::Timestamp;
 use crate::validation_issue::ValidationIssue;
@@ -75,6 +77,27 @@ pub enum BodyForm {
     Image,
 }
 
+/// The parts of a record image that stand at the time at which it was read, not at the record's last modification.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ObservedParts {
+    /// Canonical paths. What is below them belongs to them.
+    #[serde(rename = "p", default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub paths: BTreeSet<Path>,
+    /// Whether the record exists, and that the image states all of it.
+    #[serde(rename = "w", default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
+}
+
+impl ObservedParts {
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty() && !self.whole
+    }
+
+    pub fn covers(&self, path: &Path) -> bool {
+        self.paths.contains(path) || path.ancestors().any(|above| self.paths.contains(above))
+    }
+}
+
 /// What is known about an event besides its data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metadata {
@@ -100,6 +123,8 @@ pub struct Metadata {
     /// Whether a record image of the same timestamp was stored before it. The image may not include the change.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub meets_image: bool,
+    #[serde(default, skip_serializing_if = "ObservedParts::is_empty")]
+    pub observed: ObservedParts,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::change::Change;
-use crate::event::{DomainEvent, EventType, Metadata};
+use crate::event::{DomainEvent, EventType, Metadata, ObservedParts};
 use crate::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use crate::path::Path;
 use crate::position::EventId;
@@ -96,6 +96,18 @@ pub struct RecordImage {
     /// Whether it was read so soon after the record's last change that changes of the same timestamp may be missing,
     /// even after a second read.
     pub still_fresh: bool,
+    /// The parts that stand at `fetched_at`: calculated fields, and what older events contradict.
+    pub observed: ObservedParts,
+    /// Whether events contradict the image. It is then an event of its own, even if an image with equal contents was
+    /// stored before: a value may have returned to what it was.
+    pub is_correction: bool,
+}
+
+impl RecordImage {
+    /// An image whose parts all stand at the record's last modification.
+    pub fn new(record: Option<Arc<str>>, fetched_at: Timestamp) -> Self {
+        Self { record, fetched_at, still_fresh: false, observed: ObservedParts::default(), is_correction: false }
+    }
 }
 
 /// A stored event that this release cannot read. Another release may.

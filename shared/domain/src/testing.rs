@@ -9,10 +9,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::aggregate::Aggregate;
-use crate::change::{Change, CreationTime, FieldWrite, Lifecycle, RefetchReason, WriteContent};
+use crate::change::{Change, CreationTime, FieldWrite, Lifecycle, Observation, RefetchReason, WriteContent};
 use crate::definition::{Catalog, DefinitionFile, EntitySchema};
 use crate::entity::Entity;
-use crate::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
+use crate::event::{BodyForm, DomainEvent, EventType, Metadata, ObservedParts, Source};
 use crate::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use crate::mapping::{self, FieldExplanation};
 use crate::path::Path;
@@ -105,7 +105,8 @@ fn builder(event_type: EventType, seconds: i64, rank: Rank, lifecycle: Lifecycle
     let position = Position { timestamp, rank, commit_number: None, sequence_number: None, kind, event_id };
     let creation = (event_type == EventType::Created).then_some(CreationTime::Committed(timestamp));
     let lifecycle = Some(lifecycle);
-    let change = Change { position, lifecycle, is_base, creation, writes: Vec::new(), asks_refetch: None };
+    let change =
+        Change { position, lifecycle, is_base, creation, writes: Vec::new(), asks_refetch: None, observation: None };
     ChangeBuilder { event_type, change }
 }
 
@@ -184,6 +185,16 @@ impl ChangeBuilder {
         self
     }
 
+    /// Writes a value at a path as of the time at which an image was read, in seconds.
+    #[must_use]
+    pub fn observing(mut self, seconds: i64, path: &str, value: impl Into<Value>) -> Self {
+        let position = Position { timestamp: at(seconds), rank: Rank::Image, ..self.change.position };
+        let none = || Box::new(Observation { position, is_whole: false, writes: Vec::new() });
+        let observation = self.change.observation.get_or_insert_with(none);
+        observation.writes.push(FieldWrite::of_value(Path::new(path), value.into()));
+        self
+    }
+
     /// The same change, which also says that the record is deleted.
     #[must_use]
     pub fn deleting(mut self) -> Self {
@@ -209,6 +220,7 @@ impl ChangeBuilder {
             causation_id: None,
             merged_into: None,
             meets_image: false,
+            observed: ObservedParts::default(),
         };
         IncomingChange {
             entity_name: EntityName::new("Account"),

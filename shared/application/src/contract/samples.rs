@@ -7,7 +7,7 @@ use std::sync::Arc;
 use annals_domain::change::{Change, Lifecycle};
 use annals_domain::definition::{Catalog, DefinitionFile, EntitySchema};
 use annals_domain::entity::{Entity, FieldValue};
-use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
+use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, ObservedParts, Source};
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::path::Path;
 use annals_domain::position::{ChangeKind, EventId, Position, Rank, Version};
@@ -63,6 +63,7 @@ pub fn change(at: Position) -> Change {
         creation: None,
         writes: Vec::new(),
         asks_refetch: None,
+        observation: None,
     }
 }
 
@@ -80,6 +81,7 @@ pub fn metadata() -> Metadata {
         causation_id: None,
         merged_into: None,
         meets_image: false,
+        observed: ObservedParts::default(),
     }
 }
 
@@ -144,6 +146,10 @@ pub fn intricate_event(key: &EntityKey) -> StoredEvent {
             causation_id: Some("cause".to_owned()),
             merged_into: Some(ExternalId::new("0015f00002J9YYEAA4")),
             meets_image: true,
+            observed: ObservedParts {
+                paths: ["Score__c", "BillingAddress.Country"].map(Path::new).into(),
+                whole: true,
+            },
         },
         warnings: vec![
             ValidationIssue::new("ChangeEventHeader.commitNumber", "is\r\nmissing"),

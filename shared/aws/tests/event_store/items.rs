@@ -7,8 +7,9 @@ use annals_application::contract::samples::{change, intricate_event, key, key_of
 use annals_application::ports::{AppendError, EventStore, PortErrorKind, StoredEvent};
 use annals_aws::event_store::{MAX_ITEM_BYTES, decode, encode, item_size, key_of as item_key, write_units};
 use annals_domain::change::{Change, Lifecycle};
-use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
+use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, ObservedParts, Source};
 use annals_domain::identity::{ExternalId, Provider};
+use annals_domain::path::Path;
 use annals_domain::position::{EventId, Position, Rank, Version};
 use annals_domain::stream_head::StreamHead;
 use annals_domain::timestamp::Timestamp;
@@ -77,7 +78,9 @@ fn metadata() -> impl Strategy<Value = Metadata> {
         any::<String>(),
     );
     let texts = (of(any::<String>()), of(any::<String>()), id(), id(), id(), of(any::<String>()), any::<bool>());
-    (names, texts).prop_map(|(names, texts)| Metadata {
+    let paths = proptest::collection::btree_set("[A-Za-z.]{1,12}".prop_map(Path::new), 0..3);
+    let observed = (paths, any::<bool>()).prop_map(|(paths, whole)| ObservedParts { paths, whole });
+    (names, texts, observed).prop_map(|(names, texts, observed)| Metadata {
         source: names.0,
         body_form: names.1,
         provider: names.2,
@@ -89,6 +92,7 @@ fn metadata() -> impl Strategy<Value = Metadata> {
         causation_id: texts.4,
         merged_into: texts.5.map(ExternalId::new),
         meets_image: texts.6,
+        observed,
     })
 }
 

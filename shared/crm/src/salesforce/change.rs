@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use annals_domain::change::Change;
-use annals_domain::event::{Metadata, Source};
+use annals_domain::event::{Metadata, ObservedParts, Source};
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::position::{EventId, Position, Rank};
 use annals_domain::provider_adapter::{EntityWideChange, IncomingChange, MergedChange, ParsedInput};
@@ -153,6 +153,7 @@ fn change(statement: EventStatement, position: Position) -> Change {
         creation: statement.creation,
         writes: statement.writes,
         asks_refetch: statement.asks_refetch,
+        observation: None,
     }
 }
 
@@ -174,6 +175,7 @@ fn metadata(
         causation_id: None,
         merged_into: None,
         meets_image: false,
+        observed: ObservedParts::default(),
     }
 }
 

@@ -1,12 +1,13 @@
 //! Parses a record image: a record as Salesforce's REST API returns it.
 //!
-//! Equal contents with the same modification time have the same event id, whenever they were read.
+//! Equal contents with the same modification time have the same event id, whenever they were read; a correction has one
+//! of its own.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use annals_domain::change::{Change, FieldWrite, Lifecycle};
-use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, Source};
+use annals_domain::change::{Change, FieldWrite, Lifecycle, Observation};
+use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, ObservedParts, Source};
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::position::{ChangeKind, EventId, Position, Rank};
 use annals_domain::provider_adapter::{IncomingChange, RecordImage};
@@ -45,9 +46,9 @@ pub(super) fn read(record_ref: &RecordRef<'_>, image: &RecordImage) -> Result<In
     Ok(IncomingChange {
         entity_name: record_ref.object.clone(),
         event_type: if lifecycle == Lifecycle::Deleted { EventType::Deleted } else { EventType::Updated },
-        change: Arc::new(change(position(record_ref, &content, image), content)),
+        change: Arc::new(change(position(record_ref, &content, image), &image.observed, content)),
         data: image.record.clone().unwrap_or_else(|| Arc::from(ABSENT)),
-        metadata: metadata(record_ref.id, merged_into),
+        metadata: metadata(record_ref.id, merged_into, image.observed.clone()),
         account: None,
         warnings: Vec::new(),
     })
@@ -59,7 +60,7 @@ pub(super) fn reread(record_ref: &RecordRef<'_>, event: &DomainEvent) -> Result<
         ABSENT => absence(event.position.timestamp),
         record => show(record_ref, record)?,
     };
-    Ok(change(event.position, content))
+    Ok(change(event.position, &event.metadata.observed, content))
 }
 
 fn absence(fetched_at: Timestamp) -> ImageContent {
@@ -129,7 +130,7 @@ fn position(record_ref: &RecordRef<'_>, content: &ImageContent, image: &RecordIm
     // A fresh image and a later one with equal contents have different positions, so they are two events.
     let kind = if image.still_fresh { "fresh image" } else { "image" };
     let stamp = content.stamp.millis().to_string();
-    let event_id = EventId::of(&[
+    let mut identity = vec![
         Provider::Salesforce.as_str(),
         record_ref.account.as_str(),
         record_ref.object.as_str(),
@@ -137,7 +138,12 @@ fn position(record_ref: &RecordRef<'_>, content: &ImageContent, image: &RecordIm
         kind,
         &stamp,
         &content.hash,
-    ]);
+    ];
+    let fetched_at = image.fetched_at.millis().to_string();
+    if image.is_correction {
+        identity.push(&fetched_at);
+    }
+    let event_id = EventId::of(&identity);
     let commit_number = Some(image.fetched_at.millis());
     Position {
         timestamp: content.stamp,
@@ -149,18 +155,32 @@ fn position(record_ref: &RecordRef<'_>, content: &ImageContent, image: &RecordIm
     }
 }
 
-fn change(position: Position, content: ImageContent) -> Change {
+fn change(position: Position, observed: &ObservedParts, content: ImageContent) -> Change {
+    let creation = statement::stated_creation(&content.writes);
+    let (observed_writes, writes) = content.writes.into_iter().partition(|write| observed.covers(&write.path));
     Change {
         position,
         lifecycle: Some(content.lifecycle),
         is_base: true,
-        creation: statement::stated_creation(&content.writes),
-        writes: content.writes,
+        creation,
+        writes,
         asks_refetch: None,
+        observation: observation(position, observed.whole, observed_writes),
     }
 }
 
-fn metadata(id: &ExternalId, merged_into: Option<ExternalId>) -> Metadata {
+/// What the image states as of the time at which it was read, which is its commit number.
+fn observation(stated: Position, is_whole: bool, writes: Vec<FieldWrite>) -> Option<Box<Observation>> {
+    if writes.is_empty() && !is_whole {
+        return None;
+    }
+    let fetched_at = stated.commit_number.and_then(|millis| Timestamp::from_millis(millis).ok());
+    let timestamp = fetched_at.map_or(stated.timestamp, |fetched_at| fetched_at.max(stated.timestamp));
+    let position = Position { timestamp, rank: Rank::Image, ..stated };
+    Some(Box::new(Observation { position, is_whole, writes }))
+}
+
+fn metadata(id: &ExternalId, merged_into: Option<ExternalId>, observed: ObservedParts) -> Metadata {
     Metadata {
         source: Source::Backfill,
         body_form: BodyForm::Image,
@@ -173,5 +193,6 @@ fn metadata(id: &ExternalId, merged_into: Option<ExternalId>) -> Metadata {
         causation_id: None,
         merged_into,
         meets_image: false,
+        observed,
     }
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use self::reading::FieldReading;
 use crate::aggregate::field_history::FieldHistory;
 pub(crate) use crate::aggregate::field_history::heap_of;
-use crate::change::{Change, CreationTime, Lifecycle, RefetchReason, Stale};
+use crate::change::{Change, CreationTime, FieldWrite, Lifecycle, RefetchReason, Stale};
 use crate::identity::{EntityKey, ExternalId, Provider};
 use crate::path::Path;
 use crate::position::{EventId, Position, SourceOrder, Version};
@@ -64,20 +64,14 @@ impl Aggregate {
     /// Folds in the change that is stored at `version`. Applying a change again has no effect.
     pub fn apply(&mut self, version: Version, change: &Change) {
         let position = Arc::new(change.position);
-        for write in &change.writes {
-            match self.fields.get_mut(&write.path) {
-                Some(history) => history.write(&position, &write.content),
-                None => {
-                    self.fields.insert(write.path.clone(), Box::new(FieldHistory::of(&position, &write.content)));
-                }
+        self.write(&position, &change.writes);
+        self.state(&position, change);
+        if let Some(observation) = &change.observation {
+            let observed_at = Arc::new(observation.position);
+            self.write(&observed_at, &observation.writes);
+            if observation.is_whole {
+                self.state(&observed_at, change);
             }
-        }
-        if let Some(lifecycle) = change.lifecycle {
-            let stated = (Arc::clone(&position), lifecycle);
-            self.lifecycle = self.lifecycle.take().into_iter().chain([stated]).max_by_key(precedence);
-        }
-        if change.is_base {
-            self.whole = self.whole.take().max(Some(Arc::clone(&position)));
         }
         if let Some(reason) = change.uncertain_record() {
             self.uncertain = self.uncertain.take().max(Some((Arc::clone(&position), reason)));
@@ -86,6 +80,28 @@ impl Aggregate {
         self.creation = self.creation.into_iter().chain(change.creation).min();
         self.newest = self.newest.take().max(Some(position));
         self.version = self.version.max(version);
+    }
+
+    fn write(&mut self, position: &Arc<Position>, writes: &[FieldWrite]) {
+        for write in writes {
+            match self.fields.get_mut(&write.path) {
+                Some(history) => history.write(position, &write.content),
+                None => {
+                    self.fields.insert(write.path.clone(), Box::new(FieldHistory::of(position, &write.content)));
+                }
+            }
+        }
+    }
+
+    /// Places the lifecycle of a change, and that it states the whole record, at a position.
+    fn state(&mut self, position: &Arc<Position>, change: &Change) {
+        if let Some(lifecycle) = change.lifecycle {
+            let stated = (Arc::clone(position), lifecycle);
+            self.lifecycle = self.lifecycle.take().into_iter().chain([stated]).max_by_key(precedence);
+        }
+        if change.is_base {
+            self.whole = self.whole.take().max(Some(Arc::clone(position)));
+        }
     }
 
     pub fn key(&self) -> &EntityKey {
@@ -130,6 +146,11 @@ impl Aggregate {
 
     pub fn is_deleted(&self) -> bool {
         self.lifecycle() == Some(Lifecycle::Deleted)
+    }
+
+    /// The newest event that states the whole record.
+    pub fn whole_at(&self) -> Option<Position> {
+        self.whole.as_deref().copied()
     }
 
     /// When the CRM created the record, if an event states it.

@@ -30,7 +30,7 @@ pub fn remap<'a>(
     let (Some(before), EntitySchema::Defined(definition)) = (before, schema) else {
         return map(aggregate, schema, adapter);
     };
-    let writes = changes.into_iter().flat_map(|change| &change.writes).map(|write| &write.path);
+    let writes = changes.into_iter().flat_map(Change::all_writes).map(|write| &write.path);
     let written: Vec<&Path> = writes.take(MOST_WRITES).collect();
     if written.len() == MOST_WRITES {
         return map(aggregate, schema, adapter);

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::aggregate::Aggregate;
 use crate::change::{Change, Lifecycle, RefetchReason};
 use crate::event::EventType;
-use crate::position::Position;
+use crate::position::{Position, Rank};
 
 /// One of the events that the decision is about.
 #[derive(Debug, Clone, Copy)]
@@ -66,8 +66,10 @@ fn updates_after_deletion(mut lifecycle: Option<(Position, Lifecycle)>, events: 
 
 /// Whether a record image among the events makes the refetch task unnecessary.
 pub fn is_satisfied(after: &Aggregate, events: &[RefetchInput<'_>]) -> bool {
-    let image_is_newest =
-        events.iter().any(|event| after.newest() == Some(event.change.position) && event.change.is_image());
+    // A fresh image may lack a change of its own timestamp, so the record is read again.
+    let image_is_newest = events
+        .iter()
+        .any(|event| after.newest() == Some(event.change.position) && event.change.position.rank == Rank::Image);
     // A change with the timestamp of the image that arrived after it may not be in the image.
     let meets_image = events.iter().any(|event| event.meets_image);
     image_is_newest && !meets_image && after.has_base() && after.unknown_paths().next().is_none()

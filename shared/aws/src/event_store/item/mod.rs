@@ -24,8 +24,8 @@ use serde_dynamo::{AttributeValue, Item};
 
 use self::attributes::Attributes;
 use self::names::{
-    CAUSATION, COMMIT, CORRELATION, DATA_1, EXTERNAL_ID, FORM, MEETS_IMAGE, MERGED_INTO, ORIGIN, PROVIDER, SEQUENCE,
-    SOURCE, TRANSACTION, TYPE, USER, WARNINGS,
+    CAUSATION, COMMIT, CORRELATION, DATA_1, EXTERNAL_ID, FORM, MEETS_IMAGE, MERGED_INTO, OBSERVED, ORIGIN, PROVIDER,
+    SEQUENCE, SOURCE, TRANSACTION, TYPE, USER, WARNINGS,
 };
 pub(crate) use self::names::{EVENT_ID, HEAD, HEAD_ATTRIBUTES, RANK, TIME};
 pub use self::size::{MAX_ITEM_BYTES, item_size, write_units};
@@ -107,6 +107,9 @@ fn put_metadata(item: &mut Attributes, metadata: &Metadata) -> Result<(), Encode
     }
     if metadata.meets_image {
         item.put(MEETS_IMAGE, AttributeValue::Bool(true));
+    }
+    if !metadata.observed.is_empty() {
+        item.serialized(OBSERVED, &metadata.observed)?;
     }
     Ok(())
 }
@@ -221,5 +224,6 @@ fn take_metadata(item: &mut Attributes) -> Result<Metadata, ItemError> {
         causation_id: item.take_id_if_present(CAUSATION)?,
         merged_into: item.take_text_if_present(MERGED_INTO)?.map(ExternalId::new),
         meets_image: item.take_bool(MEETS_IMAGE)?,
+        observed: item.take_serialized_if_present(OBSERVED, "parts of a record image")?.unwrap_or_default(),
     })
 }

@@ -32,6 +32,8 @@ pub(super) const CAUSATION: &str = "cause";
 pub(super) const MERGED_INTO: &str = "merged_into";
 /// True if a record image with the same timestamp was stored before; otherwise absent.
 pub(super) const MEETS_IMAGE: &str = "meets_image";
+/// The parts of a record image that stand at its time of reading; otherwise absent.
+pub(super) const OBSERVED: &str = "observed";
 pub(super) const WARNINGS: &str = "warnings";
 pub(super) const DATA: &str = "data";
 /// The input instead, compressed: a binary of zstd with dictionary number 1.

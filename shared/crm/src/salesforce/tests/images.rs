@@ -1,8 +1,9 @@
 //! Record images.
 
 use annals_domain::change::{CreationTime, Lifecycle};
-use annals_domain::event::{BodyForm, EventType, Source};
+use annals_domain::event::{BodyForm, EventType, ObservedParts, Source};
 use annals_domain::identity::{EntityName, ExternalId};
+use annals_domain::path::Path;
 use annals_domain::position::{EventId, Rank};
 use annals_domain::provider_adapter::{IncomingChange, ProviderAdapter, RecordImage};
 use annals_domain::timestamp::Timestamp;
@@ -17,7 +18,7 @@ fn at(millis: i64) -> Timestamp {
 }
 
 fn image(record: Option<&str>) -> RecordImage {
-    RecordImage { record: record.map(Into::into), fetched_at: at(STAMP_MS + 9000), still_fresh: false }
+    RecordImage::new(record.map(Into::into), at(STAMP_MS + 9000))
 }
 
 fn read(image: &RecordImage) -> Result<IncomingChange, Vec<String>> {
@@ -89,6 +90,38 @@ fn equal_contents_of_one_timestamp_are_one_event_whenever_read() {
     insta::assert_snapshot!(base, @"4d8bfa49-4844-59a6-aaee-41fa98c08ece");
 }
 
+fn observed(fields: &[&str]) -> ObservedParts {
+    ObservedParts { paths: fields.iter().map(|field| Path::new(*field)).collect(), whole: false }
+}
+
+/// Rule 12 of reading CRMs.
+#[test]
+fn a_calculated_field_stands_at_the_time_of_reading() {
+    let text = format!(r#"{{{STAMP},"Name":"n","Score__c":7,"Address":{{"city":"x"}}}}"#);
+    let image = RecordImage { observed: observed(&["Score__c", "Address"]), ..image(Some(&text)) };
+    let incoming = read(&image).unwrap();
+    assert_eq!(show(&incoming.change), [r#"SystemModstamp="2024-01-15T10:30:00.000+0000""#, r#"Name="n""#]);
+    let observation = incoming.change.observation.as_ref().unwrap();
+    assert_eq!((observation.position.timestamp, observation.position.rank), (at(STAMP_MS + 9000), Rank::Image));
+    assert_eq!(observation.position.event_id, incoming.change.position.event_id);
+    let paths: Vec<_> = observation.writes.iter().map(|write| write.path.as_str()).collect();
+    assert_eq!((paths, observation.is_whole), (vec!["Score__c", "Address.City"], false));
+    assert_eq!(incoming.change.position.event_id, event_id(r#""Name":"n","Score__c":7,"Address":{"city":"x"}"#));
+}
+
+#[test]
+fn a_correction_is_an_event_of_its_own_each_time_it_is_read() {
+    let text = format!(r#"{{{STAMP},"A":1}}"#);
+    let corrected = |seconds: i64| {
+        let image = RecordImage { is_correction: true, observed: observed(&["A"]), ..image(Some(&text)) };
+        let image = RecordImage { fetched_at: at(STAMP_MS + seconds * 1000), ..image };
+        read(&image).unwrap().change.position.event_id
+    };
+    assert_eq!(corrected(10), corrected(10));
+    assert_ne!(corrected(10), corrected(11));
+    assert_ne!(corrected(10), event_id(r#""A":1"#));
+}
+
 #[test]
 fn the_image_of_a_deleted_record_is_a_deletion_with_its_merge_target() {
     let deleted = record(r#""IsDeleted":true,"MasterRecordId":"0014H00002LbR7R""#);
@@ -140,8 +173,9 @@ fn a_stored_image_reads_the_same_as_on_arrival() {
         Some(format!(r#"{{{STAMP},"A":1,"Address":{{"city":"x"}}}}"#)),
         Some(format!(r#"{{{STAMP},"IsDeleted":true}}"#)),
     ] {
-        for still_fresh in [false, true] {
-            let image = RecordImage { still_fresh, ..image(record.as_deref()) };
+        for (still_fresh, whole) in [(false, false), (true, false), (false, true)] {
+            let observed = ObservedParts { whole, ..observed(&["A"]) };
+            let image = RecordImage { still_fresh, observed, ..image(record.as_deref()) };
             let incoming = read(&image).unwrap();
             assert_eq!(salesforce().read_event(&stored(&salesforce(), &incoming)), Ok((*incoming.change).clone()));
         }

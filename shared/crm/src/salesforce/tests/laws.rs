@@ -125,7 +125,7 @@ proptest! {
     fn no_value_causes_a_panic(value in any_json()) {
         let text = value.to_string();
         check_reread(&text)?;
-        let image = RecordImage { record: Some(text.into()), fetched_at: Timestamp::from_millis(5).unwrap(), still_fresh: false };
+        let image = RecordImage::new(Some(text.into()), Timestamp::from_millis(5).unwrap());
         let _ = salesforce().read_image(&EntityName::new("Account"), &ExternalId::new(ID), &image);
     }
 
