@@ -80,6 +80,8 @@ impl Bench {
             reasons: [RefetchReason::Gap].into(),
             due_at: timestamp(0),
             attempts: 0,
+            version: Version::FIRST,
+            asked_by: None,
         };
         self.state.refetch.enqueue(names.map(task).collect()).await.unwrap();
     }

@@ -12,7 +12,7 @@ use crate::identity::uuid_of;
 use crate::timestamp::Timestamp;
 
 /// The number of an event in its stream: dense, from 1, in order of arrival. It is also the optimistic lock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(u64);
 

@@ -131,6 +131,8 @@ async fn all_data_survives_a_restart() {
         reasons: [annals_domain::change::RefetchReason::Gap].into(),
         due_at: position(1, "x").timestamp,
         attempts: 2,
+        version: Version::FIRST,
+        asked_by: None,
     };
     {
         let database = Database::open(&path).unwrap();

@@ -2,6 +2,7 @@
 
 use annals_domain::change::RefetchReason;
 use annals_domain::identity::{ExternalId, Provider};
+use annals_domain::position::{EventId, Version};
 
 use super::samples::{key, timestamp};
 use crate::ports::{RefetchQueue, RefetchTask};
@@ -18,7 +19,10 @@ macro_rules! refetch_queue_contract {
                 the_higher_number_of_attempts_stays,
                 tasks_come_in_order_of_due_time,
                 tasks_are_counted_up_to_a_limit,
-                removed_tasks_are_gone,
+                finished_tasks_are_gone,
+                a_task_that_a_newer_event_asked_for_is_not_finished,
+                a_postponed_task_is_due_later_unless_a_newer_event_asks,
+                a_task_of_an_earlier_release_is_finished_at_any_version,
                 a_removed_reason_leaves_the_others,
             ]
         );
@@ -34,6 +38,8 @@ pub fn task(name: &str, due: i64, reasons: &[RefetchReason]) -> RefetchTask {
         reasons: reasons.iter().copied().collect(),
         due_at: timestamp(due),
         attempts: 0,
+        version: Version::new(3),
+        asked_by: Some(EventId::of(&[name])),
     }
 }
 
@@ -83,20 +89,59 @@ pub async fn tasks_are_counted_up_to_a_limit(queue: &impl RefetchQueue) {
     for (at_most, expected) in [(0, 0), (1, 1), (4, 4), (5, 5), (9, 5)] {
         assert_eq!(queue.count(at_most).await.expect("the store reads"), expected, "at most {at_most}");
     }
-    queue.remove(&[key("a")]).await.expect("the store writes");
+    queue.finish(&[(key("a"), Version::new(3))]).await.expect("the store writes");
     assert_eq!(queue.count(9).await.expect("the store reads"), 4);
 }
 
-/// Removing a task that does not exist is no error; a task enqueued later starts anew.
-pub async fn removed_tasks_are_gone(queue: &impl RefetchQueue) {
+/// Finishing a task that does not exist is no error; a task enqueued later starts anew.
+pub async fn finished_tasks_are_gone(queue: &impl RefetchQueue) {
     let all = vec![task("a", 1, &[RefetchReason::Gap]), task("b", 2, &[RefetchReason::Gap])];
     queue.enqueue(all).await.expect("the store writes");
-    queue.remove(&[key("a"), key("nobody")]).await.expect("the store writes");
-    queue.remove(&[]).await.expect("the store writes");
+    let at = |name: &str, version: u64| (key(name), Version::new(version));
+    queue.finish(&[at("a", 2), at("a", 3), at("nobody", 9)]).await.expect("the store writes");
+    queue.finish(&[]).await.expect("the store writes");
     assert_eq!(tasks(queue, 9).await, [task("b", 2, &[RefetchReason::Gap])]);
     let again = task("a", 90, &[RefetchReason::MergeSurvivor]);
     queue.enqueue(vec![again.clone()]).await.expect("the store writes");
     assert_eq!(tasks(queue, 9).await, [task("b", 2, &[RefetchReason::Gap]), again]);
+}
+
+/// What was read for an earlier event may not include what the newer one reports.
+pub async fn a_task_that_a_newer_event_asked_for_is_not_finished(queue: &impl RefetchQueue) {
+    use RefetchReason::{Gap, NotCarried};
+    let asked = |version, reason| RefetchTask { version: Version::new(version), ..task("a", 50, &[reason]) };
+    queue.enqueue(vec![asked(5, Gap)]).await.expect("the store writes");
+    let newer = RefetchTask { asked_by: Some(EventId::of(&["newer"])), ..asked(8, NotCarried) };
+    queue.enqueue(vec![newer.clone(), asked(6, Gap)]).await.expect("the store writes");
+    queue.finish(&[(key("a"), Version::new(7))]).await.expect("the store writes");
+    let reasons = [Gap, NotCarried].into();
+    assert_eq!(tasks(queue, 9).await, [RefetchTask { reasons, ..newer }]);
+    queue.finish(&[(key("a"), Version::new(8))]).await.expect("the store writes");
+    assert!(tasks(queue, 9).await.is_empty());
+}
+
+pub async fn a_postponed_task_is_due_later_unless_a_newer_event_asks(queue: &impl RefetchQueue) {
+    let read = task("a", 50, &[RefetchReason::Gap]);
+    let later = RefetchTask { due_at: timestamp(90), attempts: 2, ..read.clone() };
+    queue.postpone(std::slice::from_ref(&later)).await.expect("the store writes");
+    assert!(tasks(queue, 9).await.is_empty(), "nothing to postpone");
+    queue.enqueue(vec![read.clone()]).await.expect("the store writes");
+    queue.postpone(std::slice::from_ref(&later)).await.expect("the store writes");
+    assert_eq!(tasks(queue, 9).await, std::slice::from_ref(&later));
+    let newer = RefetchTask { version: Version::new(4), ..read };
+    queue.enqueue(vec![newer.clone()]).await.expect("the store writes");
+    let postponed = RefetchTask { due_at: timestamp(200), ..later };
+    queue.postpone(&[postponed]).await.expect("the store writes");
+    assert_eq!(tasks(queue, 9).await, [RefetchTask { attempts: 2, ..newer }]);
+}
+
+/// Such a task has no version.
+pub async fn a_task_of_an_earlier_release_is_finished_at_any_version(queue: &impl RefetchQueue) {
+    let old = RefetchTask { version: Version::new(0), asked_by: None, ..task("a", 50, &[RefetchReason::Gap]) };
+    queue.enqueue(vec![old.clone()]).await.expect("the store writes");
+    assert_eq!(tasks(queue, 9).await, [old]);
+    queue.finish(&[(key("a"), Version::FIRST)]).await.expect("the store writes");
+    assert!(tasks(queue, 9).await.is_empty());
 }
 
 /// A task without any reason left is gone.

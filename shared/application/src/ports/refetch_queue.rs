@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use annals_domain::change::RefetchReason;
 use annals_domain::identity::{EntityKey, ExternalId, Provider};
+use annals_domain::position::{EventId, Version};
 use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -22,17 +23,33 @@ pub struct RefetchTask {
     pub due_at: Timestamp,
     /// How many reads of the record have failed.
     pub attempts: u32,
+    /// The version of the newest event that asked; 0 for tasks of earlier releases.
+    #[serde(default)]
+    pub version: Version,
+    /// The id of that event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<EventId>,
 }
 
 impl RefetchTask {
     /// One task from two of the same record: all reasons, the earlier due time, the higher number of
-    /// attempts.
+    /// attempts, the newer event that asked.
     #[must_use]
     pub fn merged_with(mut self, other: &Self) -> Self {
         self.reasons.extend(&other.reasons);
         self.due_at = self.due_at.min(other.due_at);
         self.attempts = self.attempts.max(other.attempts);
+        if other.version > self.version {
+            (self.version, self.asked_by) = (other.version, other.asked_by);
+        }
         self
+    }
+
+    /// The task as it is stored after it was postponed to the due time and attempts of `to`; `None` if a newer event
+    /// has asked since.
+    #[must_use]
+    pub fn postponed(self, to: &Self) -> Option<Self> {
+        (self.version <= to.version).then_some(Self { due_at: to.due_at, attempts: to.attempts, ..self })
     }
 }
 
@@ -52,8 +69,13 @@ pub trait RefetchQueue: Send + Sync {
     /// The number of tasks. Counting stops at `at_most`, to limit its cost.
     async fn count(&self, at_most: usize) -> Result<usize, PortError>;
 
-    /// Removes the tasks of these records. A record without a task is no error.
-    async fn remove(&self, keys: &[EntityKey]) -> Result<(), PortError>;
+    /// Removes the tasks of these records that no event above the given version has asked for: what was read may not
+    /// include what a newer event reports. A record without a task is no error.
+    async fn finish(&self, up_to: &[(EntityKey, Version)]) -> Result<(), PortError>;
+
+    /// Sets due time and attempts of stored tasks to those of these, except where an event above their version has asked
+    /// since. Adds no task.
+    async fn postpone(&self, tasks: &[RefetchTask]) -> Result<(), PortError>;
 
     /// Removes one reason from the tasks of these records, and a task that has no reason left.
     async fn remove_reason(&self, keys: &[EntityKey], reason: RefetchReason) -> Result<(), PortError>;

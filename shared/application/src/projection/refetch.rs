@@ -29,8 +29,8 @@ pub struct RefetchProjection {
 
 struct QueueChanges {
     tasks: Vec<Option<RefetchTask>>,
-    /// Records whose image came in.
-    finished: Vec<EntityKey>,
+    /// Records whose image came in, with the newest version that it includes.
+    finished: Vec<(EntityKey, Version)>,
     /// Records that waited for their base, and have it now: the creation was only late.
     based: Vec<EntityKey>,
 }
@@ -41,16 +41,17 @@ impl RefetchProjection {
     }
 
     fn changes(&self, inputs: &[ProjectionInput<'_>]) -> QueueChanges {
-        let keys_of = |is_one: fn(&ProjectionInput<'_>) -> bool| {
-            inputs.iter().filter(|input| is_one(input)).map(|input| input.job.key.clone()).collect()
+        let satisfied =
+            |input: &&ProjectionInput<'_>| is_satisfied(&input.transition.after, &input.transition.refetch_inputs());
+        let based = |input: &&ProjectionInput<'_>| {
+            let awaited_base = input.job.from_version > Version::FIRST && input.transition.before.is_none();
+            awaited_base && input.transition.after.has_base()
         };
+        let up_to = |input: &ProjectionInput<'_>| (input.job.key.clone(), input.job.to_version);
         QueueChanges {
             tasks: inputs.iter().map(|input| self.task(input)).collect(),
-            finished: keys_of(|input| is_satisfied(&input.transition.after, &input.transition.refetch_inputs())),
-            based: keys_of(|input| {
-                let awaited_base = input.job.from_version > Version::FIRST && input.transition.before.is_none();
-                awaited_base && input.transition.after.has_base()
-            }),
+            finished: inputs.iter().filter(satisfied).map(up_to).collect(),
+            based: inputs.iter().filter(based).map(|input| input.job.key.clone()).collect(),
         }
     }
 
@@ -64,20 +65,22 @@ impl RefetchProjection {
             reasons,
             due_at: self.clock.now().plus_millis(REFETCH_DELAY_MS),
             attempts: 0,
+            version: input.job.to_version,
+            asked_by: transition.events.last().map(|read| read.event.event_id()),
         })
     }
 
     async fn write(
         &self,
         tasks: Vec<RefetchTask>,
-        finished: &[EntityKey],
+        finished: &[(EntityKey, Version)],
         based: &[EntityKey],
     ) -> Result<(), PortError> {
         if !tasks.is_empty() {
             self.queue.enqueue(tasks).await?;
         }
         if !finished.is_empty() {
-            self.queue.remove(finished).await?;
+            self.queue.finish(finished).await?;
         }
         if !based.is_empty() {
             self.queue.remove_reason(based, RefetchReason::MissingBase).await?;
@@ -96,8 +99,9 @@ impl Projection for RefetchProjection {
         let QueueChanges { tasks, finished, based } = self.changes(inputs);
         let asked: Vec<bool> = tasks.iter().map(Option::is_some).collect();
         let written = self.write(tasks.into_iter().flatten().collect(), &finished, &based).await;
+        let is_finished = |key: &EntityKey| finished.iter().any(|(finished, _)| finished == key);
         let result = |(asked, input): (bool, &ProjectionInput<'_>)| match &written {
-            Err(error) if asked || finished.contains(&input.job.key) || based.contains(&input.job.key) => {
+            Err(error) if asked || is_finished(&input.job.key) || based.contains(&input.job.key) => {
                 Err(ProjectionFailure::of_shared_call(error))
             }
             _ => Ok(JobOutcome::Refetch { asked }),

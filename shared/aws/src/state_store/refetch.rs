@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use annals_application::ports::{PortError, RefetchQueue, RefetchTask};
 use annals_domain::change::RefetchReason;
 use annals_domain::identity::EntityKey;
+use annals_domain::position::Version;
 use async_trait::async_trait;
 use futures::future::try_join_all;
 
@@ -45,10 +46,34 @@ impl RefetchQueue for DynamoStateStore {
         self.table.count(&TASKS, at_most).await
     }
 
-    /// Reads first, a hundred records a request: most have no task, and a delete costs five times a read.
-    async fn remove(&self, keys: &[EntityKey]) -> Result<(), PortError> {
-        let stored: Vec<ItemKey> = stored(&self.table, keys).await?.iter().map(Item::key).collect();
-        self.table.remove_all(&stored).await
+    /// Reads first, a hundred records a request: most have no task, and a delete costs five times a read. Each delete is
+    /// conditional, since an event may ask at the same time.
+    async fn finish(&self, up_to: &[(EntityKey, Version)]) -> Result<(), PortError> {
+        let table = &*self.table;
+        let mut versions = BTreeMap::<EntityKey, Version>::new();
+        for (key, version) in up_to {
+            let highest = versions.entry(key.clone()).or_default();
+            *highest = (*highest).max(*version);
+        }
+        let keys: Vec<EntityKey> = versions.keys().cloned().collect();
+        let items = stored(table, &keys).await?;
+        let finish = |found: Option<&Item>| {
+            let Some(item) = found else { return Ok(Revision::Keep) };
+            let task: RefetchTask = table.read(item)?;
+            let is_finished = versions.get(&task.key).is_some_and(|version| task.version <= *version);
+            Ok(if is_finished { Revision::Remove } else { Revision::Keep })
+        };
+        for items in items.chunks(CONCURRENT_WRITES) {
+            try_join_all(items.iter().map(|item| table.revise(&item.key(), Some(item.clone()), finish))).await?;
+        }
+        Ok(())
+    }
+
+    async fn postpone(&self, tasks: &[RefetchTask]) -> Result<(), PortError> {
+        for tasks in tasks.chunks(CONCURRENT_WRITES) {
+            try_join_all(tasks.iter().map(|task| postpone(&self.table, task))).await?;
+        }
+        Ok(())
     }
 
     async fn remove_reason(&self, keys: &[EntityKey], reason: RefetchReason) -> Result<(), PortError> {
@@ -76,6 +101,15 @@ async fn enqueue(table: &StateTable, task: &RefetchTask) -> Result<(), PortError
         if merged == stored { Ok(Revision::Keep) } else { Ok(Revision::Put(item_of(table, &merged)?)) }
     };
     table.revise(&key_of(&task.key), None, merge).await.map(drop)
+}
+
+async fn postpone(table: &StateTable, task: &RefetchTask) -> Result<(), PortError> {
+    let postpone = |found: Option<&Item>| {
+        let Some(item) = found else { return Ok(Revision::Keep) };
+        let postponed = table.read::<RefetchTask>(item)?.postponed(task);
+        postponed.map_or(Ok(Revision::Keep), |postponed| Ok(Revision::Put(item_of(table, &postponed)?)))
+    };
+    table.revise(&key_of(&task.key), None, postpone).await.map(drop)
 }
 
 async fn stored(table: &StateTable, keys: &[EntityKey]) -> Result<Vec<Item>, PortError> {

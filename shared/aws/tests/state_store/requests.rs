@@ -96,11 +96,12 @@ async fn finishing_many_records_without_a_task_is_one_read_a_hundred() {
     let bench = Bench::new().await;
     let store = bench.store();
     let keys: Vec<EntityKey> = (0..150).map(|number| key(&number.to_string())).collect();
-    store.refetch.remove(&keys).await.expect("the store writes");
+    let up_to: Vec<_> = keys.iter().map(|key| (key.clone(), Version::FIRST)).collect();
+    store.refetch.finish(&up_to).await.expect("the store writes");
     check(&bench, &["BatchGetItem", "BatchGetItem"]);
     store.refetch.remove_reason(&keys, RefetchReason::MissingBase).await.expect("the store writes");
     check(&bench, &["BatchGetItem", "BatchGetItem"]);
-    store.refetch.remove(&[]).await.expect("the store writes");
+    store.refetch.finish(&[]).await.expect("the store writes");
     store.refetch.remove_reason(&[], RefetchReason::MissingBase).await.expect("the store writes");
     check(&bench, &[]);
 }
@@ -111,11 +112,11 @@ async fn sixty_tasks_are_finished_whatever_their_partition() {
     let store = bench.store();
     let tasks: Vec<_> = (0..60).map(|number| task(&number.to_string(), number, &[RefetchReason::Gap])).collect();
     store.refetch.enqueue(tasks.clone()).await.expect("the store writes");
-    let keys: Vec<EntityKey> = tasks.iter().map(|task| task.key.clone()).collect();
+    let up_to: Vec<_> = tasks.iter().map(|task| (task.key.clone(), task.version)).collect();
     assert_eq!(store.refetch.earliest(99).await.expect("the store reads"), tasks);
     bench.proxy.clear();
-    store.refetch.remove(&[&keys[..59], &keys[..9]].concat()).await.expect("the store writes");
-    check(&bench, &["BatchGetItem", "BatchWriteItem", "BatchWriteItem", "BatchWriteItem"]);
+    store.refetch.finish(&[&up_to[..59], &up_to[..9]].concat()).await.expect("the store writes");
+    check(&bench, &[&["BatchGetItem"], &["DeleteItem"; 59][..]].concat());
     assert_eq!(store.refetch.earliest(99).await.expect("the store reads"), tasks[59..]);
 }
 

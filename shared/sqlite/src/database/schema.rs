@@ -10,13 +10,14 @@ pub(super) const APPLICATION_ID: i64 = 0x414e_4e4c;
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// A released migration never changes: every change is a new one.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
+    include_str!("schema_7.sql"),
 ];
 
 /// Migrates the file from a version to the newest.

@@ -65,7 +65,7 @@ async fn a_read_of_state_sees_all_that_was_written() {
     state.quarantine.chunk(Uuid::nil(), 0).await.expect(why);
     state.quarantine.get("none").await.expect(why);
     check(&counted, &["GetItem"]);
-    state.refetch.remove(&[key]).await.expect(why);
+    state.refetch.finish(&[(key, Version::FIRST)]).await.expect(why);
     check(&counted, &["BatchGetItem"]);
     counted.test_tables.remove().await;
 }
