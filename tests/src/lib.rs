@@ -4,6 +4,7 @@
 //! assertions are in the tests.
 
 pub mod boundaries;
+pub mod change_events;
 pub mod changes;
 pub mod crm;
 pub mod earlier_release;
@@ -11,5 +12,6 @@ pub mod history;
 pub mod lanes;
 pub mod process;
 pub mod random;
+pub mod rig;
 pub mod samples;
 pub mod view;

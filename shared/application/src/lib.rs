@@ -9,9 +9,11 @@ pub mod backoff;
 pub mod commands;
 #[cfg(feature = "testing")]
 pub mod contract;
+pub mod crm;
 pub mod ports;
 pub mod projection;
 pub mod queries;
+pub mod refetch;
 pub mod system;
 
 pub fn log_chain(error: &dyn std::error::Error) -> String {

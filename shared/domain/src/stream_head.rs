@@ -213,6 +213,11 @@ impl StreamHead {
         self.lifecycle.is_some_and(|s| s.lifecycle == Lifecycle::Deleted && s.at < timestamp)
     }
 
+    /// Whether an event is the only one with the highest timestamp: then nothing is known that is newer.
+    pub fn is_only_newest(&self, position: &Position) -> bool {
+        self.highest == position.timestamp && !self.more_at_highest && self.at_highest == [position.event_id]
+    }
+
     /// The `recorded_at` of the next event: now, or that of `head` if the clock went back.
     pub fn next_recorded_at(head: Option<&Self>, now: Timestamp) -> Timestamp {
         head.map_or(now, |head| head.recorded_at.max(now))

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use annals_application::contract::samples::{catalog, key, next_event, position, stream, thing, timestamp};
 use annals_application::ports::{
-    AppendError, BackfillJob, BackfillMode, CommitPosition, EventFeed, EventStore, JobCounts, JobState, PortErrorKind,
+    AppendError, BackfillJob, BackfillMode, CommitPosition, EventFeed, EventStore, JobCounts, JobPace, JobState, PortErrorKind,
     ReadModel, ReadOptions, RefetchTask, Snapshot, StatePorts, StoredEvent,
 };
 use annals_domain::aggregate::Aggregate;
@@ -179,6 +179,7 @@ async fn a_job_of_the_first_schema_is_a_full_backfill_that_has_read_nothing() {
         counts: JobCounts::default(),
         started_at: None,
         updated_at: None,
+        pace: JobPace::default(),
     };
     assert_eq!(state.jobs.all().await.unwrap(), std::slice::from_ref(&read));
     let cancelled = BackfillJob { state: JobState::Cancelled, ..read.clone() };

@@ -46,7 +46,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::ports::{BackfillMode, JobCounts};
+    use crate::ports::{BackfillMode, JobCounts, JobPace};
 
     const ALL: [JobState; 7] = [
         JobState::Queued,
@@ -73,6 +73,7 @@ mod tests {
             counts: JobCounts { processed: 3, ..JobCounts::default() },
             started_at: Some(at),
             updated_at: None,
+            pace: JobPace::default(),
         }
     }
 

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use self::job_action::JobAction;
 pub use self::request::{BackfillRequest, LARGEST_BACKFILL_PAGE};
 pub use self::status::BackfillStatus;
-use crate::ports::{BackfillJob, Clock, JobCounts, JobState, JobStore, ObjectRegistry, PortError};
+use crate::ports::{BackfillJob, Clock, JobCounts, JobPace, JobState, JobStore, ObjectRegistry, PortError};
 
 /// The attempts of a call while other callers change the same jobs.
 const MAX_ATTEMPTS: usize = 16;
@@ -109,6 +109,7 @@ impl Backfill {
                 counts: JobCounts::default(),
                 started_at: None,
                 updated_at: None,
+                pace: JobPace::default(),
             };
             let status = self.status_of(&job);
             if self.jobs.add(job).await? {

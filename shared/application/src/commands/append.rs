@@ -60,6 +60,23 @@ impl Appender {
     ) -> Result<Vec<AppendedChange>, CommandError> {
         AppendLoop::new(self, deadline, changes.len()).run(changes).await
     }
+
+    /// Reads heads, and keeps them for the next append.
+    pub(super) async fn heads(
+        &self,
+        keys: &[EntityKey],
+        deadline: Instant,
+    ) -> Result<Vec<Option<StreamHead>>, CommandError> {
+        let read = self.store.heads(keys);
+        let heads = in_time(deadline, PortErrorKind::Unavailable, self.store.name(), read).await?;
+        for (key, head) in keys.iter().zip(&heads) {
+            match head {
+                Some(head) => self.heads.put(key, head),
+                None => self.heads.remove(key),
+            }
+        }
+        Ok(heads)
+    }
 }
 
 struct Attempt {
@@ -147,7 +164,8 @@ impl<'a> AppendLoop<'a> {
             }
             let is_tried = self.tried.contains(&change.key);
             let known = if is_tried { None } else { self.appender.heads.get(&change.key) };
-            let is_creation = change.incoming.event_type == EventType::Created && !is_tried;
+            let is_first = change.incoming.event_type == EventType::Created || change.context.is_first;
+            let is_creation = is_first && !is_tried;
             if known.is_none() && !is_creation {
                 missing.push(change.key.clone());
             }

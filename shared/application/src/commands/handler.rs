@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use annals_domain::definition::Catalog;
-use annals_domain::identity::Provider;
+use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::provider_adapter::ProviderAdapters;
+use annals_domain::stream_head::StreamHead;
 use annals_domain::validation_issue::ValidationIssue;
 use annals_json as json;
 use async_trait::async_trait;
@@ -161,6 +162,11 @@ impl CommandHandler {
         let is_unrecognised = |reads: &Vec<EventRead>| reads.iter().any(EventRead::is_unrecognised);
         let is_recognised = results.is_empty() || !results.iter().all(is_unrecognised);
         Ok(IngestResult { results: results.into_iter().flatten().collect(), is_recognised })
+    }
+
+    /// The heads of streams as they are stored, one a key. The next change of such a stream does not read its head again.
+    pub async fn heads(&self, keys: &[EntityKey], deadline: Instant) -> Result<Vec<Option<StreamHead>>, CommandError> {
+        self.appender.heads(keys, deadline).await
     }
 
     pub fn fresh_id(&self) -> uuid::Uuid {

@@ -10,6 +10,8 @@ use uuid::Uuid;
 pub(super) struct CommandContext {
     pub(super) command_id: Uuid,
     pub(super) correlation_id: Option<String>,
+    /// Whether its sender found no event of the record: its head need not be read.
+    pub(super) is_first: bool,
 }
 
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use super::error::CommandError;
 use super::pending_change::{CommandContext, PendingChange};
 use super::{Action, Command, EventRead, FoundRecord, Outcome, Quarantine};
 use crate::ports::{
-    BACKFILL_PAGE_SIZE, BackfillJob, BackfillMode, Clock, JobCounts, JobState, JobStore, PortErrorKind,
+    BACKFILL_PAGE_SIZE, BackfillJob, BackfillMode, Clock, JobCounts, JobPace, JobState, JobStore, PortErrorKind,
 };
 
 pub(super) enum ReadCommand {
@@ -119,6 +119,7 @@ impl CommandReader {
             counts: JobCounts::default(),
             started_at: None,
             updated_at: None,
+            pace: JobPace::default(),
         };
         let (job_id, schema) = (job.id, self.catalog.schema(provider, &change.entity_name));
         self.jobs.add(job).await?;
@@ -146,7 +147,8 @@ fn pending(
     changes: impl Iterator<Item = IncomingChange> + Send + 'static,
 ) -> ReadCommand {
     let correlation_id = command.metadata.correlation_id.clone();
-    let context = Arc::new(CommandContext { command_id: command.id, correlation_id });
+    let is_first = matches!(command.action, Action::CreateEntity(_));
+    let context = Arc::new(CommandContext { command_id: command.id, correlation_id, is_first });
     let account = adapter.account().clone();
     ReadCommand::Changes(Box::new(changes.map(move |change| PendingChange::new(change, &account, &context))))
 }

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use uuid::Uuid;
 
 use super::samples::timestamp;
-use crate::ports::{BackfillJob, BackfillMode, JobCounts, JobState, JobStore};
+use crate::ports::{BackfillJob, BackfillMode, DeletionConsent, JobCounts, JobPace, JobState, JobStore};
 
 /// Makes a test of each rule for job stores.
 #[macro_export]
@@ -42,6 +42,7 @@ fn job(number: u128, created: i64, state: JobState) -> BackfillJob {
         counts: JobCounts::default(),
         started_at: None,
         updated_at: None,
+        pace: JobPace::default(),
     }
 }
 
@@ -130,6 +131,13 @@ pub async fn an_update_changes_the_progress_and_not_the_request(store: &impl Job
         counts,
         started_at: Some(timestamp(30)),
         updated_at: Some(timestamp(31)),
+        pace: JobPace {
+            records_per_1000_seconds: Some(4_000),
+            api_usage_per_mille: Some(12),
+            not_before: Some(timestamp(60)),
+            failures: 2,
+            deletions: DeletionConsent::Asked,
+        },
         ..asked.clone()
     };
     let otherwise = BackfillJob { mode: BackfillMode::Full, page_size: 7, ..running.clone() };
@@ -168,6 +176,7 @@ pub async fn an_update_from_an_outdated_job_changes_nothing(store: &impl JobStor
         BackfillJob { reason: "another".to_owned(), ..counted.clone() },
         BackfillJob { started_at: Some(timestamp(1)), ..counted.clone() },
         BackfillJob { updated_at: Some(timestamp(1)), ..counted.clone() },
+        BackfillJob { pace: JobPace { failures: 1, ..counted.pace }, ..counted.clone() },
     ] {
         assert!(!update(store, &paused, &changed).await, "{changed:?}");
     }

@@ -22,6 +22,7 @@ pub mod event_store;
 pub mod job_store;
 pub mod lag_notes;
 pub mod lease_store;
+pub mod object_notes;
 pub mod object_registry;
 pub mod parked_projections;
 pub mod quarantine_store;
@@ -37,6 +38,7 @@ macro_rules! state_contract {
     ($make:path) => {
         $crate::snapshot_store_contract!($make);
         $crate::refetch_queue_contract!($make);
+        $crate::object_notes_contract!($make);
         $crate::object_registry_contract!($make);
         $crate::account_registry_contract!($make);
         $crate::job_store_contract!($make);

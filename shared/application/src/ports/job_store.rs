@@ -1,7 +1,7 @@
 //! Backfill jobs: reads of an object's records from its CRM, and their progress.
 //!
 //! A job has two parts. The request (provider, object, mode, page size, input, time) never changes.
-//! The progress (state, reason, counts, times) does: [`BackfillJob::has_progress_of`] and
+//! The progress (state, reason, counts, times, pace) does: [`BackfillJob::has_progress_of`] and
 //! [`BackfillJob::with_progress_of`] compare and replace it.
 
 use std::fmt;
@@ -114,6 +114,33 @@ pub struct JobCounts {
     pub missing: u64,
 }
 
+/// How fast a job reads, and what it waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct JobPace {
+    /// Records read in a thousand seconds, while records are being read.
+    pub records_per_1000_seconds: Option<u64>,
+    /// The used part of the CRM's API limit, in thousandths.
+    pub api_usage_per_mille: Option<u64>,
+    /// A waiting job does not start before.
+    pub not_before: Option<Timestamp>,
+    /// The attempts in a row that failed.
+    pub failures: u32,
+    /// Whether a person has agreed to mark as many records deleted as the job found.
+    pub deletions: DeletionConsent,
+}
+
+/// Whether records that are missing at the CRM may be marked deleted, where they are many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeletionConsent {
+    #[default]
+    NotAsked,
+    /// The job is paused until somebody resumes it.
+    Asked,
+    Given,
+}
+
 /// A job that reads records of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackfillJob {
@@ -141,6 +168,8 @@ pub struct BackfillJob {
     /// When the progress last changed; `None`: never.
     #[serde(default)]
     pub updated_at: Option<Timestamp>,
+    #[serde(default)]
+    pub pace: JobPace,
 }
 
 fn default_page_size() -> u32 {
@@ -148,9 +177,9 @@ fn default_page_size() -> u32 {
 }
 
 impl BackfillJob {
-    /// Whether state, reason, counts and times of the two are the same.
+    /// Whether state, reason, counts, times and pace of the two are the same.
     pub fn has_progress_of(&self, other: &Self) -> bool {
-        let progress = |job: &Self| (job.state, job.counts, job.started_at, job.updated_at);
+        let progress = |job: &Self| (job.state, job.counts, job.started_at, job.updated_at, job.pace);
         progress(self) == progress(other) && self.reason == other.reason
     }
 
@@ -163,6 +192,7 @@ impl BackfillJob {
             counts: other.counts,
             started_at: other.started_at,
             updated_at: other.updated_at,
+            pace: other.pace,
             ..self
         }
     }

@@ -15,6 +15,7 @@ mod event_store;
 mod job_store;
 mod lag_notes;
 mod lease_store;
+mod object_notes;
 mod object_registry;
 mod parked_projections;
 mod projection_jobs;
@@ -38,9 +39,12 @@ pub use self::event_publisher::{EventPublisher, NormalizedEntityEvent};
 pub use self::event_store::{
     AppendError, CommitPosition, Direction, DuplicateSearch, EventFeed, EventStore, ReadOptions, StoredEvent,
 };
-pub use self::job_store::{BACKFILL_PAGE_SIZE, BackfillJob, BackfillMode, JobCounts, JobState, JobStore};
+pub use self::job_store::{
+    BACKFILL_PAGE_SIZE, BackfillJob, BackfillMode, DeletionConsent, JobCounts, JobPace, JobState, JobStore,
+};
 pub use self::lag_notes::{LagNote, LagNotes};
 pub use self::lease_store::{Lease, LeaseStore};
+pub use self::object_notes::{AuditNote, ObjectNote, ObjectNotes, ObjectOfProvider};
 pub use self::object_registry::ObjectRegistry;
 pub use self::parked_projections::{ParkedProjection, ParkedProjections};
 pub use self::projection_jobs::{JobOutcome, JobReport, ProjectionJob, ProjectionJobs};

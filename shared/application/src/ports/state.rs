@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    AccountRegistry, JobStore, LeaseStore, ObjectRegistry, ParkedProjections, QuarantineStore, RefetchQueue,
-    SnapshotStore,
+    AccountRegistry, JobStore, LeaseStore, ObjectNotes, ObjectRegistry, ParkedProjections, QuarantineStore,
+    RefetchQueue, SnapshotStore,
 };
 
 /// The state ports of one installation. Its parts are handed to those who use them.
@@ -20,6 +20,7 @@ pub struct StatePorts {
     pub jobs: Arc<dyn JobStore>,
     pub objects: Arc<dyn ObjectRegistry>,
     pub accounts: Arc<dyn AccountRegistry>,
+    pub notes: Arc<dyn ObjectNotes>,
 }
 
 impl StatePorts {
@@ -34,6 +35,7 @@ impl StatePorts {
             + JobStore
             + ObjectRegistry
             + AccountRegistry
+            + ObjectNotes
             + 'static,
     {
         let adapter = Arc::new(adapter);
@@ -45,7 +47,8 @@ impl StatePorts {
             leases: adapter.clone(),
             jobs: adapter.clone(),
             objects: adapter.clone(),
-            accounts: adapter,
+            accounts: adapter.clone(),
+            notes: adapter,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use annals_application::backfill::Backfill;
-use annals_application::ports::{BackfillJob, BackfillMode, Clock, JobCounts, JobState, StatePorts};
+use annals_application::ports::{BackfillJob, BackfillMode, Clock, JobCounts, JobPace, JobState, StatePorts};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::definition::Catalog;
 use annals_domain::identity::{EntityName, Provider};
@@ -94,5 +94,6 @@ pub(crate) fn by_wildcard(number: u128, object: &str, at: i64) -> BackfillJob {
         counts: JobCounts::default(),
         started_at: None,
         updated_at: None,
+        pace: JobPace::default(),
     }
 }

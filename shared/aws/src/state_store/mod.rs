@@ -28,6 +28,7 @@ mod jobs;
 mod lags;
 mod leases;
 mod lists;
+mod notes;
 mod objects;
 mod packed;
 mod parked;

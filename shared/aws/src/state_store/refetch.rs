@@ -64,7 +64,11 @@ impl RefetchQueue for DynamoStateStore {
             Ok(if is_finished { Revision::Remove } else { Revision::Keep })
         };
         for items in items.chunks(CONCURRENT_WRITES) {
-            try_join_all(items.iter().map(|item| table.revise(&item.key(), Some(item.clone()), finish))).await?;
+            let revised = items.iter().map(|item| async {
+                let key = item.key();
+                table.revise(&key, Some(item.clone()), finish).await
+            });
+            try_join_all(revised).await?;
         }
         Ok(())
     }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use annals_application::contract::samples::timestamp;
-use annals_application::ports::{BackfillJob, BackfillMode, Clock, JobCounts, JobState, PortErrorKind, StatePorts};
+use annals_application::ports::{
+    BackfillJob, BackfillMode, Clock, JobCounts, JobPace, JobState, PortErrorKind, StatePorts,
+};
 use annals_aws::state_store::DynamoStateStore;
 use annals_domain::change::RefetchReason;
 use annals_domain::identity::{EntityKey, EntityName, Provider};
@@ -56,6 +58,7 @@ async fn a_write_whose_answer_was_lost_is_made_once() {
         counts: JobCounts::default(),
         started_at: None,
         updated_at: None,
+        pace: JobPace::default(),
     };
     bench.proxy.rule(lost());
     assert!(bench.store().jobs.add(job.clone()).await.expect("the store writes"), "it was kept by the first try");

@@ -2,7 +2,7 @@
 
 use annals_application::contract::samples::{change, key, position, timestamp};
 use annals_application::ports::{
-    BackfillJob, BackfillMode, JobCounts, JobState, PortErrorKind, QuarantineEntry, QuarantineState, Snapshot,
+    BackfillJob, BackfillMode, JobCounts, JobPace, JobState, PortErrorKind, QuarantineEntry, QuarantineState, Snapshot,
 };
 use annals_domain::aggregate::Aggregate;
 use annals_domain::change::FieldWrite;
@@ -78,6 +78,7 @@ fn job(number: u32, input: String) -> BackfillJob {
         counts: JobCounts::default(),
         started_at: None,
         updated_at: None,
+        pace: JobPace::default(),
     }
 }
 

@@ -12,7 +12,8 @@ use crate::database::Failure;
 
 macro_rules! columns {
     () => {
-        "id, provider, entity_name, mode, page_size, input, created_at, state, reason, counts, started_at, updated_at"
+        "id, provider, entity_name, mode, page_size, input, created_at, state, reason, counts, started_at, updated_at, \
+         pace"
     };
 }
 
@@ -43,7 +44,7 @@ fn add(transaction: &Transaction<'_>, job: &BackfillJob) -> Result<bool, Failure
     let mut statement = transaction.prepare_cached(concat!(
         "INSERT INTO backfill_job (",
         columns!(),
-        ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+        ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
     ))?;
     let added = statement.execute(params![
         job.id.as_bytes(),
@@ -58,6 +59,7 @@ fn add(transaction: &Transaction<'_>, job: &BackfillJob) -> Result<bool, Failure
         to_json(&job.counts)?,
         job.started_at.map(Timestamp::millis),
         job.updated_at.map(Timestamp::millis),
+        to_json(&job.pace)?,
     ])?;
     Ok(added == 1)
 }
@@ -72,7 +74,8 @@ fn update(transaction: &Transaction<'_>, job: &BackfillJob, expected: &BackfillJ
         return Ok(false);
     }
     let mut statement = transaction.prepare_cached(
-        "UPDATE backfill_job SET state = ?2, reason = ?3, counts = ?4, started_at = ?5, updated_at = ?6 WHERE id = ?1",
+        "UPDATE backfill_job SET state = ?2, reason = ?3, counts = ?4, started_at = ?5, updated_at = ?6, pace = ?7 \
+         WHERE id = ?1",
     )?;
     let updated = statement.execute(params![
         job.id.as_bytes(),
@@ -81,6 +84,7 @@ fn update(transaction: &Transaction<'_>, job: &BackfillJob, expected: &BackfillJ
         to_json(&job.counts)?,
         job.started_at.map(Timestamp::millis),
         job.updated_at.map(Timestamp::millis),
+        to_json(&job.pace)?,
     ])?;
     Ok(updated == 1)
 }
@@ -106,6 +110,7 @@ fn read(row: &Row<'_>) -> Result<BackfillJob, Failure> {
         counts: json(row, 9)?,
         started_at: optional_timestamp(row, 10)?,
         updated_at: optional_timestamp(row, 11)?,
+        pace: json(row, 12)?,
     })
 }
 

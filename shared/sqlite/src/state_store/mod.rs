@@ -3,6 +3,7 @@
 mod accounts;
 mod jobs;
 mod leases;
+mod notes;
 mod objects;
 mod parked;
 mod quarantine;

@@ -124,6 +124,13 @@ impl SimulatedOrg {
         }
     }
 
+    /// The records of an object come without a valid stamp from now on.
+    pub fn break_records(&self, object: &str) {
+        if let Some(object) = self.state().objects.get_mut(object) {
+            object.is_broken = true;
+        }
+    }
+
     /// The next calls fail with these kinds.
     pub fn fail_next(&self, kinds: impl IntoIterator<Item = CrmErrorKind>) {
         self.state().failures.extend(kinds);

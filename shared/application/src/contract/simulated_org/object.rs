@@ -34,6 +34,8 @@ pub struct SimulatedRecord {
 pub(super) struct SimulatedObject {
     pub(super) fields: BTreeMap<String, SimulatedField>,
     pub(super) records: BTreeMap<ExternalId, SimulatedRecord>,
+    /// Whether its records come with a stamp that is none.
+    pub(super) is_broken: bool,
 }
 
 impl SimulatedObject {
@@ -56,7 +58,7 @@ impl SimulatedObject {
             ("attributes".to_owned(), json!({ "type": object })),
             ("Id".to_owned(), json!(id.as_str())),
             ("IsDeleted".to_owned(), json!(record.is_deleted)),
-            ("SystemModstamp".to_owned(), json!(written(record.stamp))),
+            ("SystemModstamp".to_owned(), if self.is_broken { json!("soon") } else { json!(written(record.stamp)) }),
         ]);
         if let Some(survivor) = &record.merged_into {
             json.insert("MasterRecordId".to_owned(), json!(survivor.as_str()));

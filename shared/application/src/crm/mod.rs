@@ -1,0 +1,14 @@
+//! Reading records from a CRM and storing them as record images, through the path of every other change.
+//!
+//! What is stored never overwrites a newer change; what events lost is healed field by field; and a record that is as
+//! it is known here costs no event. Refetch, backfill, sync and audit are built on this.
+
+mod comparison;
+mod connection;
+mod image_store;
+mod selection;
+
+pub use self::comparison::{Differences, differences};
+pub use self::connection::{CrmConnection, CrmConnections, QuotaRefusal, QuotaState};
+pub use self::image_store::{ImageEffect, ImageResult, ImageStore, ReadRecord, ReadRecords};
+pub use self::selection::Selection;

@@ -1,0 +1,86 @@
+//! Which fields of an object are read.
+//!
+//! Those that the definition reads, as far as the CRM shows them; of an object without a definition, all. Derived from a
+//! description that was made just before, since fields appear and vanish.
+
+use std::collections::BTreeSet;
+
+use annals_domain::definition::{EntitySchema, OperationInput};
+use annals_domain::identity::EntityName;
+use annals_domain::path::Path;
+use annals_domain::provider_adapter::ProviderAdapter;
+
+use crate::ports::ObjectDescription;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    pub object: EntityName,
+    /// By the names that the CRM reads them by.
+    pub fields: Vec<String>,
+    /// The calculated fields among them.
+    pub calculated: BTreeSet<Path>,
+    /// The fields that the definition reads and the CRM does not show.
+    pub lacking: Vec<Path>,
+}
+
+impl Selection {
+    pub fn new(
+        object: &EntityName,
+        description: &ObjectDescription,
+        schema: &EntitySchema,
+        adapter: &dyn ProviderAdapter,
+    ) -> Self {
+        let wanted = wanted(schema, adapter);
+        let is_wanted = |path: &Path| wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|one| one.overlaps(path)));
+        let mut selection =
+            Self { object: object.clone(), fields: Vec::new(), calculated: BTreeSet::new(), lacking: Vec::new() };
+        let mut shown = BTreeSet::new();
+        for field in description.fields.iter().filter(|field| !field.is_compound) {
+            let path = adapter.canonical_path(object, &field.name);
+            if is_wanted(&path) {
+                selection.fields.push(field.name.clone());
+                selection.calculated.extend(field.is_calculated.then(|| path.clone()));
+            }
+            shown.insert(path);
+        }
+        let lacks = |path: &Path| !shown.iter().any(|shown| shown.overlaps(path));
+        selection.lacking = wanted.into_iter().flatten().filter(lacks).collect();
+        selection
+    }
+
+    /// The same with the fields at these paths, and those of the paths that the CRM does not show.
+    pub fn widened(
+        &self,
+        description: &ObjectDescription,
+        paths: &BTreeSet<Path>,
+        adapter: &dyn ProviderAdapter,
+    ) -> (Self, BTreeSet<Path>) {
+        let mut widened = self.clone();
+        let mut hidden = paths.clone();
+        for field in description.fields.iter().filter(|field| !field.is_compound) {
+            let path = adapter.canonical_path(&self.object, &field.name);
+            let asked = paths.iter().filter(|asked| asked.overlaps(&path)).count();
+            if asked == 0 {
+                continue;
+            }
+            hidden.retain(|asked| !asked.overlaps(&path));
+            if !widened.fields.contains(&field.name) {
+                widened.fields.push(field.name.clone());
+                widened.calculated.extend(field.is_calculated.then_some(path));
+            }
+        }
+        (widened, hidden)
+    }
+}
+
+/// The paths that a definition reads of a provider's records; `None` for all.
+fn wanted(schema: &EntitySchema, adapter: &dyn ProviderAdapter) -> Option<BTreeSet<Path>> {
+    let definition = schema.definition()?;
+    let operations = definition.fields.iter().filter_map(|field| field.sources.get(&adapter.provider()));
+    let inputs = operations.flat_map(|operation| operation.inputs());
+    let path = |input: &OperationInput| match input {
+        OperationInput::Path(path) => Some(path.clone()),
+        OperationInput::ExternalId | OperationInput::IsDeleted => None,
+    };
+    Some(inputs.filter_map(path).collect())
+}

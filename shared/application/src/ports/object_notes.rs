@@ -1,0 +1,60 @@
+//! What is remembered of each object of a CRM: how far it was read, and what cannot be read.
+
+use std::collections::BTreeSet;
+
+use annals_domain::identity::{EntityName, Provider};
+use annals_domain::path::Path;
+use annals_domain::timestamp::Timestamp;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::PortError;
+
+/// What is remembered of one object. All times are those of this installation's clock, if nothing else is said.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ObjectNote {
+    /// Fields of which some record has an unknown value, and that the CRM does not show.
+    pub unreadable: BTreeSet<Path>,
+    /// The records that were modified until then, by the CRM's clock, are read.
+    pub synced_until: Option<Timestamp>,
+    /// When the scheduled sync last began to read modified records, all records, and ids.
+    pub sync_started_at: Option<Timestamp>,
+    pub refresh_started_at: Option<Timestamp>,
+    pub compare_started_at: Option<Timestamp>,
+    /// The last audit that ended.
+    pub audit: Option<AuditNote>,
+}
+
+/// The result of an audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditNote {
+    pub ended_at: Timestamp,
+    /// Records that were compared.
+    pub compared: u64,
+    /// Records that differed from the CRM's.
+    pub different: u64,
+    /// Whether all records were compared, not a sample.
+    pub is_complete: bool,
+}
+
+pub type ObjectOfProvider = (Provider, EntityName);
+
+/// Keeps one note an object.
+#[async_trait]
+pub trait ObjectNotes: Send + Sync {
+    /// All notes, in any order.
+    async fn notes(&self) -> Result<Vec<(ObjectOfProvider, ObjectNote)>, PortError>;
+
+    /// The note of an object; an empty one if there is none.
+    async fn note(&self, object: &ObjectOfProvider) -> Result<ObjectNote, PortError>;
+
+    /// Compare-and-swap: stores `note` if the stored one equals `expected`; a missing note equals an empty one.
+    /// Idempotent. `false`: the stored note equals neither, and stays.
+    async fn replace_note(
+        &self,
+        object: &ObjectOfProvider,
+        note: &ObjectNote,
+        expected: &ObjectNote,
+    ) -> Result<bool, PortError>;
+}

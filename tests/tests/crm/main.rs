@@ -1,0 +1,5 @@
+//! Reading a CRM: refetch, backfill, sync and audit against a simulated org, at a virtual time.
+
+#![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
+mod refetch;
