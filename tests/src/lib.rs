@@ -9,6 +9,7 @@ pub mod changes;
 pub mod crm;
 pub mod earlier_release;
 pub mod history;
+pub mod interposed;
 pub mod lanes;
 pub mod process;
 pub mod random;

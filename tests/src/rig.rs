@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use annals_application::backfill::Backfill;
+use annals_application::backfill::run::{BackfillRunner, RunnerPorts};
 use annals_application::commands::{CommandHandler, CommandMetadata, EventRead, HandlerSettings, Outcome};
 use annals_application::contract::simulated_org::{SimulatedClock, SimulatedOrg};
 use annals_application::crm::{CrmConnection, CrmConnections, ImageStore};
 use annals_application::ports::{
-    Clock, CrmClient, EventFeed, EventStore, Ids, ReadModel, ReadOptions, RefetchTask, StatePorts, StoredEvent,
+    Clock, CrmClient, EventFeed, EventStore, Ids, LeaseStore, LiveEntities, ReadModel, ReadOptions, RefetchTask,
+    StatePorts, StoredEvent,
 };
 use annals_application::projection::{FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings};
 use annals_application::refetch::{RefetchReport, Refetcher, RefetcherPorts};
@@ -22,6 +25,8 @@ use annals_sqlite::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStor
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 use tokio::time::{Duration, Instant};
+
+use crate::interposed::{Hook, Interposed};
 
 /// The object of the simulated org.
 pub const OBJECT: &str = "Account";
@@ -39,6 +44,8 @@ pub const FIELDS: [&str; 9] = [
 ];
 /// Its calculated field.
 pub const FORMULA: &str = "Orfium_SSO_ID_Comp__c";
+/// A field that the org derives; no test changes it.
+const ACTIVITY: &str = "LastActivityDate";
 
 /// The start of the virtual time.
 pub const START_MS: i64 = 1_767_225_600_000;
@@ -57,6 +64,8 @@ pub struct CrmRig {
     pub store: Arc<dyn EventStore>,
     /// The read model.
     pub read_model: Arc<dyn ReadModel>,
+    /// Its live entities.
+    pub live: Arc<dyn LiveEntities>,
     /// The definitions.
     pub catalog: Arc<Catalog>,
     /// The adapters.
@@ -74,7 +83,7 @@ impl CrmRig {
         let start = Timestamp::from_millis(START_MS).expect("a timestamp");
         let clock = Arc::new(SimulatedClock::at(start));
         let org = Arc::new(SimulatedOrg::new(Arc::clone(&clock)));
-        org.define(OBJECT, &FIELDS, &[FORMULA]);
+        org.define(OBJECT, &FIELDS, &[FORMULA, ACTIVITY]);
         Self::over(clock, org).await
     }
 
@@ -84,8 +93,9 @@ impl CrmRig {
         let adapters = annals_crm::adapters(None).expect("no org is configured");
         let catalog = Arc::new(Catalog::built_in(&adapters).expect("the definitions that ship load"));
         let database = Database::open(&folder.path().join("annals.db")).expect("an empty file opens");
-        let read_model: Arc<dyn ReadModel> =
-            Arc::new(SqliteReadModel::open(database.clone(), &catalog).await.expect("an empty file opens"));
+        let opened = SqliteReadModel::open(database.clone(), &catalog).await.expect("an empty file opens");
+        let (read_model, live): (Arc<dyn ReadModel>, Arc<dyn LiveEntities>) =
+            (Arc::new(opened.clone()), Arc::new(opened));
         let events = Arc::new(SqliteEventStore::new(database.clone()));
         let (store, feed): (Arc<dyn EventStore>, Arc<dyn EventFeed>) = (Arc::clone(&events) as _, events);
         let state = StatePorts::of(SqliteStateStore::new(database));
@@ -111,7 +121,8 @@ impl CrmRig {
         };
         let settings = ProjectorSettings::default();
         let projector = Projector::new(ports, Arc::clone(&catalog), adapters.clone(), registry, settings);
-        let handler = Arc::new(handler.with_listener(Arc::new(FeedProjector::new(feed, projector))));
+        let handler = handler.with_listener(Arc::new(FeedProjector::new(feed, projector)));
+        let handler = Arc::new(handler.connected_to([Provider::Salesforce]));
         let images = Arc::new(ImageStore::new(
             Arc::clone(&handler),
             Arc::clone(&store),
@@ -121,7 +132,20 @@ impl CrmRig {
         ));
         let client: Arc<dyn CrmClient> = Arc::clone(&org) as _;
         let connections = CrmConnections::new([CrmConnection { client, quota_share: 50 }]);
-        Self { clock, org, handler, state, store, read_model, catalog, adapters, connections, images, _folder: folder }
+        Self {
+            clock,
+            org,
+            handler,
+            state,
+            store,
+            read_model,
+            live,
+            catalog,
+            adapters,
+            connections,
+            images,
+            _folder: folder,
+        }
     }
 
     /// Ingests a change event.
@@ -143,6 +167,38 @@ impl CrmRig {
         };
         let (images, catalog) = (Arc::clone(&self.images), Arc::clone(&self.catalog));
         Refetcher::new(ports, self.connections.clone(), images, catalog, self.adapters.clone())
+    }
+
+    /// The backfill jobs of the installation.
+    pub fn backfill(&self) -> Backfill {
+        self.handler.backfill()
+    }
+
+    /// The runner of backfill jobs.
+    pub fn runner(&self) -> BackfillRunner {
+        self.runner_with(self.connections.clone(), Arc::clone(&self.state.leases))
+    }
+
+    /// A runner over a client that calls this hook before each read.
+    pub fn runner_over(&self, hook: Hook) -> BackfillRunner {
+        let client = Arc::new(Interposed::new(Arc::clone(&self.org) as Arc<dyn CrmClient>, hook));
+        let connections = CrmConnections::new([CrmConnection { client, quota_share: 50 }]);
+        self.runner_with(connections, Arc::clone(&self.state.leases))
+    }
+
+    /// A runner over these connections and leases.
+    pub fn runner_with(&self, connections: CrmConnections, leases: Arc<dyn LeaseStore>) -> BackfillRunner {
+        let ports = RunnerPorts {
+            jobs: Arc::clone(&self.state.jobs),
+            leases,
+            refetch: Arc::clone(&self.state.refetch),
+            notes: Arc::clone(&self.state.notes),
+            live: Arc::clone(&self.live),
+            clock: Arc::clone(&self.clock) as _,
+            ids: Arc::new(RandomIds),
+        };
+        let (images, catalog) = (Arc::clone(&self.images), Arc::clone(&self.catalog));
+        BackfillRunner::new(ports, connections, images, catalog, self.adapters.clone())
     }
 
     /// Runs refetch once.
@@ -196,7 +252,7 @@ impl CrmRig {
             [("SystemModstamp", &stamp), ("LastModifiedDate", &stamp), ("CreatedDate", &record.created.to_string())];
         json.extend(system.map(|(name, value)| (name.to_owned(), Value::from(value.as_str()))));
         json.insert("IsDeleted".to_owned(), Value::from(record.is_deleted));
-        for field in FIELDS.iter().chain([&FORMULA]) {
+        for field in FIELDS.iter().chain([&FORMULA, &ACTIVITY]) {
             json.entry(*field).or_insert(Value::Null);
         }
         let adapter = self.adapters.get(Provider::Salesforce).expect("Salesforce is installed");

@@ -53,4 +53,5 @@ mod read_model {
     }
 
     annals_application::read_model_contract!(make);
+    annals_application::live_entities_contract!(make);
 }

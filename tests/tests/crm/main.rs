@@ -2,4 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod backfill;
 mod refetch;
+mod simulation;

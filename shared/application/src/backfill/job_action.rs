@@ -2,8 +2,7 @@
 
 use annals_domain::timestamp::Timestamp;
 
-use super::initial_state;
-use crate::ports::{BackfillJob, JobState};
+use crate::ports::{BackfillJob, DeletionConsent, JobPace, JobState};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JobAction {
@@ -26,17 +25,21 @@ impl JobAction {
         self == Self::Cancel && ended == JobState::Cancelled
     }
 
-    /// The job after the action; `None` if the action does not change it.
-    pub(super) fn apply(self, job: &BackfillJob, now: Timestamp) -> Option<BackfillJob> {
+    /// The job after the action; `None` if the action does not change it. `initial`: the state and reason of a resumed job.
+    pub(super) fn apply(self, job: &BackfillJob, initial: (JobState, String), now: Timestamp) -> Option<BackfillJob> {
         let (state, reason) = match (self, job.state) {
             (Self::Pause, JobState::Queued | JobState::Running | JobState::Waiting) => {
                 (JobState::Paused, "paused on request".to_owned())
             }
-            (Self::Resume, JobState::Paused) => initial_state(job.provider),
+            (Self::Resume, JobState::Paused) => initial,
             (Self::Cancel, state) if !state.has_ended() => (JobState::Cancelled, "cancelled on request".to_owned()),
             _ => return None,
         };
-        Some(BackfillJob { state, reason, updated_at: Some(now), ..job.clone() })
+        let mut pace = JobPace { records_per_1000_seconds: None, not_before: None, ..job.pace };
+        if self == Self::Resume && pace.deletions == DeletionConsent::Asked {
+            pace.deletions = DeletionConsent::Given;
+        }
+        Some(BackfillJob { state, reason, updated_at: Some(now), pace, ..job.clone() })
     }
 }
 
@@ -46,7 +49,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::ports::{BackfillMode, JobCounts, JobPace};
+    use crate::ports::{BackfillMode, JobCounts};
 
     const ALL: [JobState; 7] = [
         JobState::Queued,
@@ -81,11 +84,28 @@ mod tests {
     fn check(action: JobAction, changed: [Option<JobState>; 7]) {
         let now = Timestamp::from_millis(9).expect("a timestamp");
         for (state, expected) in ALL.into_iter().zip(changed) {
-            let changed = action.apply(&job(state), now);
+            let initial = || (JobState::Waiting, "waits".to_owned());
+            let changed = action.apply(&job(state), initial(), now);
             assert_eq!(changed.as_ref().map(|job| job.state), expected, "{action:?} of a job that is {state}");
             let Some(changed) = changed else { continue };
             assert_eq!((changed.updated_at, changed.counts), (Some(now), job(state).counts));
-            assert_eq!(action.apply(&changed, now), None, "{action:?} twice");
+            assert_eq!(action.apply(&changed, initial(), now), None, "{action:?} twice");
+        }
+    }
+
+    #[test]
+    fn whoever_resumes_a_job_that_asked_agrees_to_its_deletions() {
+        use DeletionConsent::{Asked, Given, NotAsked};
+        for (action, before, after) in [
+            (JobAction::Resume, Asked, Given),
+            (JobAction::Resume, NotAsked, NotAsked),
+            (JobAction::Cancel, Asked, Asked),
+        ] {
+            let paused = job(JobState::Paused);
+            let paused = BackfillJob { pace: JobPace { deletions: before, ..paused.pace }, ..paused };
+            let now = Timestamp::from_millis(9).expect("a timestamp");
+            let changed = action.apply(&paused, (JobState::Queued, String::new()), now).expect("it applies");
+            assert_eq!(changed.pace.deletions, after, "{action:?}");
         }
     }
 

@@ -2,13 +2,15 @@
 //!
 //! An object has at most one requested backfill that has not ended, however many callers request one at
 //! the same time. A change event that names no record adds a job of its own, which is the same read:
-//! pausing, resuming and cancelling apply to all jobs of the object. No CRM is connected yet, so all
-//! jobs wait.
+//! pausing, resuming and cancelling apply to all jobs of the object. Jobs of a CRM that is not connected
+//! wait until it is.
 
 mod job_action;
 mod request;
+pub mod run;
 mod status;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use annals_domain::definition::Catalog;
@@ -69,6 +71,8 @@ pub struct Backfill {
     catalog: Arc<Catalog>,
     adapters: ProviderAdapters,
     clock: Arc<dyn Clock>,
+    /// The providers whose CRM is connected.
+    connected: BTreeSet<Provider>,
 }
 
 impl Backfill {
@@ -80,7 +84,13 @@ impl Backfill {
         adapters: ProviderAdapters,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { jobs, objects, catalog, adapters, clock }
+        Self { jobs, objects, catalog, adapters, clock, connected: BTreeSet::new() }
+    }
+
+    /// With these CRMs connected: somebody runs their jobs.
+    #[must_use]
+    pub fn connected_to(self, providers: impl IntoIterator<Item = Provider>) -> Self {
+        Self { connected: providers.into_iter().collect(), ..self }
     }
 
     /// Requests a backfill of a type. `name` is its plural, its singular or a provider's object.
@@ -94,7 +104,7 @@ impl Backfill {
                 return Err(BackfillError::NotEnded { name: name.to_owned(), id: *id, state: *state });
             }
             let now = self.clock.now();
-            let (state, reason) = initial_state(provider);
+            let (state, reason) = self.initial_state(provider);
             let job = BackfillJob {
                 id: id_after(jobs.first(), provider, &entity_name),
                 provider,
@@ -152,7 +162,8 @@ impl Backfill {
             }
             let mut has_conflict = false;
             for job in &mut jobs {
-                let Some(changed) = action.apply(job, self.clock.now()) else { continue };
+                let initial = self.initial_state(job.provider);
+                let Some(changed) = action.apply(job, initial, self.clock.now()) else { continue };
                 has_conflict |= !self.jobs.update(&changed, job).await?;
                 *job = changed;
             }
@@ -161,6 +172,15 @@ impl Backfill {
             }
         }
         Err(BackfillError::Contended(name.to_owned()))
+    }
+
+    /// The state and reason of a job that is new or resumed.
+    fn initial_state(&self, provider: Provider) -> (JobState, String) {
+        if self.connected.contains(&provider) {
+            return (JobState::Queued, "due jobs are run each minute".to_owned());
+        }
+        let reason = format!("no CRM is connected: the job waits until records can be read from {provider}");
+        (JobState::Waiting, reason)
     }
 
     fn status_of(&self, job: &BackfillJob) -> BackfillStatus {
@@ -208,12 +228,6 @@ fn one_object(name: &str, objects: Vec<Object>) -> Result<Object, BackfillError>
         let message = format!("ambiguous name `{name}`: expected one of {names}");
         BackfillError::Rejected(vec![ValidationIssue::new("type", message)])
     })
-}
-
-/// The state and reason of a job that is new or resumed.
-fn initial_state(provider: Provider) -> (JobState, String) {
-    let reason = format!("no CRM is connected: the job waits until records can be read from {provider}");
-    (JobState::Waiting, reason)
 }
 
 /// Deterministic, so that simultaneous requests add one job.

@@ -29,8 +29,10 @@ pub struct BackfillStatus {
 }
 
 impl BackfillStatus {
-    /// Without rate, completion time and API usage: they exist only while records are being read.
+    /// Rate and completion time exist only while records are being read.
     pub(super) fn new(job: &BackfillJob, aggregate_type: AggregateType) -> Self {
+        let updated_at = job.updated_at.unwrap_or(job.created_at);
+        let rate = job.pace.records_per_1000_seconds.filter(|_| job.state == JobState::Running);
         Self {
             id: job.id,
             r#type: aggregate_type,
@@ -38,11 +40,23 @@ impl BackfillStatus {
             state: job.state,
             reason: job.reason.clone(),
             counts: job.counts,
-            rate: None,
-            eta: None,
-            api_usage: None,
+            rate: rate.map(thousandths),
+            eta: rate.and_then(|rate| completion(job, rate, updated_at)),
+            api_usage: job.pace.api_usage_per_mille.map(thousandths),
             started_at: job.started_at,
-            updated_at: job.updated_at.unwrap_or(job.created_at),
+            updated_at,
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number for people")]
+fn thousandths(number: u64) -> f64 {
+    number as f64 / 1_000.0
+}
+
+/// When all records are read, at `rate` records in a thousand seconds.
+fn completion(job: &BackfillJob, rate: u64, now: Timestamp) -> Option<Timestamp> {
+    let left = job.counts.total?.checked_sub(job.counts.processed)?;
+    let millis = left.checked_mul(1_000_000)?.checked_div(rate)?;
+    Some(now.plus_millis(i64::try_from(millis).ok()?))
 }

@@ -4,6 +4,7 @@
 //! responder says what each came to. All three share one deadline. Commands for one record are stored in the order of
 //! the call. Nothing is projected here: a listener is notified.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -83,6 +84,7 @@ pub struct CommandHandler {
     time_limit: Duration,
     listener: Option<Arc<dyn AppendListener>>,
     observer: Option<Arc<dyn OutcomeObserver>>,
+    connected: BTreeSet<Provider>,
 }
 
 impl CommandHandler {
@@ -105,18 +107,36 @@ impl CommandHandler {
             jobs: state.jobs,
             quarantine,
             accounts: KnownAccounts::new(state.accounts),
+            connected: BTreeSet::new(),
         };
         let heads = WarmHeads::new(settings.warm_heads);
         let recent = Arc::new(Mutex::new(LruCache::new(settings.recent_changes)));
         let appender = Appender { store, catalog, adapters, clock, ids, heads, recent };
         let (objects, time_limit) = (state.objects, settings.deadline);
-        Self { reader, appender, responder, objects, time_limit, listener: None, observer: None }
+        Self {
+            reader,
+            appender,
+            responder,
+            objects,
+            time_limit,
+            listener: None,
+            observer: None,
+            connected: BTreeSet::new(),
+        }
     }
 
     /// With a listener that is notified of appended events.
     #[must_use]
     pub fn with_listener(mut self, listener: Arc<dyn AppendListener>) -> Self {
         self.listener = Some(listener);
+        self
+    }
+
+    /// With these CRMs connected, so that backfill jobs are run.
+    #[must_use]
+    pub fn connected_to(mut self, providers: impl IntoIterator<Item = Provider>) -> Self {
+        self.connected = providers.into_iter().collect();
+        self.reader.connected = self.connected.clone();
         self
     }
 
@@ -144,7 +164,8 @@ impl CommandHandler {
     pub fn backfill(&self) -> Backfill {
         let CommandReader { catalog, adapters, clock, jobs, .. } = &self.reader;
         let (jobs, objects) = (Arc::clone(jobs), Arc::clone(&self.objects));
-        Backfill::new(jobs, objects, Arc::clone(catalog), adapters.clone(), Arc::clone(clock))
+        let backfill = Backfill::new(jobs, objects, Arc::clone(catalog), adapters.clone(), Arc::clone(clock));
+        backfill.connected_to(self.connected.iter().copied())
     }
 
     /// Ingests one body: a change event in any of the provider's forms, or an array of them.

@@ -3,6 +3,7 @@
 //! An input that needs no stream is finished here: it is ignored, quarantined, or kept as a backfill job. All others
 //! become changes for the next phase.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use annals_domain::definition::Catalog;
@@ -35,6 +36,8 @@ pub(super) struct CommandReader {
     pub(super) jobs: Arc<dyn JobStore>,
     pub(super) quarantine: Quarantine,
     pub(super) accounts: KnownAccounts,
+    /// The providers whose CRM is connected.
+    pub(super) connected: BTreeSet<Provider>,
 }
 
 impl CommandReader {
@@ -115,7 +118,10 @@ impl CommandReader {
             input: input.to_owned(),
             created_at: now,
             state: JobState::Waiting,
-            reason: format!("no {provider} connection is set up to read from; asked for by: {}", change.reason),
+            reason: match self.connected.contains(&provider) {
+                true => format!("asked for by: {}", change.reason),
+                false => format!("no {provider} connection is set up to read from; asked for by: {}", change.reason),
+            },
             counts: JobCounts::default(),
             started_at: None,
             updated_at: None,

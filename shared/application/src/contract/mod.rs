@@ -22,6 +22,7 @@ pub mod event_store;
 pub mod job_store;
 pub mod lag_notes;
 pub mod lease_store;
+pub mod live_entities;
 pub mod object_notes;
 pub mod object_registry;
 pub mod parked_projections;

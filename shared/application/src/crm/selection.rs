@@ -21,6 +21,8 @@ pub struct Selection {
     pub calculated: BTreeSet<Path>,
     /// The fields that the definition reads and the CRM does not show.
     pub lacking: Vec<Path>,
+    /// All that the CRM shows.
+    shown: BTreeSet<Path>,
 }
 
 impl Selection {
@@ -32,20 +34,28 @@ impl Selection {
     ) -> Self {
         let wanted = wanted(schema, adapter);
         let is_wanted = |path: &Path| wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|one| one.overlaps(path)));
-        let mut selection =
-            Self { object: object.clone(), fields: Vec::new(), calculated: BTreeSet::new(), lacking: Vec::new() };
-        let mut shown = BTreeSet::new();
+        let mut selection = Self {
+            object: object.clone(),
+            fields: Vec::new(),
+            calculated: BTreeSet::new(),
+            lacking: Vec::new(),
+            shown: BTreeSet::new(),
+        };
         for field in description.fields.iter().filter(|field| !field.is_compound) {
             let path = adapter.canonical_path(object, &field.name);
             if is_wanted(&path) {
                 selection.fields.push(field.name.clone());
                 selection.calculated.extend(field.is_calculated.then(|| path.clone()));
             }
-            shown.insert(path);
+            selection.shown.insert(path);
         }
-        let lacks = |path: &Path| !shown.iter().any(|shown| shown.overlaps(path));
-        selection.lacking = wanted.into_iter().flatten().filter(lacks).collect();
+        selection.lacking = wanted.into_iter().flatten().filter(|path| !selection.shows(path)).collect();
         selection
+    }
+
+    /// Whether the CRM shows the field at a path, or a part of it.
+    pub fn shows(&self, path: &Path) -> bool {
+        self.shown.iter().any(|shown| shown.overlaps(path))
     }
 
     /// The same with the fields at these paths, and those of the paths that the CRM does not show.

@@ -15,6 +15,7 @@ mod event_store;
 mod job_store;
 mod lag_notes;
 mod lease_store;
+mod live_entities;
 mod object_notes;
 mod object_registry;
 mod parked_projections;
@@ -44,6 +45,7 @@ pub use self::job_store::{
 };
 pub use self::lag_notes::{LagNote, LagNotes};
 pub use self::lease_store::{Lease, LeaseStore};
+pub use self::live_entities::{LiveEntities, LiveEntity};
 pub use self::object_notes::{AuditNote, ObjectNote, ObjectNotes, ObjectOfProvider};
 pub use self::object_registry::ObjectRegistry;
 pub use self::parked_projections::{ParkedProjection, ParkedProjections};

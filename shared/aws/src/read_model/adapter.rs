@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use crate::read_model::bulk::{VersionRule, WriteResult, WriteTarget};
 use crate::read_model::index::IndexFailure;
 use crate::read_model::open_search::OpenSearch;
+use crate::read_model::search::Searcher;
 
 /// Names the indices that get the documents of a schema beside the serving one: those that a rebuild fills. It is
 /// asked once for each schema and call, so that an implementation should cache.
@@ -56,6 +57,10 @@ impl OpenSearchReadModel {
     #[must_use]
     pub fn with_dual_write(self, targets: Arc<dyn DualWriteTargets>) -> Self {
         Self { dual_write: Some(targets), ..self }
+    }
+
+    pub(super) fn searcher(&self) -> &Searcher {
+        self.search.searcher()
     }
 
     async fn targets(&self, documents: &[Document]) -> Result<Vec<(EntitySchema, SchemaTargets)>, PortError> {

@@ -20,6 +20,7 @@ mod adapter;
 mod bulk;
 mod cluster;
 mod index;
+mod live;
 mod open_search;
 mod search;
 mod settings;

@@ -17,6 +17,7 @@ mod on_2_19 {
     }
 
     annals_application::read_model_contract!(make);
+    annals_application::live_entities_contract!(make);
 }
 
 mod on_3 {
@@ -27,4 +28,5 @@ mod on_3 {
     }
 
     annals_application::read_model_contract!(make);
+    annals_application::live_entities_contract!(make);
 }

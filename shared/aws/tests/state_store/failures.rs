@@ -10,6 +10,7 @@ use annals_application::ports::{
 use annals_aws::state_store::DynamoStateStore;
 use annals_domain::change::RefetchReason;
 use annals_domain::identity::{EntityKey, EntityName, Provider};
+use annals_domain::position::Version;
 use annals_services::{Fault, Match, Rule, sdk_config};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
@@ -80,62 +81,71 @@ async fn a_write_whose_answer_was_lost_is_made_once() {
     assert_eq!(bench.store().refetch.earliest(9).await.expect("the store reads"), [asked]);
 }
 
-/// Three tasks, and the names of their records.
-async fn three_tasks(bench: &Bench) -> [EntityKey; 3] {
+/// Three tasks, and their records with the versions that asked.
+async fn three_tasks(bench: &Bench) -> [(EntityKey, Version); 3] {
     let tasks = ["a", "b", "c"].map(|name| task(name, 1, &[RefetchReason::Gap]));
     bench.store().refetch.enqueue(tasks.to_vec()).await.expect("the store writes");
     bench.proxy.clear();
-    tasks.map(|task| task.key)
+    tasks.map(|task| (task.key, task.version))
 }
 
-/// Where the tasks are, as DynamoDB's JSON has it.
-async fn keys_of_tasks(bench: &Bench) -> Vec<Value> {
+/// Where the items of these partitions are, as DynamoDB's JSON has it.
+async fn keys_of(bench: &Bench, partitions: &str) -> Vec<Value> {
     let key = |item: &HashMap<String, AttributeValue>| {
         let text = |name: &str| json!({"S": item[name].as_s().expect("a text")});
         json!({"pk": text("pk"), "sk": text("sk")})
     };
-    bench.items("hydration").await.iter().map(key).collect()
+    bench.items(partitions).await.iter().map(key).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_batch_leaves_is_asked_for_again_alone() {
+async fn what_a_batch_of_reads_leaves_is_asked_for_again_alone() {
     let bench = Bench::new().await;
     let records = three_tasks(&bench).await;
-    let keys = keys_of_tasks(&bench).await;
+    let keys = keys_of(&bench, "hydration").await;
     let unread =
         Fault::left_of_batch("UnprocessedKeys", &bench.table, &json!({"Keys": keys[1..], "ConsistentRead": true}));
-    bench.proxy.rule(Rule::nth(2, Match::Target("BatchGetItem"), unread.clone()));
+    bench.proxy.rule(Rule::first(1, Match::Target("BatchGetItem"), unread));
+    // The proxy's answer stands for DynamoDB's: the first task was not found in it.
+    bench.store().refetch.finish(&records).await.expect("the store writes");
+    let requests = bench.proxy.requests();
+    let found: Vec<_> = requests.iter().filter_map(|request| request.operation()).collect();
+    assert_eq!(found, ["BatchGetItem", "BatchGetItem", "DeleteItem", "DeleteItem"]);
+    let again: Value = serde_json::from_slice(&requests[1].body).expect("JSON");
+    assert_eq!(again["RequestItems"][&bench.table]["Keys"].as_array().map(Vec::len), Some(2), "{again}");
+    assert_eq!(keys_of(&bench, "hydration").await, keys[..1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_batch_of_writes_leaves_is_asked_for_again_alone() {
+    let bench = Bench::new().await;
+    let quarantine = bench.store().quarantine;
+    for number in 0..3 {
+        quarantine.put_chunk(Uuid::nil(), number, b"bytes".to_vec()).await.expect("the store writes");
+    }
+    let keys = keys_of(&bench, "chunk").await;
+    bench.proxy.clear();
     let kept: Vec<Value> = keys[..1].iter().map(|key| json!({"DeleteRequest": {"Key": key}})).collect();
     let kept = Fault::left_of_batch("UnprocessedItems", &bench.table, &json!(kept));
     bench.proxy.rule(Rule::first(1, Match::Target("BatchWriteItem"), kept));
-
     // The proxy's answer stands for DynamoDB's, which was asked for nothing: the other two are there still.
-    bench.store().refetch.remove(&records).await.expect("the store writes");
+    quarantine.delete_chunks(Uuid::nil()).await.expect("the store writes");
     let requests = bench.proxy.requests();
     let found: Vec<_> = requests.iter().filter_map(|request| request.operation()).collect();
-    assert_eq!(found, ["BatchGetItem", "BatchWriteItem", "BatchWriteItem"]);
+    assert_eq!(found, ["Query", "BatchWriteItem", "BatchWriteItem"]);
     let again: Value = serde_json::from_slice(&requests[2].body).expect("JSON");
     assert_eq!(again["RequestItems"][&bench.table].as_array().map(Vec::len), Some(1), "{again}");
-    assert_eq!(keys_of_tasks(&bench).await, keys[1..], "the one that was left is gone now");
-
-    bench.proxy.clear();
-    bench.store().refetch.remove(&records).await.expect("the store writes");
-    let requests = bench.proxy.requests();
-    let found: Vec<_> = requests.iter().filter_map(|request| request.operation()).collect();
-    assert_eq!(found, ["BatchGetItem", "BatchGetItem", "BatchWriteItem"]);
-    let again: Value = serde_json::from_slice(&requests[1].body).expect("JSON");
-    assert_eq!(again["RequestItems"][&bench.table]["Keys"].as_array().map(Vec::len), Some(2), "{again}");
-    assert!(keys_of_tasks(&bench).await.is_empty());
+    assert_eq!(keys_of(&bench, "chunk").await, keys[1..], "the one that was left is gone now");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_is_never_finished_is_unavailable() {
     let bench = Bench::new().await;
     let records = three_tasks(&bench).await;
-    let keys = keys_of_tasks(&bench).await;
+    let keys = keys_of(&bench, "hydration").await;
     let unread = Fault::left_of_batch("UnprocessedKeys", &bench.table, &json!({"Keys": keys, "ConsistentRead": true}));
     bench.proxy.rule(Rule::always(Match::Target("BatchGetItem"), unread));
-    let error = bench.store().refetch.remove(&records).await.expect_err("it is never read");
+    let error = bench.store().refetch.finish(&records).await.expect_err("it is never read");
     assert_eq!((error.kind, &error.resource), (PortErrorKind::Unavailable, &bench.table));
     assert!(bench.proxy.count("BatchGetItem") < 10, "it is not asked for ever");
 }

@@ -41,10 +41,19 @@ pub fn reasons(
     if updates_after_deletion(lifecycle, events) {
         reasons.insert(RefetchReason::AliveAfterDeletion);
     }
-    if own.iter().any(|event| event.meets_image) {
+    if own.iter().any(|event| event.meets_image || may_be_in_image(after, event.change)) {
         reasons.insert(RefetchReason::AtAnImagesInstant);
     }
     reasons
+}
+
+/// Whether an image that was read after a change was committed stands before it: the record's last modification is older
+/// than the change, so the image may include it, and a later one of the same second too, which was lost.
+fn may_be_in_image(after: &Aggregate, change: &Change) -> bool {
+    after.whole_at().is_some_and(|image| {
+        let is_before = image.rank != Rank::Change && image < change.position;
+        is_before && image.commit_number.is_some_and(|read_at| change.position.timestamp.millis() <= read_at)
+    })
 }
 
 /// Whether one of the events is an update newer than the deletion that was the newest lifecycle when it arrived.

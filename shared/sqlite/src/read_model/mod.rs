@@ -4,6 +4,7 @@
 //! current ones are in use.
 
 mod index;
+mod live;
 mod open;
 mod query;
 mod rebuild;

@@ -110,11 +110,17 @@ impl CrmClient for SimulatedOrg {
         let mut state = self.state();
         state.admit()?;
         state.pages.push(query.clone());
+        let is_cut = state.cut_pages > 0;
+        state.cut_pages = state.cut_pages.saturating_sub(1);
         let object = state.object(&query.object)?;
         object.check(&query.fields)?;
         let most = usize::try_from(query.page_size).unwrap_or(usize::MAX);
         let (ids, next) = object.window(query.window, query.after.as_deref(), most);
-        let records = ids.iter().filter_map(|id| object.fetched(query.object.as_str(), id, &query.fields)).collect();
+        let fetched = ids.iter().filter_map(|id| object.fetched(query.object.as_str(), id, &query.fields));
+        let mut records: Vec<_> = fetched.collect();
+        if is_cut {
+            records.pop();
+        }
         Ok(RecordPage { records, next, fetched_at })
     }
 

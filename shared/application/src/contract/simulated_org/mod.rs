@@ -39,6 +39,8 @@ struct OrgState {
     /// The results of the next calls, before they are answered again.
     failures: VecDeque<CrmErrorKind>,
     is_down: bool,
+    /// The next pages lack their last record.
+    cut_pages: usize,
     precision_ms: i64,
 }
 
@@ -134,6 +136,11 @@ impl SimulatedOrg {
     /// The next calls fail with these kinds.
     pub fn fail_next(&self, kinds: impl IntoIterator<Item = CrmErrorKind>) {
         self.state().failures.extend(kinds);
+    }
+
+    /// The next pages lack their last record, as if a proxy had cut them.
+    pub fn cut_pages(&self, pages: usize) {
+        self.state().cut_pages = pages;
     }
 
     /// While an org is down, every call fails.

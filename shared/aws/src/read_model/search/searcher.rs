@@ -151,6 +151,27 @@ impl Searcher {
         self.count_body(&alias, &translated.count_body()).await
     }
 
+    /// The documents of a schema that a request body finds; none without an index.
+    pub(crate) async fn documents_of(
+        &self,
+        schema: &EntitySchema,
+        body: &Value,
+    ) -> Result<Vec<ReadDocument>, PortError> {
+        let alias = self.indices.alias(schema);
+        if !self.indices.serves(schema, &[]).await? {
+            return Ok(Vec::new());
+        }
+        let Some(response) = self.page(&alias, body).await? else { return Ok(Vec::new()) };
+        let SearchPage { hits: Hits { hits } } = documents(&response, &alias)?;
+        Ok(hits.iter().map(|hit| hit.source.document()).collect())
+    }
+
+    /// The number of documents of a schema that a request body finds.
+    pub(crate) async fn count_of(&self, schema: &EntitySchema, body: &Value) -> Result<u64, PortError> {
+        let alias = self.indices.alias(schema);
+        if self.indices.serves(schema, &[]).await? { self.count_body(&alias, body).await } else { Ok(0) }
+    }
+
     /// The number of documents in an index as of its last refresh, deleted entities included.
     pub async fn count_all(&self, index: &str) -> Result<u64, PortError> {
         self.count_body(index, &json!({ "query": { "match_all": {} } })).await

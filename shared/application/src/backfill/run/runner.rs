@@ -1,0 +1,245 @@
+//! Runs due jobs, one after the other, until shortly before a deadline.
+//!
+//! A job is run under its lease, by one process at a time, and its checkpoint is stored after each page: whoever takes the
+//! lease next goes on there. Somebody who pauses or cancels it is heeded after the page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use annals_domain::definition::Catalog;
+use annals_domain::provider_adapter::ProviderAdapters;
+use annals_domain::timestamp::Timestamp;
+use serde::Serialize;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::checkpoint::Checkpoint;
+use super::context::{RunnerContext, RunnerPorts};
+use super::failure::{StepError, stopped};
+use super::step::{JobReader, StepOutcome};
+use crate::commands::CommandError;
+use crate::crm::{CrmConnections, ImageStore};
+use crate::ports::{BackfillJob, DeletionConsent, JobCounts, JobPace, JobState, PortError, PortErrorKind};
+
+/// A page is not begun later than this before the deadline, nor than twice the time of the longest one.
+const MARGIN: Duration = Duration::from_secs(1);
+/// How long a lease outlives the deadline of its holder.
+const LEASE_SLACK_MS: i64 = 5_000;
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct BackfillReport {
+    /// Records that were read.
+    pub read: u64,
+    /// Jobs that ended.
+    pub finished: usize,
+    /// Jobs that go on in the next run.
+    pub unfinished: usize,
+    /// Why other jobs stopped.
+    pub stopped: Vec<String>,
+}
+
+/// Runs backfill jobs.
+#[derive(Clone)]
+pub struct BackfillRunner {
+    context: RunnerContext,
+}
+
+/// A job that this process holds the lease of.
+struct HeldJob {
+    work: String,
+    token: Uuid,
+    until: Timestamp,
+    /// As it is stored.
+    job: BackfillJob,
+    /// The counts of the checkpoint.
+    counts: JobCounts,
+    /// The records that had been read before this run.
+    read_before: u64,
+    started_at: Timestamp,
+}
+
+enum RunEnd {
+    Finished,
+    /// The deadline is near.
+    Interrupted,
+    /// Somebody else changed the job or took its lease.
+    Superseded,
+}
+
+impl BackfillRunner {
+    pub fn new(
+        ports: RunnerPorts,
+        connections: CrmConnections,
+        images: Arc<ImageStore>,
+        catalog: Arc<Catalog>,
+        adapters: ProviderAdapters,
+    ) -> Self {
+        Self { context: RunnerContext { ports, connections, images, catalog, adapters } }
+    }
+
+    /// Runs the due jobs, the oldest first. An error is one of this installation's stores.
+    pub async fn run(&self, deadline: Instant) -> Result<BackfillReport, PortError> {
+        let mut report = BackfillReport::default();
+        if self.context.connections.is_empty() {
+            return Ok(report);
+        }
+        let mut jobs = self.context.ports.jobs.all().await?;
+        jobs.reverse();
+        for job in jobs {
+            if Instant::now() + MARGIN >= deadline {
+                break;
+            }
+            if self.is_due(&job) {
+                self.run_job(job, deadline, &mut report).await?;
+            }
+        }
+        Ok(report)
+    }
+
+    fn is_due(&self, job: &BackfillJob) -> bool {
+        let now = self.context.ports.clock.now();
+        let may_start = match job.state {
+            JobState::Queued | JobState::Running => true,
+            JobState::Waiting => job.pace.not_before.is_none_or(|at| at <= now),
+            JobState::Paused | JobState::Done | JobState::Failed | JobState::Cancelled => false,
+        };
+        may_start && self.context.connections.get(job.provider).is_some()
+    }
+
+    async fn run_job(&self, job: BackfillJob, deadline: Instant, report: &mut BackfillReport) -> Result<(), PortError> {
+        let (work, token, now) =
+            (format!("backfill {}", job.id), self.context.ports.ids.fresh(), self.context.ports.clock.now());
+        let left = i64::try_from(deadline.saturating_duration_since(Instant::now()).as_millis()).unwrap_or(i64::MAX);
+        let until = now.plus_millis(left).plus_millis(LEASE_SLACK_MS);
+        let Some(lease) = self.context.ports.leases.acquire(&work, token, now, until).await? else { return Ok(()) };
+        // A checkpoint of another release is not understood: the job starts again, which is only slower.
+        let checkpoint = lease.checkpoint.and_then(|text| serde_json::from_str::<Checkpoint>(&text).ok());
+        let read_before = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.counts.processed);
+        let mut held = HeldJob { work, token, until, counts: job.counts, job, read_before, started_at: now };
+        let ended = self.run_held(&mut held, checkpoint, deadline, report).await;
+        match ended {
+            Ok(RunEnd::Finished) => {
+                report.finished += 1;
+                self.context.ports.leases.finish(&held.work, token).await.map(drop)
+            }
+            Ok(RunEnd::Interrupted) => {
+                report.unfinished += 1;
+                self.context.ports.leases.release(&held.work, token).await.map(drop)
+            }
+            Ok(RunEnd::Superseded) => self.context.ports.leases.release(&held.work, token).await.map(drop),
+            Err(error) => {
+                self.context.ports.leases.release(&held.work, token).await?;
+                self.stop(&held, error, report).await
+            }
+        }
+    }
+
+    async fn run_held(
+        &self,
+        held: &mut HeldJob,
+        checkpoint: Option<Checkpoint>,
+        deadline: Instant,
+        report: &mut BackfillReport,
+    ) -> Result<RunEnd, StepError> {
+        let now = self.context.ports.clock.now();
+        let running = BackfillJob {
+            state: JobState::Running,
+            reason: "reading records".to_owned(),
+            started_at: held.job.started_at.or(Some(now)),
+            updated_at: Some(now),
+            pace: JobPace { not_before: None, ..held.job.pace },
+            ..held.job.clone()
+        };
+        if !self.update(held, running).await? {
+            return Ok(RunEnd::Superseded);
+        }
+        let mut reader = JobReader::open(&self.context, &held.job, checkpoint, deadline).await?;
+        let mut longest = Duration::ZERO;
+        while Instant::now() + MARGIN.max(longest * 2) < deadline {
+            let (begun, read_so_far) = (Instant::now(), reader.checkpoint().counts.processed);
+            let outcome = reader.step(held.job.pace.deletions).await;
+            report.read += reader.checkpoint().counts.processed.saturating_sub(read_so_far);
+            longest = longest.max(begun.elapsed());
+            held.counts = reader.checkpoint().counts;
+            let outcome = match outcome {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    // A smaller page, a window that starts again and a question are part of the checkpoint.
+                    self.keep(held, &reader).await?;
+                    return Err(error);
+                }
+            };
+            if !self.keep(held, &reader).await? {
+                return Ok(RunEnd::Superseded);
+            }
+            let job = self.progressed(held, &reader, outcome);
+            let is_done = job.state == JobState::Done;
+            if !self.update(held, job).await? {
+                return Ok(RunEnd::Superseded);
+            }
+            if is_done {
+                return Ok(RunEnd::Finished);
+            }
+        }
+        Ok(RunEnd::Interrupted)
+    }
+
+    /// Stores the checkpoint. `false`: another process has the lease.
+    async fn keep(&self, held: &HeldJob, reader: &JobReader<'_>) -> Result<bool, StepError> {
+        let checkpoint = serde_json::to_string(reader.checkpoint()).map_err(|error| {
+            let message = "a checkpoint cannot be written";
+            PortError::new(PortErrorKind::Rejected, held.work.clone(), message).caused_by(error)
+        })?;
+        Ok(self.context.ports.leases.renew(&held.work, held.token, held.until, Some(&checkpoint)).await?)
+    }
+
+    fn progressed(&self, held: &HeldJob, reader: &JobReader<'_>, outcome: StepOutcome) -> BackfillJob {
+        let (now, checkpoint) = (self.context.ports.clock.now(), reader.checkpoint());
+        let elapsed = u64::try_from(now.millis() - held.started_at.millis()).unwrap_or(0);
+        let read = checkpoint.counts.processed.saturating_sub(held.read_before);
+        let rate = (elapsed > 0).then(|| read.saturating_mul(1_000_000) / elapsed);
+        let pace = JobPace {
+            records_per_1000_seconds: rate,
+            api_usage_per_mille: reader.usage_per_mille().or(held.job.pace.api_usage_per_mille),
+            failures: 0,
+            ..held.job.pace
+        };
+        let (state, reason) = match outcome {
+            StepOutcome::Continue(reason) => (JobState::Running, reason),
+            StepOutcome::Done(reason) => (JobState::Done, reason),
+        };
+        BackfillJob { state, reason, counts: checkpoint.counts, updated_at: Some(now), pace, ..held.job.clone() }
+    }
+
+    /// Stores the progress of a job. `false`: somebody has changed it, and it is left to them.
+    async fn update(&self, held: &mut HeldJob, job: BackfillJob) -> Result<bool, PortError> {
+        let updated = self.context.ports.jobs.update(&job, &held.job).await?;
+        if updated {
+            held.job = job;
+        }
+        Ok(updated)
+    }
+
+    /// Stores why a job stopped. A failure of this installation's own stores is passed on; the job goes on in the next run.
+    async fn stop(&self, held: &HeldJob, error: StepError, report: &mut BackfillReport) -> Result<(), PortError> {
+        let job = &held.job;
+        let Some(mut stopped) = stopped(job, &error, self.context.ports.clock.now()) else {
+            return match error {
+                StepError::Port(error) | StepError::Command(CommandError::Port(error)) => Err(error),
+                error => {
+                    report.stopped.push(format!("{}: {error}", job.entity_name));
+                    Ok(())
+                }
+            };
+        };
+        stopped.counts = held.counts;
+        if let StepError::AskFirst(_) = error {
+            stopped.pace.deletions = DeletionConsent::Asked;
+        }
+        tracing::warn!(provider = %job.provider, entity_name = %job.entity_name, reason = stopped.reason, "backfill stopped");
+        report.stopped.push(format!("{}: {}", job.entity_name, stopped.reason));
+        // If somebody has changed the job meanwhile, what they wrote stays.
+        self.context.ports.jobs.update(&stopped, job).await.map(drop)
+    }
+}
