@@ -236,14 +236,17 @@ async fn simulate(seed: u64) {
     world.check("after the rest of the events", seed).await;
 }
 
+#[expect(clippy::disallowed_methods, reason = "how many seeds run is the wish of whoever runs the tests")]
+fn number_of(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 #[tokio::test]
 async fn random_histories_end_as_the_org_has_them() {
-    let seeds = std::env::var("ANNALS_SIMULATION_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(100_u64);
-    let only = std::env::var("ANNALS_SIMULATION_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
-    match only {
+    match number_of("ANNALS_SIMULATION_SEED") {
         Some(seed) => simulate(seed).await,
         None => {
-            for seed in 0..seeds {
+            for seed in 0..number_of("ANNALS_SIMULATION_SEEDS").unwrap_or(100) {
                 simulate(seed).await;
             }
         }
