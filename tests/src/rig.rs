@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use annals_application::audit::{Auditor, AuditorPorts};
 use annals_application::backfill::Backfill;
 use annals_application::backfill::run::{BackfillRunner, RunnerPorts};
 use annals_application::commands::{CommandHandler, CommandMetadata, EventRead, HandlerSettings, Outcome};
@@ -13,6 +14,7 @@ use annals_application::ports::{
 };
 use annals_application::projection::{FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings};
 use annals_application::refetch::{RefetchReport, Refetcher, RefetcherPorts};
+use annals_application::sync::{CrmSync, CrmSyncPorts, SyncSchedule};
 use annals_application::system::RandomIds;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::{Catalog, EntitySchema};
@@ -122,7 +124,8 @@ impl CrmRig {
         let settings = ProjectorSettings::default();
         let projector = Projector::new(ports, Arc::clone(&catalog), adapters.clone(), registry, settings);
         let handler = handler.with_listener(Arc::new(FeedProjector::new(feed, projector)));
-        let handler = Arc::new(handler.connected_to([Provider::Salesforce]));
+        handler.connect([Provider::Salesforce]);
+        let handler = Arc::new(handler);
         let images = Arc::new(ImageStore::new(
             Arc::clone(&handler),
             Arc::clone(&store),
@@ -199,6 +202,34 @@ impl CrmRig {
         };
         let (images, catalog) = (Arc::clone(&self.images), Arc::clone(&self.catalog));
         BackfillRunner::new(ports, connections, images, catalog, self.adapters.clone())
+    }
+
+    /// Refetch, schedule and jobs as one run.
+    pub fn sync(&self, schedule: Option<SyncSchedule>) -> CrmSync {
+        let ports = CrmSyncPorts {
+            handler: Arc::clone(&self.handler),
+            store: Arc::clone(&self.store),
+            state: self.state.clone(),
+            live: Arc::clone(&self.live),
+            catalog: Arc::clone(&self.catalog),
+            adapters: self.adapters.clone(),
+            clock: Arc::clone(&self.clock) as _,
+            ids: Arc::new(RandomIds),
+        };
+        CrmSync::new(&ports, self.connections.clone(), schedule)
+    }
+
+    /// Compares the org with the installation.
+    pub fn auditor(&self) -> Auditor {
+        let ports = AuditorPorts {
+            read_model: Arc::clone(&self.read_model),
+            live: Arc::clone(&self.live),
+            notes: Arc::clone(&self.state.notes),
+            clock: Arc::clone(&self.clock) as _,
+            ids: Arc::new(RandomIds),
+        };
+        let (images, catalog) = (Arc::clone(&self.images), Arc::clone(&self.catalog));
+        Auditor::new(ports, self.connections.clone(), images, catalog, self.adapters.clone())
     }
 
     /// Runs refetch once.

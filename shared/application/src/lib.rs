@@ -4,6 +4,7 @@
 //! Stores, buses and transports are behind ports, and their adapters are passed in. The rules of the
 //! domain are pure functions of the domain crate.
 
+pub mod audit;
 pub mod backfill;
 pub mod backoff;
 pub mod commands;
@@ -14,6 +15,7 @@ pub mod ports;
 pub mod projection;
 pub mod queries;
 pub mod refetch;
+pub mod sync;
 pub mod system;
 
 pub fn log_chain(error: &dyn std::error::Error) -> String {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use annals_application::contract::samples::{catalog, key, next_event, position, stream, thing, timestamp};
 use annals_application::ports::{
-    AppendError, BackfillJob, BackfillMode, CommitPosition, EventFeed, EventStore, JobCounts, JobPace, JobState, PortErrorKind,
-    ReadModel, ReadOptions, RefetchTask, Snapshot, StatePorts, StoredEvent,
+    AppendError, BackfillJob, BackfillMode, CommitPosition, EventFeed, EventStore, JobCounts, JobPace, JobState,
+    PortErrorKind, ReadModel, ReadOptions, RefetchTask, Snapshot, StatePorts, StoredEvent,
 };
 use annals_domain::aggregate::Aggregate;
 use annals_domain::identity::{EntityName, ExternalId, Provider};

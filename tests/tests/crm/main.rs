@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod audit;
 mod backfill;
 mod refetch;
 mod simulation;
+mod sync;

@@ -5,12 +5,12 @@
 //! pausing, resuming and cancelling apply to all jobs of the object. Jobs of a CRM that is not connected
 //! wait until it is.
 
+mod connected;
 mod job_action;
 mod request;
 pub mod run;
 mod status;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use annals_domain::definition::Catalog;
@@ -19,6 +19,7 @@ use annals_domain::provider_adapter::ProviderAdapters;
 use annals_domain::validation_issue::ValidationIssue;
 use uuid::Uuid;
 
+pub use self::connected::ConnectedCrms;
 use self::job_action::JobAction;
 pub use self::request::{BackfillRequest, LARGEST_BACKFILL_PAGE};
 pub use self::status::BackfillStatus;
@@ -71,8 +72,7 @@ pub struct Backfill {
     catalog: Arc<Catalog>,
     adapters: ProviderAdapters,
     clock: Arc<dyn Clock>,
-    /// The providers whose CRM is connected.
-    connected: BTreeSet<Provider>,
+    connected: Arc<ConnectedCrms>,
 }
 
 impl Backfill {
@@ -84,13 +84,13 @@ impl Backfill {
         adapters: ProviderAdapters,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { jobs, objects, catalog, adapters, clock, connected: BTreeSet::new() }
+        Self { jobs, objects, catalog, adapters, clock, connected: Arc::default() }
     }
 
-    /// With these CRMs connected: somebody runs their jobs.
+    /// With the connected CRMs of its process.
     #[must_use]
-    pub fn connected_to(self, providers: impl IntoIterator<Item = Provider>) -> Self {
-        Self { connected: providers.into_iter().collect(), ..self }
+    pub fn connected_to(self, connected: Arc<ConnectedCrms>) -> Self {
+        Self { connected, ..self }
     }
 
     /// Requests a backfill of a type. `name` is its plural, its singular or a provider's object.
@@ -176,7 +176,7 @@ impl Backfill {
 
     /// The state and reason of a job that is new or resumed.
     fn initial_state(&self, provider: Provider) -> (JobState, String) {
-        if self.connected.contains(&provider) {
+        if self.connected.has(provider) {
             return (JobState::Queued, "due jobs are run each minute".to_owned());
         }
         let reason = format!("no CRM is connected: the job waits until records can be read from {provider}");

@@ -4,7 +4,6 @@
 //! responder says what each came to. All three share one deadline. Commands for one record are stored in the order of
 //! the call. Nothing is projected here: a listener is notified.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,7 +28,7 @@ use super::quarantine::QuarantineError;
 use super::reader::{CommandReader, ReadCommand};
 use super::responder::Responder;
 use super::{Action, Command, CommandMetadata, EventRead, Quarantine};
-use crate::backfill::Backfill;
+use crate::backfill::{Backfill, ConnectedCrms};
 use crate::ports::{Clock, EventStore, Ids, ObjectRegistry, StatePorts};
 
 /// The largest quarantined input that is processed again, in bytes: it is held in memory whole.
@@ -84,7 +83,7 @@ pub struct CommandHandler {
     time_limit: Duration,
     listener: Option<Arc<dyn AppendListener>>,
     observer: Option<Arc<dyn OutcomeObserver>>,
-    connected: BTreeSet<Provider>,
+    connected: Arc<ConnectedCrms>,
 }
 
 impl CommandHandler {
@@ -100,6 +99,7 @@ impl CommandHandler {
         let quarantine = Quarantine::new(Arc::clone(&state.quarantine), Arc::clone(&clock), Arc::clone(&ids));
         let responder =
             Responder { catalog: Arc::clone(&catalog), clock: Arc::clone(&clock), quarantine: quarantine.clone() };
+        let connected = Arc::<ConnectedCrms>::default();
         let reader = CommandReader {
             catalog: Arc::clone(&catalog),
             adapters: adapters.clone(),
@@ -107,22 +107,13 @@ impl CommandHandler {
             jobs: state.jobs,
             quarantine,
             accounts: KnownAccounts::new(state.accounts),
-            connected: BTreeSet::new(),
+            connected: Arc::clone(&connected),
         };
         let heads = WarmHeads::new(settings.warm_heads);
         let recent = Arc::new(Mutex::new(LruCache::new(settings.recent_changes)));
         let appender = Appender { store, catalog, adapters, clock, ids, heads, recent };
         let (objects, time_limit) = (state.objects, settings.deadline);
-        Self {
-            reader,
-            appender,
-            responder,
-            objects,
-            time_limit,
-            listener: None,
-            observer: None,
-            connected: BTreeSet::new(),
-        }
+        Self { reader, appender, responder, objects, time_limit, listener: None, observer: None, connected }
     }
 
     /// With a listener that is notified of appended events.
@@ -132,12 +123,9 @@ impl CommandHandler {
         self
     }
 
-    /// With these CRMs connected, so that backfill jobs are run.
-    #[must_use]
-    pub fn connected_to(mut self, providers: impl IntoIterator<Item = Provider>) -> Self {
-        self.connected = providers.into_iter().collect();
-        self.reader.connected = self.connected.clone();
-        self
+    /// Says that these CRMs are connected: their backfill jobs are run.
+    pub fn connect(&self, providers: impl IntoIterator<Item = Provider>) {
+        self.connected.connect(providers);
     }
 
     /// With an observer of the outcome of each change.
@@ -165,7 +153,7 @@ impl CommandHandler {
         let CommandReader { catalog, adapters, clock, jobs, .. } = &self.reader;
         let (jobs, objects) = (Arc::clone(jobs), Arc::clone(&self.objects));
         let backfill = Backfill::new(jobs, objects, Arc::clone(catalog), adapters.clone(), Arc::clone(clock));
-        backfill.connected_to(self.connected.iter().copied())
+        backfill.connected_to(Arc::clone(&self.connected))
     }
 
     /// Ingests one body: a change event in any of the provider's forms, or an array of them.

@@ -3,7 +3,6 @@
 //! An input that needs no stream is finished here: it is ignored, quarantined, or kept as a backfill job. All others
 //! become changes for the next phase.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use annals_domain::definition::Catalog;
@@ -19,6 +18,7 @@ use super::deadline::in_time;
 use super::error::CommandError;
 use super::pending_change::{CommandContext, PendingChange};
 use super::{Action, Command, EventRead, FoundRecord, Outcome, Quarantine};
+use crate::backfill::ConnectedCrms;
 use crate::ports::{
     BACKFILL_PAGE_SIZE, BackfillJob, BackfillMode, Clock, JobCounts, JobPace, JobState, JobStore, PortErrorKind,
 };
@@ -36,8 +36,7 @@ pub(super) struct CommandReader {
     pub(super) jobs: Arc<dyn JobStore>,
     pub(super) quarantine: Quarantine,
     pub(super) accounts: KnownAccounts,
-    /// The providers whose CRM is connected.
-    pub(super) connected: BTreeSet<Provider>,
+    pub(super) connected: Arc<ConnectedCrms>,
 }
 
 impl CommandReader {
@@ -118,7 +117,7 @@ impl CommandReader {
             input: input.to_owned(),
             created_at: now,
             state: JobState::Waiting,
-            reason: match self.connected.contains(&provider) {
+            reason: match self.connected.has(provider) {
                 true => format!("asked for by: {}", change.reason),
                 false => format!("no {provider} connection is set up to read from; asked for by: {}", change.reason),
             },

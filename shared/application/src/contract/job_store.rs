@@ -19,6 +19,7 @@ macro_rules! job_store_contract {
                 a_job_comes_back_exactly,
                 jobs_come_newest_first,
                 waiting_jobs_are_counted,
+                only_an_ended_job_is_removed,
                 an_update_changes_the_progress_and_not_the_request,
                 an_update_to_the_stored_progress_succeeds,
                 an_update_from_an_outdated_job_changes_nothing,
@@ -115,6 +116,17 @@ pub async fn waiting_jobs_are_counted(store: &impl JobStore) {
     let read = job(1, 10, JobState::Queued);
     assert!(update(store, &BackfillJob { state: JobState::Running, ..read.clone() }, &read).await);
     assert_eq!(waiting().await, 2);
+}
+
+pub async fn only_an_ended_job_is_removed(store: &impl JobStore) {
+    use JobState::{Cancelled, Done, Failed, Paused, Queued, Running, Waiting};
+    for (number, state) in (1..).zip([Queued, Running, Waiting, Paused, Done, Failed, Cancelled]) {
+        assert!(add(store, &job(number, 10, state)).await);
+        store.remove_ended(Uuid::from_u128(number)).await.expect("the store writes");
+    }
+    store.remove_ended(Uuid::from_u128(99)).await.expect("the store writes");
+    let left: Vec<JobState> = jobs(store).await.into_iter().map(|job| job.state).collect();
+    assert_eq!(left, [Queued, Running, Waiting, Paused]);
 }
 
 pub async fn an_update_changes_the_progress_and_not_the_request(store: &impl JobStore) {

@@ -211,6 +211,9 @@ pub trait JobStore: Send + Sync {
     /// `false`: it equals neither, or there is no such job; nothing changed.
     async fn update(&self, job: &BackfillJob, expected: &BackfillJob) -> Result<bool, PortError>;
 
+    /// Removes a job that has ended, with its input. A job that has not, or does not exist, is no error and stays.
+    async fn remove_ended(&self, id: Uuid) -> Result<(), PortError>;
+
     /// All jobs, the newest first.
     async fn all(&self) -> Result<Vec<BackfillJob>, PortError>;
 

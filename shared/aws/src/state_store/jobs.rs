@@ -6,6 +6,7 @@
 use annals_application::ports::{BackfillJob, BackfillMode, JobStore, PortError};
 use annals_domain::identity::ExternalId;
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::DynamoStateStore;
 use super::items::{ENTRY, Item, Revision, StateTable, number};
@@ -51,6 +52,21 @@ impl JobStore for DynamoStateStore {
         let found = table.get(&key).await?;
         let Some(item) = table.revise(&key, found, update).await? else { return Ok(false) };
         Ok(table.read::<BackfillJob>(&item)?.has_progress_of(job))
+    }
+
+    /// Parts of a long input stay: they cost storage, and nothing reads them.
+    async fn remove_ended(&self, id: Uuid) -> Result<(), PortError> {
+        let (table, key) = (&*self.table, JOBS.key(&id.to_string()));
+        let remove = |found: Option<&Item>| {
+            let Some(item) = found else { return Ok(Revision::Keep) };
+            let has_ended = table.read::<BackfillJob>(item)?.state.has_ended();
+            Ok(if has_ended { Revision::Remove } else { Revision::Keep })
+        };
+        let found = table.get(&key).await?;
+        if found.is_some() {
+            table.revise(&key, found, remove).await?;
+        }
+        Ok(())
     }
 
     async fn all(&self) -> Result<Vec<BackfillJob>, PortError> {

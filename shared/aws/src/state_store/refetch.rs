@@ -113,7 +113,9 @@ async fn postpone(table: &StateTable, task: &RefetchTask) -> Result<(), PortErro
         let postponed = table.read::<RefetchTask>(item)?.postponed(task);
         postponed.map_or(Ok(Revision::Keep), |postponed| Ok(Revision::Put(item_of(table, &postponed)?)))
     };
-    table.revise(&key_of(&task.key), None, postpone).await.map(drop)
+    let key = key_of(&task.key);
+    let found = table.get(&key).await?;
+    table.revise(&key, found, postpone).await.map(drop)
 }
 
 async fn stored(table: &StateTable, keys: &[EntityKey]) -> Result<Vec<Item>, PortError> {

@@ -7,9 +7,9 @@ use annals_application::backfill::Backfill;
 use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
 use annals_application::ports::{
     AccountRegistry, AppendError, BackfillJob, Clock, Document, DuplicateSearch, EntityQuery, EventStore, Ids,
-    IndexOutcome, JobStore, Lease, LeaseStore, ObjectRegistry, ParkedProjection, ParkedProjections, PortError,
-    PortErrorKind, QuarantineEntry, QuarantineState, QuarantineStore, ReadDocument, ReadModel, ReadOptions,
-    RefetchQueue, RefetchTask, Snapshot, SnapshotStore, StatePorts, StoredEvent,
+    IndexOutcome, JobStore, Lease, LeaseStore, ObjectNote, ObjectNotes, ObjectOfProvider, ObjectRegistry,
+    ParkedProjection, ParkedProjections, PortError, PortErrorKind, QuarantineEntry, QuarantineState, QuarantineStore,
+    ReadDocument, ReadModel, ReadOptions, RefetchQueue, RefetchTask, Snapshot, SnapshotStore, StatePorts, StoredEvent,
 };
 use annals_application::queries::{DependencyState, EntityQueries, Health, HealthCheck, HealthReport, QueryPorts};
 use annals_crm::salesforce::Salesforce;
@@ -151,7 +151,10 @@ impl RefetchQueue for Unreachable {
     async fn count(&self, _: usize) -> Result<usize, PortError> {
         unreachable()
     }
-    async fn remove(&self, _: &[EntityKey]) -> Result<(), PortError> {
+    async fn finish(&self, _: &[(EntityKey, Version)]) -> Result<(), PortError> {
+        unreachable()
+    }
+    async fn postpone(&self, _: &[RefetchTask]) -> Result<(), PortError> {
         unreachable()
     }
     async fn remove_reason(&self, _: &[EntityKey], _: RefetchReason) -> Result<(), PortError> {
@@ -181,6 +184,9 @@ impl ObjectRegistry for Unreachable {
 
 #[async_trait]
 impl JobStore for Unreachable {
+    async fn remove_ended(&self, _: Uuid) -> Result<(), PortError> {
+        unreachable()
+    }
     async fn add(&self, _: BackfillJob) -> Result<bool, PortError> {
         unreachable()
     }
@@ -254,6 +260,19 @@ impl LeaseStore for Unreachable {
         unreachable()
     }
     async fn checkpoint(&self, _: &str) -> Result<Option<String>, PortError> {
+        unreachable()
+    }
+}
+
+#[async_trait]
+impl ObjectNotes for Unreachable {
+    async fn notes(&self) -> Result<Vec<(ObjectOfProvider, ObjectNote)>, PortError> {
+        unreachable()
+    }
+    async fn note(&self, _: &ObjectOfProvider) -> Result<ObjectNote, PortError> {
+        unreachable()
+    }
+    async fn replace_note(&self, _: &ObjectOfProvider, _: &ObjectNote, _: &ObjectNote) -> Result<bool, PortError> {
         unreachable()
     }
 }

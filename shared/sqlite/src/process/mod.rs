@@ -10,14 +10,18 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use annals_application::audit::{Auditor, AuditorPorts};
 use annals_application::commands::{AppendListener, CommandHandler, HandlerSettings};
+use annals_application::crm::CrmConnections;
 use annals_application::ports::{
-    AccountRegistry, Clock, EventFeed, EventPublisher, EventStore, Ids, PortError, ReadModel, StatePorts,
+    AccountRegistry, Clock, EventFeed, EventPublisher, EventStore, Ids, LiveEntities, ObjectNotes, PortError,
+    ReadModel, StatePorts,
 };
 use annals_application::projection::{
     BackgroundProjector, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
 };
 use annals_application::queries::{EntityQueries, HealthCheck, LagSource, PortsHealth, QueryPorts};
+use annals_application::sync::{CrmSync, CrmSyncPorts, SyncSchedule};
 use annals_application::system::{RandomIds, SystemClock};
 use annals_crm::InvalidOrgId;
 use annals_domain::definition::{Catalog, DefinitionError};
@@ -84,7 +88,10 @@ pub struct LocalProcess {
     pub catalog: Arc<Catalog>,
     pub adapters: ProviderAdapters,
     pub accounts: Arc<dyn AccountRegistry>,
+    pub notes: Arc<dyn ObjectNotes>,
     pub clock: Arc<dyn Clock>,
+    sync_ports: CrmSyncPorts,
+    read_model: Arc<dyn ReadModel>,
 }
 
 /// Settings that tests and commands change.
@@ -115,7 +122,9 @@ impl LocalProcess {
         let adapters = settings.adapters()?;
         let catalog = Arc::new(settings.catalog(&adapters)?);
         let database = Database::open(&settings.db)?;
-        let read_model: Arc<dyn ReadModel> = Arc::new(SqliteReadModel::open(database.clone(), &catalog).await?);
+        let opened = SqliteReadModel::open(database.clone(), &catalog).await?;
+        let (read_model, live): (Arc<dyn ReadModel>, Arc<dyn LiveEntities>) =
+            (Arc::new(opened.clone()), Arc::new(opened));
         let events = Arc::new(SqliteEventStore::new(database.clone()));
         let store: Arc<dyn EventStore> = Arc::clone(&events) as _;
         let feed: Arc<dyn EventFeed> = events;
@@ -132,33 +141,86 @@ impl LocalProcess {
             tuning.handler,
         );
         let registry = ProjectionRegistry::shipped(&read_model, publisher(&settings.publish)?, &state.refetch, &clock);
-        let ports = ProjectorPorts {
-            store: Arc::clone(&store),
-            snapshots: Arc::clone(&state.snapshots),
-            parked: Arc::clone(&state.parked),
-            objects: Arc::clone(&state.objects),
-            jobs: Arc::new(TracedJobs),
-            clock: Arc::clone(&clock),
-            ids,
-        };
+        let ports = projector_ports(&store, &state, &clock, &ids);
         let projector = Projector::new(ports, Arc::clone(&catalog), adapters.clone(), registry, tuning.projector)
             .with_recent(handler.recent());
         let feed_projector = Arc::new(FeedProjector::new(Arc::clone(&feed), projector));
-        let listener: Arc<dyn AppendListener> = match tuning.projecting {
-            ProjectionTiming::BeforeAnswer => Arc::clone(&feed_projector) as _,
-            ProjectionTiming::InBackground => Arc::new(BackgroundProjector::new(Arc::clone(&feed_projector))),
+        let handler = Arc::new(handler.with_listener(listener(tuning.projecting, &feed_projector)));
+        let sync_ports = CrmSyncPorts {
+            handler: Arc::clone(&handler),
+            store: Arc::clone(&store),
+            state: state.clone(),
+            live,
+            catalog: Arc::clone(&catalog),
+            adapters: adapters.clone(),
+            clock: Arc::clone(&clock),
+            ids,
         };
-        let handler = Arc::new(handler.with_listener(listener));
         let ports = QueryPorts {
             store,
             snapshots: Arc::clone(&state.snapshots),
             objects: Arc::clone(&state.objects),
-            read_model,
+            read_model: Arc::clone(&read_model),
         };
-        let accounts = Arc::clone(&state.accounts);
+        let (accounts, notes) = (Arc::clone(&state.accounts), Arc::clone(&state.notes));
         let health = Arc::new(PortsHealth::new(&ports, state, LagSource::Feed(feed), Arc::clone(&clock), &catalog));
         let queries = EntityQueries::new(ports, Arc::clone(&catalog), adapters.clone());
-        Ok(Self { handler, queries, feed_projector, health, catalog, adapters, accounts, clock })
+        Ok(Self {
+            handler,
+            queries,
+            feed_projector,
+            health,
+            catalog,
+            adapters,
+            accounts,
+            notes,
+            clock,
+            sync_ports,
+            read_model,
+        })
+    }
+
+    /// What reads these CRMs. From now on their backfill jobs are run by whoever runs it.
+    pub fn crm_sync(&self, connections: CrmConnections, schedule: Option<SyncSchedule>) -> CrmSync {
+        CrmSync::new(&self.sync_ports, connections, schedule)
+    }
+
+    /// What compares the records of these CRMs with those here.
+    pub fn auditor(&self, connections: CrmConnections) -> Auditor {
+        let sync = self.crm_sync(connections.clone(), None);
+        let ports = AuditorPorts {
+            read_model: Arc::clone(&self.read_model),
+            live: Arc::clone(&self.sync_ports.live),
+            notes: Arc::clone(&self.sync_ports.state.notes),
+            clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.sync_ports.ids),
+        };
+        let images = Arc::clone(sync.images());
+        Auditor::new(ports, connections, images, Arc::clone(&self.catalog), self.adapters.clone())
+    }
+}
+
+fn projector_ports(
+    store: &Arc<dyn EventStore>,
+    state: &StatePorts,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn Ids>,
+) -> ProjectorPorts {
+    ProjectorPorts {
+        store: Arc::clone(store),
+        snapshots: Arc::clone(&state.snapshots),
+        parked: Arc::clone(&state.parked),
+        objects: Arc::clone(&state.objects),
+        jobs: Arc::new(TracedJobs),
+        clock: Arc::clone(clock),
+        ids: Arc::clone(ids),
+    }
+}
+
+fn listener(projecting: ProjectionTiming, feed_projector: &Arc<FeedProjector>) -> Arc<dyn AppendListener> {
+    match projecting {
+        ProjectionTiming::BeforeAnswer => Arc::clone(feed_projector) as _,
+        ProjectionTiming::InBackground => Arc::new(BackgroundProjector::new(Arc::clone(feed_projector))),
     }
 }
 

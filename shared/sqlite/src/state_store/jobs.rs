@@ -5,6 +5,7 @@ use annals_domain::identity::EntityName;
 use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
 use rusqlite::{Row, Transaction, params};
+use uuid::Uuid;
 
 use super::SqliteStateStore;
 use crate::columns::{json, name_of, named, provider, text, timestamp, to_json, unsigned, uuid};
@@ -26,6 +27,14 @@ impl JobStore for SqliteStateStore {
     async fn update(&self, job: &BackfillJob, expected: &BackfillJob) -> Result<bool, PortError> {
         let (job, expected) = (job.clone(), expected.clone());
         self.database.write("backfill_job", move |transaction| update(transaction, &job, &expected)).await
+    }
+
+    async fn remove_ended(&self, id: Uuid) -> Result<(), PortError> {
+        let remove = move |transaction: &Transaction<'_>| {
+            let ended = "DELETE FROM backfill_job WHERE id = ? AND state IN ('done', 'failed', 'cancelled')";
+            Ok(transaction.prepare_cached(ended)?.execute([id.as_bytes()]).map(drop)?)
+        };
+        self.database.write("backfill_job", remove).await
     }
 
     async fn all(&self) -> Result<Vec<BackfillJob>, PortError> {
