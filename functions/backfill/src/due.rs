@@ -8,6 +8,7 @@ use std::sync::Arc;
 use annals_application::log_chain;
 use annals_application::ports::{JobStore, PortError, RefetchQueue};
 use annals_application::projection::{Projector, Redriver};
+use annals_application::sync::{CrmSync, CrmSyncReport};
 use annals_aws::rebuild::{RebuildError, RebuildOutcome, RebuildPlan, Rebuilder};
 use annals_lambda::telemetry::Count;
 use annals_lambda::{Invocation, InvocationFailed};
@@ -24,6 +25,8 @@ pub(crate) struct DueWork {
     rebuilder: Rebuilder,
     refetch: Arc<dyn RefetchQueue>,
     jobs: Arc<dyn JobStore>,
+    /// Reads the connected CRMs; `None` if none is connected.
+    sync: Option<CrmSync>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -33,6 +36,8 @@ pub(crate) struct DueWorkReport {
     /// How many parked records failed again.
     still_parked: usize,
     rebuild: Option<String>,
+    /// What was read from the connected CRMs.
+    crm: Option<CrmSyncReport>,
     /// How many refetch tasks and jobs wait for a CRM to be connected.
     waiting_for_crm: usize,
 }
@@ -43,17 +48,19 @@ impl DueWork {
         rebuilder: Rebuilder,
         refetch: Arc<dyn RefetchQueue>,
         jobs: Arc<dyn JobStore>,
+        sync: Option<CrmSync>,
     ) -> Self {
-        Self { projector, rebuilder, refetch, jobs }
+        Self { projector, rebuilder, refetch, jobs, sync }
     }
 
     pub(crate) async fn run(&self, invocation: Invocation) -> Result<DueWorkReport, InvocationFailed> {
         let mut report = DueWorkReport::default();
         let redriven = self.redrive(invocation.deadline, &mut report).await;
+        let read = self.read_crm(invocation.deadline, &mut report).await;
         let counted = self.count(&mut report).await;
         // Last, because it uses all the time that is left.
         let rebuilt = self.rebuild(invocation.deadline, &mut report).await;
-        let failures = [redriven.err(), counted.err(), rebuilt.err()];
+        let failures = [redriven.err(), read.err(), counted.err(), rebuilt.err()];
         let failures: Vec<String> = failures.into_iter().flatten().collect();
         if failures.is_empty() { Ok(report) } else { Err(InvocationFailed(failures.join("; "))) }
     }
@@ -65,6 +72,19 @@ impl DueWork {
         (report.redriven, report.still_parked) = (run.redriven, run.still_parked);
         Count::Projected.add(run.redriven);
         run.outage.map_or(Ok(()), |error| Err(failure(error)))
+    }
+
+    /// Reads what is due, with at most two thirds of the time: the rest is the rebuild's.
+    async fn read_crm(&self, deadline: Instant, report: &mut DueWorkReport) -> Result<(), String> {
+        let Some(sync) = &self.sync else { return Ok(()) };
+        let left = deadline.saturating_duration_since(Instant::now());
+        let run = sync.run(Instant::now() + left * 2 / 3).await;
+        let run = run.map_err(|error| format!("reading the CRM: {}", log_chain(&error)))?;
+        for reason in run.refetch.waiting.iter().chain(&run.backfill.stopped) {
+            tracing::warn!(reason, "records wait to be read");
+        }
+        report.crm = Some(run);
+        Ok(())
     }
 
     async fn rebuild(&self, deadline: Instant, report: &mut DueWorkReport) -> Result<(), String> {
@@ -91,6 +111,9 @@ impl DueWork {
     }
 
     async fn count(&self, report: &mut DueWorkReport) -> Result<(), String> {
+        if self.sync.is_some() {
+            return Ok(());
+        }
         let failure = |error: PortError| format!("counting waiting tasks: {}", log_chain(&error));
         let tasks = self.refetch.count(MAX_COUNTED_TASKS).await.map_err(failure)?;
         let jobs = self.jobs.count_waiting().await.map_err(failure)?;

@@ -1,22 +1,25 @@
-//! The backfill function. Each minute it redrives parked projections and continues a rebuild; behind API Gateway it
+//! The backfill function. Each minute it redrives parked projections, reads the CRM and continues a rebuild; behind API Gateway it
 //! requests, shows, pauses, resumes and cancels backfills.
 //!
 //! It stops before its timeout and continues in the next minute. It does not invoke itself: Lambda stops such loops.
-//! No CRM is connected yet, so refetch tasks and backfill jobs wait and are counted.
+//! With an org in its settings it reads records from that: due refetches, then jobs. Without one these wait and are counted.
 
 mod due;
 mod input;
 
 use std::sync::Arc;
 
-use annals_application::backfill::Backfill;
+use annals_application::crm::{CrmConnection, CrmConnections};
+use annals_application::sync::CrmSync;
 use annals_application::system::SystemClock;
 use annals_aws::client::{Environment, Trust, connect};
 use annals_aws::publisher::publisher;
 use annals_aws::rebuild::RebuildSettings;
 use annals_http::{Login, backfill_router};
 use annals_lambda::settings::{Function, FunctionSettings};
-use annals_lambda::{Gateway, Installation, Search, projector_settings, serve, telemetry};
+use annals_lambda::{Gateway, Installation, Search, projector_settings, salesforce_settings, serve, telemetry};
+use annals_salesforce::{ClientTuning, SalesforceClient};
+use aws_config::SdkConfig;
 
 use crate::due::DueWork;
 use crate::input::Inputs;
@@ -33,10 +36,23 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let read_model = search.projecting(&installation);
     let projector = installation.projector(&read_model, publisher(&config, publish), projector_settings());
     let rebuilder = search.rebuilder(&installation, RebuildSettings::default());
-    let Installation { state, catalog, adapters, clock, .. } = installation;
-    let due = DueWork::new(projector, rebuilder, state.refetch, Arc::clone(&state.jobs));
-    let backfill = Backfill::new(state.jobs, state.objects, catalog, adapters, clock);
-    let gateway = Gateway::new(backfill_router(backfill, Login::Gateway), admin_arns);
+    let connections = connections(&config, &installation).await?;
+    let ports = installation.crm_sync_ports(Arc::new(search.read_model()));
+    let backfill_jobs = ports.handler.backfill();
+    let sync = (!connections.is_empty()).then(|| CrmSync::new(&ports, connections, None));
+    let Installation { state, .. } = installation;
+    let due = DueWork::new(projector, rebuilder, state.refetch, state.jobs, sync);
+    let gateway = Gateway::new(backfill_router(backfill_jobs, Login::Gateway), admin_arns);
     let inputs = Inputs::new(due, gateway);
     serve(meter, &SystemClock, |invocation| inputs.handle(invocation)).await
+}
+
+/// The org that the settings name, if they name one. Makes no call to it.
+async fn connections(config: &SdkConfig, installation: &Installation) -> Result<CrmConnections, lambda_runtime::Error> {
+    let settings = salesforce_settings(config, &Environment::of_process()).await?;
+    let Some(settings) = settings else { return Ok(CrmConnections::default()) };
+    let quota_share = settings.quota_share.percent();
+    let (clock, ids) = (Arc::clone(&installation.clock), Arc::clone(&installation.ids));
+    let client = SalesforceClient::new(settings, ClientTuning::default(), clock, ids)?;
+    Ok(CrmConnections::new([CrmConnection { client: Arc::new(client), quota_share }]))
 }

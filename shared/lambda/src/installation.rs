@@ -6,9 +6,12 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use annals_application::commands::{CommandHandler, OutcomeObserver, Quarantine};
-use annals_application::ports::{Clock, EventPublisher, EventStore, Ids, LagNotes, ReadModel, StatePorts};
+use annals_application::ports::{
+    Clock, EventPublisher, EventStore, Ids, LagNotes, LiveEntities, ReadModel, StatePorts,
+};
 use annals_application::projection::{ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings};
 use annals_application::queries::{EntityQueries, LagSource, PortsHealth, QueryPorts};
+use annals_application::sync::CrmSyncPorts;
 use annals_application::system::{RandomIds, SystemClock};
 use annals_aws::event_store::DynamoEventStore;
 use annals_aws::state_store::DynamoStateStore;
@@ -109,6 +112,20 @@ impl Installation {
             ids: Arc::clone(&self.ids),
         };
         Projector::new(ports, Arc::clone(&self.catalog), self.adapters.clone(), registry, settings)
+    }
+
+    /// What reading a CRM works with. Projection of what is stored is another function's.
+    pub fn crm_sync_ports(&self, live: Arc<dyn LiveEntities>) -> CrmSyncPorts {
+        CrmSyncPorts {
+            handler: self.handler(),
+            store: Arc::clone(&self.store),
+            state: self.state.clone(),
+            live,
+            catalog: Arc::clone(&self.catalog),
+            adapters: self.adapters.clone(),
+            clock: Arc::clone(&self.clock),
+            ids: Arc::clone(&self.ids),
+        }
     }
 
     pub fn query_api(&self, read_model: &Arc<dyn ReadModel>) -> QueryApi {

@@ -86,6 +86,7 @@ const QUERY: &[Held] = &[
 /// `backfill` projects like `projection`, with leases, and rebuilds; it will append record images of the CRM.
 const BACKFILL: &[Held] = &[
     (EVENTS, &["dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan"]),
+    (LATE_EVENTS, &["dynamodb:Query"]),
     (
         STATE,
         &[
