@@ -4,13 +4,16 @@
 //! crates: this one reads arguments and files and prints results.
 
 mod arguments;
+mod audit;
 #[cfg(feature = "aws")]
 mod aws;
 #[cfg(not(feature = "aws"))]
 #[path = "without_aws.rs"]
 mod aws;
+mod backfill;
 mod command_side;
 mod connect;
+mod crm;
 mod doctor;
 mod entities;
 mod exit;
@@ -74,6 +77,8 @@ async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Quarantine { command } => Box::pin(quarantine::run(shared, command)).await,
         Command::Rebuild(rebuild) => Box::pin(rebuild::run(shared, rebuild)).await,
         Command::Connect(connect) => Box::pin(connect::run(shared, connect)).await,
+        Command::Backfill(backfill) => Box::pin(backfill::run(shared, backfill)).await,
+        Command::Audit(audit) => Box::pin(audit::run(shared, audit)).await,
         Command::Doctor(doctor) => Box::pin(doctor::run(shared, doctor)).await,
     }
 }

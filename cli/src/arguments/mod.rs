@@ -7,6 +7,7 @@ mod conflicts;
 mod export;
 mod past;
 mod quarantine;
+mod sync_interval;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -14,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use annals_domain::identity::Provider;
+use annals_domain::timestamp::Timestamp;
 use annals_sqlite::process::{ProcessSettings, PublishTo};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -21,6 +23,7 @@ pub(crate) use self::aws::{OnAws, Target};
 pub(crate) use self::export::{Export, Format};
 pub(crate) use self::past::{Diff, Get, History};
 pub(crate) use self::quarantine::{Quarantine, StateFilter};
+pub(crate) use self::sync_interval::SyncInterval;
 use crate::exit::Failure;
 
 /// Stores every change event of your CRMs and serves the current state and the history of each record
@@ -117,6 +120,10 @@ pub(crate) enum Command {
     Rebuild(Rebuild),
     /// Check the connection to a CRM, and say what to do: credentials, rights, objects, change data capture
     Connect(Connect),
+    /// Read the records of a type from their CRM, and show, pause, resume or cancel that
+    Backfill(Backfill),
+    /// Compare the records of a type with those of their CRM, field by field
+    Audit(Audit),
     /// Check everything that the installation depends on, and say what to do
     Doctor(Doctor),
 }
@@ -157,6 +164,68 @@ pub(crate) struct Serve {
     /// A file of tokens, a line each; every request then needs one of them
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Read what was modified at a CRM every so often, and everything once a day: salesforce=5m
+    #[arg(long, value_name = "CRM=INTERVAL")]
+    pub(crate) sync: Option<SyncInterval>,
+    #[command(flatten)]
+    pub(crate) publish: Publish,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backfill {
+    /// The entity type: plural, singular, or the provider's object; or all
+    #[arg(value_name = "TYPE|all")]
+    pub(crate) entity_type: String,
+    #[arg(value_enum, default_value = "run")]
+    pub(crate) action: BackfillAction,
+    /// Read only what was modified since that time, such as 2024-04-09T20:19:25Z
+    #[arg(long, value_name = "TIME", conflicts_with = "ids")]
+    pub(crate) since: Option<Timestamp>,
+    /// Read only the records with these ids, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) ids: Vec<String>,
+    /// The number of records in a page, 1 to 2000
+    #[arg(long, value_name = "RECORDS", default_value = "500")]
+    pub(crate) page_size: Option<u64>,
+    /// Only request it
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// Print the jobs as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) publish: Publish,
+}
+
+/// What to do with the backfill of a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackfillAction {
+    /// Request it and run it to its end
+    Run,
+    /// Show how far it is
+    Status,
+    /// Stop it after the current page
+    Pause,
+    /// Let it go on; a job that asks about deletions takes that as a yes
+    Resume,
+    /// End it
+    Cancel,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// The entity type: plural, singular, or the provider's object; or all
+    #[arg(value_name = "TYPE|all")]
+    pub(crate) entity_type: String,
+    /// Compare so many records instead of all; deletions are then not looked for
+    #[arg(long, value_name = "RECORDS")]
+    pub(crate) sample: Option<u64>,
+    /// Store what differs as the CRM has it
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Print the reports as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) publish: Publish,
 }

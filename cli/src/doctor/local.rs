@@ -8,6 +8,7 @@ use rustix::fs::statvfs;
 
 use super::accounts;
 use super::check::Check;
+use super::crm_notes;
 use crate::arguments::Shared;
 use crate::exit::Failure;
 use crate::open::require_database;
@@ -25,6 +26,7 @@ pub(super) async fn checks(shared: &Shared) -> Result<Vec<Check>, Failure> {
     if let Ok(process) = &opened {
         checks.extend(stores(&process.health.check().await));
         checks.extend(accounts::checks(&*process.accounts).await);
+        checks.extend(crm_notes::checks(&*process.notes).await);
     }
     checks.push(disk_space(&shared.db));
     Ok(checks)

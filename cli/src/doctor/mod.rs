@@ -4,6 +4,7 @@
 
 pub(crate) mod accounts;
 mod check;
+mod crm_notes;
 mod local;
 mod report;
 

@@ -4,6 +4,7 @@
 //! answered before the process ends.
 
 mod address;
+mod crm;
 mod welcome;
 
 use std::io;
@@ -39,6 +40,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &Serve) -> Result<Exit, Fail
     let sources = Sources::of(&arguments.paths)?;
     let listener = bind(arguments.listen).await?;
     let process = local_to_write(shared, &arguments.publish, ProjectionTiming::BeforeAnswer).await?;
+    let sync = crm::sync(&process, crate::crm::connections().await?, arguments.sync)?;
     let interrupt = Interrupt::watch()?;
     let mut out = Out::beside(&arguments.publish, shared.no_color);
     if !arguments.paths.is_empty() {
@@ -57,7 +59,11 @@ pub(crate) async fn run(shared: &Shared, arguments: &Serve) -> Result<Exit, Fail
     welcome::write(&mut out, address, needs_token, &process).await;
     out.flush();
     let catching_up = tokio::spawn(catch_up(Arc::clone(&process.feed_projector)));
-    let served = serve_until_interrupted(listener, router(&process, login), interrupt).await;
+    // What is read when the process is interrupted goes on at its last checkpoint.
+    let served = tokio::select! {
+        served = serve_until_interrupted(listener, router(&process, login), interrupt) => served,
+        never = crm::read(sync) => match never {},
+    };
     catching_up.abort();
     // After it has ended the database can be closed, which merges its log into the one file.
     let _ = catching_up.await;
