@@ -32,6 +32,7 @@ const ROUTES: [(&str, &str, &str, Access); 24] = [
     ("GET", "/clients/count", "Query", Login),
     ("GET", "/clients/001Qz00000LkSp1IAF", "Query", Login),
     ("GET", "/clients/001Qz00000LkSp1IAF/history", "Query", Login),
+    ("GET", "/clients/001Qz00000LkSp1IAF/diff", "Query", Login),
     ("GET", "/entities/Account", "Query", Login),
     ("GET", "/entities/Account/count", "Query", Login),
     ("GET", "/entities/Account/001Qz00000LkSp1IAF", "Query", Login),
