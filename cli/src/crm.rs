@@ -1,13 +1,18 @@
 //! The connections to the CRMs that the environment names.
 
 use annals_application::crm::{CrmConnection, CrmConnections};
+use annals_salesforce::settings::SalesforceSettings;
 
 use crate::exit::Failure;
 use crate::salesforce;
 
 /// All CRMs that are configured; none is no error.
 pub(crate) async fn connections() -> Result<CrmConnections, Failure> {
-    let Some(settings) = salesforce::settings().await? else { return Ok(CrmConnections::default()) };
+    salesforce::settings().await?.map_or_else(|| Ok(CrmConnections::default()), connections_to)
+}
+
+/// The org of these settings alone.
+pub(crate) fn connections_to(settings: SalesforceSettings) -> Result<CrmConnections, Failure> {
     let quota_share = settings.quota_share.percent();
     let client = salesforce::client(settings)?;
     Ok(CrmConnections::new([CrmConnection { client, quota_share }]))

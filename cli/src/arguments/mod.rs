@@ -164,6 +164,9 @@ pub(crate) struct Serve {
     /// A file of tokens, a line each; every request then needs one of them
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Try it without an org: an org in memory is read, and its changes are ingested; needs a new database
+    #[arg(long)]
+    pub(crate) demo_crm: bool,
     /// Read what was modified at a CRM every so often, and everything once a day: salesforce=5m
     #[arg(long, value_name = "CRM=INTERVAL")]
     pub(crate) sync: Option<SyncInterval>,

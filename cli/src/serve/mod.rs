@@ -5,6 +5,7 @@
 
 mod address;
 mod crm;
+mod demo;
 mod welcome;
 
 use std::io;
@@ -21,6 +22,7 @@ use tokio::net::TcpListener;
 use tokio::time::MissedTickBehavior;
 
 use self::address::{bind, login};
+use self::demo::DemoOrg;
 use crate::arguments::{Serve, Shared};
 use crate::command_side::CommandSide;
 use crate::exit::{Exit, Failure};
@@ -39,8 +41,13 @@ pub(crate) async fn run(shared: &Shared, arguments: &Serve) -> Result<Exit, Fail
     let needs_token = matches!(login, Login::Tokens(_));
     let sources = Sources::of(&arguments.paths)?;
     let listener = bind(arguments.listen).await?;
+    let demo = if arguments.demo_crm { Some(DemoOrg::start(&shared.db).await?) } else { None };
     let process = local_to_write(shared, &arguments.publish, ProjectionTiming::BeforeAnswer).await?;
-    let sync = crm::sync(&process, crate::crm::connections().await?, arguments.sync)?;
+    let connections = match &demo {
+        Some(demo) => crate::crm::connections_to(demo.settings().await?)?,
+        None => crate::crm::connections().await?,
+    };
+    let sync = crm::sync(&process, connections, arguments.sync)?;
     let interrupt = Interrupt::watch()?;
     let mut out = Out::beside(&arguments.publish, shared.no_color);
     if !arguments.paths.is_empty() {
@@ -57,13 +64,22 @@ pub(crate) async fn run(shared: &Shared, arguments: &Serve) -> Result<Exit, Fail
     }
     let address = listener.local_addr().map_err(|error| Failure::new(format!("no address: {error}")))?;
     welcome::write(&mut out, address, needs_token, &process).await;
+    if let Some(demo) = &demo {
+        DemoOrg::request_backfills(&process).await?;
+        demo.introduce(&mut out);
+    }
     out.flush();
+    let working = demo.map(|demo| tokio::spawn(demo.work(Arc::clone(&process.handler))));
     let catching_up = tokio::spawn(catch_up(Arc::clone(&process.feed_projector)));
     // What is read when the process is interrupted goes on at its last checkpoint.
     let served = tokio::select! {
         served = serve_until_interrupted(listener, router(&process, login), interrupt) => served,
         never = crm::read(sync) => match never {},
     };
+    if let Some(working) = working {
+        working.abort();
+        let _ = working.await;
+    }
     catching_up.abort();
     // After it has ended the database can be closed, which merges its log into the one file.
     let _ = catching_up.await;

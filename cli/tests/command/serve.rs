@@ -110,6 +110,25 @@ fn events_that_another_process_ingests_are_served() {
     server.stop("INT").exits(0);
 }
 
+/// What a newcomer sees: an org that is read, and whose changes arrive.
+#[test]
+fn the_demo_reads_an_org_and_ingests_its_changes() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &["--demo-crm"]);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let client_with = |what: &str, is_there: &dyn Fn() -> bool| {
+        while !is_there() {
+            assert!(Instant::now() < deadline, "{what}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    client_with("the accounts are not read", &|| server.get("/clients", "").1["count"].as_u64() >= Some(120));
+    client_with("no deal is read", &|| server.get("/deals", "").1["count"] == json!(60));
+    let run = server.stop("INT").exits(0);
+    assert!(run.stdout.contains("export ANNALS_SALESFORCE_URL=http://127.0.0.1:"), "{}", run.stdout);
+    folder.annals(&["serve", "--demo-crm"]).exits(2).prints(&["the demo needs a new database", "--db demo.db"]);
+}
+
 #[test]
 fn with_a_token_file_every_request_needs_one_of_its_tokens() {
     let folder = Folder::new();

@@ -39,7 +39,15 @@ pub struct FakeSalesforce {
 impl FakeSalesforce {
     /// Serves the org on a free port of the loopback address.
     pub async fn start(org: Org, settings: FakeSettings) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        Self::start_at(0, org, settings).await
+    }
+
+    /// Serves the org on that port of the loopback address, or on a free one if it is taken.
+    pub async fn start_at(port: u16, org: Org, settings: FakeSettings) -> io::Result<Self> {
+        let listener = match TcpListener::bind(("127.0.0.1", port)).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => TcpListener::bind(("127.0.0.1", 0)).await?,
+            bound => bound?,
+        };
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::new(org, settings, format!("http://{address}")));
         let router = router(&shared);
