@@ -156,42 +156,55 @@ async fn ten_deletions_or_one_percent_need_no_one_to_agree() {
     }
 }
 
-/// The heart of the task: what is left of a killed process does no harm, and its lease ends.
+/// Backfills that many records with a process that is killed at random calls, up to so many times.
+async fn survives_kills(seed: u64, records: usize, page_size: u64, most_kills: usize) {
+    let rig = with_records(records).await;
+    let mut random = Random::new(seed);
+    let switch = Arc::new(KillSwitch::default());
+    let passing = Arc::clone(&switch);
+    let hook: Hook = Arc::new(move |_| {
+        let switch = Arc::clone(&passing);
+        Box::pin(async move { switch.pass().await })
+    });
+    let client = Arc::new(Interposed::new(Arc::clone(&rig.org) as Arc<dyn CrmClient>, hook));
+    let leases = Arc::new(KillingLeases { leases: Arc::clone(&rig.state.leases), switch: Arc::clone(&switch) });
+    let connections = CrmConnections::new([CrmConnection { client, quota_share: 50 }]);
+    let runner = rig.runner_with(connections, leases);
+    request(&rig, &pages_of(page_size)).await;
+    let mut kills = 0;
+    while status(&rig).await.state != JobState::Done {
+        switch.arm(if kills < most_kills { 1 + random.bits() % 6 } else { 0 });
+        let killed = switch.run(runner.run(Instant::now() + Duration::from_secs(5))).await.is_none();
+        kills += usize::from(killed);
+        // The lease of a killed process has ended by the next minute.
+        rig.clock.advance(60_000);
+    }
+    check_equal(&rig, records).await;
+    let done = status(&rig).await;
+    assert_eq!((done.counts.processed, events_of(&rig, records).await), (records as u64, records), "seed {seed}");
+    // Each page at most once, and once more for each kill.
+    let mut reads = BTreeMap::<String, usize>::new();
+    for page in rig.org.take_pages() {
+        *reads.entry(format!("{:?} {:?}", page.window, page.after)).or_default() += 1;
+    }
+    let repeated: usize = reads.values().map(|times| times - 1).sum();
+    assert!(repeated <= kills, "seed {seed}: {repeated} pages again after {kills} kills");
+}
+
+/// What is left of a killed process does no harm: no record is missed or stored twice.
 #[tokio::test]
 async fn a_backfill_survives_kills_at_any_point() {
-    let seeds = if cfg!(debug_assertions) { 6 } else { 30 };
-    for seed in 0..seeds {
-        let rig = with_records(60).await;
-        let mut random = Random::new(seed);
-        let switch = Arc::new(KillSwitch::default());
-        let passing = Arc::clone(&switch);
-        let hook: Hook = Arc::new(move |_| {
-            let switch = Arc::clone(&passing);
-            Box::pin(async move { switch.pass().await })
-        });
-        let client = Arc::new(Interposed::new(Arc::clone(&rig.org) as Arc<dyn CrmClient>, hook));
-        let leases = Arc::new(KillingLeases { leases: Arc::clone(&rig.state.leases), switch: Arc::clone(&switch) });
-        let connections = CrmConnections::new([CrmConnection { client, quota_share: 50 }]);
-        let runner = rig.runner_with(connections, leases);
-        request(&rig, &pages_of(7)).await;
-        let mut kills = 0;
-        while status(&rig).await.state != JobState::Done {
-            switch.arm(if kills < 12 { 1 + random.bits() % 6 } else { 0 });
-            let killed = switch.run(runner.run(Instant::now() + Duration::from_secs(5))).await.is_none();
-            kills += usize::from(killed);
-            rig.clock.advance(60_000);
-        }
-        check_equal(&rig, 60).await;
-        let done = status(&rig).await;
-        assert_eq!((done.counts.processed, events_of(&rig, 60).await), (60, 60), "seed {seed}: none twice");
-        // Each page at most once, and once more for each kill.
-        let mut reads = BTreeMap::<String, usize>::new();
-        for page in rig.org.take_pages() {
-            *reads.entry(format!("{:?} {:?}", page.window, page.after)).or_default() += 1;
-        }
-        let repeated: usize = reads.values().map(|times| times - 1).sum();
-        assert!(repeated <= kills, "seed {seed}: {repeated} pages again after {kills} kills");
+    for seed in 0..6 {
+        survives_kills(seed, 60, 7, 12).await;
     }
+}
+
+/// `ANNALS_BACKFILL_ACCOUNTS=100000` reads as many.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "how many are read is the wish of whoever runs the test")]
+async fn a_large_backfill_survives_kills_with_deadlines_of_five_seconds() {
+    let accounts = std::env::var("ANNALS_BACKFILL_ACCOUNTS").ok().and_then(|accounts| accounts.parse().ok());
+    survives_kills(7, accounts.unwrap_or(5_000), 200, 20).await;
 }
 
 #[tokio::test]
