@@ -108,6 +108,34 @@ async fn formulas_are_as_they_were_when_they_were_read() {
     assert_eq!(rig.events(&id(2)).await.len(), 3, "A, B, A; the last one said nothing new");
 }
 
+/// Rule 13 of reading CRMs: some fields change without the record's stamp, and no description says so.
+#[tokio::test]
+async fn a_field_that_changes_without_a_stamp_is_as_it_was_when_it_was_read() {
+    let rig = with_records(3).await;
+    for value in ["A", "B", "A"] {
+        rig.org.calculate(OBJECT, &id(2), "Account_Status__c", json!(value));
+        backfill(&rig).await;
+        rig.clock.advance(60_000);
+        check_equal(&rig, 3).await;
+        assert_eq!(rig.entity(&id(2)).await.unwrap()["status"], value);
+    }
+}
+
+/// Rule 6 of reading CRMs: reading fewer fields never shrinks what is stored.
+#[tokio::test]
+async fn a_field_that_is_not_read_any_more_keeps_its_value() {
+    let rig = with_records(1).await;
+    rig.org.put(OBJECT, &id(1), Map::from_iter([("Description".to_owned(), json!("long"))]));
+    rig.clock.advance(60_000);
+    backfill(&rig).await;
+    rig.org.hide(OBJECT, "Description", true);
+    rig.org.put(OBJECT, &id(1), named("new"));
+    rig.clock.advance(60_000);
+    backfill(&rig).await;
+    let entity = rig.entity(&id(1)).await.unwrap();
+    assert_eq!((&entity["name"], &entity["description"]), (&json!("new"), &json!("long")));
+}
+
 /// Rule 16 of reading CRMs: deletions, hard ones too, are found by comparing ids, and each is confirmed.
 #[tokio::test]
 async fn deletions_are_found_and_confirmed() {

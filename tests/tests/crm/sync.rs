@@ -64,7 +64,31 @@ async fn a_row_that_is_committed_late_is_read_by_the_next_sync() {
     check_equal(&rig, 1).await;
 }
 
-/// Rules 12, 13 and 16: formulas and hard deletions show once a day.
+/// Rule 23 of reading CRMs: the start of the next read moves only once the whole window is stored.
+#[tokio::test]
+async fn a_sync_that_was_interrupted_is_read_again_from_where_it_began() {
+    let rig = CrmRig::new().await;
+    for number in 1..=20 {
+        rig.org.put(OBJECT, &id(number), named("old"));
+    }
+    rig.clock.advance(60 * MINUTE_MS);
+    let sync = rig.sync(Some(SyncSchedule::every(Duration::from_secs(300))));
+    sync.run(far()).await.unwrap();
+    let account = (Provider::Salesforce, EntityName::new(OBJECT));
+    let synced_until = rig.state.notes.note(&account).await.unwrap().synced_until;
+    rig.org.put(OBJECT, &id(3), named("new"));
+    rig.clock.advance(10 * MINUTE_MS);
+    rig.org.set_down(true);
+    sync.run(far()).await.unwrap();
+    assert_eq!(rig.state.notes.note(&account).await.unwrap().synced_until, synced_until);
+    rig.clock.advance(60 * MINUTE_MS);
+    rig.org.set_down(false);
+    sync.run(far()).await.unwrap();
+    check_equal(&rig, 20).await;
+    assert!(rig.state.notes.note(&account).await.unwrap().synced_until > synced_until);
+}
+
+/// Rules 12 and 16: formulas and hard deletions show once a day.
 #[tokio::test]
 async fn everything_is_read_once_a_day() {
     let rig = CrmRig::new().await;

@@ -137,6 +137,7 @@ pub async fn a_full_window_has_each_record_once_in_pages_of_any_size(bed: &impl 
     }
 }
 
+/// Rule 3 of reading CRMs: records of one stamp are not dropped between two pages.
 pub async fn a_window_since_has_equal_stamps_and_deletions(bed: &impl CrmTestBed) {
     seed(bed, 3).await;
     // Stamps may be whole seconds.
@@ -155,6 +156,7 @@ pub async fn a_window_since_has_equal_stamps_and_deletions(bed: &impl CrmTestBed
     }
 }
 
+/// Rule 1 of reading CRMs: a full window has a fixed end.
 pub async fn a_record_that_is_modified_after_the_cutoff_leaves_the_window(bed: &impl CrmTestBed) {
     seed(bed, 3).await;
     let window = full(bed).await;
