@@ -14,7 +14,7 @@ enum Access {
 use Access::{Admin, Login, Open};
 
 /// The routes of the HTTP API with their functions.
-const ROUTES: [(&str, &str, &str, Access); 24] = [
+const ROUTES: [(&str, &str, &str, Access); 25] = [
     ("POST", "/events/salesforce", "Ingest", Login),
     ("POST", "/events/hubspot", "Ingest", Login),
     ("POST", "/quarantine/5f2c/redrive", "Ingest", Admin),
