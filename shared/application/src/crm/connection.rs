@@ -6,7 +6,7 @@ use std::sync::Arc;
 use annals_domain::identity::Provider;
 use annals_domain::timestamp::Timestamp;
 
-use crate::ports::{CrmClient, CrmError};
+use crate::ports::{CrmClient, CrmError, Quota};
 
 /// The client of a CRM, and the share of its quotas that may be used.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ pub struct QuotaRefusal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuotaState {
     pub refusal: Option<QuotaRefusal>,
-    /// The used part of the quota that is used most, in thousandths.
+    /// The used part of the calls, in thousandths.
     pub usage_per_mille: u64,
 }
 
@@ -36,7 +36,9 @@ impl CrmConnection {
     /// Whether calls may be made now. A quota that other clients use up stops this one too.
     pub async fn quota(&self) -> Result<QuotaState, CrmError> {
         let usages = self.client.usage().await?;
-        let reached = usages.iter().find(|usage| usage.reaches(self.quota_share));
+        // Bulk quotas are others: a client that finds them used up reads by calls.
+        let calls = || usages.iter().filter(|usage| usage.quota == Quota::ApiCalls);
+        let reached = calls().find(|usage| usage.reaches(self.quota_share));
         let refusal = reached.map(|usage| QuotaRefusal {
             reason: format!(
                 "{} of {} {} are used, and this installation stops at {} percent",
@@ -45,7 +47,7 @@ impl CrmConnection {
             until: usage.resets_at,
         });
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
-        let usage_per_mille = usages.iter().map(|usage| (usage.ratio() * 1_000.0) as u64).max().unwrap_or(0);
+        let usage_per_mille = calls().map(|usage| (usage.ratio() * 1_000.0) as u64).max().unwrap_or(0);
         Ok(QuotaState { refusal, usage_per_mille })
     }
 }

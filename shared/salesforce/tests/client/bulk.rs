@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use annals_application::crm::CrmConnection;
 use annals_application::ports::{CrmClient as _, CrmErrorKind, PageQuery, Quota};
 use annals_fake_salesforce::{ApiQuotas, FakeSettings, Fault, FaultAnswer};
 use serde_json::json;
 
-use crate::fixture::{Fixture, Options, ids, json_of};
+use crate::fixture::{Fixture, Options, account, ids, json_of};
 
 const MANY: usize = 25;
 
@@ -142,6 +143,21 @@ async fn rule_10_a_used_up_bulk_quota_leaves_the_calls_which_are_another() {
         assert_eq!(of(Quota::BulkBytes).used, quotas.bulk_megabytes_used << 20);
         assert!(of(Quota::ApiCalls).used > 0);
     }
+}
+
+#[tokio::test]
+async fn rule_10_only_used_up_calls_stop_a_connection() {
+    let fixture = fixture().await;
+    let connection = CrmConnection { client: fixture.client.clone(), quota_share: 50 };
+    let is_refused = async |quotas| {
+        fixture.server.set_quotas(quotas);
+        fixture.client.describe(&account()).await.unwrap();
+        connection.quota().await.unwrap().refusal.is_some()
+    };
+    fixture.server.set_quotas(ApiQuotas { bulk_jobs_used: 10_000, ..ApiQuotas::default() });
+    assert_eq!(connection.quota().await.unwrap().refusal, None);
+    assert!(!is_refused(ApiQuotas { calls_used: 49_000, ..ApiQuotas::default() }).await);
+    assert!(is_refused(ApiQuotas { calls_used: 50_000, ..ApiQuotas::default() }).await);
 }
 
 #[tokio::test]

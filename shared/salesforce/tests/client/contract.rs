@@ -13,7 +13,7 @@ use crate::fixture::Fixture;
 #[async_trait]
 impl CrmTestBed for Fixture {
     fn client(&self) -> &dyn CrmClient {
-        &self.client
+        &*self.client
     }
 
     async fn put(&self, id: &ExternalId, fields: Map<String, Value>) {

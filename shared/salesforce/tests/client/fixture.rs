@@ -23,7 +23,7 @@ pub(crate) const KEY: &str = include_str!("key.pem");
 
 pub(crate) struct Fixture {
     pub(crate) server: FakeSalesforce,
-    pub(crate) client: SalesforceClient,
+    pub(crate) client: Arc<SalesforceClient>,
 }
 
 /// What a test changes about the usual.
@@ -77,7 +77,7 @@ impl Fixture {
         let tuning = ClientTuning { calls: quick(), bulk: options.bulk };
         let clock = options.clock.unwrap_or_else(|| org.shared_clock());
         let client = SalesforceClient::new(read.unwrap().unwrap(), tuning, clock, Arc::new(RandomIds)).unwrap();
-        Self { server, client }
+        Self { server, client: Arc::new(client) }
     }
 
     pub(crate) fn org(&self) -> &Org {
