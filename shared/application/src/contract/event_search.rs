@@ -7,8 +7,7 @@ use annals_domain::identity::EntityKey;
 use annals_domain::position::{EventId, Position, Rank, Version};
 use annals_domain::stream_head::{Admission, StreamHead};
 
-use super::event_store::append_all;
-use super::samples::{change, key, metadata, position, timestamp};
+use super::samples::{append_all, change, key, metadata, position, timestamp};
 use crate::ports::{DuplicateSearch, EventStore, StoredEvent};
 
 const NEW: Admission = Admission::New { at_image: false };

@@ -12,8 +12,9 @@ pub use super::event_search::{
     a_search_finds_each_stored_change_in_whatever_order_they_arrived, a_search_of_several_streams_answers_each,
     a_search_tells_whether_an_image_of_the_timestamp_is_stored,
 };
+pub use super::samples::append_all;
 use super::samples::{intricate_event, key, key_of, next_event, stream, timestamp};
-use crate::ports::{AppendError, Direction, EventStore, ReadOptions, StoredEvent};
+use crate::ports::{AppendError, Direction, EventStore, ReadOptions};
 
 /// Defines a test for each rule.
 #[macro_export]
@@ -44,13 +45,6 @@ macro_rules! event_store_contract {
             ]
         );
     };
-}
-
-/// Appends events that must all be stored.
-pub async fn append_all(store: &impl EventStore, events: &[StoredEvent]) {
-    for result in store.append(events.to_vec()).await {
-        result.expect("the version is free");
-    }
 }
 
 /// The versions that a read returns.

@@ -19,7 +19,7 @@ use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
 use serde_json::Value;
 
-use crate::ports::{Document, StoredEvent};
+use crate::ports::{Document, EventStore, StoredEvent};
 
 /// A commit number above 2^53, as newer orgs have.
 pub const COMMIT_NUMBER: i64 = 1_778_192_987_716_501_506;
@@ -114,6 +114,13 @@ pub fn stream(key: &EntityKey, length: usize) -> Vec<StoredEvent> {
         events.push(event);
     }
     events
+}
+
+/// Appends events that must all be stored.
+pub async fn append_all(store: &impl EventStore, events: &[StoredEvent]) {
+    for result in store.append(events.to_vec()).await {
+        result.expect("the version is free");
+    }
 }
 
 /// An event with everything that a store could lose.
