@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use annals_application::ports::{Document, ReadModel};
-use annals_application::queries::ListRequest;
+use annals_application::queries::{FilterRequest, ListRequest};
 use annals_benches::{is_small, pair, per_call};
 use annals_domain::definition::EntitySchema;
 use annals_domain::entity::{Entity, FieldValue};
@@ -107,7 +107,7 @@ fn main() -> Result<()> {
         ("list of 20, newest first", ListRequest::default(), "is_deleted = 0"),
         (
             "list of 20 with an equality filter",
-            ListRequest { equals: vec![("status".to_owned(), "Inactive".to_owned())], ..ListRequest::default() },
+            ListRequest { filters: vec![FilterRequest::equals("status", "Inactive")], ..ListRequest::default() },
             "is_deleted = 0 AND f_status = 'Inactive'",
         ),
     ] {

@@ -60,12 +60,12 @@ async fn a_changed_definition_changes_every_entity_after_a_rebuild_and_no_event(
     let process = LocalProcess::open(&other).await.expect("the read model matches the definition");
     let page = ListRequest { page_size: Some(200), ..ListRequest::default() };
     let found = process.queries.list("clients", &page).await.expect("the store responds");
-    assert_eq!(found.count, 200);
-    for document in &found.documents {
+    assert_eq!(found.count, Some(200));
+    for document in &found.results {
         let json: Map<String, Value> = serde_json::from_str(document.json.get()).expect("JSON");
         assert!(json.contains_key("title") && !json.contains_key("name"), "{json:?}");
     }
-    let titled = found.documents.iter().filter(|document| !document.json.get().contains("\"title\":null")).count();
+    let titled = found.results.iter().filter(|document| !document.json.get().contains("\"title\":null")).count();
     assert!(titled > 150, "only {titled} have a title");
     assert_eq!(events(&test.settings).await, before);
 }
@@ -84,7 +84,7 @@ async fn a_rebuild_under_the_same_definitions_changes_nothing() {
     let list = async |process: &LocalProcess| {
         let page = ListRequest { page_size: Some(200), ..ListRequest::default() };
         let found = process.queries.list("clients", &page).await.expect("the store responds");
-        found.documents.iter().map(|document| document.json.get().to_owned()).collect::<Vec<_>>()
+        found.results.iter().map(|document| document.json.get().to_owned()).collect::<Vec<_>>()
     };
     let before = list(&test.process).await;
     rebuild(&test.settings, &mut |_| {}).await.expect("the rebuild succeeds");

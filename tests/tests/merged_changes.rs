@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use annals_application::commands::Outcome;
-use annals_application::queries::{HistoryRequest, ListRequest};
+use annals_application::queries::{FilterRequest, HistoryRequest, ListRequest};
 use annals_tests::crm::Delivery;
 use annals_tests::process::{TestProcess, commands_of};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ async fn every_record_has_the_change_and_an_input_of_its_own() {
     assert_eq!(outcomes(&test, change("UPDATE", 2)).await, BTreeMap::from([(Outcome::Stored, RECORDS)]));
     assert_eq!(outcomes(&test, change("UPDATE", 2)).await, BTreeMap::from([(Outcome::Duplicate, RECORDS)]));
 
-    let updated = ListRequest { equals: vec![("status".to_owned(), "UPDATE".to_owned())], ..ListRequest::default() };
+    let updated = ListRequest { filters: vec![FilterRequest::equals("status", "UPDATE")], ..ListRequest::default() };
     assert_eq!(test.process.queries.count("clients", &updated).await.expect("a count"), RECORDS as u64);
     let request = HistoryRequest { raw: true, ..HistoryRequest::default() };
     let history = test.process.queries.history("clients", &id(7), &request).await.expect("a history");

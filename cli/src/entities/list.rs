@@ -1,6 +1,7 @@
 //! `list`: a page of entities.
 
-use annals_application::queries::{EntityPage, ListRequest};
+use annals_application::ports::ReadDocument;
+use annals_application::queries::{DEFAULT_PAGE_SIZE, FilterRequest, ListRequest, Page};
 use annals_domain::definition::EntitySchema;
 use serde_json::{Value, json};
 
@@ -19,29 +20,31 @@ pub(crate) async fn list(shared: &Shared, list: &List) -> Result<Exit, Failure> 
     let queries = open_queries(shared).await?;
     let request = ListRequest {
         search_term: list.search.clone(),
-        equals: list.filters.clone(),
+        filters: list.filters.iter().map(|(field, value)| FilterRequest::equals(field, value)).collect(),
         include_deleted: list.include_deleted,
         sort: list.sort.clone(),
         page: list.page.page,
         page_size: list.page.page_size,
+        ..ListRequest::default()
     };
+    let number = request.page.unwrap_or(1);
     let found = queries.list(&list.entity_type, &request).await?;
-    let entities = found.documents.iter().map(|document| parse(document.json.get())).collect::<Result<Vec<_>, _>>()?;
+    let entities = found.results.iter().map(|document| parse(document.json.get())).collect::<Result<Vec<_>, _>>()?;
     let mut out = Out::stdout(shared.no_color);
     if list.json {
-        let (page, page_size, count) = (found.page, found.page_size, found.count);
-        out.line(pretty(&json!({ "count": count, "page": page, "page_size": page_size, "results": entities })));
+        let (count, page_size) = (found.count, request.page_size.unwrap_or(DEFAULT_PAGE_SIZE));
+        out.line(pretty(&json!({ "count": count, "page": number, "page_size": page_size, "results": entities })));
     } else {
         let schema = queries.schema(&list.entity_type).await?;
         out.table(&table(&schema, &entities));
-        out.line(out.paint(Paint::Dim, &footer(&found)));
+        out.line(out.paint(Paint::Dim, &footer(&found, number)));
     }
     out.finish()?;
     Ok(Exit::Success)
 }
 
-fn footer(found: &EntityPage) -> String {
-    format!("page {}, {} of {}", found.page, found.documents.len(), found.count)
+fn footer(found: &Page<ReadDocument>, number: u64) -> String {
+    format!("page {number}, {} of {}", found.results.len(), found.count.unwrap_or_default())
 }
 
 /// The fields of the table between id and version.

@@ -30,7 +30,7 @@ async fn example(process: &LocalProcess) -> Option<(String, String)> {
     let request = ListRequest { page_size: Some(1), ..ListRequest::default() };
     for definition in process.catalog.definitions() {
         let found = process.queries.list(&definition.plural, &request).await.ok()?;
-        let Some(document) = found.documents.first() else { continue };
+        let Some(document) = found.results.first() else { continue };
         let entity: Value = serde_json::from_str(document.json.get()).ok()?;
         let id =
             entity.get("id").and_then(Value::as_str).map_or_else(|| document.aggregate_id.to_string(), str::to_owned);

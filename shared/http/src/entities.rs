@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use annals_application::queries::{EntityQueries, MAX_PAGE_OFFSET, Page};
+use annals_application::queries::EntityQueries;
 use annals_domain::position::Version;
 use axum::Router;
 use axum::extract::{RawQuery, Request, State};
@@ -21,7 +21,7 @@ use crate::history::history;
 use crate::list_query::{PAGING, count_request, list_request, no_entity_parameters, parameter_hint};
 use crate::parameters::{Parameters, PathParameters};
 use crate::problem::{Problem, no_such_route, wrong_method};
-use crate::response::{PageBody, json, json_bytes, numbered_page};
+use crate::response::{PageBody, json, json_bytes};
 use crate::time_travel::{PastRequest, is_of_several, past_request, several};
 
 /// The first segments of fixed routes.
@@ -61,10 +61,7 @@ async fn list(
     }
     let found = api.queries.list(&entity_type, &list_request(&parameters)?).await;
     let found = found.map_err(|error| Problem::from(error).with_hint(parameter_hint(&parameters, &PAGING)))?;
-    let documents: Vec<_> = found.documents.iter().map(|document| &*document.json).collect();
-    let reachable = found.count.min(MAX_PAGE_OFFSET);
-    let page = Page { count: Some(found.count), ..numbered_page(documents, reachable, found.page, found.page_size) };
-    json(&PageBody::of(page, &uri, &parameters))
+    json(&PageBody::of(found.map(|document| document.json), &uri, &parameters))
 }
 
 #[derive(Serialize)]

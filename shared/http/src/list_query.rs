@@ -1,27 +1,27 @@
 //! The query parameters of lists, counts and single entities.
 //!
 //! A parameter of the route wins over a field of the same name; every other name is a field, which the application
-//! checks. Parameters and operators of the documented API that this release does not have are errors.
+//! checks. Parameters of the documented API that this release does not have are errors.
 
-use annals_application::queries::ListRequest;
+use annals_application::queries::{FilterRequest, InvalidFilter, ListRequest};
 
 use crate::parameters::{ParameterReader, Parameters};
 use crate::problem::Problem;
 
 /// Parameters of both lists and counts, beside fields.
 const SELECTING: [&str; 3] = ["search_term", "include_deleted", "filter"];
-pub(crate) const PAGING: [&str; 3] = ["sort", "page", "page_size"];
+pub(crate) const PAGING: [&str; 5] = ["sort", "page", "cursor", "page_size", "fields"];
 /// Parameters of the documented API that a later release will have.
-const NOT_YET: [&str; 8] = ["cursor", "fields", "ids", "as_of", "known_at", "version", "explain", "min_version"];
-/// Operators of the documented API that a later release will have.
-const OPERATORS_NOT_YET: [&str; 9] = ["ne", "in", "gt", "gte", "lt", "lte", "contains", "prefix", "exists"];
+const NOT_YET: [&str; 6] = ["ids", "as_of", "known_at", "version", "explain", "min_version"];
 
 pub(crate) fn list_request(parameters: &Parameters) -> Result<ListRequest, Problem> {
     let mut reader = ParameterReader::new(parameters);
     let request = ListRequest {
         sort: reader.text("sort").map(str::to_owned),
         page: reader.number("page"),
+        cursor: reader.text("cursor").map(str::to_owned),
         page_size: reader.number("page_size"),
+        fields: reader.text("fields").map(str::to_owned),
         ..selection(parameters, &mut reader)
     };
     reader.finish(request)
@@ -61,36 +61,25 @@ fn selection(parameters: &Parameters, reader: &mut ParameterReader<'_>) -> ListR
     ListRequest {
         search_term: reader.text("search_term").map(str::to_owned),
         include_deleted: reader.bool("include_deleted").unwrap_or(false),
-        equals: equals(parameters, reader),
+        filters: filters(parameters, reader),
         ..ListRequest::default()
     }
 }
 
-/// `{field}={value}` and `filter={field}:eq:{value}`, in the order of the request.
-fn equals(parameters: &Parameters, reader: &mut ParameterReader<'_>) -> Vec<(String, String)> {
-    let mut equals = Vec::new();
+/// `{field}={value}` and `filter={field}:{operator}:{value}`, in the order of the request.
+fn filters(parameters: &Parameters, reader: &mut ParameterReader<'_>) -> Vec<FilterRequest> {
+    let mut filters = Vec::new();
     for (name, value) in parameters.pairs() {
         match name.as_str() {
-            "filter" => equals.extend(filter(value, reader)),
+            "filter" => match value.parse() {
+                Ok(filter) => filters.push(filter),
+                Err::<_, InvalidFilter>(error) => reader.add_error(name, error.to_string()),
+            },
             own if SELECTING.contains(&own) || PAGING.contains(&own) || NOT_YET.contains(&own) => {}
-            field => equals.push((field.to_owned(), value.clone())),
+            field => filters.push(FilterRequest::equals(field, value.as_str())),
         }
     }
-    equals
-}
-
-/// A `filter` parameter, split at the first two colons.
-fn filter(text: &str, reader: &mut ParameterReader<'_>) -> Option<(String, String)> {
-    let words: Vec<&str> = text.splitn(3, ':').collect();
-    match words[..] {
-        [field, "eq", value] => return Some((field.to_owned(), value.to_owned())),
-        [_, later, _] if OPERATORS_NOT_YET.contains(&later) => {
-            reader.add_error("filter", format!("operator `{later}` is not available in this release: expected eq"));
-        }
-        [_, other, _] => reader.add_error("filter", format!("unknown operator `{other}`: expected eq")),
-        _ => reader.add_error("filter", format!("invalid value `{text}`: expected {{field}}:eq:{{value}}")),
-    }
-    None
+    filters
 }
 
 fn refuse_not_yet(parameters: &Parameters, reader: &mut ParameterReader<'_>, hint: &str) {
@@ -105,6 +94,8 @@ fn has(parameters: &Parameters, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use annals_application::queries::Operator;
+
     use super::*;
 
     type ReadRequest = fn(&Parameters) -> Result<ListRequest, Problem>;
@@ -116,8 +107,9 @@ mod tests {
 
     #[track_caller]
     fn check_equals(query: &str, expected: &[(&str, &str)]) {
-        let equals = read(list_request, query).unwrap().equals;
-        let equals: Vec<_> = equals.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let filters = read(list_request, query).unwrap().filters;
+        assert!(filters.iter().all(|filter| filter.operator == Operator::Eq), "{query}");
+        let equals: Vec<_> = filters.iter().map(|filter| (filter.field.as_str(), filter.value.as_str())).collect();
         assert_eq!(equals, expected, "{query}");
     }
 
@@ -141,13 +133,19 @@ mod tests {
     fn a_list_reads_its_parameters() {
         let expected = ListRequest {
             search_term: Some("a b".to_owned()),
-            equals: vec![("status".to_owned(), "Active".to_owned())],
+            filters: vec![
+                FilterRequest::equals("status", "Active"),
+                FilterRequest { field: "amount".to_owned(), operator: Operator::Gte, value: "1:2".to_owned() },
+            ],
             include_deleted: true,
             sort: Some("-name,id".to_owned()),
             page: Some(2),
+            cursor: Some("abc".to_owned()),
             page_size: Some(50),
+            fields: Some("id,name".to_owned()),
         };
-        let query = "search_term=a+b&status=Active&include_deleted=true&sort=-name,id&page=2&page_size=50";
+        let query = "search_term=a+b&status=Active&filter=amount:gte:1:2&include_deleted=true&sort=-name,id&page=2\
+                     &cursor=abc&page_size=50&fields=id,name";
         assert_eq!(read(list_request, query), Ok(expected));
     }
 
@@ -158,32 +156,27 @@ mod tests {
     }
 
     #[test]
-    fn parameters_and_operators_of_later_releases_are_refused() {
+    fn parameters_of_later_releases_are_refused() {
         let message = "not available in this release; use `filter` for a field of this name";
         for name in NOT_YET {
             check_refused(list_request, &format!("{name}=1"), &[&format!("{name}: {message}")]);
             check_refused(count_request, &format!("{name}=1"), &[&format!("{name}: {message}")]);
         }
-        for operator in OPERATORS_NOT_YET {
-            let expected = format!("filter: operator `{operator}` is not available in this release: expected eq");
-            check_refused(list_request, &format!("filter=name:{operator}:x"), &[&expected]);
-        }
     }
 
     #[test]
     fn an_invalid_filter_is_refused() {
-        check_refused(list_request, "filter=name:is:x", &["filter: unknown operator `is`: expected eq"]);
-        check_refused(
-            list_request,
-            "filter=name:eq",
-            &["filter: invalid value `name:eq`: expected {field}:eq:{value}"],
-        );
+        let operators = "eq, ne, in, gt, gte, lt, lte, contains, prefix, exists";
+        let expected = format!("filter: unknown operator `is`: expected one of {operators}");
+        check_refused(list_request, "filter=name:is:x", &[&expected]);
+        let expected = "filter: invalid value `name:eq`: expected {field}:{operator}:{value}, such as status:eq:Active";
+        check_refused(list_request, "filter=name:eq", &[expected]);
     }
 
     #[test]
     fn a_parameter_appears_at_most_once() {
         let once = "repeated: expected at most once";
-        for name in ["search_term", "include_deleted", "sort", "page", "page_size"] {
+        for name in ["search_term", "include_deleted", "sort", "page", "cursor", "page_size", "fields"] {
             let value = if name == "include_deleted" { "true" } else { "1" };
             check_refused(list_request, &format!("{name}={value}&{name}={value}"), &[&format!("{name}: {once}")]);
         }

@@ -26,6 +26,11 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathPar
     }
 }
 
+/// The most bytes of a query without its cursor.
+const MAX_QUERY_BYTES: usize = 16 * 1024;
+/// The most bytes of a cursor: it repeats the values by which the list is sorted.
+const MAX_CURSOR_BYTES: usize = 48 * 1024;
+
 /// The decoded query parameters, in the order of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Parameters(Vec<(String, String)>);
@@ -33,6 +38,7 @@ pub(crate) struct Parameters(Vec<(String, String)>);
 impl Parameters {
     pub(crate) fn read(query: Option<&str>) -> Result<Self, Problem> {
         let words = query.unwrap_or_default().split('&').filter(|word| !word.is_empty());
+        check_length(words.clone())?;
         let pairs: Result<_, _> = words.map(pair).collect();
         pairs.map(Self).map_err(|_| Problem::new(ProblemKind::InvalidRequest, "the percent-decoded query is not UTF-8"))
     }
@@ -51,6 +57,19 @@ impl Parameters {
         let pairs = others.map(|(name, value)| (name.as_str(), value.as_str())).chain([(name, value)]);
         form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
     }
+}
+
+/// Refuses a query that no link of a page could repeat.
+fn check_length<'a>(words: impl Iterator<Item = &'a str>) -> Result<(), Problem> {
+    let (cursors, others): (Vec<&str>, Vec<&str>) = words.partition(|word| word.starts_with("cursor="));
+    for (what, words, max) in [("query", others, MAX_QUERY_BYTES), ("cursor", cursors, MAX_CURSOR_BYTES)] {
+        let bytes: usize = words.iter().map(|word| word.len() + 1).sum();
+        if bytes > max {
+            let message = format!("{bytes} bytes: expected at most {max}");
+            return Err(Problem::invalid(vec![ValidationIssue::new(what, message)]));
+        }
+    }
+    Ok(())
 }
 
 fn pair(word: &str) -> Result<(String, String), std::str::Utf8Error> {
@@ -179,6 +198,19 @@ mod tests {
     #[test]
     fn a_query_that_is_not_utf8_is_refused() {
         assert!(Parameters::read(Some("q=%FF")).is_err());
+    }
+
+    #[test]
+    fn a_query_that_no_link_could_repeat_is_refused() {
+        let (filter, cursor) = ("x".repeat(16_000), "c".repeat(40_000));
+        assert!(Parameters::read(Some(&format!("name={filter}&cursor={cursor}"))).is_ok());
+        for (query, expected) in [
+            (format!("name={}", "x".repeat(100_000)), "query: 100006 bytes: expected at most 16384"),
+            (format!("a&cursor={}", "c".repeat(50_000)), "cursor: 50008 bytes: expected at most 49152"),
+        ] {
+            let problem = Parameters::read(Some(&query)).unwrap_err();
+            assert_eq!(problem.errors()[0].to_string(), expected);
+        }
     }
 
     #[track_caller]

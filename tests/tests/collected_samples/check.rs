@@ -276,7 +276,7 @@ impl Checker {
             let aggregate_type = row.aggregate_type.expect("a row of a record has a type");
             let queries = &self.run.test.process.queries;
             let found = queries.list(aggregate_type, &request).await.expect("a list answers");
-            let is_listed = found.documents.iter().any(|document| document.aggregate_id == after.key.aggregate_id);
+            let is_listed = found.results.iter().any(|document| document.aggregate_id == after.key.aggregate_id);
             self.expect(row, &format!("listed, include_deleted={include_deleted}"), is_listed, include_deleted);
         }
     }

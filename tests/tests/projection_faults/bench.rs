@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use annals_application::ports::{
     AppendError, Clock, CommitPosition, Document, DuplicateSearch, EntityQuery, EventFeed, EventPublisher, EventStore,
-    IndexOutcome, NormalizedEntityEvent, PortError, PortErrorKind, ReadDocument, ReadModel, ReadOptions, StatePorts,
-    StoredEvent,
+    FoundPage, IndexOutcome, NormalizedEntityEvent, PortError, PortErrorKind, ReadDocument, ReadModel, ReadOptions,
+    StatePorts, StoredEvent,
 };
 use annals_application::projection::{
     BroadcastProjection, EventPattern, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
@@ -60,7 +60,7 @@ impl ReadModel for Scripted {
         self.inner.get(schema, id).await
     }
 
-    async fn search(&self, query: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
+    async fn search(&self, query: &EntityQuery) -> Result<FoundPage, PortError> {
         self.inner.search(query).await
     }
 

@@ -5,13 +5,16 @@
 mod account_registry;
 mod bounded_page;
 mod clock;
+mod comparable;
 mod crm_client;
 mod crm_error;
 mod crm_object;
 mod crm_quota;
+mod entity_query;
 mod error;
 mod event_publisher;
 mod event_store;
+mod field_selection;
 mod job_store;
 mod lag_notes;
 mod lease_store;
@@ -29,17 +32,22 @@ mod state;
 pub use self::account_registry::AccountRegistry;
 pub use self::bounded_page::{Added, BoundedPage, MAX_ANSWER_BYTES, MAX_PAGE_BYTES, PageEnd, json_size};
 pub use self::clock::{Clock, Ids};
+pub use self::comparable::{compared_number, compared_text, folded_text, prefix_end};
 pub use self::crm_client::{
     CrmClient, FetchedRecord, IdPage, IdQuery, PageQuery, ReadWindow, RecordLookup, RecordPage,
 };
 pub use self::crm_error::{CrmError, CrmErrorKind};
 pub use self::crm_object::{FieldDescription, ObjectDescription};
 pub use self::crm_quota::{Quota, QuotaUsage};
+pub use self::entity_query::{
+    Comparison, Condition, EntityQuery, Filter, PageStart, QueryField, QueryValue, Sort, SortOrder, SortPosition,
+};
 pub use self::error::{PortError, PortErrorKind};
 pub use self::event_publisher::{EventPublisher, NormalizedEntityEvent};
 pub use self::event_store::{
     AppendError, CommitPosition, Direction, DuplicateSearch, EventFeed, EventStore, ReadOptions, StoredEvent,
 };
+pub use self::field_selection::FieldSelection;
 pub use self::job_store::{
     BACKFILL_PAGE_SIZE, BackfillJob, BackfillMode, DeletionConsent, JobCounts, JobPace, JobState, JobStore,
 };
@@ -51,9 +59,7 @@ pub use self::object_registry::ObjectRegistry;
 pub use self::parked_projections::{ParkedProjection, ParkedProjections};
 pub use self::projection_jobs::{JobOutcome, JobReport, ProjectionJob, ProjectionJobs};
 pub use self::quarantine_store::{QuarantineEntry, QuarantineState, QuarantineStore};
-pub use self::read_model::{
-    Condition, Document, EntityQuery, Filter, IndexOutcome, QueryValue, ReadDocument, ReadModel, SortKey,
-};
+pub use self::read_model::{Document, FoundPage, IndexOutcome, ReadDocument, ReadModel};
 pub use self::refetch_queue::{RefetchQueue, RefetchTask};
 pub use self::snapshot_store::{Snapshot, SnapshotStore};
 pub use self::state::StatePorts;

@@ -10,11 +10,12 @@ use annals_domain::entity::Entity;
 use annals_domain::identity::{AggregateId, EntityKey};
 use annals_domain::position::Version;
 use annals_domain::search_text::search_text;
-use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
 use serde_json::value::RawValue;
 
 use super::PortError;
+use super::bounded_page::PageEnd;
+use super::entity_query::{EntityQuery, SortPosition};
 
 /// An entity to index.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,62 +46,33 @@ pub enum IndexOutcome {
     Refused(String),
 }
 
-/// A value in a query, of the type of the field.
-#[derive(Debug, Clone, PartialEq)]
-pub enum QueryValue {
-    /// For texts, ids, references and elements of lists.
-    Text(String),
-    Timestamp(Timestamp),
-    /// As `YYYY-MM-DD`.
-    Date(String),
-    Bool(bool),
-    /// For numbers, and for decimals to 15 digits.
-    Number(f64),
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Condition {
-    /// The field equals the value; for a list, one of its elements does.
-    Equals(QueryValue),
-}
-
-/// One condition on one field. The field is a mapped field, or a system field: `aggregate_id`,
-/// `provider`, `version`, `created_at`, `updated_at`, `is_deleted` (and `id`, of an open schema).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Filter {
-    /// The caller has checked that the schema has this field.
-    pub field: Arc<str>,
-    pub condition: Condition,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SortKey {
-    /// As in [`Filter`].
-    pub field: Arc<str>,
-    /// Nulls are last in both directions.
-    pub descending: bool,
-}
-
-/// A query over the entities of one schema. Equal sort keys are ordered by aggregate id, ascending.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EntityQuery {
-    pub schema: EntitySchema,
-    /// All must match.
-    pub filters: Vec<Filter>,
-    /// Folded words. The search text must contain all of them.
-    pub words: Vec<String>,
-    pub include_deleted: bool,
-    pub sort: Vec<SortKey>,
-    pub offset: u64,
-    pub limit: u64,
-}
-
+/// An entity as it was read.
 #[derive(Debug, Clone)]
 pub struct ReadDocument {
     pub aggregate_id: AggregateId,
     pub version: Version,
-    /// The entity as `Entity::to_json` writes it.
+    /// The entity as `Entity::to_json` writes it, or its selected fields.
     pub json: Box<RawValue>,
+}
+
+/// A page of the entities that a query finds.
+#[derive(Debug)]
+pub struct FoundPage {
+    pub documents: Vec<ReadDocument>,
+    /// The number of matches on all pages.
+    pub count: u64,
+    pub end: PageEnd,
+    /// The place of the last document, where there is one.
+    pub last: Option<SortPosition>,
+    /// The first entity that did not fit on the page, where its bytes ended it.
+    pub ended_at: Option<AggregateId>,
+}
+
+impl FoundPage {
+    /// What a query finds where there is nothing.
+    pub fn empty() -> Self {
+        Self { documents: Vec::new(), count: 0, end: PageEnd::Last, last: None, ended_at: None }
+    }
 }
 
 #[async_trait]
@@ -111,8 +83,9 @@ pub trait ReadModel: Send + Sync {
     /// Also returns deleted entities.
     async fn get(&self, schema: &EntitySchema, id: AggregateId) -> Result<Option<ReadDocument>, PortError>;
 
-    async fn search(&self, query: &EntityQuery) -> Result<Vec<ReadDocument>, PortError>;
+    /// A page, as [`BoundedPage`](super::BoundedPage) ends it, and the number of matches on all pages.
+    async fn search(&self, query: &EntityQuery) -> Result<FoundPage, PortError>;
 
-    /// The number of matches; `offset` and `limit` are ignored.
+    /// The number of matches on all pages.
     async fn count(&self, query: &EntityQuery) -> Result<u64, PortError>;
 }

@@ -2,24 +2,20 @@
 
 use std::sync::Arc;
 
-use annals_domain::definition::{Catalog, EntitySchema, SystemField};
+use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::provider_adapter::ProviderAdapters;
-use annals_domain::search_text::query_words;
 
 use super::error::QueryError;
-use super::filter::{InvalidParameter, filter_by, sort_by};
 use super::history::HistoryEvent;
 use super::history_reader::{HistoryOf, HistoryReader};
 use super::history_request::HistoryRequest;
+use super::list_query::ListQuery;
+use super::list_request::ListRequest;
 use super::page::Page;
-use super::paging::{MAX_PAGE_OFFSET, PageNumbers};
 use super::past_state::PastStates;
 use super::resolve::Resolver;
 use super::time_travel::TimeTravel;
-use crate::ports::{EntityQuery, EventStore, MAX_PAGE_BYTES, ObjectRegistry, ReadDocument, ReadModel, SnapshotStore};
-
-/// The sort of a list if the request names no other.
-const DEFAULT_SORT: &str = "-created_at";
+use crate::ports::{EventStore, MAX_PAGE_BYTES, ObjectRegistry, ReadDocument, ReadModel, SnapshotStore};
 
 /// The ports that queries read.
 #[derive(Clone)]
@@ -32,39 +28,6 @@ pub struct QueryPorts {
     pub objects: Arc<dyn ObjectRegistry>,
     /// Read for entities, lists and counts.
     pub read_model: Arc<dyn ReadModel>,
-}
-
-/// A request for a list of entities. A parameter that is `None` has its default.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ListRequest {
-    /// Words that must all occur in the entity's search text.
-    pub search_term: Option<String>,
-    /// Pairs of a field and its value. All of them must match.
-    pub equals: Vec<(String, String)>,
-    /// Whether deleted entities are included. A filter on `is_deleted` includes them too.
-    pub include_deleted: bool,
-    /// Field names separated by commas, each with a leading `-` for descending order. Default:
-    /// `-created_at`.
-    pub sort: Option<String>,
-    /// The number of the page, from 1. Default: 1. The page must start before result
-    /// [`MAX_PAGE_OFFSET`].
-    pub page: Option<u64>,
-    /// The number of entities on a page, from 1 to [`MAX_PAGE_SIZE`](super::MAX_PAGE_SIZE). Default:
-    /// [`DEFAULT_PAGE_SIZE`](super::DEFAULT_PAGE_SIZE).
-    pub page_size: Option<u64>,
-}
-
-/// A page of entities.
-#[derive(Debug)]
-pub struct EntityPage {
-    /// The entities of the page, in the requested order.
-    pub documents: Vec<ReadDocument>,
-    /// The number of entities on all pages.
-    pub count: u64,
-    /// The number of this page, from 1.
-    pub page: u64,
-    /// The largest number of entities on a page.
-    pub page_size: u64,
 }
 
 /// The queries over entities.
@@ -120,7 +83,7 @@ impl EntityQueries {
         let resolved = self.resolver.resolve(entity_type, id).await?;
         for key in &resolved.keys {
             if let Some(document) = self.ports.read_model.get(&resolved.schema, key.aggregate_id).await? {
-                return Ok(document);
+                return self.in_answer(&resolved.schema, document);
             }
         }
         let heads = self.ports.store.heads(&resolved.keys).await?;
@@ -130,18 +93,17 @@ impl EntityQueries {
         Err(QueryError::not_found(resolved.schema.aggregate_type(), id))
     }
 
-    /// A page of entities. Fails with [`QueryError::InvalidParameters`] if the request is invalid.
-    pub async fn list(&self, entity_type: &str, request: &ListRequest) -> Result<EntityPage, QueryError> {
-        let (query, page) = self.query(entity_type, request).await?;
-        let documents = self.ports.read_model.search(&query).await?;
-        let count = self.ports.read_model.count(&query).await?;
-        Ok(EntityPage { documents, count, page, page_size: query.limit })
+    /// A page of entities. Fails with [`QueryError::InvalidParameters`] if the request is invalid, and with
+    /// [`QueryError::TooLarge`] if an entity alone is larger than a page.
+    pub async fn list(&self, entity_type: &str, request: &ListRequest) -> Result<Page<ReadDocument>, QueryError> {
+        let list = self.list_query(entity_type, request).await?;
+        list.page(self.ports.read_model.search(&list.query).await?)
     }
 
     /// The number of entities in a list, on all its pages. Fails as [`Self::list`] does.
     pub async fn count(&self, entity_type: &str, request: &ListRequest) -> Result<u64, QueryError> {
-        let (query, _) = self.query(entity_type, request).await?;
-        Ok(self.ports.read_model.count(&query).await?)
+        let list = self.list_query(entity_type, request).await?;
+        Ok(self.ports.read_model.count(&list.query).await?)
     }
 
     /// A page of one entity's events. Works also for an entity whose creation has not
@@ -163,28 +125,18 @@ impl EntityQueries {
         self.history.read(&of, page).await
     }
 
-    /// The checked query of a list, and the number of its page.
-    async fn query(&self, entity_type: &str, request: &ListRequest) -> Result<(EntityQuery, u64), QueryError> {
-        let schema = self.resolver.schema(entity_type).await?;
-        let mut invalid = Vec::new();
-        let mut filters = Vec::new();
-        for (field, value) in &request.equals {
-            filter_by(&schema, field, value).map_or_else(|no| invalid.push(no), |filter| filters.push(filter));
+    /// Refuses an entity that is larger than an answer may be.
+    fn in_answer(&self, schema: &EntitySchema, document: ReadDocument) -> Result<ReadDocument, QueryError> {
+        let bytes = document.json.get().len();
+        if bytes <= self.history.max_bytes {
+            return Ok(document);
         }
-        let sort = sort_by(&schema, request.sort.as_deref().unwrap_or(DEFAULT_SORT));
-        let sort = sort.map_err(|no| invalid.push(no)).unwrap_or_default();
-        let page = PageNumbers::checked(request.page, request.page_size, &mut invalid);
-        let (offset, limit) = (page.offset(), page.page_size);
-        if invalid.is_empty() && offset >= MAX_PAGE_OFFSET {
-            let message = format!("only the first {MAX_PAGE_OFFSET} results have pages; narrow the list with a filter");
-            invalid.push(InvalidParameter::new("page", message));
-        }
-        if !invalid.is_empty() {
-            return Err(QueryError::InvalidParameters(invalid));
-        }
-        let filters_deleted = filters.iter().any(|filter| &*filter.field == SystemField::IsDeleted.name());
-        let words = request.search_term.as_deref().map(query_words).unwrap_or_default();
-        let include_deleted = request.include_deleted || filters_deleted;
-        Ok((EntityQuery { schema, filters, words, include_deleted, sort, offset, limit }, page.page))
+        let (aggregate_type, id) = (schema.aggregate_type(), document.aggregate_id);
+        let remedy = format!("list it by `filter=aggregate_id:eq:{id}` with `fields`, or read it with `annals get`");
+        Err(QueryError::TooLarge { what: format!("the {aggregate_type}"), bytes, remedy })
+    }
+
+    async fn list_query(&self, entity_type: &str, request: &ListRequest) -> Result<ListQuery, QueryError> {
+        ListQuery::of(self.resolver.schema(entity_type).await?, request, self.history.max_bytes)
     }
 }

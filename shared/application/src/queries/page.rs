@@ -13,6 +13,14 @@ pub struct Page<T> {
     pub previous: Option<PageLink>,
 }
 
+impl<T> Page<T> {
+    /// The same page of other results.
+    pub fn map<U>(self, result: impl FnMut(T) -> U) -> Page<U> {
+        let Self { results, count, next, previous } = self;
+        Page { results: results.into_iter().map(result).collect(), count, next, previous }
+    }
+}
+
 /// How a page is requested: the parameter and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PageLink {

@@ -46,6 +46,11 @@ impl PageNumbers {
         (self.page > 1).then(|| PageLink::Number(self.page - 1))
     }
 
+    /// How many results are on this page and those before it.
+    pub(super) fn end(self) -> u64 {
+        self.offset().saturating_add(self.page_size)
+    }
+
     /// How many results come before this page.
     pub(super) fn offset(self) -> u64 {
         (self.page - 1).saturating_mul(self.page_size)

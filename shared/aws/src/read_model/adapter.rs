@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use annals_application::ports::{
-    Document, EntityQuery, IndexOutcome, PortError, PortErrorKind, ReadDocument, ReadModel,
+    Document, EntityQuery, FoundPage, IndexOutcome, PortError, PortErrorKind, ReadDocument, ReadModel,
 };
 use annals_domain::definition::EntitySchema;
 use annals_domain::identity::AggregateId;
@@ -186,7 +186,7 @@ impl ReadModel for OpenSearchReadModel {
         self.search.searcher().get(schema, id).await
     }
 
-    async fn search(&self, query: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
+    async fn search(&self, query: &EntityQuery) -> Result<FoundPage, PortError> {
         self.search.searcher().search(query).await
     }
 

@@ -1,8 +1,11 @@
 //! Failures of OpenSearch and their errors: nothing is reported as written that was not.
 
 use annals_application::contract::samples::{schema, text, thing};
-use annals_application::ports::{Document, EntityQuery, IndexOutcome, PortError, PortErrorKind, ReadModel, SortKey};
+use annals_application::ports::{
+    Document, EntityQuery, IndexOutcome, PageStart, PortError, PortErrorKind, QueryField, ReadModel, Sort, SortOrder,
+};
 use annals_aws::read_model::{OpenSearch, OpenSearchReadModel, OpenSearchSettings};
+use annals_domain::definition::SystemField;
 use serde_json::{Value, json};
 
 use crate::nodes::Node;
@@ -143,15 +146,9 @@ async fn an_index_deleted_right_after_its_creation_is_unavailable() {
 }
 
 fn all() -> EntityQuery {
-    EntityQuery {
-        schema: schema("Thing__c"),
-        filters: Vec::new(),
-        words: Vec::new(),
-        include_deleted: false,
-        sort: vec![SortKey { field: "created_at".into(), descending: true }],
-        offset: 0,
-        limit: 10,
-    }
+    let field = QueryField::System(SystemField::CreatedAt);
+    let sort = vec![Sort { field, order: SortOrder::Descending }];
+    EntityQuery { sort, ..EntityQuery::first(schema("Thing__c"), 10) }
 }
 
 #[tokio::test]
@@ -177,7 +174,7 @@ async fn an_incomplete_result_is_an_error() {
 #[tokio::test]
 async fn a_page_beyond_the_result_window_is_rejected() {
     let stub = Stub::replying([Reply::Accepted]).await;
-    let query = EntityQuery { offset: 10_195, ..all() };
+    let query = EntityQuery { start: PageStart::Offset(10_195), ..all() };
     let error = stub.model().await.search(&query).await.expect_err("it is too far");
     assert_eq!(error.kind, PortErrorKind::Rejected);
     assert!(stub.request_sizes("/_search").is_empty());
@@ -193,7 +190,7 @@ async fn a_read_is_repeated_once_after_a_lost_connection(node: Node) {
     let (thing, id) = (schema("Thing__c"), three()[0].entity.aggregate_id);
     for (segment, times) in [("_mapping", 2), ("_search", 2), ("_count", 2), ("_doc", 2)] {
         proxy.rule(Rule::first(1, Match::Path(segment), Fault::DropBefore));
-        assert_eq!(model.search(&all()).await.expect("the model reads").len(), 3, "{segment}");
+        assert_eq!(model.search(&all()).await.expect("the model reads").documents.len(), 3, "{segment}");
         assert_eq!(model.count(&all()).await.expect("the model reads"), 3, "{segment}");
         assert!(model.get(&thing, id).await.expect("the model reads").is_some(), "{segment}");
         assert_eq!(proxy.count(segment), times, "{segment}");

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use annals_application::contract::samples::{catalog_of, changed_catalog, document, schema, text, thing};
 use annals_application::ports::{
-    Condition, Document, EntityQuery, Filter, IndexOutcome, PortErrorKind, QueryValue, ReadModel, SortKey,
+    Condition, Document, EntityQuery, Filter, IndexOutcome, PageStart, PortErrorKind, QueryField, QueryValue,
+    ReadModel, Sort, SortOrder,
 };
 use annals_aws::read_model::{IndexProblem, OpenSearchReadModel};
-use annals_domain::definition::{Catalog, EntitySchema};
+use annals_domain::definition::{Catalog, EntitySchema, SystemField};
 use annals_domain::entity::FieldValue;
 use annals_domain::identity::{EntityName, Provider};
 use serde_json::{Value, json};
@@ -27,15 +28,21 @@ on_both!(
     an_unusable_index_does_not_affect_other_types,
     words_are_found_exactly_whatever_their_length_and_number,
     an_integer_filter_accepts_numbers_of_any_size,
+    a_page_too_large_for_one_response_is_read_in_portions,
 );
 
 fn all(schema: EntitySchema) -> EntityQuery {
-    let sort = vec![SortKey { field: "created_at".into(), descending: true }];
-    EntityQuery { schema, filters: Vec::new(), words: Vec::new(), include_deleted: false, sort, offset: 0, limit: 100 }
+    let field = QueryField::System(SystemField::CreatedAt);
+    EntityQuery { sort: vec![Sort { field, order: SortOrder::Descending }], ..EntityQuery::first(schema, 100) }
 }
 
-fn equals(field: &str, value: QueryValue) -> Filter {
-    Filter { field: field.into(), condition: Condition::Equals(value) }
+fn equals(schema: &EntitySchema, field: &str, value: QueryValue) -> Filter {
+    let field = QueryField::of(schema, field).expect("a field");
+    Filter { field, condition: Condition::Equals(value) }
+}
+
+fn ascending(schema: &EntitySchema, field: &str) -> Sort {
+    Sort { field: QueryField::of(schema, field).expect("a field"), order: SortOrder::Ascending }
 }
 
 fn of(catalog: &Catalog, object: &str) -> EntitySchema {
@@ -87,7 +94,7 @@ async fn a_missing_index_has_no_documents_and_reading_does_not_create_it(node: N
     let model = node.model().await;
     let (schema, id) = (schema("Thing__c"), thing("a", Vec::new()).entity.aggregate_id);
     assert!(model.get(&schema, id).await.expect("the model reads").is_none());
-    assert!(model.search(&all(schema.clone())).await.expect("the model reads").is_empty());
+    assert!(model.search(&all(schema.clone())).await.expect("the model reads").documents.is_empty());
     assert_eq!(model.count(&all(schema.clone())).await.expect("the model reads"), 0);
     assert_eq!(node.raw("GET", "thing_index", "").0, 404);
     let issues = node.connect().await.indices().check(&[schema]).await.expect("the check runs");
@@ -139,14 +146,14 @@ async fn an_index_of_an_older_definition_serves_all_queries_on_its_fields(node: 
     let read = new.get(&newer, red.entity.aggregate_id).await.expect("the model reads").expect("it is there");
     let json: Value = serde_json::from_str(read.json.get()).expect("a document is JSON");
     assert_eq!(json["colour"], "red", "readers get every field");
-    let by_name = EntityQuery { filters: vec![equals("name", QueryValue::Text("Acme".into()))], ..all(newer.clone()) };
+    let by_name =
+        EntityQuery { filters: vec![equals(&newer, "name", QueryValue::Text("Acme".into()))], ..all(newer.clone()) };
     assert_eq!(new.count(&by_name).await.expect("the model reads"), 2);
     assert_eq!(old.count(&all(schema("Gadget__c"))).await.expect("the model reads"), 2);
 
     let by_colour =
-        EntityQuery { filters: vec![equals("colour", QueryValue::Text("red".into()))], ..all(newer.clone()) };
-    let sorted =
-        EntityQuery { sort: vec![SortKey { field: "colour".into(), descending: false }], ..all(newer.clone()) };
+        EntityQuery { filters: vec![equals(&newer, "colour", QueryValue::Text("red".into()))], ..all(newer.clone()) };
+    let sorted = EntityQuery { sort: vec![ascending(&newer, "colour")], ..all(newer.clone()) };
     for query in [&by_colour, &sorted] {
         let error = new.search(query).await.expect_err("the index has no such field");
         assert_eq!(error.kind, PortErrorKind::Misconfigured);
@@ -193,7 +200,8 @@ async fn a_field_whose_type_changed_is_written_but_cannot_be_queried(node: Node)
     let large = with(&new, ("size", text("large")), document("Box__c", "b", Vec::new()));
     write(&model, vec![large]).await;
     assert_eq!(model.count(&all(new.clone())).await.expect("the model reads"), 2);
-    let by_size = EntityQuery { filters: vec![equals("size", QueryValue::Text("large".into()))], ..all(new) };
+    let by_size =
+        EntityQuery { filters: vec![equals(&new, "size", QueryValue::Text("large".into()))], ..all(new.clone()) };
     let error = model.count(&by_size).await.expect_err("the index has it as a number");
     assert_eq!(error.kind, PortErrorKind::Misconfigured);
 }
@@ -269,9 +277,9 @@ async fn words_are_found_exactly_whatever_their_length_and_number(node: Node) {
     write(&model, documents).await;
     let found = async |words: &[&str], offset, limit| {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
-        let sort = vec![SortKey { field: "id".into(), descending: false }];
-        let query = EntityQuery { words, sort, offset, limit, ..all(schema("Thing__c")) };
-        let page = model.search(&query).await.expect("the model reads");
+        let (sort, start) = (vec![ascending(&schema("Thing__c"), "id")], PageStart::Offset(offset));
+        let query = EntityQuery { words, sort, start, limit, ..all(schema("Thing__c")) };
+        let page = model.search(&query).await.expect("the model reads").documents;
         let id = |json: &str| serde_json::from_str::<Value>(json).expect("JSON")["id"].as_str().map(str::to_owned);
         let ids: Vec<String> = page.iter().filter_map(|found| id(found.json.get())).collect();
         (ids, model.count(&query).await.expect("the model reads"))
@@ -297,7 +305,26 @@ async fn an_integer_filter_accepts_numbers_of_any_size(node: Node) {
         ("version", 9_223_372_036_854_775_808.0, 0),
         ("weight", 1e308, 0),
     ] {
-        let query = EntityQuery { filters: vec![equals(field, QueryValue::Number(value))], ..all(schema("Thing__c")) };
+        let query = EntityQuery {
+            filters: vec![equals(&schema("Thing__c"), field, QueryValue::Number(value))],
+            ..all(schema("Thing__c"))
+        };
         assert_eq!(model.count(&query).await.expect("the model reads"), count, "{field} = {value}");
     }
+}
+
+/// A response of more than 8 MiB is not read.
+async fn a_page_too_large_for_one_response_is_read_in_portions(node: Node) {
+    let model = node.model().await;
+    for id in ["a", "b", "c", "d", "e", "f"] {
+        write(&model, vec![thing(id, vec![("doc", text(&id.repeat(1_500_000)))])]).await;
+    }
+    let sort = vec![ascending(&schema("Thing__c"), "id")];
+    let query = EntityQuery { sort, max_bytes: usize::MAX, ..all(schema("Thing__c")) };
+    let found = model.search(&query).await.expect("the model reads");
+    let versions: Vec<usize> = found.documents.iter().map(|document| document.json.get().len() / 1_500_000).collect();
+    assert_eq!((versions, found.count), (vec![1; 6], 6));
+    let ids: Vec<_> = found.documents.iter().map(|document| document.aggregate_id).collect();
+    let expected = ["a", "b", "c", "d", "e", "f"].map(|id| thing(id, Vec::new()).entity.aggregate_id);
+    assert_eq!(ids, expected);
 }

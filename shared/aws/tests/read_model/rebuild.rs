@@ -193,16 +193,9 @@ async fn readers_miss_no_document_while_indices_are_swapped(node: Node) {
                 let id = ids[reads % ids.len()];
                 let read = model.get(&thing, id).await.expect("the model reads");
                 assert!(read.is_some(), "read {reads} found nothing");
-                let query = EntityQuery {
-                    schema: thing.clone(),
-                    filters: Vec::new(),
-                    words: vec!["version".to_owned()],
-                    include_deleted: true,
-                    sort: Vec::new(),
-                    offset: 0,
-                    limit: 100,
-                };
-                assert_eq!(model.search(&query).await.expect("the model reads").len(), ids.len());
+                let words = vec!["version".to_owned()];
+                let query = EntityQuery { words, include_deleted: true, ..EntityQuery::first(thing.clone(), 100) };
+                assert_eq!(model.search(&query).await.expect("the model reads").documents.len(), ids.len());
                 assert_eq!(model.count(&query).await.expect("the model reads"), ids.len() as u64);
                 reads += 1;
             }

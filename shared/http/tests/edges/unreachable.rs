@@ -6,8 +6,8 @@ use std::sync::Arc;
 use annals_application::backfill::Backfill;
 use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
 use annals_application::ports::{
-    AccountRegistry, AppendError, BackfillJob, Clock, Document, DuplicateSearch, EntityQuery, EventStore, Ids,
-    IndexOutcome, JobStore, Lease, LeaseStore, ObjectNote, ObjectNotes, ObjectOfProvider, ObjectRegistry,
+    AccountRegistry, AppendError, BackfillJob, Clock, Document, DuplicateSearch, EntityQuery, EventStore, FoundPage,
+    Ids, IndexOutcome, JobStore, Lease, LeaseStore, ObjectNote, ObjectNotes, ObjectOfProvider, ObjectRegistry,
     ParkedProjection, ParkedProjections, PortError, PortErrorKind, QuarantineEntry, QuarantineState, QuarantineStore,
     ReadDocument, ReadModel, ReadOptions, RefetchQueue, RefetchTask, Snapshot, SnapshotStore, StatePorts, StoredEvent,
 };
@@ -116,7 +116,7 @@ impl ReadModel for Unreachable {
     async fn get(&self, _: &EntitySchema, _: AggregateId) -> Result<Option<ReadDocument>, PortError> {
         unreachable()
     }
-    async fn search(&self, _: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
+    async fn search(&self, _: &EntityQuery) -> Result<FoundPage, PortError> {
         unreachable()
     }
     async fn count(&self, _: &EntityQuery) -> Result<u64, PortError> {

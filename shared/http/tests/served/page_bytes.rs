@@ -69,3 +69,44 @@ async fn a_history_cursor_belongs_to_one_history() {
         assert!(refused.status == 400 && detail.starts_with(expected), "{path}: {}", refused.body);
     }
 }
+
+#[tokio::test]
+async fn a_list_page_ends_before_4_mib_and_next_continues_it() {
+    let annals = Installation::new().await;
+    for number in 1..=9 {
+        let text = number.to_string().repeat(900_000);
+        annals.ingest(&[change("Account", "CREATE", number, number, json!({"Name": "A", "Description": text}))]).await;
+    }
+    let expected: Vec<_> = (1..=9).rev().map(|number| json!(record(number))).collect();
+    for (query, lengths) in [("", vec![4, 4, 1]), ("?cursor=", vec![4, 4, 1]), ("?page_size=3", vec![3, 3, 3])] {
+        let pages = walk(&annals, &format!("/clients{query}")).await;
+        assert_eq!(each(&pages, "id"), expected, "{query}");
+        let found: Vec<_> = pages.iter().map(|page| page["results"].as_array().unwrap().len()).collect();
+        assert_eq!(found, lengths, "{query}");
+        assert!(pages.iter().all(|page| page["count"] == 9));
+    }
+    let selected = annals.get("/clients?fields=id,version&filter=name:prefix:a&sort=-id").await;
+    let first = json!({"id": record(9), "version": 1});
+    assert_eq!((&selected.body["results"][0], &selected.body["next"]), (&first, &Value::Null));
+}
+
+#[tokio::test]
+async fn an_entity_larger_than_an_answer_is_a_problem_that_names_its_size() {
+    let annals = Installation::new().await;
+    annals.ingest(&[change("Account", "CREATE", 1, 1, json!({"Name": "A"}))]).await;
+    let fields = ["Name", "Description", "Account_Status__c", "BillingCountry", "CurrencyIsoCode"];
+    for (second, field) in (2..).zip(fields) {
+        annals.ingest(&[change("Account", "UPDATE", 1, second, json!({field: "x".repeat(1_000_000)}))]).await;
+    }
+    let id = record(1);
+    for path in [format!("/clients/{id}"), "/clients".to_owned(), "/clients?cursor=".to_owned()] {
+        let refused = annals.get(&path).await;
+        assert_eq!((refused.status, &refused.body["type"]), (422, &json!("/problems/result-too-large")), "{path}");
+        let detail = refused.body["detail"].as_str().unwrap();
+        assert!(detail.contains(" bytes, more than the 3997696 of a page") && detail.contains("`fields`"), "{detail}");
+    }
+    let path = format!("/clients?filter=id:eq:{id}&fields=id,version,is_deleted");
+    let selected = annals.get(&path).await;
+    assert_eq!(selected.body["results"], json!([{"id": id, "version": 6, "is_deleted": false}]));
+    assert_eq!(annals.get(&format!("/clients/{id}/history?page_size=2")).await.status, 200);
+}

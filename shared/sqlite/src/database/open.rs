@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use annals_domain::search_text::fold;
+use annals_application::ports::folded_text;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use uuid::Uuid;
 
 use super::{begin_write, schema};
 
@@ -100,7 +101,13 @@ fn prepare(connection: &Connection, cache_kib: i64) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     connection.pragma_update(None, "cache_size", -cache_kib)?;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
-    connection.create_scalar_function("fold", 1, flags, |context| Ok(context.get_raw(0).as_str_or_null()?.map(fold)))
+    connection.create_scalar_function("folded", 1, flags, |context| {
+        Ok(context.get_raw(0).as_str_or_null()?.map(folded_text))
+    })?;
+    connection.create_scalar_function("uuid_text", 1, flags, |context| {
+        let bytes = context.get_raw(0).as_blob()?;
+        Ok(Uuid::from_slice(bytes).map(|uuid| uuid.to_string()).unwrap_or_default())
+    })
 }
 
 /// The schema version of the file, 0 for a new one. An error if the file belongs to another program or release.

@@ -3,15 +3,17 @@
 //! The documents of a call are written in one transaction. The tables are numbered: a rebuild fills new ones while the
 //! current ones are in use.
 
+mod conditions;
 mod index;
 mod live;
 mod open;
 mod query;
 mod rebuild;
+mod segments;
 mod table;
 
 use annals_application::ports::{
-    Document, EntityQuery, IndexOutcome, PortError, PortErrorKind, ReadDocument, ReadModel,
+    Document, EntityQuery, FoundPage, IndexOutcome, PortError, PortErrorKind, ReadDocument, ReadModel,
 };
 use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::identity::AggregateId;
@@ -84,7 +86,7 @@ impl ReadModel for SqliteReadModel {
         self.database.read(RESOURCE, move |transaction| query::get(transaction, &schema, id)).await
     }
 
-    async fn search(&self, query: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
+    async fn search(&self, query: &EntityQuery) -> Result<FoundPage, PortError> {
         let query = query.clone();
         self.database.read(RESOURCE, move |transaction| query::search(transaction, &query)).await
     }

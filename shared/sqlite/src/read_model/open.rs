@@ -23,7 +23,7 @@ pub(super) fn match_definitions(
     definitions: &[Arc<EntityDefinition>],
 ) -> Result<Vec<String>, Failure> {
     take_over_former_digests(transaction)?;
-    add_missing_columns(transaction)?;
+    complete_tables(transaction, definitions)?;
     let unmatched = unmatched_tables(transaction, definitions)?;
     let mut missing = Vec::new();
     let mut outdated = Vec::new();
@@ -58,11 +58,14 @@ fn take_over_former_digests(transaction: &Transaction<'_>) -> Result<(), Failure
     Ok(())
 }
 
-fn add_missing_columns(transaction: &Transaction<'_>) -> Result<(), Failure> {
-    let mut statement = transaction.prepare("SELECT number, name FROM read_model")?;
-    let tables = statement.query_map([], |row| Ok(EntityTable::numbered(&row.get::<_, String>(1)?, row.get(0)?)))?;
-    for table in tables {
-        table?.add_missing_columns(transaction)?;
+/// Adds what the current tables of earlier releases lack. Tables of other definitions are replaced or rebuilt.
+fn complete_tables(transaction: &Transaction<'_>, definitions: &[Arc<EntityDefinition>]) -> Result<(), Failure> {
+    for definition in definitions.iter().map(|definition| Some(&**definition)).chain([None]) {
+        let (name, digest) = EntityTable::registration_of(definition);
+        match EntityTable::current(transaction, name)? {
+            Some((table, created_from)) if created_from == digest => table.complete(transaction, definition)?,
+            _ => {}
+        }
     }
     Ok(())
 }

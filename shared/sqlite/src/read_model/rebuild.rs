@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use annals_application::ports::{
-    CommitPosition, Document, EntityQuery, IndexOutcome, PortError, PortErrorKind, ReadDocument, ReadModel,
+    CommitPosition, Document, EntityQuery, FoundPage, IndexOutcome, PortError, PortErrorKind, ReadDocument, ReadModel,
 };
 use annals_domain::definition::{Catalog, EntityDefinition, EntitySchema};
 use annals_domain::identity::AggregateId;
@@ -115,7 +115,7 @@ impl ReadModel for SqliteRebuild {
         Err(cannot_be_read())
     }
 
-    async fn search(&self, _: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
+    async fn search(&self, _: &EntityQuery) -> Result<FoundPage, PortError> {
         Err(cannot_be_read())
     }
 

@@ -1,5 +1,6 @@
 //! The tables of an entity type: their columns follow from its definition, and their SQL is written here.
 
+use annals_application::ports::QueryField;
 use annals_domain::definition::{EntityDefinition, EntitySchema, Field, FieldType, SystemField};
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -24,6 +25,11 @@ pub(super) const SYSTEM_COLUMNS: [&str; 11] = [
     "search_text",
     "doc",
 ];
+
+/// The folded ids of objects without a definition.
+const FOLDED_ID: &str = "k_external_id";
+/// The columns whose index begins with the greatest value.
+const TIMES: [&str; 2] = [SystemField::CreatedAt.name(), SystemField::UpdatedAt.name()];
 
 /// Tables of earlier releases get this column when they are opened.
 const STALE_COLUMN: &str = "stale INTEGER NOT NULL DEFAULT 0";
@@ -76,17 +82,16 @@ impl EntityTable {
         Ok(table)
     }
 
+    /// Whether these are the tables of [`OPEN`].
+    pub(super) fn is_open(&self) -> bool {
+        self.entities.starts_with("entity_open_")
+    }
+
     fn create_sql(&self, definition: Option<&EntityDefinition>) -> String {
         let Self { entities, words, .. } = self;
         let fields: String =
             definition.map(|definition| definition.fields.iter().map(column_sql).collect()).unwrap_or_default();
-        // A query of an open schema reads one object of the table; a query of a definition reads all its objects.
-        let (object, objects) = match definition {
-            Some(_) => ("", String::new()),
-            None => {
-                ("entity_name, ", format!("CREATE INDEX {entities}_objects ON {entities} (entity_name, provider);"))
-            }
-        };
+        let folded: String = folded_columns(definition).iter().map(|(folded, _)| format!(",\n{folded} TEXT")).collect();
         format!(
             "CREATE TABLE {entities} (
                  row_id INTEGER PRIMARY KEY,
@@ -98,25 +103,70 @@ impl EntityTable {
                  created_at INTEGER,
                  updated_at INTEGER,
                  is_deleted INTEGER NOT NULL,
-                 {STALE_COLUMN}{fields},
+                 {STALE_COLUMN}{fields}{folded},
                  search_text TEXT NOT NULL,
                  doc TEXT NOT NULL
              ) STRICT;
-             CREATE INDEX {entities}_newest ON {entities} ({object}is_deleted, created_at DESC, aggregate_id);
-             {objects}
+             {}
              CREATE VIRTUAL TABLE {words} USING fts5
-                 (search_text, content='', contentless_delete=1, tokenize='trigram case_sensitive 1');"
+                 (search_text, content='', contentless_delete=1, tokenize='trigram case_sensitive 1');",
+            self.indices_sql(definition)
         )
     }
 
-    /// Adds the columns that the tables of earlier releases lack.
-    pub(super) fn add_missing_columns(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        let entities = &self.entities;
-        let has_stale = "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?) WHERE name = 'stale')";
-        if transaction.query_row(has_stale, [entities], |row| row.get(0))? {
-            return Ok(());
+    /// An index for each field that lists are sorted by. It has every column that decides which rows are on a page, so
+    /// that the table is read only for these.
+    fn indices_sql(&self, definition: Option<&EntityDefinition>) -> String {
+        let Self { entities, .. } = self;
+        let mut sql = String::new();
+        // A query of an open schema reads one object of the table; a query of a definition reads all its objects.
+        let object = if definition.is_none() { "entity_name, " } else { "" };
+        if definition.is_none() {
+            sql.push_str(&format!(
+                "CREATE INDEX IF NOT EXISTS {entities}_objects ON {entities} (entity_name, provider);"
+            ));
         }
-        transaction.execute_batch(&format!("ALTER TABLE {entities} ADD COLUMN {STALE_COLUMN}"))
+        for keys in index_keys(definition) {
+            let (name, columns) = (&keys[0], keys.join(", "));
+            // Times are mostly sorted newest first, and an index has ties in one order only.
+            let order = if TIMES.contains(&&**name) { " DESC" } else { "" };
+            sql.push_str(&format!(
+                "CREATE INDEX IF NOT EXISTS {entities}_by_{name} ON {entities} ({object}{columns}{order}, aggregate_id, is_deleted);"
+            ));
+        }
+        sql.push_str(&format!(
+            "CREATE INDEX IF NOT EXISTS {entities}_ids ON {entities} ({object}aggregate_id, is_deleted);"
+        ));
+        sql
+    }
+
+    /// Adds the columns and indices that the tables of earlier releases lack.
+    pub(super) fn complete(
+        &self,
+        transaction: &Transaction<'_>,
+        definition: Option<&EntityDefinition>,
+    ) -> rusqlite::Result<()> {
+        let entities = &self.entities;
+        let mut statement = transaction.prepare("SELECT name FROM pragma_table_info(?)")?;
+        let columns: Vec<String> =
+            statement.query_map([entities], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let is_missing = |name: &str| !columns.iter().any(|column| column == name);
+        let mut sql = format!("DROP INDEX IF EXISTS {entities}_newest;");
+        if is_missing(SystemField::Stale.name()) {
+            sql.push_str(&format!("ALTER TABLE {entities} ADD COLUMN {STALE_COLUMN};"));
+        }
+        let missing: Vec<(String, String)> =
+            folded_columns(definition).into_iter().filter(|(folded, _)| is_missing(folded)).collect();
+        for (folded, _) in &missing {
+            sql.push_str(&format!("ALTER TABLE {entities} ADD COLUMN {folded} TEXT;"));
+        }
+        if !missing.is_empty() {
+            let set: Vec<String> =
+                missing.iter().map(|(folded, exact)| format!("{folded} = folded({exact})")).collect();
+            sql.push_str(&format!("UPDATE {entities} SET {};", set.join(", ")));
+        }
+        sql.push_str(&self.indices_sql(definition));
+        transaction.execute_batch(&sql)
     }
 
     pub(super) fn drop(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -144,29 +194,99 @@ impl EntityTable {
         Ok(false)
     }
 
-    /// Inserts a row: its values are in the order of [`column_names`].
-    pub(super) fn insert_sql(&self, schema: &EntitySchema) -> String {
-        let names = column_names(schema);
-        let values = vec!["?"; names.len()].join(",");
-        format!("INSERT INTO {} ({}) VALUES ({values})", self.entities, names.join(","))
+    /// Inserts a row: its values are in the order of the columns.
+    pub(super) fn insert_sql(&self, columns: &[String]) -> String {
+        let values = vec!["?"; columns.len()].join(",");
+        format!("INSERT INTO {} ({}) VALUES ({values})", self.entities, columns.join(","))
     }
 
-    /// Replaces a row: its values are in the order of [`column_names`], followed by the row id.
-    pub(super) fn update_sql(&self, schema: &EntitySchema) -> String {
-        let set: Vec<String> = column_names(schema).iter().map(|name| format!("{name} = ?")).collect();
+    /// Replaces some columns of a row, which is found by its row id after their values.
+    pub(super) fn update_sql(&self, columns: &[&str]) -> String {
+        let set: Vec<String> = columns.iter().map(|name| format!("{name} = ?")).collect();
         format!("UPDATE {} SET {} WHERE row_id = ?", self.entities, set.join(", "))
     }
 }
 
-/// The system columns, then the fields of the definition.
-fn column_names(schema: &EntitySchema) -> Vec<String> {
-    let fields = schema.definition().into_iter().flat_map(|definition| definition.fields.iter());
-    SYSTEM_COLUMNS.iter().map(|name| (*name).to_owned()).chain(fields.map(|field| column(&field.name))).collect()
+/// The columns of a schema's table that a document fills: the system columns, the fields of the definition, and their
+/// folded texts.
+pub(super) fn column_names(schema: &EntitySchema) -> Vec<String> {
+    let definition = schema.definition().map(|definition| &**definition);
+    let fields = definition.into_iter().flat_map(|definition| definition.fields.iter());
+    let folded = folded_columns(definition).into_iter().map(|(folded, _)| folded);
+    let system = SYSTEM_COLUMNS.iter().map(|name| (*name).to_owned());
+    system.chain(fields.map(|field| column(&field.name))).chain(folded).collect()
+}
+
+/// The columns with folded texts, in the order of the fields, each with the column of its text.
+fn folded_columns(definition: Option<&EntityDefinition>) -> Vec<(String, String)> {
+    let Some(definition) = definition else { return vec![(FOLDED_ID.to_owned(), "external_id".to_owned())] };
+    let texts = definition.fields.iter().filter(|field| field.field_type.is_text());
+    texts.map(|field| (folded_column(&field.name), column(&field.name))).collect()
+}
+
+/// The columns of each index, but for those that all have.
+fn index_keys(definition: Option<&EntityDefinition>) -> Vec<Vec<String>> {
+    let system = [
+        SystemField::Provider,
+        SystemField::Version,
+        SystemField::CreatedAt,
+        SystemField::UpdatedAt,
+        SystemField::IsDeleted,
+        SystemField::Stale,
+    ];
+    let mut keys: Vec<Vec<String>> = system.iter().map(|field| vec![field.name().to_owned()]).collect();
+    match definition {
+        None => keys.push(vec![FOLDED_ID.to_owned(), "external_id".to_owned()]),
+        Some(definition) => {
+            let sortable = definition.fields.iter().filter(|field| field.field_type != FieldType::List);
+            // The system's column of that name is sorted by.
+            let sortable = sortable.filter(|field| &*field.name != SystemField::IsDeleted.name());
+            keys.extend(sortable.map(|field| match field.field_type.is_text() {
+                true => vec![folded_column(&field.name), column(&field.name)],
+                false => vec![column(&field.name)],
+            }));
+        }
+    }
+    keys
+}
+
+/// The columns that hold the values of a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FieldColumns {
+    /// The values as they are compared.
+    pub(super) exact: String,
+    /// The folded texts, which are sorted before the exact ones. Texts of system fields are folded as they are.
+    pub(super) folded: Option<String>,
+    pub(super) can_be_null: bool,
+}
+
+impl FieldColumns {
+    pub(super) fn of(schema: &EntitySchema, field: &QueryField) -> Self {
+        match field {
+            QueryField::System(system) => {
+                let can_be_null = matches!(system, SystemField::CreatedAt | SystemField::UpdatedAt);
+                Self { exact: system.name().to_owned(), folded: None, can_be_null }
+            }
+            // The id of an object without a definition.
+            QueryField::Mapped(..) if schema.definition().is_none() => {
+                Self { exact: "external_id".to_owned(), folded: Some(FOLDED_ID.to_owned()), can_be_null: false }
+            }
+            QueryField::Mapped(name, field_type) => {
+                let folded = field_type.is_text().then(|| folded_column(name));
+                Self { exact: column(name), folded, can_be_null: true }
+            }
+        }
+    }
 }
 
 /// The column of a definition's field. The prefix prevents a clash with SQL keywords and the system columns.
 pub(super) fn column(field: &str) -> String {
     format!("f_{field}")
+}
+
+/// The column of a text field's folded values.
+fn folded_column(field: &str) -> String {
+    format!("k_{field}")
 }
 
 fn column_sql(field: &Field) -> String {

@@ -34,15 +34,7 @@ async fn a_change_of_a_hundred_records_is_a_hundred_aggregates() {
         let projector = installation.projector(&read_model, None, projector_settings());
         let report = projector.project(events(&counted).await).await;
         assert_eq!((report.projected, report.parked, report.failed.len()), (RECORDS, 0, 0), "{label}");
-        let all = EntityQuery {
-            schema: schema.clone(),
-            filters: Vec::new(),
-            words: Vec::new(),
-            include_deleted: false,
-            sort: Vec::new(),
-            offset: 0,
-            limit: 0,
-        };
+        let all = EntityQuery::first(schema.clone(), 0);
         assert_eq!(read_model.count(&all).await.expect("the store responds"), RECORDS as u64, "{label}");
     }
     counted.test_tables.remove().await;

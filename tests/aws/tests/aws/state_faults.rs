@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use annals_application::commands::CommandMetadata;
 use annals_application::ports::{
-    Document, EntityQuery, EventPublisher, IndexOutcome, NormalizedEntityEvent, PortError, PortErrorKind, ReadDocument,
-    ReadModel, ReadOptions, StoredEvent,
+    Document, EntityQuery, EventPublisher, FoundPage, IndexOutcome, NormalizedEntityEvent, PortError, PortErrorKind,
+    ReadDocument, ReadModel, ReadOptions, StoredEvent,
 };
 use annals_application::projection::{BatchReport, Projector};
 use annals_aws_tests::decided::decided;
@@ -41,8 +41,8 @@ impl ReadModel for RefusingReadModel {
         Ok(None)
     }
 
-    async fn search(&self, _: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
-        Ok(Vec::new())
+    async fn search(&self, _: &EntityQuery) -> Result<FoundPage, PortError> {
+        Ok(FoundPage::empty())
     }
 
     async fn count(&self, _: &EntityQuery) -> Result<u64, PortError> {

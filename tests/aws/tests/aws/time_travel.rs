@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use annals_application::ports::{
-    Document, EntityQuery, IndexOutcome, PortError, PortErrorKind, ReadDocument, ReadModel, Snapshot, StoredEvent,
+    Document, EntityQuery, FoundPage, IndexOutcome, PortError, PortErrorKind, ReadDocument, ReadModel, Snapshot,
+    StoredEvent,
 };
 use annals_application::queries::{EntityQueries, HistoryOrder, HistoryRequest, MomentRequest};
 use annals_aws::event_store::encode;
@@ -39,7 +40,7 @@ impl ReadModel for Down {
         down()
     }
 
-    async fn search(&self, _: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
+    async fn search(&self, _: &EntityQuery) -> Result<FoundPage, PortError> {
         down()
     }
 

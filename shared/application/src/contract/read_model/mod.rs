@@ -1,7 +1,10 @@
 //! The rules for read models. The adapter is made with `samples::catalog()`.
 
+mod filter_table;
 mod filters;
+mod lists;
 mod order;
+mod walks;
 mod words;
 
 use std::sync::Arc;
@@ -10,6 +13,12 @@ use annals_domain::entity::FieldValue;
 use annals_domain::position::Version;
 use serde_json::Value;
 
+pub use self::filter_table::{
+    all_filters_of_a_request_must_match, an_aggregate_id_is_filtered_as_a_text,
+    an_invalid_filter_names_what_is_expected, filters_on_lists_find_what_they_state,
+    filters_on_numbers_find_what_they_state, filters_on_other_fields_find_what_they_state,
+    filters_on_texts_find_what_they_state, filters_on_times_find_what_they_state,
+};
 pub use self::filters::{
     a_filter_finds_equal_values_of_every_type, a_filter_finds_values_of_system_fields,
     a_long_text_is_compared_by_its_first_thousand_characters, a_null_or_absent_value_equals_nothing,
@@ -20,12 +29,21 @@ pub use self::order::{
     nulls_come_last_in_both_sort_directions, the_default_sort_is_newest_first_with_nulls_last,
     ties_are_sorted_by_aggregate_id_in_both_directions,
 };
+pub use self::walks::{
+    a_list_is_in_its_order_however_it_is_walked, a_page_ends_before_its_bytes, a_page_has_links_to_its_neighbours,
+    a_place_without_an_entity_continues_after_it, a_walk_by_cursor_has_each_unchanged_entity_once,
+    an_invalid_page_names_what_is_expected, selected_fields_are_in_the_order_of_the_request,
+    the_page_after_the_last_number_is_by_cursor,
+};
 pub use self::words::{
     a_word_is_found_anywhere_in_the_search_text, all_words_must_be_found, many_and_long_words_are_searched_completely,
     special_characters_in_words_are_literal,
 };
 use super::samples::{document, key_of, schema, text, thing, timestamp};
-use crate::ports::{Document, EntityQuery, Filter, IndexOutcome, QueryValue, ReadModel, SortKey};
+use crate::ports::{
+    Condition, Document, EntityQuery, Filter, IndexOutcome, PageEnd, PageStart, QueryField, QueryValue, ReadModel,
+    Sort, SortOrder,
+};
 
 /// Defines a test for each rule.
 #[macro_export]
@@ -59,6 +77,22 @@ macro_rules! read_model_contract {
                 a_text_sort_ignores_case_and_accents,
                 ties_are_sorted_by_aggregate_id_in_both_directions,
                 a_page_is_selected_by_offset_and_limit,
+                filters_on_texts_find_what_they_state,
+                filters_on_lists_find_what_they_state,
+                filters_on_times_find_what_they_state,
+                filters_on_numbers_find_what_they_state,
+                filters_on_other_fields_find_what_they_state,
+                an_aggregate_id_is_filtered_as_a_text,
+                all_filters_of_a_request_must_match,
+                an_invalid_filter_names_what_is_expected,
+                a_list_is_in_its_order_however_it_is_walked,
+                a_page_has_links_to_its_neighbours,
+                an_invalid_page_names_what_is_expected,
+                the_page_after_the_last_number_is_by_cursor,
+                a_walk_by_cursor_has_each_unchanged_entity_once,
+                a_place_without_an_entity_continues_after_it,
+                a_page_ends_before_its_bytes,
+                selected_fields_are_in_the_order_of_the_request,
             ]
         );
     };
@@ -72,28 +106,32 @@ async fn index_all(model: &impl ReadModel, documents: Vec<Document>) {
 
 /// The default list of an object's records.
 fn all_of(object: &str) -> EntityQuery {
-    EntityQuery {
-        schema: schema(object),
-        filters: Vec::new(),
-        words: Vec::new(),
-        include_deleted: false,
-        sort: vec![SortKey { field: "created_at".into(), descending: true }],
-        offset: 0,
-        limit: 100,
-    }
+    EntityQuery { sort: sort_by(&[("created_at", true)]), ..EntityQuery::first(schema(object), 100) }
 }
 
-fn equals(field: &str, value: QueryValue) -> Filter {
-    Filter { field: field.into(), condition: crate::ports::Condition::Equals(value) }
+/// A field of a `Thing__c`, and of any other object that has one of that name.
+fn field(name: &str) -> QueryField {
+    QueryField::of(&schema("Thing__c"), name).expect("a field")
+}
+
+fn equals(name: &str, value: QueryValue) -> Filter {
+    Filter { field: field(name), condition: Condition::Equals(value) }
+}
+
+/// Fields, each with whether its order is descending.
+fn sort_by(keys: &[(&str, bool)]) -> Vec<Sort> {
+    let order = |is_descending| if is_descending { SortOrder::Descending } else { SortOrder::Ascending };
+    keys.iter().map(|(name, is_descending)| Sort { field: field(name), order: order(*is_descending) }).collect()
 }
 
 /// The ids that a query finds, in its order. Where all of them fit on the page, the count must be equal.
 async fn found(model: &impl ReadModel, query: &EntityQuery) -> Vec<String> {
     let page = model.search(query).await.expect("the model reads");
-    if query.offset == 0 && page.len() < usize::try_from(query.limit).expect("a small limit") {
-        let count = model.count(query).await.expect("the model reads");
-        assert_eq!(count, page.len() as u64, "the count of {query:?}");
-    }
+    let count = model.count(query).await.expect("the model reads");
+    assert_eq!(count, page.count, "the count of {query:?}");
+    let is_whole = query.start == PageStart::Offset(0) && page.end == PageEnd::Last;
+    let page = page.documents;
+    assert!(!is_whole || count == page.len() as u64, "the count of {query:?}");
     let id = |json: &str| match serde_json::from_str::<Value>(json).expect("a document is JSON").get("id") {
         Some(Value::String(id)) => id.clone(),
         other => panic!("expected an id: {other:?}"),
@@ -128,7 +166,7 @@ pub async fn an_entity_is_read_as_it_was_indexed(model: &impl ReadModel) {
     assert_eq!((read.aggregate_id, read.version), (id, Version::FIRST));
     let json: Value = serde_json::from_str(read.json.get()).expect("a document is JSON");
     assert_eq!(json, Value::Object(document.entity.to_json(&document.schema)));
-    let listed = model.search(&all_of("Thing__c")).await.expect("the model reads");
+    let listed = model.search(&all_of("Thing__c")).await.expect("the model reads").documents;
     assert_eq!(listed[0].json.get(), read.json.get());
     let unknown = key_of("Thing__c", "unknown").aggregate_id;
     assert!(model.get(&document.schema, unknown).await.expect("the model reads").is_none());
@@ -236,7 +274,7 @@ pub async fn a_query_finds_only_entities_of_its_schema(model: &impl ReadModel) {
         for words in [vec![], vec!["name".to_owned()], vec!["sa".to_owned()]] {
             assert_eq!(found(model, &EntityQuery { words, ..all_of(object) }).await, ["same"], "{object}");
         }
-        let listed = model.search(&all_of(object)).await.expect("the model reads");
+        let listed = model.search(&all_of(object)).await.expect("the model reads").documents;
         assert_eq!(listed[0].aggregate_id, document.entity.aggregate_id);
         for other in objects.iter().filter(|other| *other != object) {
             let id = document.entity.aggregate_id;

@@ -4,16 +4,12 @@ use std::sync::Arc;
 
 use annals_domain::entity::FieldValue;
 
-use super::{all_of, found, index_all};
+use super::{all_of, found, index_all, sort_by};
 use crate::contract::samples::{text, thing, timestamp};
-use crate::ports::{Document, EntityQuery, ReadModel, SortKey};
-
-fn by(keys: &[(&str, bool)]) -> Vec<SortKey> {
-    keys.iter().map(|(field, descending)| SortKey { field: (*field).into(), descending: *descending }).collect()
-}
+use crate::ports::{Document, EntityQuery, PageStart, ReadModel};
 
 async fn check(model: &impl ReadModel, sort: &[(&str, bool)], expected: &[&str]) {
-    let query = EntityQuery { sort: by(sort), ..all_of("Thing__c") };
+    let query = EntityQuery { sort: sort_by(sort), ..all_of("Thing__c") };
     assert_eq!(found(model, &query).await, expected, "{sort:?}");
 }
 
@@ -95,7 +91,7 @@ pub async fn a_page_is_selected_by_offset_and_limit(model: &impl ReadModel) {
     let documents = ids.iter().zip(0..).map(|(id, at)| created(id, Some(-at)));
     index_all(model, documents.collect()).await;
     for (offset, limit) in [(0, 10), (10, 10), (20, 10), (25, 10), (1000, 10), (3, 0), (24, 1)] {
-        let query = EntityQuery { offset, limit, ..all_of("Thing__c") };
+        let query = EntityQuery { start: PageStart::Offset(offset), limit, ..all_of("Thing__c") };
         let expected: Vec<_> = ids.iter().skip(offset as usize).take(limit as usize).cloned().collect();
         assert_eq!(found(model, &query).await, expected, "{limit} from {offset}");
         assert_eq!(model.count(&query).await.expect("the model reads"), 25);

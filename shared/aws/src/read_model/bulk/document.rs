@@ -3,7 +3,7 @@
 //! The entity is serialised once, straight into the bytes of the call, with every digit it has. Beside it are the
 //! values that queries look into. A value of another type than its field's refuses the document before any call.
 
-use annals_application::ports::Document;
+use annals_application::ports::{Document, compared_text, folded_text};
 use annals_domain::definition::{FieldType, SystemField};
 use annals_domain::entity::{Entity, FieldValue};
 use annals_domain::identity::AggregateId;
@@ -12,9 +12,7 @@ use bytes::{BufMut, BytesMut};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::read_model::index::{
-    ENTITY, FieldGroup, SEARCH_TEXT, compared_text, folded_text, parsed_number, searchable_text,
-};
+use crate::read_model::index::{ENTITY, FieldGroup, SEARCH_TEXT, parsed_number, searchable_text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VersionRule {

@@ -4,39 +4,11 @@
 
 use std::borrow::Cow;
 
-use annals_domain::search_text::fold;
-
-/// The number of characters of a text that filters and sorting look at.
-const COMPARED: usize = 1_000;
-/// The same of its folded form. One character may fold to many, and a keyword has at most 32,766 bytes.
-const COMPARED_FOLDED: usize = 8_000;
-
-/// The first characters of a text, which filters and sorting look at.
-pub(crate) fn compared_text(text: &str) -> &str {
-    first(text, COMPARED)
-}
-
-pub(crate) fn folded_text(text: &str) -> String {
-    let folded = fold(text);
-    first(&folded, COMPARED_FOLDED).to_owned()
-}
-
-fn first(text: &str, characters: usize) -> &str {
-    if text.len() <= characters {
-        return text;
-    }
-    text.char_indices().nth(characters).map_or(text, |(end, _)| &text[..end])
-}
+use annals_application::ports::compared_number;
 
 /// The number that these digits are compared as; `None` where they are no number. The document keeps the digits.
 pub(crate) fn parsed_number(digits: &str) -> Option<f64> {
     digits.parse::<f64>().ok().map(compared_number)
-}
-
-/// The largest float in place of infinity, which OpenSearch refuses, and zero in place of minus zero, which
-/// OpenSearch does not treat as equal.
-pub(crate) fn compared_number(number: f64) -> f64 {
-    number.clamp(f64::MIN, f64::MAX) + 0.0
 }
 
 /// A folded text as it is stored and searched. OpenSearch's wildcard type loses escaped backslashes, so `*`, `?`
@@ -56,6 +28,8 @@ pub(crate) fn searchable_text(folded: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use annals_domain::search_text::fold;
+
     use super::*;
 
     #[test]
@@ -64,14 +38,6 @@ mod tests {
             assert_eq!(parsed_number(digits).map(f64::to_bits), Some(expected.to_bits()), "{digits}");
         }
         assert_eq!(parsed_number("no number"), None);
-    }
-
-    #[test]
-    fn a_folded_text_is_never_too_long_for_a_keyword() {
-        let text = "\u{fdfa}".repeat(1_000);
-        assert!(folded_text(&text).len() <= 32_766);
-        assert_eq!(compared_text("short"), "short");
-        assert_eq!(compared_text(&"é".repeat(1_001)), "é".repeat(1_000));
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub use self::catalog::IndexCatalog;
 pub(crate) use self::catalog::IndexSettings;
 pub(crate) use self::failure::IndexFailure;
 pub(crate) use self::field_group::FieldGroup;
-pub(crate) use self::indexed_value::{compared_number, compared_text, folded_text, parsed_number, searchable_text};
+pub(crate) use self::indexed_value::{parsed_number, searchable_text};
 pub use self::issue::{IndexIssue, IndexProblem};
 pub(crate) use self::mapping::{ENTITY, IndexedField, SEARCH_TEXT};
 pub(crate) use self::names::write_alias;

@@ -1,5 +1,7 @@
 //! Reading documents: translating queries, and reading their hits.
 
+mod hits;
+mod order;
 mod query;
 mod searcher;
 mod word_search;

@@ -3,78 +3,60 @@
 //! The results are those of the port's other adapters: exact values, folded words, nulls last, ties in the order
 //! of the aggregate id.
 
-use annals_application::ports::{Condition, EntityQuery, Filter, PortError, PortErrorKind, QueryValue, SortKey};
-use annals_domain::definition::{EntitySchema, FieldType, SystemField};
+use annals_application::ports::{
+    Comparison, Condition, EntityQuery, Filter, QueryField, QueryValue, compared_number, compared_text, prefix_end,
+};
+use annals_domain::definition::{EntitySchema, SystemField};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::read_model::index::{FieldGroup, IndexedField, SEARCH_TEXT, compared_number, compared_text};
+use crate::read_model::index::{FieldGroup, IndexedField, SEARCH_TEXT};
 use crate::read_model::search::word_search::WordSearch;
 
+/// The conditions of a query.
 #[derive(Debug)]
 pub(super) struct TranslatedQuery {
+    /// All fields that the conditions name.
     pub(super) fields: Vec<IndexedField>,
     pub(super) words: WordSearch,
-    /// Whether the conditions exclude every document.
-    pub(super) is_impossible: bool,
-    conditions: Vec<Value>,
-    sort: Vec<Value>,
+    must: Vec<Value>,
+    must_not: Vec<Value>,
 }
 
-struct QueryField {
-    indexed: IndexedField,
-    /// `None` for a system field.
-    field_type: Option<FieldType>,
+/// A condition in OpenSearch's query language.
+enum Clause {
+    Must(Value),
+    MustNot(Value),
+    /// Every document matches.
+    Always,
+    /// No document matches.
+    Never,
 }
 
 impl TranslatedQuery {
-    /// Translates a query. A field that the schema does not have is rejected.
-    pub(super) fn of(query: &EntityQuery) -> Result<Self, PortError> {
-        let mut translated = Self {
-            fields: Vec::new(),
-            words: WordSearch::of(&query.words),
-            is_impossible: false,
-            conditions: Vec::new(),
-            sort: Vec::new(),
-        };
+    /// Translates the conditions of a query; `None` where they exclude every document.
+    pub(super) fn of(query: &EntityQuery) -> Option<Self> {
+        let mut translated =
+            Self { fields: Vec::new(), words: WordSearch::of(&query.words), must: Vec::new(), must_not: Vec::new() };
         if let EntitySchema::Open(object) = &query.schema {
-            translated.conditions.push(json!({ "term": { "entity_name": object.name } }));
+            translated.must.push(json!({ "term": { "entity_name": object.name } }));
         }
         if !query.include_deleted {
-            translated.conditions.push(json!({ "term": { SystemField::IsDeleted.name(): false } }));
+            translated.must.push(json!({ "term": { SystemField::IsDeleted.name(): false } }));
         }
-        translated.add_filters(query)?;
-        translated.add_words();
-        for key in &query.sort {
-            translated.add_sort(&query.schema, key)?;
-        }
-        translated.sort.push(json!({ SystemField::AggregateId.name(): "asc" }));
-        Ok(translated)
-    }
-
-    fn add_filters(&mut self, query: &EntityQuery) -> Result<(), PortError> {
-        let mut equal: Vec<(String, Value)> = Vec::new();
         for filter in &query.filters {
-            let field = QueryField::of(&query.schema, &filter.field)?;
-            let is_list = field.field_type == Some(FieldType::List);
-            let value = field.indexed_value(filter);
-            let path = field.indexed.path.clone();
-            self.fields.push(field.indexed);
-            let Some(value) = value else {
-                self.is_impossible = true;
-                continue;
-            };
-            if !is_list && equal.iter().any(|(other, other_value)| *other == path && *other_value != value) {
-                // A field with one value cannot equal two.
-                self.is_impossible = true;
-            }
-            let pair = (path, value);
-            if !equal.contains(&pair) {
-                equal.push(pair);
+            match clause(filter, &mut translated.fields) {
+                // OpenSearch limits the clauses of a query, so that equal ones are stated once.
+                Clause::Must(clause) if translated.must.contains(&clause) => {}
+                Clause::Must(clause) => translated.must.push(clause),
+                Clause::MustNot(clause) if translated.must_not.contains(&clause) => {}
+                Clause::MustNot(clause) => translated.must_not.push(clause),
+                Clause::Always => {}
+                Clause::Never => return None,
             }
         }
-        self.conditions.extend(equal.into_iter().map(|(path, value)| json!({ "term": { path: { "value": value } } })));
-        Ok(())
+        translated.add_words();
+        Some(translated)
     }
 
     fn add_words(&mut self) {
@@ -83,76 +65,141 @@ impl TranslatedQuery {
         }
         self.fields.push(IndexedField::new(SEARCH_TEXT, "wildcard"));
         let contains = |part: &String| json!({ "wildcard": { SEARCH_TEXT: { "value": format!("*{part}*") } } });
-        self.conditions.extend(self.words.patterns().iter().map(contains));
+        self.must.extend(self.words.patterns().iter().map(contains));
     }
 
-    fn add_sort(&mut self, schema: &EntitySchema, key: &SortKey) -> Result<(), PortError> {
-        let QueryField { indexed, field_type } = QueryField::of(schema, &key.field)?;
-        let order = if key.descending { "desc" } else { "asc" };
-        let mut by = |field: IndexedField| {
-            self.sort.push(json!({ &field.path: { "order": order, "missing": "_last" } }));
-            self.fields.push(field);
-        };
-        if field_type.is_some_and(FieldType::is_text) {
-            by(IndexedField::in_group(FieldGroup::Folded, &key.field));
-        }
-        by(indexed);
-        Ok(())
-    }
-
-    pub(super) fn count_body(&self) -> Value {
-        json!({ "query": { "bool": { "filter": self.conditions } } })
-    }
-
-    pub(super) fn page_body(&self, offset: u64, limit: u64) -> Value {
-        let mut body = self.count_body();
-        body["sort"] = json!(self.sort);
-        body["from"] = json!(offset);
-        body["size"] = json!(limit);
-        body["track_total_hits"] = json!(false);
-        body
+    /// The request body that counts or finds the matches.
+    pub(super) fn body(&self) -> Value {
+        json!({ "query": { "bool": { "filter": self.must, "must_not": self.must_not } } })
     }
 }
 
-impl QueryField {
-    fn of(schema: &EntitySchema, name: &str) -> Result<Self, PortError> {
-        let mapped = |field_type: FieldType| {
-            let indexed = IndexedField::in_group(FieldGroup::of(field_type), name);
-            Ok(Self { indexed, field_type: Some(field_type) })
-        };
-        let system_field = SystemField::named(name);
-        let defined = schema.definition().and_then(|definition| definition.field(name));
-        match (system_field.and_then(IndexedField::system), defined) {
-            (Some(indexed), _) => Ok(Self { indexed, field_type: None }),
-            (None, Some(defined)) => mapped(defined.field_type),
-            (None, None) if system_field == Some(SystemField::Id) => mapped(FieldType::Id),
-            _ => {
-                let message = format!("no field `{name}`");
-                Err(PortError::new(PortErrorKind::Rejected, schema.aggregate_type().to_string(), message))
-            }
+/// The path that holds a field's values as they are.
+pub(super) fn exact_field(field: &QueryField) -> IndexedField {
+    match field {
+        QueryField::System(system) => {
+            IndexedField::system(*system).unwrap_or_else(|| IndexedField::in_group(FieldGroup::Text, system.name()))
         }
-    }
-
-    /// The value of a filter as it is indexed; `None` where no document can have it.
-    fn indexed_value(&self, filter: &Filter) -> Option<Value> {
-        let Condition::Equals(value) = &filter.condition;
-        let IndexedField { path, index_type } = &self.indexed;
-        Some(match (value, *index_type) {
-            // An id is always a UUID.
-            (QueryValue::Text(text), "keyword") if path == SystemField::AggregateId.name() => {
-                json!(Uuid::parse_str(text).ok()?)
-            }
-            (QueryValue::Text(text) | QueryValue::Date(text), "keyword") => json!(compared_text(text)),
-            (QueryValue::Timestamp(timestamp), "long") => json!(timestamp.millis()),
-            (QueryValue::Number(number), "long") => json!(integer(*number)?),
-            (QueryValue::Number(number), "double") => json!(compared_number(*number)),
-            (QueryValue::Bool(value), "boolean") => json!(value),
-            _ => return None,
-        })
+        QueryField::Mapped(name, field_type) => IndexedField::in_group(FieldGroup::of(*field_type), name),
     }
 }
 
-fn integer(number: f64) -> Option<i64> {
+/// The path that holds a text field's folded values. Those of system fields are folded as they are.
+pub(super) fn folded_field(field: &QueryField) -> IndexedField {
+    match field {
+        QueryField::System(_) => exact_field(field),
+        QueryField::Mapped(name, _) => IndexedField::in_group(FieldGroup::Folded, name),
+    }
+}
+
+fn clause(filter: &Filter, fields: &mut Vec<IndexedField>) -> Clause {
+    let Filter { field, condition } = filter;
+    let exact = exact_field(field);
+    let path = exact.path.clone();
+    fields.push(exact);
+    match condition {
+        Condition::Equals(value) => match indexed_value(field, value) {
+            Some(value) => Clause::Must(json!({ "term": { path: { "value": value } } })),
+            None => Clause::Never,
+        },
+        Condition::Differs(value) => match indexed_value(field, value) {
+            Some(value) => Clause::MustNot(json!({ "term": { path: { "value": value } } })),
+            None => Clause::Always,
+        },
+        Condition::OneOf(values) => {
+            let values: Vec<Value> = values.iter().filter_map(|value| indexed_value(field, value)).collect();
+            if values.is_empty() { Clause::Never } else { Clause::Must(json!({ "terms": { path: values } })) }
+        }
+        Condition::Compares(comparison, value) => compares(field, path, *comparison, value),
+        Condition::Exists(true) => Clause::Must(json!({ "exists": { "field": path } })),
+        Condition::Exists(false) => Clause::MustNot(json!({ "exists": { "field": path } })),
+        Condition::Contains(folded) => {
+            let folded_path = folded_path(field, fields);
+            Clause::Must(json!({ "wildcard": { folded_path: { "value": format!("*{}*", literal(folded)) } } }))
+        }
+        Condition::StartsWith(folded) => {
+            let folded_path = folded_path(field, fields);
+            let mut range = json!({ "gte": folded });
+            if let Some(end) = prefix_end(folded) {
+                range["lt"] = json!(end);
+            }
+            Clause::Must(json!({ "range": { folded_path: range } }))
+        }
+    }
+}
+
+fn folded_path(field: &QueryField, fields: &mut Vec<IndexedField>) -> String {
+    let folded = folded_field(field);
+    let path = folded.path.clone();
+    fields.push(folded);
+    path
+}
+
+/// A text in a wildcard pattern of a keyword field.
+fn literal(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '*' | '?' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern
+}
+
+fn compares(field: &QueryField, path: String, comparison: Comparison, value: &QueryValue) -> Clause {
+    let operator = match comparison {
+        Comparison::Greater => "gt",
+        Comparison::GreaterOrEqual => "gte",
+        Comparison::Less => "lt",
+        Comparison::LessOrEqual => "lte",
+    };
+    let bound = match value {
+        QueryValue::Number(number) if is_integer(field) => return compares_integer(path, comparison, *number),
+        QueryValue::Number(number) => json!(compared_number(*number)),
+        QueryValue::Timestamp(timestamp) => json!(timestamp.millis()),
+        QueryValue::Date(date) => json!(date),
+        QueryValue::Text(_) | QueryValue::Bool(_) => return Clause::Never,
+    };
+    Clause::Must(json!({ "range": { path: { operator: bound } } }))
+}
+
+/// A whole number compared with any number.
+fn compares_integer(path: String, comparison: Comparison, number: f64) -> Clause {
+    let (operator, bound) = match comparison {
+        Comparison::Greater => ("gte", number.floor() + 1.0),
+        Comparison::GreaterOrEqual => ("gte", number.ceil()),
+        Comparison::Less => ("lte", number.ceil() - 1.0),
+        Comparison::LessOrEqual => ("lte", number.floor()),
+    };
+    match integer(bound) {
+        Some(bound) => Clause::Must(json!({ "range": { path: { operator: bound } } })),
+        None if (operator == "gte") == (bound < 0.0) => Clause::Must(json!({ "exists": { "field": path } })),
+        None => Clause::Never,
+    }
+}
+
+fn is_integer(field: &QueryField) -> bool {
+    matches!(field, QueryField::System(SystemField::Version))
+}
+
+/// A value as it is indexed; `None` where no document can have it.
+fn indexed_value(field: &QueryField, value: &QueryValue) -> Option<Value> {
+    Some(match value {
+        // An id is always a UUID.
+        QueryValue::Text(text) if matches!(field, QueryField::System(SystemField::AggregateId)) => {
+            json!(Uuid::parse_str(text).ok()?)
+        }
+        QueryValue::Text(text) | QueryValue::Date(text) => json!(compared_text(text)),
+        QueryValue::Timestamp(timestamp) => json!(timestamp.millis()),
+        QueryValue::Number(number) if is_integer(field) => json!(integer(*number)?),
+        QueryValue::Number(number) => json!(compared_number(*number)),
+        QueryValue::Bool(value) => json!(value),
+    })
+}
+
+/// A whole number that OpenSearch's `long` can be.
+pub(super) fn integer(number: f64) -> Option<i64> {
     const BOUND: f64 = 9_223_372_036_854_775_808.0;
     let is_integer = number.fract() == 0.0 && (-BOUND..BOUND).contains(&number);
     // Within the bound no digit is lost.

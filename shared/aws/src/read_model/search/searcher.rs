@@ -2,74 +2,33 @@
 //!
 //! A result is complete: where a shard did not respond, there is an error and not a part of the result.
 
-use std::borrow::Cow;
+use std::ops::ControlFlow;
 
-use annals_application::ports::{EntityQuery, PortError, PortErrorKind, ReadDocument};
+use annals_application::ports::{
+    Added, BoundedPage, EntityQuery, FoundPage, PageStart, PortError, PortErrorKind, ReadDocument,
+};
 use annals_application::queries::MAX_RESULT_WINDOW;
 use annals_domain::definition::EntitySchema;
 use annals_domain::identity::{AggregateId, EntityKey};
-use annals_domain::position::Version;
 use bytes::Bytes;
 use opensearch::http::Method;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::read_model::index::IndexCatalog;
+use crate::read_model::search::hits::{Hit, PortionEnd, Portions, documents, found_documents};
+use crate::read_model::search::order::HitOrder;
 use crate::read_model::search::query::TranslatedQuery;
-use crate::read_model::transport::{Response, Transport};
+use crate::read_model::transport::{Limited, Response, Transport};
 
-const SCAN_PAGE: u64 = 200;
+/// The hits of a portion of a walk that looks at all of them.
+const SCAN_PORTION: u64 = 200;
 
 /// Reads documents. Clones share the connection.
 #[derive(Debug, Clone)]
 pub struct Searcher {
     transport: Transport,
     indices: IndexCatalog,
-}
-
-#[derive(Deserialize)]
-struct SearchPage<'a> {
-    #[serde(borrow)]
-    hits: Hits<'a>,
-}
-
-#[derive(Deserialize)]
-struct Hits<'a> {
-    #[serde(borrow)]
-    hits: Vec<Hit<'a>>,
-}
-
-/// One document, as a search or a read by id returns it.
-#[derive(Deserialize)]
-struct Hit<'a> {
-    #[serde(borrow, rename = "_index")]
-    index: Cow<'a, str>,
-    #[serde(borrow, rename = "_source")]
-    source: Source<'a>,
-    /// The sort values, from which the next page continues.
-    #[serde(borrow, default)]
-    sort: Option<&'a RawValue>,
-}
-
-/// The fields of a document that are read.
-#[derive(Deserialize)]
-struct Source<'a> {
-    aggregate_id: AggregateId,
-    version: u64,
-    #[serde(borrow)]
-    entity_name: Cow<'a, str>,
-    #[serde(borrow)]
-    entity: &'a RawValue,
-    #[serde(borrow, default)]
-    search_text: Cow<'a, str>,
-}
-
-impl Source<'_> {
-    fn document(&self) -> ReadDocument {
-        let Self { aggregate_id, version, entity, .. } = self;
-        ReadDocument { aggregate_id: *aggregate_id, version: Version::new(*version), json: (*entity).to_owned() }
-    }
 }
 
 #[derive(Deserialize)]
@@ -82,11 +41,6 @@ struct CountBody {
 #[derive(Deserialize)]
 struct Shards {
     failed: u64,
-}
-
-struct ScanRange {
-    skip: u64,
-    take: u64,
 }
 
 impl Searcher {
@@ -109,46 +63,43 @@ impl Searcher {
             EntitySchema::Defined(_) => true,
             EntitySchema::Open(object) => object.name.as_str() == source.entity_name,
         };
-        Ok(is_of_schema.then(|| source.document()))
+        Ok(is_of_schema.then(|| source.document(source.entity.to_owned())))
     }
 
-    pub(crate) async fn search(&self, query: &EntityQuery) -> Result<Vec<ReadDocument>, PortError> {
-        let translated = TranslatedQuery::of(query)?;
-        let alias = self.indices.alias(&query.schema);
-        let (offset, limit) = (query.offset, query.limit);
-        if offset.saturating_add(limit) > MAX_RESULT_WINDOW {
-            let message = format!("pages end at result {MAX_RESULT_WINDOW}: narrow the query with a filter");
-            return Err(PortError::new(PortErrorKind::Rejected, alias, message));
+    /// A page and the number of matches, mostly in one call.
+    pub(crate) async fn search(&self, query: &EntityQuery) -> Result<FoundPage, PortError> {
+        let Some(translated) = TranslatedQuery::of(query) else { return Ok(FoundPage::empty()) };
+        let (alias, order) = (self.indices.alias(&query.schema), HitOrder::of(query));
+        let first = query.limit.saturating_add(1);
+        check_window(&alias, &query.start, query.limit)?;
+        let fields = [translated.fields.clone(), order.fields()].concat();
+        if !self.indices.serves(&query.schema, &fields).await? {
+            return Ok(FoundPage::empty());
         }
-        let has_index = self.indices.serves(&query.schema, &translated.fields).await?;
-        if !has_index || translated.is_impossible || limit == 0 {
-            return Ok(Vec::new());
-        }
+        let mut page = HitPage::new(query, &order);
         if translated.words.has_unchecked_words() {
-            let (found, _) = self.scan(&alias, &translated, ScanRange { skip: offset, take: limit }).await?;
-            return Ok(found);
+            let count = self.scan(&alias, &translated, query, &order, &mut page).await?;
+            return Ok(page.finish(count));
         }
-        let response = self.page(&alias, &translated.page_body(offset, limit)).await?;
-        let Some(response) = response else { return Ok(Vec::new()) };
-        let SearchPage { hits: Hits { hits } } = documents(&response, &alias)?;
-        if let Some(hit) = hits.first() {
-            self.indices.forget_unless(&alias, &hit.index);
-        }
-        Ok(hits.iter().map(|hit| hit.source.document()).collect())
+        let portions = Portions::new(translated.body(), &order, &query.start, first);
+        let count = self.walk(&alias, portions, |hit| page.add(hit)).await?;
+        Ok(page.finish(count))
     }
 
     /// The number of documents that a query finds.
     pub(crate) async fn count(&self, query: &EntityQuery) -> Result<u64, PortError> {
-        let translated = TranslatedQuery::of(query)?;
+        let Some(translated) = TranslatedQuery::of(query) else { return Ok(0) };
         let alias = self.indices.alias(&query.schema);
-        let has_index = self.indices.serves(&query.schema, &translated.fields).await?;
-        if !has_index || translated.is_impossible {
+        if !self.indices.serves(&query.schema, &translated.fields).await? {
             return Ok(0);
         }
         if translated.words.has_unchecked_words() {
-            return Ok(self.scan(&alias, &translated, ScanRange { skip: u64::MAX, take: 0 }).await?.1);
+            let unordered = EntityQuery::first(query.schema.clone(), 0);
+            let order = HitOrder::of(&unordered);
+            let portions = Portions::new(translated.body(), &order, &PageStart::Offset(0), SCAN_PORTION);
+            return self.count_checked(&alias, &translated, portions).await;
         }
-        self.count_body(&alias, &translated.count_body()).await
+        self.count_body(&alias, &translated.body()).await
     }
 
     /// The documents of a schema that a request body finds; none without an index.
@@ -161,9 +112,10 @@ impl Searcher {
         if !self.indices.serves(schema, &[]).await? {
             return Ok(Vec::new());
         }
-        let Some(response) = self.page(&alias, body).await? else { return Ok(Vec::new()) };
-        let SearchPage { hits: Hits { hits } } = documents(&response, &alias)?;
-        Ok(hits.iter().map(|hit| hit.source.document()).collect())
+        match self.page(&alias, body, None).await? {
+            Limited::Read(response) if !response.is_missing_index() => found_documents(&response, &alias),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// The number of documents of a schema that a request body finds.
@@ -211,39 +163,88 @@ impl Searcher {
         Ok(keys.iter().zip(&ids).filter(|(_, id)| is_found(id)).map(|(key, _)| key.clone()).collect())
     }
 
-    /// Reads the hits of a query page by page and checks the words that OpenSearch could not. Returns the matches in
-    /// `range`, and how many matches there were up to the last of these.
+    /// Fills a page with the hits that have the words which OpenSearch could not check. Returns the number of all of
+    /// them, for which it looks at every hit.
     async fn scan(
         &self,
         alias: &str,
         query: &TranslatedQuery,
-        range: ScanRange,
-    ) -> Result<(Vec<ReadDocument>, u64), PortError> {
-        let mut body = query.page_body(0, SCAN_PAGE);
-        let (mut found, mut matched) = (Vec::new(), 0_u64);
-        loop {
-            let Some(response) = self.page(alias, &body).await? else { return Ok((found, matched)) };
-            let SearchPage { hits: Hits { hits } } = documents(&response, alias)?;
-            for hit in hits.iter().filter(|hit| query.words.matches(&hit.source.search_text)) {
-                matched += 1;
-                if matched > range.skip {
-                    found.push(hit.source.document());
-                }
-                if range.take > 0 && found.len() as u64 == range.take {
-                    return Ok((found, matched));
-                }
+        asked: &EntityQuery,
+        order: &HitOrder<'_>,
+        page: &mut HitPage<'_>,
+    ) -> Result<u64, PortError> {
+        let (start, mut skip) = match &asked.start {
+            PageStart::Offset(offset) => (PageStart::Offset(0), *offset),
+            after @ PageStart::After(_) => (after.clone(), 0),
+        };
+        let portions = Portions::new(query.body(), order, &start, SCAN_PORTION);
+        let taken = self.walk(alias, portions, |hit| {
+            if !query.words.matches(&hit.source.search_text) {
+                return Ok(ControlFlow::Continue(()));
             }
-            let last = hits.last().and_then(|hit| hit.sort).filter(|_| hits.len() as u64 == SCAN_PAGE);
-            let Some(last) = last else { return Ok((found, matched)) };
-            body["search_after"] = serde_json::from_str(last.get()).unwrap_or_default();
+            if skip > 0 {
+                skip -= 1;
+                return Ok(ControlFlow::Continue(()));
+            }
+            page.add(hit)
+        });
+        taken.await?;
+        let portions = Portions::new(query.body(), order, &PageStart::Offset(0), SCAN_PORTION);
+        self.count_checked(alias, query, portions).await
+    }
+
+    /// The number of hits that have the words which OpenSearch could not check.
+    async fn count_checked(&self, alias: &str, query: &TranslatedQuery, portions: Portions) -> Result<u64, PortError> {
+        let mut count = 0;
+        let counted = self.walk(alias, portions, |hit| {
+            count += u64::from(query.words.matches(&hit.source.search_text));
+            Ok(ControlFlow::Continue(()))
+        });
+        counted.await?;
+        Ok(count)
+    }
+
+    /// Calls `take` with each hit, in order, until it breaks. Returns how many documents the query finds.
+    async fn walk(
+        &self,
+        alias: &str,
+        mut portions: Portions,
+        mut take: impl FnMut(&Hit<'_>) -> Result<ControlFlow<()>, PortError> + Send,
+    ) -> Result<u64, PortError> {
+        let mut total = None;
+        loop {
+            let max_bytes = portions.max_bytes();
+            let response = match self.page(alias, portions.body(), max_bytes).await? {
+                Limited::Read(response) => response,
+                Limited::TooLarge(bytes) => {
+                    portions.shrink(bytes);
+                    continue;
+                }
+            };
+            if response.is_missing_index() {
+                return Ok(0);
+            }
+            let end = portions.take(&response, alias, &mut total, |hit| {
+                self.indices.forget_unless(alias, &hit.index);
+                take(hit)
+            });
+            if let PortionEnd::End = end? {
+                return Ok(total.unwrap_or_default());
+            }
         }
     }
 
-    /// One page of hits; `None` without an index.
-    async fn page(&self, alias: &str, body: &Value) -> Result<Option<Response>, PortError> {
+    async fn page(&self, alias: &str, body: &Value, max_bytes: Option<u64>) -> Result<Limited, PortError> {
         let path = format!("/{alias}/_search?allow_partial_search_results=false");
-        let response = self.read(alias, Method::Post, &path, Some(body)).await?;
-        Ok(if response.is_missing_index() { None } else { Some(response) })
+        let body = Bytes::from(body.to_string());
+        let limited = self.transport.read_limited(alias, Method::Post, &path, Some(body.clone()), max_bytes).await?;
+        match limited {
+            Limited::Read(response) if response.is_missing_index() => {
+                self.indices.forget(alias);
+                self.transport.read_limited(alias, Method::Post, &path, Some(body), max_bytes).await
+            }
+            limited => Ok(limited),
+        }
     }
 
     /// Sends a read, and once more where the index is missing: a rebuild may have swapped it meanwhile.
@@ -258,20 +259,61 @@ impl Searcher {
     }
 }
 
+/// A page that is filled with hits.
+struct HitPage<'q> {
+    query: &'q EntityQuery,
+    order: &'q HitOrder<'q>,
+    page: BoundedPage<ReadDocument>,
+    /// The sort values of the last document.
+    last: Option<String>,
+    ended_at: Option<AggregateId>,
+}
+
+impl<'q> HitPage<'q> {
+    fn new(query: &'q EntityQuery, order: &'q HitOrder<'q>) -> Self {
+        Self { query, order, page: BoundedPage::new(query.limit, query.max_bytes), last: None, ended_at: None }
+    }
+
+    fn add(&mut self, hit: &Hit<'_>) -> Result<ControlFlow<()>, PortError> {
+        let json = match &self.query.fields {
+            Some(fields) => fields.of(hit.source.entity).map_err(|error| {
+                PortError::new(PortErrorKind::Corrupt, &*hit.index, "a document is not an object").caused_by(error)
+            })?,
+            None => hit.source.entity.to_owned(),
+        };
+        let bytes = json.get().len();
+        let (document, bytes) = (hit.source.document(json), bytes);
+        let id = document.aggregate_id;
+        if self.page.add(document, bytes) == Added::No {
+            self.ended_at = Some(id);
+            return Ok(ControlFlow::Break(()));
+        }
+        self.last = hit.sort.map(|sort| sort.get().to_owned());
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn finish(self, count: u64) -> FoundPage {
+        let last = self.last.and_then(|sort| self.order.position(&sort));
+        let (documents, end) = self.page.finish();
+        FoundPage { documents, count, end, last, ended_at: self.ended_at }
+    }
+}
+
+/// Refuses a page that OpenSearch would refuse.
+fn check_window(alias: &str, start: &PageStart, limit: u64) -> Result<(), PortError> {
+    match start {
+        PageStart::Offset(offset) if offset.saturating_add(limit) >= MAX_RESULT_WINDOW => {
+            let message = format!("pages end before result {MAX_RESULT_WINDOW}: continue by cursor");
+            Err(PortError::new(PortErrorKind::Rejected, alias, message))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn is_not_found(response: &Response) -> bool {
     #[derive(Deserialize)]
     struct GetBody {
         found: bool,
     }
     serde_json::from_slice::<GetBody>(&response.body).is_ok_and(|body| !body.found)
-}
-
-fn documents<'a, T: Deserialize<'a>>(response: &'a Response, alias: &str) -> Result<T, PortError> {
-    if !response.is_success() {
-        return Err(response.error(alias));
-    }
-    serde_json::from_slice(&response.body).map_err(|error| {
-        let message = "the index contains a document that Annals did not write";
-        PortError::new(PortErrorKind::Corrupt, alias, message).caused_by(error)
-    })
 }

@@ -30,6 +30,14 @@ pub(crate) struct Transport {
     http: HttpTransport,
 }
 
+/// A response, if it is not too large.
+#[derive(Debug)]
+pub(crate) enum Limited {
+    Read(Response),
+    /// It has so many bytes, and was not read.
+    TooLarge(u64),
+}
+
 impl Transport {
     /// Connects. Only a domain given by its name costs a call.
     pub(crate) async fn connect(
@@ -73,6 +81,22 @@ impl Transport {
         query: &[(&str, &str)],
         body: Option<Bytes>,
     ) -> Result<Response, PortError> {
+        match self.send_limited(resource, method, path, query, body, None).await? {
+            Limited::Read(response) => Ok(response),
+            Limited::TooLarge(_) => Err(PortError::new(PortErrorKind::OutcomeUnknown, resource, "no response body")),
+        }
+    }
+
+    /// Sends a request, and reads the body of its response only if that states at most `max_bytes`.
+    async fn send_limited(
+        &self,
+        resource: &str,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<Bytes>,
+        max_bytes: Option<u64>,
+    ) -> Result<Limited, PortError> {
         let mut headers = HeaderMap::new();
         if path.ends_with("_bulk") {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
@@ -80,9 +104,13 @@ impl Transport {
         let query = Some(query).filter(|query| !query.is_empty());
         let response = self.http.send(method, path, headers, query, body, None).await;
         let response = response.map_err(|error| no_response(resource, error))?;
+        let stated = response.content_length().filter(|bytes| max_bytes.is_some_and(|max| *bytes > max));
+        if let Some(bytes) = stated {
+            return Ok(Limited::TooLarge(bytes));
+        }
         let status = response.status_code().as_u16();
         let body = response.bytes().await.map_err(|error| no_response(resource, error))?;
-        Ok(Response { status, body })
+        Ok(Limited::Read(Response { status, body }))
     }
 
     pub(crate) async fn send_json(
@@ -106,6 +134,23 @@ impl Transport {
     ) -> Result<Response, PortError> {
         match self.send(resource, method, path, &[], body.clone()).await {
             Err(error) if is_lost_connection(&error) => self.send(resource, method, path, &[], body).await,
+            result => result,
+        }
+    }
+
+    /// The same for a response that is not read if it states more bytes.
+    pub(crate) async fn read_limited(
+        &self,
+        resource: &str,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+        max_bytes: Option<u64>,
+    ) -> Result<Limited, PortError> {
+        match self.send_limited(resource, method, path, &[], body.clone(), max_bytes).await {
+            Err(error) if is_lost_connection(&error) => {
+                self.send_limited(resource, method, path, &[], body, max_bytes).await
+            }
             result => result,
         }
     }

@@ -5,7 +5,7 @@ mod credentials;
 mod endpoint;
 mod response;
 
-pub(crate) use self::connection::{CLUSTER, Transport};
+pub(crate) use self::connection::{CLUSTER, Limited, Transport};
 pub use self::endpoint::{Endpoint, InvalidEndpoint};
 pub(crate) use self::response::{Response, error_kind};
 
