@@ -17,6 +17,7 @@ use axum::routing::post;
 use axum::{Extension, Router};
 use tracing::Instrument;
 
+use crate::deadline::Deadline;
 use crate::parameters::PathParameters;
 use crate::problem::{Problem, ProblemKind};
 use crate::response::{IngestResponse, json};
@@ -27,10 +28,6 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// Correlates the events of this request with others; the longest value in characters.
 const CORRELATION_ID: &str = "x-correlation-id";
 const MAX_CORRELATION_ID_LENGTH: usize = 128;
-
-/// The time until which a request may retry: an extension of the request, if the server has a deadline of its own.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline(pub tokio::time::Instant);
 
 /// `POST /events/{provider}`.
 pub(crate) fn routes(handler: Arc<CommandHandler>) -> Router {

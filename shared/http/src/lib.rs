@@ -4,6 +4,7 @@
 //! internal text. A trailing slash is optional. Listening on a socket is the caller's job.
 
 mod backfill;
+mod deadline;
 mod diff;
 mod entities;
 mod events;
@@ -25,12 +26,14 @@ use annals_application::commands::{CommandHandler, Quarantine};
 use annals_application::queries::{EntityQueries, HealthCheck};
 use axum::Router;
 use axum::extract::State;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use tower::util::MapRequest;
 
-pub use self::events::{Deadline, MAX_BODY_BYTES};
+pub use self::deadline::Deadline;
+use self::deadline::answer_in_time;
+pub use self::events::MAX_BODY_BYTES;
 pub use self::login::{GatewayCaller, Login};
 use self::problem::Problem;
 pub use self::token_file::{Scope, TokenFileError, TokenSet};
@@ -53,11 +56,11 @@ pub fn events_router(handler: Arc<CommandHandler>, login: Login) -> Router {
 
 /// The routes of the query function: entities, histories, the quarantine and health.
 pub fn query_router(api: QueryApi, login: Login) -> Router {
-    finish(query_routes(api), login)
+    finish(query_routes(api).layer(from_fn(answer_in_time)), login)
 }
 
 pub fn backfill_router(backfill: Backfill, login: Login) -> Router {
-    finish(backfill::routes(backfill), login)
+    finish(backfill::routes(backfill).layer(from_fn(answer_in_time)), login)
 }
 
 /// All routes, for a local process.

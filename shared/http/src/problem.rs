@@ -140,6 +140,13 @@ impl Problem {
         Self::new(ProblemKind::Unavailable, detail).with_header(header::RETRY_AFTER, "1")
     }
 
+    /// No response before the deadline of the request.
+    pub(crate) fn late() -> Self {
+        tracing::warn!("deadline reached; the request was given up");
+        let detail = "a store does not respond in time: send the same request again";
+        Self::new(ProblemKind::Unavailable, detail).with_header(header::RETRY_AFTER, "1")
+    }
+
     fn of_failure(error: &dyn Error, is_retryable: bool) -> Self {
         if is_retryable { Self::unavailable(error) } else { Self::internal(error) }
     }

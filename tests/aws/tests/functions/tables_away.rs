@@ -2,10 +2,12 @@
 //! unavailable.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use annals_aws_tests::functions::payloads::{Caller, request};
 use annals_aws_tests::functions::records::sequence;
 use annals_aws_tests::functions::{Deployment, Function, Mapping, deliver};
+use annals_lambda::settings::OPENSEARCH_ENDPOINT;
 use annals_services::{Fault, Match, Proxy, Rule, dynamodb_endpoint};
 use annals_tests::changes::{change, record_id};
 use serde_json::Value;
@@ -50,6 +52,27 @@ async fn without_its_tables_a_cold_projection_fails_every_event_and_later_projec
     assert_eq!(versions, [4, 3, 1]);
     let expected = [(0, 3, 4), (1, 3, 3), (2, 1, 1)].map(|(client, from, to)| ((record_id(client), from, to), 1));
     assert_eq!(published(&bus.details().await), expected.into());
+}
+
+/// The function is stopped after 4 seconds, and answers two seconds before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_waits_for_a_store_responds_unavailable_before_lambda_stops_it() {
+    let deployment = Deployment::new().await;
+    let opensearch = Proxy::start(&deployment.opensearch);
+    let dynamodb = Proxy::start(&dynamodb_endpoint());
+    let query = through(&dynamodb, deployment.query())
+        .with(OPENSEARCH_ENDPOINT, &opensearch.endpoint())
+        .within(Duration::from_secs(4));
+    let history = format!("/clients/{}/history", record_id(0));
+    opensearch.rule(Rule::always(Match::Any, Fault::HangBefore));
+    dynamodb.rule(Rule::always(Match::Any, Fault::HangBefore));
+    for path in ["/clients", "/clients/count", &history] {
+        let (status, body) = get(&query, path).await;
+        assert_eq!((status, &body["type"]), (503, &Value::from("/problems/unavailable")), "{path}: {body}");
+    }
+    opensearch.heal();
+    dynamodb.heal();
+    assert_eq!(get(&query, "/clients").await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
