@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::QueryApi;
 use crate::diff::diff;
 use crate::history::history;
-use crate::list_query::{PAGING, count_request, list_request, no_entity_parameters, parameter_hint};
+use crate::list_query::{PAGING, count_request, list_request, min_version, parameter_hint};
 use crate::parameters::{Parameters, PathParameters};
 use crate::problem::{Problem, no_such_route, wrong_method};
 use crate::response::{PageBody, json, json_bytes};
@@ -91,10 +91,10 @@ async fn one(
     let document = match past_request(&parameters)? {
         Some(PastRequest { moment, explain: true }) => past.explain(&entity_type, &id, &moment).await?,
         Some(PastRequest { moment, explain: false }) => past.get(&entity_type, &id, &moment).await?,
-        None => {
-            no_entity_parameters(&parameters)?;
-            api.queries.get(&entity_type, &id).await?
-        }
+        None => match min_version(&parameters)? {
+            Some(version) => api.queries.get_at_least(&entity_type, &id, version).await?,
+            None => api.queries.get(&entity_type, &id).await?,
+        },
     };
     let tag = entity_tag(&api.queries, &entity_type, document.version);
     let mut response = if is_known(&headers, &tag) {
@@ -104,6 +104,8 @@ async fn one(
     };
     let tag = HeaderValue::try_from(tag).map_err(|error| Problem::internal(&error))?;
     response.headers_mut().insert(header::ETAG, tag);
+    // The caller may keep it, and asks each time whether it changed.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     Ok(response)
 }
 

@@ -1,9 +1,10 @@
 //! The query parameters of lists, counts and single entities.
 //!
 //! A parameter of the route wins over a field of the same name; every other name is a field, which the application
-//! checks. Parameters of the documented API that this release does not have are errors.
+//! checks. Parameters of the routes beside it are errors.
 
 use annals_application::queries::{FilterRequest, InvalidFilter, ListRequest};
+use annals_domain::position::Version;
 
 use crate::parameters::{ParameterReader, Parameters};
 use crate::problem::Problem;
@@ -11,8 +12,11 @@ use crate::problem::Problem;
 /// Parameters of both lists and counts, beside fields.
 const SELECTING: [&str; 3] = ["search_term", "include_deleted", "filter"];
 pub(crate) const PAGING: [&str; 5] = ["sort", "page", "cursor", "page_size", "fields"];
-/// Parameters of the documented API that a later release will have.
-const NOT_YET: [&str; 6] = ["ids", "as_of", "known_at", "version", "explain", "min_version"];
+/// The error of such a parameter.
+const NOT_HERE: &str = "it selects one entity, or several by `ids` and `as_of`: use `filter` for a field of this name";
+const MIN_VERSION: &str = "min_version";
+/// Parameters of other routes, whose names are no fields here.
+const OF_OTHERS: [&str; 6] = ["ids", "as_of", "known_at", "version", "explain", MIN_VERSION];
 
 pub(crate) fn list_request(parameters: &Parameters) -> Result<ListRequest, Problem> {
     let mut reader = ParameterReader::new(parameters);
@@ -45,19 +49,22 @@ pub(crate) fn parameter_hint(parameters: &Parameters, paging: &[&str]) -> Option
     is_other.then(|| format!("parameters beside fields: {}", own.join(", ")))
 }
 
-/// Refuses every parameter of a single entity's route: this release has none.
-pub(crate) fn no_entity_parameters(parameters: &Parameters) -> Result<(), Problem> {
+/// The least version of an entity that is not asked for at a moment.
+pub(crate) fn min_version(parameters: &Parameters) -> Result<Option<Version>, Problem> {
     let mut reader = ParameterReader::new(parameters);
-    refuse_not_yet(parameters, &mut reader, "");
-    let others = parameters.pairs().iter().filter(|(name, _)| !NOT_YET.contains(&name.as_str()));
-    for (name, _) in others {
-        reader.add_error(name, "unknown parameter: this route has no parameters");
+    let version = reader.number(MIN_VERSION);
+    if version == Some(0) {
+        reader.add_error(MIN_VERSION, "invalid value `0`: expected a number from 1");
     }
-    reader.finish(())
+    for (name, _) in parameters.pairs().iter().filter(|(name, _)| name != MIN_VERSION) {
+        let expected = "expected min_version, or as_of, known_at, version or explain for an entity of the past";
+        reader.add_error(name, format!("unknown parameter: {expected}"));
+    }
+    reader.finish(version.map(Version::new))
 }
 
 fn selection(parameters: &Parameters, reader: &mut ParameterReader<'_>) -> ListRequest {
-    refuse_not_yet(parameters, reader, "; use `filter` for a field of this name");
+    refuse_others(parameters, reader);
     ListRequest {
         search_term: reader.text("search_term").map(str::to_owned),
         include_deleted: reader.bool("include_deleted").unwrap_or(false),
@@ -75,16 +82,16 @@ fn filters(parameters: &Parameters, reader: &mut ParameterReader<'_>) -> Vec<Fil
                 Ok(filter) => filters.push(filter),
                 Err::<_, InvalidFilter>(error) => reader.add_error(name, error.to_string()),
             },
-            own if SELECTING.contains(&own) || PAGING.contains(&own) || NOT_YET.contains(&own) => {}
+            own if SELECTING.contains(&own) || PAGING.contains(&own) || OF_OTHERS.contains(&own) => {}
             field => filters.push(FilterRequest::equals(field, value.as_str())),
         }
     }
     filters
 }
 
-fn refuse_not_yet(parameters: &Parameters, reader: &mut ParameterReader<'_>, hint: &str) {
-    for name in NOT_YET.into_iter().filter(|name| has(parameters, name)) {
-        reader.add_error(name, format!("not available in this release{hint}"));
+fn refuse_others(parameters: &Parameters, reader: &mut ParameterReader<'_>) {
+    for name in OF_OTHERS.into_iter().filter(|name| has(parameters, name)) {
+        reader.add_error(name, NOT_HERE);
     }
 }
 
@@ -156,11 +163,10 @@ mod tests {
     }
 
     #[test]
-    fn parameters_of_later_releases_are_refused() {
-        let message = "not available in this release; use `filter` for a field of this name";
-        for name in NOT_YET {
-            check_refused(list_request, &format!("{name}=1"), &[&format!("{name}: {message}")]);
-            check_refused(count_request, &format!("{name}=1"), &[&format!("{name}: {message}")]);
+    fn parameters_of_other_routes_are_refused() {
+        for name in OF_OTHERS {
+            check_refused(list_request, &format!("{name}=1"), &[&format!("{name}: {NOT_HERE}")]);
+            check_refused(count_request, &format!("{name}=1"), &[&format!("{name}: {NOT_HERE}")]);
         }
     }
 
@@ -190,11 +196,18 @@ mod tests {
     }
 
     #[test]
-    fn a_single_entity_has_no_parameters_yet() {
-        let parameters = Parameters::read(Some("as_of=x&raw=true")).unwrap();
-        let problem = no_entity_parameters(&parameters).unwrap_err();
-        let lines: Vec<_> = problem.errors().iter().map(ToString::to_string).collect();
-        let (not_yet, unknown) = ("not available in this release", "unknown parameter: this route has no parameters");
-        assert_eq!(lines, [format!("as_of: {not_yet}"), format!("raw: {unknown}")]);
+    fn a_single_entity_may_have_a_least_version() {
+        let read = |query: &str| min_version(&Parameters::read(Some(query)).unwrap());
+        assert_eq!(read("").unwrap(), None);
+        assert_eq!(read("min_version=7").unwrap(), Some(Version::new(7)));
+        for (query, expected) in [
+            ("min_version=0", "min_version: invalid value `0`: expected a number from 1"),
+            ("min_version=-1", "min_version: invalid value `-1`: expected a whole number such as 1"),
+            ("min_version=1&min_version=2", "min_version: repeated: expected at most once"),
+            ("raw=true", "raw: unknown parameter: expected min_version, or as_of, known_at, version or explain"),
+        ] {
+            let found = read(query).unwrap_err().errors()[0].to_string();
+            assert!(found.starts_with(expected), "{query}: {found}");
+        }
     }
 }

@@ -190,6 +190,7 @@ impl IntoResponse for Problem {
         let mut response = (status, Body::from(json)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.extend(header);
         response
     }

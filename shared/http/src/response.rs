@@ -10,6 +10,9 @@ use serde::Serialize;
 use crate::parameters::Parameters;
 use crate::problem::Problem;
 
+/// What no cache may keep: the records of a CRM, without a tag that says whether they changed.
+const NOT_CACHED: HeaderValue = HeaderValue::from_static("no-store");
+
 /// The parameters that select a page.
 const PAGE: &str = "page";
 const CURSOR: &str = "cursor";
@@ -22,6 +25,7 @@ pub(crate) fn json(value: &impl Serialize) -> Result<Response, Problem> {
 pub(crate) fn json_bytes(bytes: impl Into<Body>) -> Response {
     let mut response = (StatusCode::OK, bytes.into()).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CACHE_CONTROL, NOT_CACHED);
     response
 }
 

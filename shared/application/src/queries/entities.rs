@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use annals_domain::definition::{Catalog, EntitySchema};
+use annals_domain::position::Version;
 use annals_domain::provider_adapter::ProviderAdapters;
 
 use super::error::QueryError;
@@ -11,6 +12,7 @@ use super::history_reader::{HistoryOf, HistoryReader};
 use super::history_request::HistoryRequest;
 use super::list_query::ListQuery;
 use super::list_request::ListRequest;
+use super::moment::MomentRequest;
 use super::page::Page;
 use super::past_state::PastStates;
 use super::resolve::Resolver;
@@ -91,6 +93,29 @@ impl EntityQueries {
             return Err(QueryError::awaiting_base(resolved.schema.aggregate_type(), id));
         }
         Err(QueryError::not_found(resolved.schema.aggregate_type(), id))
+    }
+
+    /// One entity of at least a version: from its events where the read model does not have that version yet, or does
+    /// not answer. Fails with [`QueryError::NotAtMoment`] if no event of that version is stored.
+    pub async fn get_at_least(
+        &self,
+        entity_type: &str,
+        id: &str,
+        version: Version,
+    ) -> Result<ReadDocument, QueryError> {
+        match self.get(entity_type, id).await {
+            Ok(document) if document.version >= version => return Ok(document),
+            Ok(_) | Err(QueryError::NotFound { .. }) => {}
+            Err(QueryError::Port(error)) if error.is_retryable() => {}
+            Err(error) => return Err(error),
+        }
+        let newest = self.time_travel.get(entity_type, id, &MomentRequest::default()).await?;
+        if newest.version < version {
+            let aggregate_type = self.schema(entity_type).await?.aggregate_type().to_string();
+            let reason = format!("it has no version {version}, its newest is {}", newest.version);
+            return Err(QueryError::NotAtMoment { aggregate_type, id: id.to_owned(), reason });
+        }
+        Ok(newest)
     }
 
     /// A page of entities. Fails with [`QueryError::InvalidParameters`] if the request is invalid, and with

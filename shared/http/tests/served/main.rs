@@ -71,6 +71,14 @@ async fn an_entity_tag_is_valid_until_the_next_version() {
     let changed = annals.send(again()).await;
     assert_eq!((changed.status, &changed.body["name"]), (200, &json!("Halcyon Songs")));
     assert_ne!(changed.header("etag"), tag);
+    for (path, expected) in [
+        (path.as_str(), "private, no-cache"),
+        ("/clients", "no-store"),
+        ("/clients/count", "no-store"),
+        ("/clients/none", "no-store"),
+    ] {
+        assert_eq!(annals.get(path).await.header("cache-control"), expected, "{path}");
+    }
 }
 
 #[tokio::test]
