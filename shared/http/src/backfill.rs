@@ -10,11 +10,11 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use serde_json::{Map, Value};
 
+use crate::access::{Access, guarded};
 use crate::events::{MAX_BODY_BYTES, body_text, run_to_completion};
-use crate::login::Admin;
 use crate::parameters::{DayEnd, PathParameters, no_parameters, timestamp};
 use crate::problem::{Problem, ProblemKind};
 use crate::response::json;
@@ -25,16 +25,19 @@ const MEMBERS: [&str; 4] = ["mode", "since", "ids", "page_size"];
 pub(crate) fn routes(backfill: Backfill) -> Router {
     let start = post(start).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
     Router::new()
-        .route("/events/backfill/{type}", start)
-        .route("/events/backfill/{type}/status", get(status))
-        .route("/events/backfill/{type}/pause", post(pause))
-        .route("/events/backfill/{type}/resume", post(resume))
-        .route("/events/backfill/{type}/cancel", post(cancel))
+        .route("/events/backfill/{type}", admin(start))
+        .route("/events/backfill/{type}/status", admin(get(status)))
+        .route("/events/backfill/{type}/pause", admin(post(pause)))
+        .route("/events/backfill/{type}/resume", admin(post(resume)))
+        .route("/events/backfill/{type}/cancel", admin(post(cancel)))
         .with_state(backfill)
 }
 
+fn admin(route: MethodRouter<Backfill>) -> MethodRouter<Backfill> {
+    guarded(Access::Admin, route)
+}
+
 async fn start(
-    _: Admin,
     State(backfill): State<Backfill>,
     PathParameters(name): PathParameters<String>,
     RawQuery(query): RawQuery,
@@ -49,7 +52,6 @@ async fn start(
 }
 
 async fn status(
-    _: Admin,
     State(backfill): State<Backfill>,
     PathParameters(name): PathParameters<String>,
     RawQuery(query): RawQuery,
@@ -59,7 +61,6 @@ async fn status(
 }
 
 async fn pause(
-    _: Admin,
     State(backfill): State<Backfill>,
     PathParameters(name): PathParameters<String>,
     RawQuery(query): RawQuery,
@@ -68,7 +69,6 @@ async fn pause(
 }
 
 async fn resume(
-    _: Admin,
     State(backfill): State<Backfill>,
     PathParameters(name): PathParameters<String>,
     RawQuery(query): RawQuery,
@@ -77,7 +77,6 @@ async fn resume(
 }
 
 async fn cancel(
-    _: Admin,
     State(backfill): State<Backfill>,
     PathParameters(name): PathParameters<String>,
     RawQuery(query): RawQuery,

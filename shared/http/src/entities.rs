@@ -16,6 +16,7 @@ use axum::routing::get;
 use serde::Serialize;
 
 use crate::QueryApi;
+use crate::access::{Access, guarded};
 use crate::diff::diff;
 use crate::history::history;
 use crate::list_query::{PAGING, count_request, list_request, min_version, parameter_hint};
@@ -31,17 +32,18 @@ const TAG_DIGEST_LENGTH: usize = 16;
 
 /// `GET /{type}`, its count, one entity, its history and its differences; the same below `/entities`.
 pub(crate) fn routes(api: Arc<QueryApi>) -> Router {
-    let short = of_type("").method_not_allowed_fallback(wrong_method).layer(from_fn(refuse_fixed));
-    short.merge(of_type("/entities")).with_state(api)
+    let short = of_type("", &api).method_not_allowed_fallback(wrong_method).layer(from_fn(refuse_fixed));
+    short.merge(of_type("/entities", &api)).with_state(api)
 }
 
-fn of_type(prefix: &str) -> Router<Arc<QueryApi>> {
+fn of_type(prefix: &str, api: &Arc<QueryApi>) -> Router<Arc<QueryApi>> {
+    let reader = |route| guarded(Access::Reader(Arc::clone(api)), route);
     Router::new()
-        .route(&format!("{prefix}/{{type}}"), get(list))
-        .route(&format!("{prefix}/{{type}}/count"), get(count))
-        .route(&format!("{prefix}/{{type}}/{{id}}"), get(one))
-        .route(&format!("{prefix}/{{type}}/{{id}}/history"), get(history))
-        .route(&format!("{prefix}/{{type}}/{{id}}/diff"), get(diff))
+        .route(&format!("{prefix}/{{type}}"), reader(get(list)))
+        .route(&format!("{prefix}/{{type}}/count"), reader(get(count)))
+        .route(&format!("{prefix}/{{type}}/{{id}}"), reader(get(one)))
+        .route(&format!("{prefix}/{{type}}/{{id}}/history"), reader(get(history)))
+        .route(&format!("{prefix}/{{type}}/{{id}}/diff"), reader(get(diff)))
 }
 
 async fn refuse_fixed(uri: Uri, request: Request, next: Next) -> Response {

@@ -17,6 +17,7 @@ use axum::routing::post;
 use axum::{Extension, Router};
 use tracing::Instrument;
 
+use crate::access::{Access, guarded};
 use crate::deadline::Deadline;
 use crate::parameters::PathParameters;
 use crate::problem::{Problem, ProblemKind};
@@ -32,7 +33,7 @@ const MAX_CORRELATION_ID_LENGTH: usize = 128;
 /// `POST /events/{provider}`.
 pub(crate) fn routes(handler: Arc<CommandHandler>) -> Router {
     let ingest = post(ingest).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
-    Router::new().route("/events/{provider}", ingest).with_state(handler)
+    Router::new().route("/events/{provider}", guarded(Access::LoggedIn, ingest)).with_state(handler)
 }
 
 async fn ingest(

@@ -3,6 +3,7 @@
 //! Routes and responses are the same behind API Gateway and in the local process. Errors are RFC 9457 problems without
 //! internal text. A trailing slash is optional. Listening on a socket is the caller's job.
 
+mod access;
 mod backfill;
 mod deadline;
 mod diff;
@@ -14,6 +15,7 @@ mod login;
 mod parameters;
 mod problem;
 mod quarantine;
+mod read_scope;
 mod response;
 mod time_travel;
 mod token_file;
@@ -31,11 +33,13 @@ use axum::response::Response;
 use axum::routing::get;
 use tower::util::MapRequest;
 
+use self::access::{Access, guarded};
 pub use self::deadline::Deadline;
 use self::deadline::answer_in_time;
 pub use self::events::MAX_BODY_BYTES;
 pub use self::login::{GatewayCaller, Login};
 use self::problem::Problem;
+pub use self::read_scope::ReadScope;
 pub use self::token_file::{Scope, TokenFileError, TokenSet};
 use self::trailing_slash::remove_trailing_slash;
 
@@ -75,7 +79,7 @@ fn event_routes(handler: Arc<CommandHandler>) -> Router {
 
 fn query_routes(api: QueryApi) -> Router {
     let api = Arc::new(api);
-    let health = Router::new().route("/health", get(health)).with_state(Arc::clone(&api));
+    let health = Router::new().route("/health", guarded(Access::Anyone, get(health))).with_state(Arc::clone(&api));
     health.merge(quarantine::read_routes(Arc::clone(&api))).merge(entities::routes(api))
 }
 

@@ -1,8 +1,9 @@
 //! The login: who may send requests, and who has the admin scope.
 //!
-//! If tokens are required, only `/health` responds to a caller without one. Routes that need the admin scope name it
-//! themselves.
+//! If tokens are required, only `/health` responds to a caller without one. What a route asks of a caller beyond the
+//! login is declared with the route, in `access`.
 
+use annals_domain::definition::Catalog;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -10,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::problem::{Problem, ProblemKind};
+use crate::read_scope::ReadScope;
 use crate::token_file::{Scope, TokenSet};
 
 #[derive(Debug, Clone)]
@@ -23,26 +25,39 @@ pub enum Login {
 }
 
 /// The caller that the authorizer let through: an extension of the request, set by the function that serves it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GatewayCaller {
     pub is_admin: bool,
+    /// The entity types that it may read.
+    pub reads: ReadScope,
 }
 
 /// The rights of the caller: an extension of every request that passed the login.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Caller {
     is_admin: bool,
+    reads: ReadScope,
 }
 
 impl Caller {
     /// A 403 problem for a caller without the admin scope; `what` names the route or parameter that needs it.
-    pub(crate) fn need_admin(self, what: &str) -> Result<(), Problem> {
+    pub(crate) fn need_admin(&self, what: &str) -> Result<(), Problem> {
         if self.is_admin {
             return Ok(());
         }
         let challenge = "Bearer realm=\"annals\", error=\"insufficient_scope\", scope=\"admin\"";
         let problem = Problem::new(ProblemKind::Forbidden, format!("{what} needs the scope admin"));
         Err(problem.with_header(header::WWW_AUTHENTICATE, challenge))
+    }
+
+    /// A 403 problem for a caller who may not read a type. Admins may read all types.
+    pub(crate) fn need_type(&self, catalog: &Catalog, entity_type: &str) -> Result<(), Problem> {
+        if self.is_admin || self.reads.allows(catalog, entity_type) {
+            return Ok(());
+        }
+        let detail = format!("reading `{entity_type}` needs the scope read:{entity_type}");
+        let problem = Problem::new(ProblemKind::Forbidden, detail);
+        Err(problem.with_header(header::WWW_AUTHENTICATE, "Bearer realm=\"annals\", error=\"insufficient_scope\""))
     }
 }
 
@@ -51,19 +66,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         // A request that no login has seen may only read.
-        Ok(parts.extensions.get().copied().unwrap_or(Self { is_admin: false }))
-    }
-}
-
-/// Extracted only from requests of callers with the admin scope.
-#[derive(Debug)]
-pub(crate) struct Admin;
-
-impl<S: Send + Sync> FromRequestParts<S> for Admin {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        Caller::from_request_parts(parts, state).await?.need_admin("this route").map(|()| Self)
+        let unknown = Self { is_admin: false, reads: ReadScope::default() };
+        Ok(parts.extensions.get().cloned().unwrap_or(unknown))
     }
 }
 
@@ -88,8 +92,10 @@ pub(crate) async fn check(State(login): State<Login>, mut request: Request, next
 impl Login {
     fn caller(&self, headers: &HeaderMap, gateway: Option<&GatewayCaller>) -> Result<Caller, Problem> {
         let tokens = match (self, gateway) {
-            (Self::None, _) => return Ok(Caller { is_admin: true }),
-            (Self::Gateway, Some(caller)) => return Ok(Caller { is_admin: caller.is_admin }),
+            (Self::None, _) => return Ok(Caller { is_admin: true, reads: ReadScope::default() }),
+            (Self::Gateway, Some(caller)) => {
+                return Ok(Caller { is_admin: caller.is_admin, reads: caller.reads.clone() });
+            }
             // The gateway has no authorizer on this route.
             (Self::Gateway, None) => return Err(Problem::new(ProblemKind::Unauthorized, "a login is required")),
             (Self::Tokens(tokens), _) => tokens,
@@ -106,7 +112,8 @@ impl Login {
             let problem = Problem::new(ProblemKind::Unauthorized, "unknown token");
             return Err(problem.with_header(header::WWW_AUTHENTICATE, challenge));
         };
-        Ok(Caller { is_admin: scopes.contains(&Scope::Admin) })
+        let reads = ReadScope::of_scopes(scopes.iter().filter_map(Scope::as_read));
+        Ok(Caller { is_admin: scopes.contains(&Scope::Admin), reads })
     }
 }
 

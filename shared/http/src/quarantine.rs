@@ -21,8 +21,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use crate::QueryApi;
+use crate::access::{Access, guarded};
 use crate::events::run_to_completion;
-use crate::login::Admin;
 use crate::parameters::{ParameterReader, Parameters, PathParameters, no_parameters};
 use crate::problem::Problem;
 use crate::response::{IngestResponse, PageBody, json, numbered_page};
@@ -37,13 +37,16 @@ const STATES: [(&str, QuarantineState); 3] = [
 
 /// `GET /quarantine` and one entry.
 pub(crate) fn read_routes(api: Arc<QueryApi>) -> Router {
-    Router::new().route("/quarantine", get(list)).route("/quarantine/{id}", get(one)).with_state(api)
+    Router::new()
+        .route("/quarantine", guarded(Access::Admin, get(list)))
+        .route("/quarantine/{id}", guarded(Access::Admin, get(one)))
+        .with_state(api)
 }
 
 pub(crate) fn decision_routes(handler: Arc<CommandHandler>) -> Router {
     Router::new()
-        .route("/quarantine/{id}/redrive", post(redrive))
-        .route("/quarantine/{id}", delete(dismiss))
+        .route("/quarantine/{id}/redrive", guarded(Access::Admin, post(redrive)))
+        .route("/quarantine/{id}", guarded(Access::Admin, delete(dismiss)))
         .with_state(handler)
 }
 
@@ -125,12 +128,7 @@ fn list_parameters(parameters: &Parameters) -> Result<ListParameters, Problem> {
     reader.finish(ListParameters { state, page, page_size })
 }
 
-async fn list(
-    _: Admin,
-    State(api): State<Arc<QueryApi>>,
-    uri: Uri,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Problem> {
+async fn list(State(api): State<Arc<QueryApi>>, uri: Uri, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let parameters = Parameters::read(query.as_deref())?;
     let ListParameters { state, page, page_size } = list_parameters(&parameters)?;
     let offset = (page - 1).saturating_mul(page_size);
@@ -140,7 +138,6 @@ async fn list(
 }
 
 async fn one(
-    _: Admin,
     State(api): State<Arc<QueryApi>>,
     PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,
@@ -152,7 +149,6 @@ async fn one(
 }
 
 async fn redrive(
-    _: Admin,
     State(handler): State<Arc<CommandHandler>>,
     PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,
@@ -163,7 +159,6 @@ async fn redrive(
 }
 
 async fn dismiss(
-    _: Admin,
     State(handler): State<Arc<CommandHandler>>,
     PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,

@@ -8,16 +8,31 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
-/// What a token allows beside reading entities and sending events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use crate::read_scope;
+
+/// What a token allows beside sending events.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// The quarantine, backfills, and stored inputs (`raw=true`).
     Admin,
+    /// Reading entities of one type, as in `read:clients`. A token without such a scope may read all.
+    Read(String),
 }
 
 impl Scope {
     pub(crate) fn named(name: &str) -> Option<Self> {
-        (name == "admin").then_some(Self::Admin)
+        match name {
+            "admin" => Some(Self::Admin),
+            name => read_scope::type_of(name).map(|_| Self::Read(name.to_owned())),
+        }
+    }
+
+    /// The scope's name, if it is one to read a type.
+    pub(crate) fn as_read(&self) -> Option<&str> {
+        match self {
+            Self::Admin => None,
+            Self::Read(name) => Some(name),
+        }
     }
 }
 
@@ -45,7 +60,7 @@ pub enum TokenFileError {
     #[error("line {line}: same token as in line {first}")]
     Twice { line: usize, first: usize },
     /// The scope is not shown, because it may be part of a token that contains a space.
-    #[error("line {line}: unknown scope after the token: expected admin")]
+    #[error("line {line}: unknown scope after the token: expected admin or read:{{type}}")]
     UnknownScope { line: usize },
     #[error("the file has no token")]
     Empty,
@@ -130,6 +145,9 @@ fedcba9876543210-operator admin
         let tokens = TokenSet::parse(FILE).unwrap();
         assert_eq!(tokens.scopes_of("0123456789abcdef"), Some(&[][..]));
         assert_eq!(tokens.scopes_of("fedcba9876543210-operator"), Some(&[Scope::Admin][..]));
+        let tokens = TokenSet::parse("0123456789abcdef read:clients read:Account").unwrap();
+        let scopes = ["read:clients", "read:Account"].map(|name| Scope::Read(name.to_owned()));
+        assert_eq!(tokens.scopes_of("0123456789abcdef"), Some(&scopes[..]));
     }
 
     #[test]
@@ -145,6 +163,7 @@ fedcba9876543210-operator admin
         check_error("# a\n\nshort", &TokenFileError::TooShort { line: 3, length: 5 });
         check_error("0123456789abcde", &TokenFileError::TooShort { line: 1, length: 15 });
         check_error("0123456789abcdefé", &TokenFileError::NotAscii { line: 1 });
+        check_error("0123456789abcdef read:", &TokenFileError::UnknownScope { line: 1 });
         check_error("0123456789abcdef root", &TokenFileError::UnknownScope { line: 1 });
         check_error("0123456789abcdef\n\n0123456789abcdef admin", &TokenFileError::Twice { line: 3, first: 1 });
         check_error("", &TokenFileError::Empty);

@@ -2,7 +2,7 @@
 //!
 //! Tokens and signatures are not checked here: API Gateway's authorizer has done so.
 
-use annals_http::{Deadline, GatewayCaller};
+use annals_http::{Deadline, GatewayCaller, ReadScope};
 use axum::Router;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::request::{LambdaRequest, RequestContext};
@@ -72,15 +72,18 @@ impl Gateway {
         let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return None };
         let authorizer = context.authorizer.as_ref()?;
         if let Some(jwt) = &authorizer.jwt {
-            let listed = jwt.scopes.iter().flatten().any(|scope| scope == ADMIN_SCOPE);
+            let listed = jwt.scopes.iter().flatten().map(String::as_str);
             // For a route without scopes, the gateway passes the token's claim only: separated by spaces, or, if it
             // was a JSON array, as `[read admin]`.
             let claims = ["scope", "scp"].into_iter().filter_map(|name| jwt.claims.get(name));
-            let claimed = claims.flat_map(|claim| claim.split([' ', ',', '[', ']'])).any(|scope| scope == ADMIN_SCOPE);
-            return Some(GatewayCaller { is_admin: listed || claimed });
+            let claimed = claims.flat_map(|claim| claim.split([' ', ',', '[', ']']));
+            let scopes: Vec<&str> = listed.chain(claimed).collect();
+            let reads = ReadScope::of_scopes(scopes.iter().copied());
+            return Some(GatewayCaller { is_admin: scopes.contains(&ADMIN_SCOPE), reads });
         }
         let arn = authorizer.iam.as_ref()?.user_arn.as_deref()?;
-        Some(GatewayCaller { is_admin: self.admin_arns.iter().any(|admin| is_at_or_below(arn, admin)) })
+        let is_admin = self.admin_arns.iter().any(|admin| is_at_or_below(arn, admin));
+        Some(GatewayCaller { is_admin, reads: ReadScope::default() })
     }
 }
 

@@ -204,6 +204,32 @@ async fn a_caller_without_the_admin_scope_may_read_and_send_events() {
     }
 }
 
+#[tokio::test]
+async fn a_token_with_read_scopes_reads_only_these_types() {
+    let limited = format!("{READER} read:clients read:Invoice__c\n{ADMIN} admin read:deals");
+    let login = || Login::Tokens(TokenSet::parse(&limited).unwrap());
+    let id = "0015f00002J9YYEAA3";
+    for (path, allowed) in [
+        ("/clients".to_owned(), true),
+        ("/entities/Account/count".to_owned(), true),
+        (format!("/client/{id}"), true),
+        (format!("/entities/clients/{id}/history"), true),
+        ("/invoice__c".to_owned(), true),
+        ("/deals".to_owned(), false),
+        ("/entities/Opportunity/count".to_owned(), false),
+        (format!("/deals/{id}"), false),
+        (format!("/entities/deal/{id}/history/"), false),
+        ("/unheard_of".to_owned(), false),
+    ] {
+        let response = send(login(), request("GET", &path, Some(READER), Body::empty())).await;
+        assert_eq!(response.problem().0 != 403, allowed, "{path}");
+        let admin = send(login(), request("GET", &path, Some(ADMIN), Body::empty())).await;
+        assert_ne!(admin.problem().0, 403, "{path}");
+    }
+    let sent = send(login(), request("POST", "/events/salesforce", Some(READER), "nope")).await;
+    assert_eq!(sent.problem().0, 400, "it may send events");
+}
+
 async fn sent(path: &str, body: impl Into<Body>) -> (u16, String) {
     send(Login::None, request("POST", path, None, body)).await.problem()
 }
@@ -319,13 +345,14 @@ async fn the_backfill_router_has_only_its_own_routes() {
         }
         response_of(unreachable::backfill_router(Login::Gateway), request).await.problem().0
     };
-    let (admin, reader) = (Some(GatewayCaller { is_admin: true }), Some(GatewayCaller { is_admin: false }));
+    let (admin, reader) =
+        (Some(GatewayCaller { is_admin: true, ..GatewayCaller::default() }), Some(GatewayCaller::default()));
     for (method, path) in [("POST", "/events/backfill/clients"), ("GET", "/events/backfill/clients/status/")] {
-        assert_eq!(status(method, path, admin).await, 503, "{path}");
-        assert_eq!(status(method, path, reader).await, 403, "{path}");
+        assert_eq!(status(method, path, admin.clone()).await, 503, "{path}");
+        assert_eq!(status(method, path, reader.clone()).await, 403, "{path}");
         assert_eq!(status(method, path, None).await, 401, "{path}");
     }
     for (method, path) in [("POST", "/events/salesforce"), ("GET", "/clients"), ("GET", "/health")] {
-        assert_eq!(status(method, path, admin).await, 404, "{path}");
+        assert_eq!(status(method, path, admin.clone()).await, 404, "{path}");
     }
 }
