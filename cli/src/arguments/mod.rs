@@ -14,6 +14,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use annals_application::queries::{FilterRequest, InvalidFilter};
 use annals_domain::identity::Provider;
 use annals_domain::timestamp::Timestamp;
 use annals_sqlite::process::{ProcessSettings, PublishTo};
@@ -275,14 +276,21 @@ pub(crate) struct List {
     /// Words to search for; all must occur in the searchable fields
     #[arg(long, value_name = "TERM")]
     pub(crate) search: Option<String>,
-    /// Only entities whose field has this value; repeatable, all must match
-    #[arg(long = "filter", value_name = "FIELD=VALUE", value_parser = filter)]
-    pub(crate) filters: Vec<(String, String)>,
+    /// Only entities whose field has this value, or compares with it by an operator: eq, ne, in, gt, gte, lt, lte,
+    /// contains, prefix, exists; repeatable, all must match
+    #[arg(long = "filter", value_name = "FIELD=VALUE|FIELD:OPERATOR:VALUE", value_parser = filter)]
+    pub(crate) filters: Vec<FilterRequest>,
     /// Fields to sort by, separated by commas, - for descending [default: -created_at]
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) sort: Option<String>,
+    /// Only these fields, separated by commas
+    #[arg(long, value_name = "FIELDS")]
+    pub(crate) fields: Option<String>,
     #[command(flatten)]
     pub(crate) page: Page,
+    /// The page after another one: its cursor as `--json` shows it, or empty to start a walk of any length
+    #[arg(long, conflicts_with = "page")]
+    pub(crate) cursor: Option<String>,
     /// Include deleted entities
     #[arg(long)]
     pub(crate) include_deleted: bool,
@@ -291,10 +299,13 @@ pub(crate) struct List {
     pub(crate) json: bool,
 }
 
-fn filter(text: &str) -> Result<(String, String), String> {
-    let split = text.split_once('=').filter(|(field, _)| !field.is_empty());
-    let (field, value) = split.ok_or("expected FIELD=VALUE, such as status=Active")?;
-    Ok((field.to_owned(), value.to_owned()))
+/// `FIELD=VALUE` or `FIELD:OPERATOR:VALUE`: the first `=` or `:` decides, since a value may have both.
+fn filter(text: &str) -> Result<FilterRequest, String> {
+    match text.find(['=', ':']).filter(|at| *at > 0) {
+        Some(at) if text[at..].starts_with('=') => Ok(FilterRequest::equals(&text[..at], &text[at + 1..])),
+        Some(_) => text.parse().map_err(|error: InvalidFilter| error.to_string()),
+        None => Err("expected FIELD=VALUE or FIELD:OPERATOR:VALUE, such as status=Active or amount:gte:100".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

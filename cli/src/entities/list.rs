@@ -1,7 +1,7 @@
 //! `list`: a page of entities.
 
 use annals_application::ports::ReadDocument;
-use annals_application::queries::{DEFAULT_PAGE_SIZE, FilterRequest, ListRequest, Page};
+use annals_application::queries::{DEFAULT_PAGE_SIZE, ListRequest, Page, PageLink};
 use annals_domain::definition::EntitySchema;
 use serde_json::{Value, json};
 
@@ -20,12 +20,13 @@ pub(crate) async fn list(shared: &Shared, list: &List) -> Result<Exit, Failure> 
     let queries = open_queries(shared).await?;
     let request = ListRequest {
         search_term: list.search.clone(),
-        filters: list.filters.iter().map(|(field, value)| FilterRequest::equals(field, value)).collect(),
+        filters: list.filters.clone(),
         include_deleted: list.include_deleted,
         sort: list.sort.clone(),
         page: list.page.page,
+        cursor: list.cursor.clone(),
         page_size: list.page.page_size,
-        ..ListRequest::default()
+        fields: list.fields.clone(),
     };
     let number = request.page.unwrap_or(1);
     let found = queries.list(&list.entity_type, &request).await?;
@@ -33,10 +34,17 @@ pub(crate) async fn list(shared: &Shared, list: &List) -> Result<Exit, Failure> 
     let mut out = Out::stdout(shared.no_color);
     if list.json {
         let (count, page_size) = (found.count, request.page_size.unwrap_or(DEFAULT_PAGE_SIZE));
-        out.line(pretty(&json!({ "count": count, "page": number, "page_size": page_size, "results": entities })));
+        let next = match &found.next {
+            None => Value::Null,
+            Some(PageLink::Number(page)) => json!({ "page": page }),
+            Some(PageLink::Cursor(cursor)) => json!({ "cursor": cursor }),
+        };
+        let (page, results) = (list.cursor.is_none().then_some(number), entities);
+        let page = json!({ "count": count, "page": page, "page_size": page_size, "next": next, "results": results });
+        out.line(pretty(&page));
     } else {
         let schema = queries.schema(&list.entity_type).await?;
-        out.table(&table(&schema, &entities));
+        out.table(&table(&columns(&schema, list), &entities));
         out.line(out.paint(Paint::Dim, &footer(&found, number)));
     }
     out.finish()?;
@@ -47,21 +55,20 @@ fn footer(found: &Page<ReadDocument>, number: u64) -> String {
     format!("page {number}, {} of {}", found.results.len(), found.count.unwrap_or_default())
 }
 
-/// The fields of the table between id and version.
-fn columns(schema: &EntitySchema) -> Vec<&str> {
-    let Some(definition) = schema.definition() else { return Vec::new() };
-    let name = definition.field("name").map(|field| &*field.name);
-    let stage = definition.field("stage").map(|field| &*field.name);
-    let status = definition.status_field.as_deref().or(stage);
-    name.into_iter().chain(status).collect()
+/// The selected fields, or the most telling ones.
+fn columns<'a>(schema: &'a EntitySchema, list: &'a List) -> Vec<&'a str> {
+    if let Some(fields) = &list.fields {
+        return fields.split(',').map(str::trim).filter(|field| !field.is_empty()).collect();
+    }
+    let definition = schema.definition();
+    let field = |name: &str| definition.and_then(|definition| definition.field(name)).map(|field| &*field.name);
+    let status = definition.and_then(|definition| definition.status_field.as_deref());
+    let telling = field("name").into_iter().chain(status.or(field("stage")));
+    ["id"].into_iter().chain(telling).chain(["version", "updated_at"]).collect()
 }
 
-fn table(schema: &EntitySchema, entities: &[Value]) -> Table {
-    let fields = columns(schema);
-    let mut names = vec!["id"];
-    names.extend(&fields);
-    names.extend(["version", "updated_at"]);
-    let mut table = Table::new(&names);
+fn table(names: &[&str], entities: &[Value]) -> Table {
+    let mut table = Table::new(names);
     for entity in entities {
         let is_deleted = entity.get("is_deleted").and_then(Value::as_bool).unwrap_or(false);
         let paint = if is_deleted { Paint::Dim } else { Paint::Plain };

@@ -60,7 +60,32 @@ fn a_list_is_searched_filtered_and_paged() {
     assert_eq!(ids(&["--search", "of 30"]), ["Account 1"]);
     assert_eq!(ids(&["--filter", "status=Inactive"]), ["Account 1"]);
     assert_eq!(ids(&["--filter", "status=Inactive", "--filter", "name=x"]), Vec::<String>::new());
+    assert_eq!(ids(&["--filter", "name:prefix:account", "--filter", "version:gt:3"]), ["Account 1"]);
     assert_eq!(ids(&["--include-deleted", "--sort", "-name", "--page", "2", "--page-size", "2"]), ["Account 1"]);
+}
+
+#[test]
+fn a_list_shows_the_selected_fields_and_is_walked_by_cursor() {
+    let folder = with_clients();
+    let selected = ["list", "clients", "--sort", "-id", "--fields", "version,id"];
+    insta::assert_snapshot!(folder.annals(&selected).exits(0).stdout, @r"
+    version  id
+    1        001000000000003AAA
+    4        001000000000001AAA
+    page 1, 2 of 2
+    ");
+    let walk = |cursor: &str| {
+        let words =
+            ["list", "clients", "--fields", "id", "--page-size", "1", "--sort", "id", "--json", "--cursor", cursor];
+        folder.json(&words)
+    };
+    let first = walk("");
+    let second = walk(first["next"]["cursor"].as_str().unwrap());
+    assert_eq!(
+        [&first["results"], &second["results"]],
+        [&json!([{"id": "001000000000001AAA"}]), &json!([{"id": "001000000000003AAA"}]),]
+    );
+    assert_eq!((&second["next"], &second["page"]), (&Value::Null, &Value::Null));
 }
 
 #[test]
