@@ -18,6 +18,7 @@ use crate::database::Failure;
 
 /// The shortest word that an index of trigrams can find.
 const TRIGRAM_LENGTH: usize = 3;
+const NOT_DELETED: &str = "is_deleted = 0";
 /// A condition with more rows than this is not rare.
 const RARE: u64 = 1_000;
 
@@ -71,7 +72,7 @@ impl Conditions {
             scope.push(Sql::new("entity_name = ?", [Value::Text(object.name.as_str().to_owned())]));
         }
         if !query.include_deleted {
-            scope.push(Sql::new("is_deleted = 0", []));
+            scope.push(Sql::new(NOT_DELETED, []));
         }
         let mut distinct: Vec<&Filter> = Vec::new();
         for filter in &query.filters {
@@ -97,7 +98,12 @@ impl Conditions {
             let is_indexed = rarest == Some(number) || (rarest.is_none() && filter.is_first_in_order);
             if is_indexed { filter.indexed.clone() } else { filter.checked.clone() }
         });
-        Ok(Sql::all_of(self.scope.iter().cloned().chain(filters).chain(self.words.iter().cloned())))
+        let scope = self.scope.iter().map(|part| match part.text.as_str() {
+            // Almost every row: its index would find them in another order.
+            NOT_DELETED => Sql::new(format!("+{NOT_DELETED}"), []),
+            _ => part.clone(),
+        });
+        Ok(Sql::all_of(scope.chain(filters).chain(self.words.iter().cloned())))
     }
 
     fn rarest(&self, transaction: &Transaction<'_>, table: &EntityTable) -> Result<Option<usize>, Failure> {

@@ -92,7 +92,8 @@ impl RowOrder {
 
     /// The rows without a value of the first key.
     fn nulls(&self) -> Segment {
-        self.segment(Sql::new(format!("{} IS NULL", self.terms[0].column), []), self.first_key)
+        let nulls = self.terms[..self.first_key].iter().map(|term| Sql::new(format!("{} IS NULL", term.column), []));
+        self.segment(Sql::all_of(nulls), self.first_key)
     }
 
     /// Rows with equal keys before the one of that number.
