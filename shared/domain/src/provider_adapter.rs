@@ -129,6 +129,12 @@ pub trait ProviderAdapter: Send + Sync {
     /// The name of the field that says whether the record is deleted, if there is one.
     fn deleted_field(&self) -> Option<&str>;
 
+    /// The canonical path of the field that moves with every change of a record and that no change event carries, if there
+    /// is one: where nothing else differs, nothing was missed.
+    fn stamp_field(&self) -> Option<&str> {
+        None
+    }
+
     fn canonical_path(&self, object: &EntityName, field: &str) -> Path;
 
     /// The canonical form of a record's id; `None` if `id` is not a valid id.

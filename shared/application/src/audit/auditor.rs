@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use annals_domain::aggregate::Aggregate;
+use annals_domain::change::Change;
 use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::identity::{EntityKey, ExternalId, Provider};
 use annals_domain::mapping;
@@ -257,7 +258,7 @@ impl ObjectAudit<'_> {
         let Ok(read) = self.adapter.read_image(&self.object.1, id, &image) else {
             return Ok(different(whole(), BTreeSet::new()));
         };
-        let found = differences(&state, &read.change, &self.schema, self.adapter);
+        let found = differences(&state, &self.without_stamp(&read.change), &self.schema, self.adapter);
         let mut fields = found.fields;
         fields.extend(found.whole.then(|| RECORD.to_owned()));
         let document_fields = self.document_differences(&key, &state).await?;
@@ -268,6 +269,13 @@ impl ObjectAudit<'_> {
         let is_changing = state.newest().is_some_and(|newest| newest.timestamp > settled_before)
             || (is_there && read.change.position.timestamp > settled_before);
         Ok(if is_changing { Verdict::Changing } else { different(fields, document_fields) })
+    }
+
+    /// The image without the field that differs after each change event.
+    fn without_stamp(&self, image: &Change) -> Change {
+        let mut image = image.clone();
+        image.writes.retain(|write| Some(write.path.as_str()) != self.adapter.stamp_field());
+        image
     }
 
     /// In what the document that readers see differs from the folded events.

@@ -95,6 +95,10 @@ impl ProviderAdapter for Salesforce {
         Some("IsDeleted")
     }
 
+    fn stamp_field(&self) -> Option<&str> {
+        Some("SystemModstamp")
+    }
+
     fn canonical_path(&self, object: &EntityName, field: &str) -> Path {
         paths::canonical(object.as_str(), field)
     }
