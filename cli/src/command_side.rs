@@ -12,6 +12,8 @@ pub(crate) struct CommandSide {
     pub(crate) adapters: ProviderAdapters,
     /// Projects what is stored. On AWS the projection function does it.
     feed_projector: Option<Arc<FeedProjector>>,
+    /// Whether a process goes on that publishes what is not published yet.
+    publishes_later: bool,
 }
 
 impl CommandSide {
@@ -20,7 +22,7 @@ impl CommandSide {
         adapters: ProviderAdapters,
         feed_projector: Option<Arc<FeedProjector>>,
     ) -> Self {
-        Self { handler, adapters, feed_projector }
+        Self { handler, adapters, feed_projector, publishes_later: false }
     }
 
     pub(crate) fn of(process: &LocalProcess) -> Self {
@@ -28,9 +30,15 @@ impl CommandSide {
         Self::new(Arc::clone(&process.handler), process.adapters.clone(), feed_projector)
     }
 
+    /// The command side of a process that goes on: a publisher that fails does not end its ingest.
+    pub(crate) fn publishing_later(self) -> Self {
+        Self { publishes_later: true, ..self }
+    }
+
     /// Projects stored events that are not projected yet, if that is the job of this process.
     pub(crate) async fn catch_up(&self) -> Result<(), CatchUpError> {
         match &self.feed_projector {
+            Some(feed_projector) if self.publishes_later => feed_projector.index().await.map(drop),
             Some(feed_projector) => feed_projector.finish().await.map(drop),
             None => Ok(()),
         }

@@ -3,6 +3,7 @@
 //! A command that only reads never creates a database. One that writes first projects what a crash left
 //! unprojected.
 
+use annals_application::log_chain;
 use annals_application::queries::EntityQueries;
 use annals_sqlite::process::{LocalProcess, ProcessTuning, ProjectionTiming, PublishTo};
 
@@ -40,7 +41,7 @@ pub(crate) async fn open_queries(shared: &Shared) -> Result<EntityQueries, Failu
     Ok(queries.with_page_bytes(usize::MAX))
 }
 
-/// Opens the database to write, projects what is not projected yet, and retries parked projections.
+/// Opens the database to write, indexes and publishes what is not yet, and retries parked projections.
 pub(crate) async fn local_to_write(
     shared: &Shared,
     publish: &Publish,
@@ -48,14 +49,18 @@ pub(crate) async fn local_to_write(
 ) -> Result<LocalProcess, Failure> {
     let tuning = ProcessTuning { projecting, ..ProcessTuning::default() };
     let process = LocalProcess::open_tuned(&shared.settings(publish.to(&shared.db)), tuning).await?;
-    process.feed_projector.catch_up().await?;
+    process.feed_projector.index().await?;
+    if let Err(error) = process.feed_projector.publish().await {
+        // It is tried again; until then everything else works.
+        tracing::error!(error = %log_chain(&error), "changes are not published yet");
+    }
     process.feed_projector.redrive_parked().await?;
     Ok(process)
 }
 
 async fn local_to_read(shared: &Shared) -> Result<LocalProcess, Failure> {
     require_database(shared)?;
-    Ok(LocalProcess::open(&shared.settings(PublishTo::Nowhere)).await?)
+    Ok(LocalProcess::open_to_read(&shared.settings(PublishTo::Nowhere)).await?)
 }
 
 /// Refuses a database file that does not exist. An installation on AWS reports missing tables itself.

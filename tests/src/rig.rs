@@ -9,13 +9,16 @@ use annals_application::commands::{CommandHandler, CommandMetadata, EventRead, H
 use annals_application::contract::simulated_org::{SimulatedClock, SimulatedOrg};
 use annals_application::crm::{CrmConnection, CrmConnections, ImageStore};
 use annals_application::ports::{
-    Clock, CrmClient, EventFeed, EventStore, Ids, LeaseStore, LiveEntities, ReadModel, ReadOptions, RefetchTask,
-    StatePorts, StoredEvent,
+    Clock, CrmClient, EventFeed, EventStore, FeedConsumer, Ids, LeaseStore, LiveEntities, ReadModel, ReadOptions,
+    RefetchTask, StatePorts, StoredEvent,
 };
-use annals_application::projection::{FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings};
+use annals_application::projection::{
+    FeedLane, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
+};
 use annals_application::refetch::{RefetchReport, Refetcher, RefetcherPorts};
 use annals_application::sync::{CrmSync, CrmSyncPorts, SyncSchedule};
 use annals_application::system::RandomIds;
+use annals_application::work_status::WorkStatus;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider};
@@ -121,9 +124,8 @@ impl CrmRig {
             clock: shared_clock,
             ids,
         };
-        let settings = ProjectorSettings::default();
-        let projector = Projector::new(ports, Arc::clone(&catalog), adapters.clone(), registry, settings);
-        let handler = handler.with_listener(Arc::new(FeedProjector::new(feed, projector)));
+        let projector = feed_projector(&ports, &catalog, &adapters, &registry, feed);
+        let handler = handler.with_listener(Arc::new(projector));
         handler.connect([Provider::Salesforce]);
         let handler = Arc::new(handler);
         let images = Arc::new(ImageStore::new(
@@ -325,4 +327,17 @@ pub fn far() -> Instant {
 /// The id of a record.
 pub fn id(number: usize) -> ExternalId {
     ExternalId::new(format!("001{number:012}AAA"))
+}
+
+fn feed_projector(
+    ports: &ProjectorPorts,
+    catalog: &Arc<Catalog>,
+    adapters: &ProviderAdapters,
+    registry: &ProjectionRegistry,
+    feed: Arc<dyn EventFeed>,
+) -> FeedProjector {
+    let settings = ProjectorSettings::default();
+    let projector = || Projector::new(ports.clone(), Arc::clone(catalog), adapters.clone(), registry.clone(), settings);
+    let status = Arc::new(WorkStatus::new(Arc::clone(&ports.clock)));
+    FeedProjector::new(FeedLane::new(FeedConsumer::ReadModel, feed, projector(), status), None, projector())
 }

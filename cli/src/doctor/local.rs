@@ -21,15 +21,23 @@ const MIN_FREE: u64 = 100 * 1024 * 1024;
 
 pub(super) async fn checks(shared: &Shared) -> Result<Vec<Check>, Failure> {
     require_database(shared)?;
-    let opened = LocalProcess::open(&shared.settings(PublishTo::Nowhere)).await;
+    let opened = LocalProcess::open_to_read(&shared.settings(PublishTo::Nowhere)).await;
     let mut checks = steps(opened.as_ref().err());
     if let Ok(process) = &opened {
         checks.extend(stores(&process.health.check().await));
         checks.extend(accounts::checks(&*process.accounts).await);
         checks.extend(crm_notes::checks(&*process.notes).await);
     }
-    checks.push(disk_space(&shared.db));
+    checks.push(match &opened {
+        Ok(process) if process.is_read_only => read_only(),
+        _ => disk_space(&shared.db),
+    });
     Ok(checks)
+}
+
+fn read_only() -> Check {
+    let remedy = "copy the file to another disk to ingest, serve or rebuild; get, list and history work here";
+    Check::warning("disk space", "the database cannot be written: the file or its folder is read-only", remedy)
 }
 
 fn steps(error: Option<&ProcessError>) -> Vec<Check> {
@@ -67,7 +75,13 @@ fn remedy(error: &ProcessError) -> &'static str {
 
 /// Whether the stores respond, what is pending in them, and how far the projections are behind.
 fn stores(report: &HealthReport) -> Vec<Check> {
-    let mut checks: Vec<Check> = report.dependencies.iter().map(store).collect();
+    // The lag below says more of projection than whether it is degraded.
+    let shown = |state: &&DependencyState| match state.name.as_str() {
+        "projection" => false,
+        "publisher" => state.status == Health::Degraded,
+        _ => true,
+    };
+    let mut checks: Vec<Check> = report.dependencies.iter().filter(shown).map(store).collect();
     if let Some(events) = report.lag_events.filter(|events| *events > 0) {
         let found = format!("{events} stored events are not projected yet");
         checks.push(Check::warning("projection", found, "the next command that writes projects them"));
@@ -84,6 +98,9 @@ fn store(DependencyState { name, status, detail }: &DependencyState) -> Check {
     };
     match status {
         Health::Ok => Check::ok(name, detail),
+        Health::Degraded if name == "publisher" => {
+            Check::warning(name, detail, "the next command that writes publishes them, if it has a publisher")
+        }
         Health::Degraded => {
             Check::warning(name, detail, "`annals serve` retries parked projections and logs the cause")
         }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout};
+use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -21,7 +21,16 @@ struct Server {
 impl Server {
     fn start(folder: &Folder, arguments: &[&str]) -> Self {
         let all = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
-        let mut child = folder.spawn(&mut folder.command(&all));
+        Self::of(folder.spawn(&mut folder.command(&all)))
+    }
+
+    /// With another stderr.
+    fn logging_to(folder: &Folder, stderr: Stdio, arguments: &[&str]) -> Self {
+        let all = [&["serve", "--listen", "127.0.0.1:0", "--log", "trace"], arguments].concat();
+        Self::of(folder.command(&all).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap())
+    }
+
+    fn of(mut child: Child) -> Self {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let (mut printed, mut line) = (String::new(), String::new());
         while !line.contains("/health") {
@@ -35,8 +44,18 @@ impl Server {
 
     /// The status and the body of a response.
     fn get(&self, path: &str, header: &str) -> (u16, Value) {
+        self.request("GET", path, header, "")
+    }
+
+    /// Ingests a body.
+    fn post(&self, body: &str) -> (u16, Value) {
+        self.request("POST", "/events/salesforce", &format!("Content-Length: {}\r\n", body.len()), body)
+    }
+
+    fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, Value) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{header}\r\n", self.address).unwrap();
+        let host = &self.address;
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n{body}").unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).unwrap();
         let (head, body) = response.split_once("\r\n\r\n").unwrap();
@@ -137,5 +156,97 @@ fn with_a_token_file_every_request_needs_one_of_its_tokens() {
     assert!(server.printed.contains("curl -H \"Authorization: Bearer $TOKEN\" http://"), "{}", server.printed);
     assert_eq!(server.get("/clients", "").0, 401);
     assert_eq!(server.get("/clients", "Authorization: Bearer 0123456789abcdef0123\r\n").0, 200);
+    server.stop("INT").exits(0);
+}
+
+/// The status and the detail of a part in the health report.
+fn health(server: &Server, part: &str) -> (Value, String) {
+    let report = server.get("/health", "").1;
+    let parts = report["dependencies"].as_array().unwrap();
+    let part = parts.iter().find(|found| found["name"] == part).unwrap();
+    (part["status"].clone(), part["detail"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_publisher_that_fails_holds_up_nothing_and_health_says_why() {
+    let folder = Folder::new();
+    folder.file("in.json", created(1).to_string());
+    // Already at the start.
+    let server = Server::start(&folder, &["in.json", "--publish", "/dev/full"]);
+    for record in 2..5 {
+        let (status, body) = server.post(&created(record).to_string());
+        assert_eq!((status, &body["results"][0]["outcome"]), (200, &json!("stored")));
+        assert_eq!(body["results"][0]["warnings"], json!([]), "it is projected");
+    }
+    assert_eq!(server.get("/clients", "").1["count"], json!(4));
+    let (status, detail) = health(&server, "publisher");
+    assert_eq!(status, "degraded");
+    assert!(detail.starts_with("4 events not published, the oldest for "), "{detail}");
+    assert!(detail.contains("the last attempt failed") && detail.contains("cannot be written"), "{detail}");
+    assert_eq!(health(&server, "projection"), (json!("ok"), "0 events not projected".to_owned()));
+    server.stop("INT").exits(0);
+
+    let server = Server::start(&folder, &["--publish", "out.jsonl"]);
+    assert_eq!(health(&server, "publisher"), (json!("ok"), "0 events not published".to_owned()));
+    server.stop("INT").exits(0);
+    assert_eq!(std::fs::read_to_string(folder.path().join("out.jsonl")).unwrap().lines().count(), 4);
+}
+
+#[test]
+fn nobody_waits_for_the_log_or_fails_by_it() {
+    let full = || Stdio::from(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    // Nobody reads the last one, and it has room for a few lines only.
+    let (_unread, stuck) = std::io::pipe().unwrap();
+    for stderr in [full(), Stdio::from(closed), Stdio::from(stuck)] {
+        let folder = Folder::new();
+        let server = Server::logging_to(&folder, stderr, &[]);
+        for record in 1..40 {
+            assert_eq!(server.post(&created(record).to_string()).0, 200);
+        }
+        assert_eq!(server.get("/clients", "").1["count"], json!(39));
+        server.stop("INT").exits(0);
+    }
+}
+
+#[test]
+fn a_token_is_checked_before_the_body_is_read() {
+    let folder = Folder::new();
+    folder.file("tokens", "0123456789abcdef0123\n");
+    let server = Server::start(&folder, &["--token-file", "tokens"]);
+    // The body never comes.
+    assert_eq!(server.request("POST", "/events/salesforce", "Content-Length: 1000000\r\n", "").0, 401);
+    server.stop("INT").exits(0);
+}
+
+#[test]
+fn half_sent_requests_do_not_end_the_service_under_a_small_file_limit() {
+    let folder = Folder::new();
+    let annals = env!("CARGO_BIN_EXE_annals");
+    let mut limited = std::process::Command::new("sh");
+    let command = format!("ulimit -n 80; exec {annals} serve --listen 127.0.0.1:0");
+    limited.args(["-c", &command]).current_dir(folder.path());
+    let server = Server::of(folder.spawn(&mut limited));
+    let half_sent: Vec<TcpStream> = (0..24)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&server.address).unwrap();
+            write!(stream, "GET /clients HTTP/1.1\r\nHost: ").unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(server.get("/clients", "").0, 200);
+    drop(half_sent);
+    server.stop("INT").exits(0);
+}
+
+#[test]
+fn a_byte_order_mark_is_read_alike_from_a_file_and_from_a_request() {
+    let folder = Folder::new();
+    folder.file("in.json", format!("\u{feff}{}", created(1)));
+    let server = Server::start(&folder, &["in.json"]);
+    let (status, body) = server.post(&format!("\u{feff}{}", created(2)));
+    assert_eq!((status, &body["results"][0]["outcome"]), (200, &json!("stored")));
+    assert_eq!(server.get("/clients", "").1["count"], json!(2));
     server.stop("INT").exits(0);
 }

@@ -5,6 +5,7 @@ mod batch;
 mod lag;
 mod record;
 
+use annals_application::projection::ProjectorSettings;
 use annals_application::system::SystemClock;
 use annals_aws::client::{Environment, Trust, connect};
 use annals_aws::publisher::publisher;
@@ -28,7 +29,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let search = Search::connect(&config, &search).await?;
     let installation = Installation::new(&config, common)?;
     let read_model = search.projecting(&installation);
-    let projector = installation.projector(&read_model, publisher(&config, publish), projector_settings());
+    // The stream has one place for all projections: without this an outage of the publisher would hold up the others.
+    let settings = ProjectorSettings { parks_unpublished: true, ..projector_settings() };
+    let projector = installation.projector(&read_model, publisher(&config, publish), settings);
     let lag = LagReporter::new(installation.lags, installation.ids.fresh());
     let projection = StreamProjection::new(projector, lag, installation.clock);
     serve(meter, &SystemClock, |invocation| projection.project(invocation)).await

@@ -17,6 +17,7 @@ pub mod queries;
 pub mod refetch;
 pub mod sync;
 pub mod system;
+pub mod work_status;
 
 pub fn log_chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use annals_application::contract::samples::{key, timestamp};
 use annals_application::ports::{Clock, ParkedProjection, RefetchTask, StatePorts};
-use annals_application::queries::{Health, HealthCheck, LagSource, PortsHealth, QueryPorts};
+use annals_application::queries::{FeedHealth, Health, HealthCheck, LagSource, PortsHealth, QueryPorts};
+use annals_application::work_status::WorkStatus;
 use annals_crm::salesforce::Salesforce;
 use annals_domain::change::RefetchReason;
 use annals_domain::definition::Catalog;
@@ -54,7 +55,10 @@ async fn bench() -> Bench {
         read_model: Arc::new(SqliteReadModel::open(database, &catalog).await.unwrap()),
     };
     let clock = Arc::new(SetClock(AtomicI64::new(100_000)));
-    let health = PortsHealth::new(&ports, state.clone(), LagSource::Feed(events), Arc::clone(&clock) as _, &catalog)
+    let status = || Arc::new(WorkStatus::new(Arc::clone(&clock) as _));
+    let (writes, publisher) = (status(), status());
+    let feed = FeedHealth { feed: events, writes, read_model: status(), publisher };
+    let health = PortsHealth::new(&ports, state.clone(), LagSource::Feed(feed), Arc::clone(&clock) as _, &catalog)
         .reusing_reports_for(10_000);
     Bench { health, state, clock, _folder: folder }
 }

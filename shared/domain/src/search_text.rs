@@ -3,6 +3,8 @@
 //! Documents and queries are folded the same way, so no store needs an analyser. Folding follows Unicode's tables: ß is
 //! not ss.
 
+use std::collections::BTreeSet;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -17,9 +19,11 @@ pub fn fold(text: &str) -> String {
     text.nfkd().flat_map(char::to_lowercase).nfkd().filter(|c| !is_combining_mark(*c)).collect()
 }
 
-/// The folded words of a query. A word that folds to nothing is left out.
+/// The folded words of a query, each once. A word that folds to nothing is left out.
 pub fn query_words(query: &str) -> Vec<String> {
-    query.split_whitespace().map(fold).filter(|word| !word.is_empty()).collect()
+    let mut known = BTreeSet::new();
+    let words = query.split_whitespace().map(fold).filter(|word| !word.is_empty());
+    words.filter(|word| known.insert(word.clone())).collect()
 }
 
 /// The text that searches look at: the folded texts of the searchable fields, one per line.
@@ -48,5 +52,10 @@ mod tests {
     #[test]
     fn words_are_split_at_white_space_and_empty_ones_are_left_out() {
         assert_eq!(query_words("  Acme \u{301}\t\u{2003}Ltd* "), ["acme", "ltd*"]);
+    }
+
+    #[test]
+    fn a_repeated_word_is_searched_once() {
+        assert_eq!(query_words("Acme ltd ACME acmé Ltd"), ["acme", "ltd"]);
     }
 }

@@ -12,7 +12,7 @@ mod publisher;
 mod read_model;
 mod state_store;
 
-pub use self::database::{Database, OpenError};
+pub use self::database::{Database, OpenError, ReaderSettings};
 pub use self::event_store::{ChangedStreams, SqliteEventStore};
 pub use self::projection_jobs::TracedJobs;
 pub use self::publisher::LocalPublisher;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use annals_application::contract::samples::{catalog, key, next_event, position, stream, thing, timestamp};
 use annals_application::ports::{
-    AppendError, BackfillJob, BackfillMode, CommitPosition, EventFeed, EventStore, JobCounts, JobPace, JobState,
-    PortErrorKind, ReadModel, ReadOptions, RefetchTask, Snapshot, StatePorts, StoredEvent,
+    AppendError, BackfillJob, BackfillMode, CommitPosition, EventFeed, EventStore, FeedConsumer, JobCounts, JobPace,
+    JobState, PortErrorKind, ReadModel, ReadOptions, RefetchTask, Snapshot, StatePorts, StoredEvent,
 };
 use annals_domain::aggregate::Aggregate;
 use annals_domain::identity::{EntityName, ExternalId, Provider};
@@ -138,7 +138,7 @@ async fn all_data_survives_a_restart() {
         let database = Database::open(&path).unwrap();
         let events = SqliteEventStore::new(database.clone());
         append_all(&events, &stream(&key, 3)).await;
-        events.advance(CommitPosition(2)).await.unwrap();
+        events.advance(FeedConsumer::ReadModel, CommitPosition(2)).await.unwrap();
         let state = StatePorts::of(SqliteStateStore::new(database.clone()));
         state.refetch.enqueue(vec![task.clone()]).await.unwrap();
         let model = SqliteReadModel::open(database, &catalog()).await.unwrap();
@@ -147,7 +147,7 @@ async fn all_data_survives_a_restart() {
     let database = Database::open(&path).unwrap();
     let events = SqliteEventStore::new(database.clone());
     assert_eq!(events.read(&key, &ReadOptions::from(Version::FIRST, 9)).await.unwrap(), stream(&key, 3));
-    assert_eq!(events.checkpoint().await.unwrap(), CommitPosition(2));
+    assert_eq!(events.checkpoint(FeedConsumer::ReadModel).await.unwrap(), CommitPosition(2));
     assert_eq!(StatePorts::of(SqliteStateStore::new(database.clone())).refetch.earliest(9).await.unwrap(), [task]);
     let model = SqliteReadModel::open(database, &catalog()).await.unwrap();
     assert!(model.get(&document.schema, document.entity.aggregate_id).await.unwrap().is_some());
@@ -185,6 +185,60 @@ async fn a_job_of_the_first_schema_is_a_full_backfill_that_has_read_nothing() {
     let cancelled = BackfillJob { state: JobState::Cancelled, ..read.clone() };
     assert!(state.jobs.update(&cancelled, &read).await.unwrap());
     assert_eq!(state.jobs.all().await.unwrap(), [cancelled]);
+}
+
+#[tokio::test]
+async fn what_an_earlier_release_projected_is_not_published_again() {
+    let folder = folder();
+    let path = folder.path().join("annals.db");
+    let connection = Connection::open(&path).unwrap();
+    for migration in [
+        include_str!("../src/database/schema_1.sql"),
+        include_str!("../src/database/schema_2.sql"),
+        include_str!("../src/database/schema_3.sql"),
+        include_str!("../src/database/schema_4.sql"),
+        "INSERT INTO checkpoint VALUES ('projections', 7)",
+    ] {
+        connection.execute_batch(migration).unwrap();
+    }
+    connection.pragma_update(None, "application_id", 0x414e_4e4c).unwrap();
+    connection.pragma_update(None, "user_version", 4).unwrap();
+    drop(connection);
+    let feed = store_at(&path);
+    for consumer in [FeedConsumer::ReadModel, FeedConsumer::Publisher] {
+        assert_eq!(feed.checkpoint(consumer).await.unwrap(), CommitPosition(7));
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_read_without_writing_it_or_beside_it() {
+    let folder = folder();
+    let path = folder.path().join("a?b#c%d.db");
+    let key = key("a");
+    append_all(&store_at(&path), &stream(&key, 3)).await;
+    let files = || -> Vec<_> { fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect() };
+    assert_eq!(files().len(), 1, "{:?}", files());
+    let before = fs::read(&path).unwrap();
+    let database = Database::open_read_only(&path).unwrap();
+    let store = SqliteEventStore::new(database.clone());
+    assert_eq!(store.read(&key, &ReadOptions::from(Version::FIRST, 9)).await.unwrap(), stream(&key, 3));
+    let refused = store.advance(FeedConsumer::ReadModel, CommitPosition(1)).await.unwrap_err();
+    assert_eq!(refused.kind, PortErrorKind::Misconfigured);
+    drop((store, database));
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_read_only_file_of_an_earlier_schema_is_refused() {
+    let folder = folder();
+    let path = folder.path().join("annals.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(include_str!("../src/database/schema_1.sql")).unwrap();
+    connection.pragma_update(None, "application_id", 0x414e_4e4c).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    let Err(refused) = Database::open_read_only(&path) else { panic!("it opened") };
+    assert!(matches!(refused, OpenError::NeedsUpgrade { found: 1, .. }), "{refused}");
 }
 
 #[tokio::test]

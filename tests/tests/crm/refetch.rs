@@ -287,8 +287,8 @@ async fn a_record_that_does_not_parse_is_quarantined_and_not_dropped() {
         rig.clock.advance(6 * 3_600_000);
         rig.refetch().await;
     }
-    let (entries, count) = rig.state.quarantine.list(None, 0, 9).await.unwrap();
-    assert!(count >= 1 && entries[0].errors[0].message.contains("expected a timestamp"), "{entries:?}");
+    let entries = rig.state.quarantine.list(None, None, 9).await.unwrap();
+    assert!(entries[0].errors[0].message.contains("expected a timestamp"), "{entries:?}");
 }
 
 #[tokio::test]

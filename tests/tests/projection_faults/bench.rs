@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex};
 
 use annals_application::ports::{
     AppendError, Clock, CommitPosition, Document, DuplicateSearch, EntityQuery, EventFeed, EventPublisher, EventStore,
-    FoundPage, IndexOutcome, NormalizedEntityEvent, PortError, PortErrorKind, ReadDocument, ReadModel, ReadOptions,
-    StatePorts, StoredEvent,
+    FeedConsumer, FoundPage, IndexOutcome, NormalizedEntityEvent, PortError, PortErrorKind, ReadDocument, ReadModel,
+    ReadOptions, StatePorts, StoredEvent,
 };
 use annals_application::projection::{
-    BroadcastProjection, EventPattern, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
-    ReadModelProjection,
+    BroadcastProjection, EventPattern, FeedLane, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts,
+    ProjectorSettings, ReadModelProjection,
 };
 use annals_application::system::{RandomIds, SystemClock};
+use annals_application::work_status::WorkStatus;
 use annals_domain::definition::EntitySchema;
 use annals_domain::event::DomainEvent;
 use annals_domain::identity::{AggregateId, EntityKey};
@@ -69,15 +70,22 @@ impl ReadModel for Scripted {
     }
 }
 
-/// Records the published events; fails once if the script says so.
+/// Records the published events, with scripted failures.
 #[derive(Default)]
 pub(crate) struct RecordingPublisher {
     pub(crate) events: Mutex<Vec<NormalizedEntityEvent>>,
+    pub(crate) is_down: AtomicBool,
+    pub(crate) panics: AtomicBool,
 }
 
 #[async_trait]
 impl EventPublisher for RecordingPublisher {
     async fn publish(&self, events: Vec<NormalizedEntityEvent>) -> Vec<Result<(), PortError>> {
+        assert!(!self.panics.load(Ordering::SeqCst), "scripted");
+        if self.is_down.load(Ordering::SeqCst) {
+            let down = || PortError::new(PortErrorKind::Unavailable, "bus", "scripted outage");
+            return events.iter().map(|_| Err(down())).collect();
+        }
         let answers = events.iter().map(|_| Ok(())).collect();
         self.events.lock().unwrap().extend(events);
         answers
@@ -173,11 +181,24 @@ pub(crate) async fn bench_of(records: Vec<Vec<Delivery>>) -> Bench {
 impl Bench {
     /// A projector with the read model and the broadcast.
     pub(crate) fn projector(&self, cached_bytes: usize) -> Projector {
+        self.projector_of(self.read_model_and_broadcast(), cached_bytes)
+    }
+
+    /// The read model and the broadcast, each with a place of its own in the feed.
+    pub(crate) fn feed_projector(&self) -> FeedProjector {
         let read_model = Arc::clone(&self.read_model) as Arc<dyn ReadModel>;
-        let registry = ProjectionRegistry::default()
-            .register(EventPattern::ALL, Arc::new(ReadModelProjection::new(read_model)))
-            .register(EventPattern::ALL, Arc::new(BroadcastProjection::new(Arc::clone(&self.published) as _)));
-        self.projector_of(registry, cached_bytes)
+        let indexing =
+            ProjectionRegistry::default().register(EventPattern::ALL, Arc::new(ReadModelProjection::new(read_model)));
+        let publishing = ProjectionRegistry::publisher(Arc::clone(&self.published) as _);
+        let lane = |consumer, registry| {
+            let (feed, status) = (Arc::clone(&self.feed) as Arc<dyn EventFeed>, WorkStatus::new(Arc::new(SystemClock)));
+            FeedLane::new(consumer, feed, self.projector_of(registry, 1 << 20), Arc::new(status))
+        };
+        FeedProjector::new(
+            lane(FeedConsumer::ReadModel, indexing),
+            Some(lane(FeedConsumer::Publisher, publishing)),
+            self.projector(0),
+        )
     }
 
     /// A projector with all default projections in their order.
@@ -188,7 +209,26 @@ impl Bench {
         self.projector_of(ProjectionRegistry::shipped(&read_model, Some(publisher), &self.state.refetch, &clock), 0)
     }
 
+    /// The same, which parks what an outage of the publisher keeps back.
+    pub(crate) fn parking_unpublished(&self) -> Projector {
+        let settings = ProjectorSettings { parks_unpublished: true, ..ProjectorSettings::default() };
+        self.projector_with(self.read_model_and_broadcast(), settings)
+    }
+
+    fn read_model_and_broadcast(&self) -> ProjectionRegistry {
+        let read_model = Arc::clone(&self.read_model) as Arc<dyn ReadModel>;
+        ProjectionRegistry::default()
+            .register(EventPattern::ALL, Arc::new(ReadModelProjection::new(read_model)))
+            .register(EventPattern::ALL, Arc::new(BroadcastProjection::new(Arc::clone(&self.published) as _)))
+    }
+
     fn projector_of(&self, registry: ProjectionRegistry, cached_bytes: usize) -> Projector {
+        let snapshot_interval = NonZeroU64::new(4).unwrap();
+        let settings = ProjectorSettings { cached_bytes, snapshot_interval, ..ProjectorSettings::default() };
+        self.projector_with(registry, settings)
+    }
+
+    fn projector_with(&self, registry: ProjectionRegistry, settings: ProjectorSettings) -> Projector {
         let ports = ProjectorPorts {
             store: Arc::clone(&self.store) as Arc<dyn EventStore>,
             snapshots: Arc::clone(&self.state.snapshots),
@@ -197,11 +237,6 @@ impl Bench {
             jobs: Arc::new(TracedJobs),
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
-        };
-        let settings = ProjectorSettings {
-            cached_bytes,
-            snapshot_interval: NonZeroU64::new(4).unwrap(),
-            ..ProjectorSettings::default()
         };
         Projector::new(
             ports,

@@ -4,13 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod bench;
+mod lanes;
 mod parked;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use annals_application::ports::{CommitPosition, EventFeed};
-use annals_application::projection::{FeedProjector, Redriver};
+use annals_application::ports::{CommitPosition, EventFeed, FeedConsumer};
+use annals_application::projection::Redriver;
 use annals_tests::crm::Account;
 use annals_tests::random::Random;
 
@@ -89,11 +89,11 @@ async fn a_record_is_published_only_after_its_refetch_task_is_stored_and_blocks_
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_does_not_move_the_checkpoint_and_the_next_run_catches_up() {
     let bench = bench(4, 3).await;
-    let feed_projector = FeedProjector::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(1 << 20));
+    let feed_projector = bench.feed_projector();
     bench.read_model.is_down.store(true, Ordering::SeqCst);
     let error = feed_projector.catch_up().await.expect_err("an outage");
     assert!(annals_application::log_chain(&error).contains("scripted"), "{error}");
-    assert_eq!(bench.feed.checkpoint().await.unwrap(), CommitPosition::default());
+    assert_eq!(bench.feed.checkpoint(FeedConsumer::ReadModel).await.unwrap(), CommitPosition::default());
     assert_eq!(feed_projector.lag().await.unwrap(), 12);
 
     bench.read_model.is_down.store(false, Ordering::SeqCst);

@@ -1,12 +1,11 @@
 //! Parked records: each is retried in turn, and a successful projection is not repeated.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use annals_application::ports::{EventFeed, ParkedProjection, PortErrorKind};
-use annals_application::projection::{FeedProjector, RedriveReport, Redriver};
+use annals_application::ports::{ParkedProjection, PortErrorKind};
+use annals_application::projection::{RedriveReport, Redriver};
 use annals_domain::identity::AggregateId;
 use annals_domain::position::Version;
 use tokio::time::Instant;
@@ -38,7 +37,7 @@ async fn one_poison_record_is_parked_and_the_others_are_projected() {
 async fn the_pipeline_redrives_parked_records_after_their_cause_is_gone() {
     let bench = bench(3, 3).await;
     bench.read_model.refused.lock().unwrap().insert(bench.ids[1]);
-    let feed_projector = FeedProjector::new(Arc::clone(&bench.feed) as Arc<dyn EventFeed>, bench.projector(1 << 20));
+    let feed_projector = bench.feed_projector();
     assert_eq!(feed_projector.catch_up().await.unwrap(), 9);
     assert_eq!(feed_projector.redrive_parked().await.unwrap(), 1, "the cause still exists");
     assert_eq!(bench.state.parked.oldest(10).await.unwrap().len(), 1);

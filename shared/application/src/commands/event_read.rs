@@ -28,6 +28,14 @@ impl Outcome {
     pub const ALL: [Self; 6] =
         [Self::Stored, Self::AwaitingBase, Self::Duplicate, Self::BackfillRequested, Self::Ignored, Self::Quarantined];
 
+    /// Whether something was written for it.
+    pub fn is_kept_now(self) -> bool {
+        match self {
+            Self::Stored | Self::AwaitingBase | Self::BackfillRequested | Self::Quarantined => true,
+            Self::Duplicate | Self::Ignored => false,
+        }
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stored => "stored",
@@ -39,6 +47,8 @@ impl Outcome {
         }
     }
 }
+
+const NOT_PROJECTED: &str = "stored, but not projected yet: entities and lists show the change later";
 
 /// The response to one record's change. What does not apply to the outcome is null.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -109,6 +119,13 @@ impl EventRead {
     pub(super) fn unrecognised(mut self) -> Self {
         self.is_unrecognised = true;
         self
+    }
+
+    /// Warns that readers do not find the change yet, if it is stored.
+    pub(super) fn add_not_projected(&mut self) {
+        if matches!(self.outcome, Outcome::Stored | Outcome::AwaitingBase) {
+            self.warnings.push(ValidationIssue::new("", NOT_PROJECTED));
+        }
     }
 
     /// Whether no form of the provider was recognised in the input.

@@ -30,6 +30,7 @@ use super::responder::Responder;
 use super::{Action, Command, CommandMetadata, EventRead, Quarantine};
 use crate::backfill::{Backfill, ConnectedCrms};
 use crate::ports::{Clock, EventStore, Ids, ObjectRegistry, StatePorts};
+use crate::work_status::WorkStatus;
 
 /// The largest quarantined input that is processed again, in bytes: it is held in memory whole.
 const MAX_REDRIVE_BYTES: u64 = 16 * 1024 * 1024;
@@ -55,11 +56,22 @@ impl Default for HandlerSettings {
     }
 }
 
+/// Whether appended events were projected by the time of the response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Projected {
+    /// Readers find them.
+    Done,
+    /// Not yet, because of an outage or for lack of time: the responses say so.
+    Later,
+    /// Nobody waited for it, and nobody expects it.
+    NotAwaited,
+}
+
 /// Is notified after events were appended.
 #[async_trait]
 pub trait AppendListener: Send + Sync {
-    /// Events were appended. A failure here does not fail the command.
-    async fn appended(&self);
+    /// Events were appended. A failure here does not fail the command. Returns by the deadline.
+    async fn appended(&self, deadline: Instant) -> Projected;
 }
 
 /// Sees the outcome of each change, whichever way it came in.
@@ -84,6 +96,16 @@ pub struct CommandHandler {
     listener: Option<Arc<dyn AppendListener>>,
     observer: Option<Arc<dyn OutcomeObserver>>,
     connected: Arc<ConnectedCrms>,
+    writes: Option<Arc<WorkStatus>>,
+}
+
+/// A call that stored nothing new says nothing about writes.
+fn report_write(writes: &WorkStatus, responses: &Result<Vec<Vec<EventRead>>, CommandError>) {
+    match responses {
+        Ok(responses) if responses.iter().flatten().any(|read| read.outcome.is_kept_now()) => writes.succeeded(),
+        Err(CommandError::Port(error)) => writes.failed(error.message.clone()),
+        Ok(_) | Err(CommandError::UnknownProvider(_) | CommandError::Contended) => {}
+    }
 }
 
 impl CommandHandler {
@@ -113,7 +135,8 @@ impl CommandHandler {
         let recent = Arc::new(Mutex::new(LruCache::new(settings.recent_changes)));
         let appender = Appender { store, catalog, adapters, clock, ids, heads, recent };
         let (objects, time_limit) = (state.objects, settings.deadline);
-        Self { reader, appender, responder, objects, time_limit, listener: None, observer: None, connected }
+        let (listener, observer, writes) = (None, None, None);
+        Self { reader, appender, responder, objects, time_limit, listener, observer, connected, writes }
     }
 
     /// With a listener that is notified of appended events.
@@ -132,6 +155,13 @@ impl CommandHandler {
     #[must_use]
     pub fn observed_by(mut self, observer: Arc<dyn OutcomeObserver>) -> Self {
         self.observer = Some(observer);
+        self
+    }
+
+    /// With a status that says how the last writes went.
+    #[must_use]
+    pub fn reporting_writes_to(mut self, writes: Arc<WorkStatus>) -> Self {
+        self.writes = Some(writes);
         self
     }
 
@@ -194,12 +224,20 @@ impl CommandHandler {
     /// Carries out commands; one list of responses a command, in their order.
     pub async fn handle(&self, commands: Vec<Command>) -> Result<Vec<Vec<EventRead>>, CommandError> {
         let deadline = deadline_of(&commands, self.time_limit);
-        let read = self.reader.read(&commands, deadline).await?;
-        let responses = self.append_and_respond(read, deadline).await?;
+        let responses = self.store(&commands, deadline).await;
+        if let Some(writes) = &self.writes {
+            report_write(writes, &responses);
+        }
+        let responses = responses?;
         if let Some(observer) = &self.observer {
             responses.iter().flatten().for_each(|read| observer.observed(read));
         }
         Ok(responses)
+    }
+
+    async fn store(&self, commands: &[Command], deadline: Instant) -> Result<Vec<Vec<EventRead>>, CommandError> {
+        let read = self.reader.read(commands, deadline).await?;
+        self.append_and_respond(read, deadline).await
     }
 
     async fn append_and_respond(
@@ -225,8 +263,10 @@ impl CommandHandler {
             }
         }
         self.append_portion(&mut portion, &mut responses, deadline).await?;
-        if let Some(listener) = self.listener.as_ref().filter(|_| has_changes) {
-            listener.appended().await;
+        if let Some(listener) = self.listener.as_ref().filter(|_| has_changes)
+            && listener.appended(deadline).await == Projected::Later
+        {
+            responses.iter_mut().flatten().for_each(EventRead::add_not_projected);
         }
         Ok(responses)
     }

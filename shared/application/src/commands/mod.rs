@@ -31,7 +31,7 @@ pub use self::caches::RecentChanges;
 pub(crate) use self::caches::lock;
 pub use self::error::{CommandError, IngestError};
 pub use self::event_read::{EventRead, Outcome};
-pub use self::handler::{AppendListener, CommandHandler, HandlerSettings, IngestResult, OutcomeObserver};
+pub use self::handler::{AppendListener, CommandHandler, HandlerSettings, IngestResult, OutcomeObserver, Projected};
 pub use self::quarantine::{CHUNK_BYTES, Quarantine, QuarantineError, QuarantineWriter};
 
 /// Who sends a command, and what it belongs together with.

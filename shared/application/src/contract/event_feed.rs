@@ -6,7 +6,7 @@ use futures::future::join_all;
 
 use super::event_store::append_all;
 use super::samples::{key, next_event, stream};
-use crate::ports::{CommitPosition, EventFeed, EventStore};
+use crate::ports::{CommitPosition, EventFeed, EventStore, FeedConsumer};
 
 /// Defines a test for each rule.
 #[macro_export]
@@ -21,7 +21,8 @@ macro_rules! event_feed_contract {
                 a_feed_resumes_after_any_position,
                 a_refused_event_is_not_in_the_feed,
                 no_event_appears_before_one_already_read,
-                the_checkpoint_never_moves_back,
+                a_checkpoint_never_moves_back,
+                each_consumer_has_a_checkpoint_of_its_own,
                 the_last_commit_is_the_last_event,
             ]
         );
@@ -37,7 +38,9 @@ async fn read(feed: &impl EventFeed, after: CommitPosition, limit: usize) -> Vec
 pub async fn an_empty_store_has_an_empty_feed<S: EventStore + EventFeed>(store: &S) {
     assert!(read(store, CommitPosition::default(), 10).await.is_empty());
     assert_eq!(store.last_commit().await.expect("the feed reads"), None);
-    assert_eq!(store.checkpoint().await.expect("the feed reads"), CommitPosition::default());
+    for consumer in [FeedConsumer::ReadModel, FeedConsumer::Publisher] {
+        assert_eq!(store.checkpoint(consumer).await.expect("the feed reads"), CommitPosition::default());
+    }
 }
 
 /// The order of the calls, and inside one call the order of its events. Events are as stored.
@@ -98,10 +101,22 @@ pub async fn no_event_appears_before_one_already_read<S: EventStore + EventFeed>
 }
 
 /// The checkpoint is the highest position that it was advanced to.
-pub async fn the_checkpoint_never_moves_back<S: EventStore + EventFeed>(store: &S) {
+pub async fn a_checkpoint_never_moves_back<S: EventStore + EventFeed>(store: &S) {
+    let consumer = FeedConsumer::ReadModel;
     for (to, expected) in [(5, 5), (3, 5), (5, 5), (9, 9)] {
-        store.advance(CommitPosition(to)).await.expect("the feed writes");
-        assert_eq!(store.checkpoint().await.expect("the feed reads"), CommitPosition(expected));
+        store.advance(consumer, CommitPosition(to)).await.expect("the feed writes");
+        assert_eq!(store.checkpoint(consumer).await.expect("the feed reads"), CommitPosition(expected));
+    }
+}
+
+/// Moving one leaves the other where it is.
+pub async fn each_consumer_has_a_checkpoint_of_its_own<S: EventStore + EventFeed>(store: &S) {
+    let (read_model, publisher) = (FeedConsumer::ReadModel, FeedConsumer::Publisher);
+    for (consumer, to, expected) in [(read_model, 7, [7, 0]), (publisher, 3, [7, 3]), (read_model, 8, [8, 3])] {
+        store.advance(consumer, CommitPosition(to)).await.expect("the feed writes");
+        for (consumer, expected) in [read_model, publisher].into_iter().zip(expected) {
+            assert_eq!(store.checkpoint(consumer).await.expect("the feed reads"), CommitPosition(expected));
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use annals_domain::stream_head::{Admission, StreamHead};
 use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
 
-use super::PortError;
+use super::{FeedConsumer, PortError};
 
 /// An event, and the stream head that includes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,11 +130,11 @@ pub trait EventFeed: Send + Sync {
     async fn after(&self, after: CommitPosition, limit: usize)
     -> Result<Vec<(CommitPosition, StoredEvent)>, PortError>;
 
-    /// The position up to which all events are projected.
-    async fn checkpoint(&self) -> Result<CommitPosition, PortError>;
+    /// The position up to which a consumer has processed all events.
+    async fn checkpoint(&self, consumer: FeedConsumer) -> Result<CommitPosition, PortError>;
 
-    /// Stores the checkpoint; it never moves back.
-    async fn advance(&self, to: CommitPosition) -> Result<(), PortError>;
+    /// Stores a consumer's checkpoint; it never moves back.
+    async fn advance(&self, consumer: FeedConsumer, to: CommitPosition) -> Result<(), PortError>;
 
     /// The last commit and its time.
     async fn last_commit(&self) -> Result<Option<(CommitPosition, Timestamp)>, PortError>;

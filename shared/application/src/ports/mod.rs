@@ -14,6 +14,7 @@ mod entity_query;
 mod error;
 mod event_publisher;
 mod event_store;
+mod feed_consumer;
 mod field_selection;
 mod job_store;
 mod lag_notes;
@@ -47,6 +48,7 @@ pub use self::event_publisher::{EventPublisher, NormalizedEntityEvent};
 pub use self::event_store::{
     AppendError, CommitPosition, Direction, DuplicateSearch, EventFeed, EventStore, ReadOptions, StoredEvent,
 };
+pub use self::feed_consumer::FeedConsumer;
 pub use self::field_selection::FieldSelection;
 pub use self::job_store::{
     BACKFILL_PAGE_SIZE, BackfillJob, BackfillMode, DeletionConsent, JobCounts, JobPace, JobState, JobStore,

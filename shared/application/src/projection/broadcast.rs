@@ -10,6 +10,9 @@ use super::interface::{Projection, ProjectionInput};
 use super::transition::StateTransition;
 use crate::ports::{EventPublisher, JobOutcome, NormalizedEntityEvent};
 
+/// The name of this projection.
+pub(super) const BROADCAST: &str = "broadcast";
+
 /// Publishes one event for each record of a batch; it covers exactly the record's versions in the batch.
 ///
 /// Delivery is at least once: after an outage the same versions may be published again.
@@ -43,7 +46,7 @@ fn published_event(input: &ProjectionInput<'_>) -> Option<NormalizedEntityEvent>
 #[async_trait]
 impl Projection for BroadcastProjection {
     fn name(&self) -> &'static str {
-        "broadcast"
+        BROADCAST
     }
 
     async fn run(&self, inputs: &[ProjectionInput<'_>]) -> Vec<Result<JobOutcome, ProjectionFailure>> {

@@ -3,51 +3,40 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::{OptionFuture, join};
 use tokio::sync::Mutex;
-use tokio::time::{Duration, Instant};
+use tokio::time::{Duration, Instant, timeout, timeout_at};
 
+use super::feed_lane::{CatchUpError, FeedLane};
 use super::projector::Projector;
 use super::redrive::Redriver;
-use crate::commands::AppendListener;
-use crate::ports::{CommitPosition, EventFeed, PortError};
-
-/// The number of events in one batch: enough to share a transaction's cost, and few enough to be
-/// searchable soon.
-const BATCH: usize = 1_000;
+use crate::commands::{AppendListener, Projected};
+use crate::ports::PortError;
 
 /// The longest time that parked records may delay the start of a process.
 const REDRIVE_TIME: Duration = Duration::from_secs(10);
 
-/// Why the projections did not catch up with the feed.
-#[derive(Debug, thiserror::Error)]
-pub enum CatchUpError {
-    #[error("cannot read the event feed or its checkpoint")]
-    Feed(#[from] PortError),
-    /// An outage. The next catch-up tries these records again.
-    #[error("{count} records could not be projected")]
-    Projection {
-        count: usize,
-        #[source]
-        first: PortError,
-    },
-}
+/// How long an append waits for the read model, and for the publisher.
+const INDEX_TIME: Duration = Duration::from_secs(5);
+const PUBLISH_TIME: Duration = Duration::from_secs(1);
 
 /// Keeps the projections of a process up to date with its event feed.
 ///
-/// Events that were appended before a crash are projected at the next start, since the checkpoint moves
-/// only after a batch is projected. Delivery is at least once: a batch may be projected again.
+/// The read model and the publisher have a place in the feed each: an outage of one does not hold up the other.
 pub struct FeedProjector {
-    feed: Arc<dyn EventFeed>,
-    projector: Projector,
-    /// Only one batch is projected at a time: two would wait for the read model's lock anyway.
-    running: Mutex<()>,
+    read_model: Arc<FeedLane>,
+    publisher: Option<Arc<FeedLane>>,
+    /// Runs all projections, for records that were parked by any of them.
+    redriver: Projector,
     /// Held while a batch is projected in the background.
     background: Arc<Mutex<()>>,
 }
 
 impl FeedProjector {
-    pub fn new(feed: Arc<dyn EventFeed>, projector: Projector) -> Self {
-        Self { feed, projector, running: Mutex::new(()), background: Arc::default() }
+    /// `redriver` has all projections of both lanes.
+    pub fn new(read_model: FeedLane, publisher: Option<FeedLane>, redriver: Projector) -> Self {
+        let publisher = publisher.map(Arc::new);
+        Self { read_model: Arc::new(read_model), publisher, redriver, background: Arc::default() }
     }
 
     /// The same as [`Self::catch_up`], after nothing is projected in the background any more: a process that ends then
@@ -57,54 +46,75 @@ impl FeedProjector {
         self.catch_up().await
     }
 
-    /// Projects all events that were appended before the call, and returns their number.
+    /// Indexes and publishes all events that were appended before the call, and returns how many were indexed.
     pub async fn catch_up(&self) -> Result<u64, CatchUpError> {
-        let target = self.feed.last_commit().await?.map(|(position, _)| position).unwrap_or_default();
-        let _one_at_a_time = self.running.lock().await;
-        let mut position = self.feed.checkpoint().await?;
-        let mut projected = 0;
-        while position < target {
-            let batch = self.feed.after(position, BATCH).await?;
-            let Some((last, _)) = batch.last() else { break };
-            position = *last;
-            projected += batch.len() as u64;
-            let events = batch.into_iter().map(|(_, stored)| stored.event).collect();
-            let report = self.projector.project(events).await;
-            let count = report.failed.len();
-            if let Some((_, _, first)) = report.failed.into_iter().next() {
-                return Err(CatchUpError::Projection { count, first });
-            }
-            self.feed.advance(position).await?;
-        }
-        Ok(projected)
+        let (indexed, published) = join(self.index(), self.publish()).await;
+        indexed.and_then(|count| published.map(|_| count))
+    }
+
+    /// Brings the read model up to date.
+    pub async fn index(&self) -> Result<u64, CatchUpError> {
+        self.read_model.catch_up().await
+    }
+
+    /// Publishes what is not published yet.
+    pub async fn publish(&self) -> Result<u64, CatchUpError> {
+        OptionFuture::from(self.publisher.as_ref().map(|lane| lane.catch_up())).await.unwrap_or(Ok(0))
     }
 
     /// Projects parked records again, for some seconds at most, and returns the number of those that
     /// were tried and are still parked.
     pub async fn redrive_parked(&self) -> Result<usize, PortError> {
-        let _one_at_a_time = self.running.lock().await;
-        let report = Redriver::new(&self.projector).redrive_all(Instant::now() + REDRIVE_TIME).await?;
+        let _one_at_a_time = self.read_model.paused().await;
+        let report = Redriver::new(&self.redriver).redrive_all(Instant::now() + REDRIVE_TIME).await?;
         if let Some(error) = &report.outage {
             tracing::warn!(error = %crate::log_chain(error), "could not project parked records because of an outage");
         }
         Ok(report.still_parked)
     }
 
-    /// The number of commits that are not projected yet.
+    /// The number of commits that are not in the read model yet.
     pub async fn lag(&self) -> Result<u64, PortError> {
-        let last = self.feed.last_commit().await?.map_or(CommitPosition::default(), |(position, _)| position);
-        let checkpoint = self.feed.checkpoint().await?;
-        Ok(last.0.saturating_sub(checkpoint.0))
+        self.read_model.lag().await
+    }
+
+    async fn index_by(&self, deadline: Instant) -> Projected {
+        match timeout_at(deadline, self.index()).await {
+            Ok(Ok(_)) => Projected::Done,
+            Ok(Err(error)) => {
+                // The events are stored: the next append or the next start projects them.
+                tracing::error!(error = %crate::log_chain(&error), "the read model is not up to date");
+                Projected::Later
+            }
+            Err(_) => {
+                tracing::error!("the read model is not up to date: the projection takes too long");
+                Projected::Later
+            }
+        }
+    }
+
+    /// Waits for the publisher only while it keeps up.
+    async fn publish_soon(&self) {
+        let Some(lane) = &self.publisher else { return };
+        if !lane.keeps_up() {
+            return;
+        }
+        match timeout(PUBLISH_TIME, lane.catch_up()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::error!(error = %crate::log_chain(&error), "changes are not published yet"),
+            Err(_) => {
+                lane.falls_behind();
+                tracing::warn!("changes are not published yet: the publisher takes too long");
+            }
+        }
     }
 }
 
 #[async_trait]
 impl AppendListener for FeedProjector {
-    async fn appended(&self) {
-        if let Err(error) = self.catch_up().await {
-            // The events are stored: the next append or the next start projects them.
-            tracing::error!(error = %crate::log_chain(&error), "projections are not up to date");
-        }
+    async fn appended(&self, deadline: Instant) -> Projected {
+        let deadline = deadline.min(Instant::now() + INDEX_TIME);
+        join(self.index_by(deadline), self.publish_soon()).await.0
     }
 }
 
@@ -122,13 +132,17 @@ impl BackgroundProjector {
 
 #[async_trait]
 impl AppendListener for BackgroundProjector {
-    async fn appended(&self) {
+    async fn appended(&self, _: Instant) -> Projected {
         // Waits for the previous batch, so that the number of events to project stays bounded.
         let running = Arc::clone(&self.feed_projector.background).lock_owned().await;
         let feed_projector = Arc::clone(&self.feed_projector);
         tokio::spawn(async move {
-            feed_projector.appended().await;
+            let (indexed, ()) = join(feed_projector.index(), feed_projector.publish_soon()).await;
+            if let Err(error) = indexed {
+                tracing::error!(error = %crate::log_chain(&error), "the read model is not up to date");
+            }
             drop(running);
         });
+        Projected::NotAwaited
     }
 }

@@ -4,6 +4,7 @@ mod batch;
 mod broadcast;
 mod cache;
 mod failure;
+mod feed_lane;
 mod feed_projector;
 mod folder;
 mod interface;
@@ -18,7 +19,8 @@ mod transition;
 
 pub use self::broadcast::BroadcastProjection;
 pub use self::failure::ProjectionFailure;
-pub use self::feed_projector::{BackgroundProjector, CatchUpError, FeedProjector};
+pub use self::feed_lane::{CatchUpError, FeedLane};
+pub use self::feed_projector::{BackgroundProjector, FeedProjector};
 pub use self::folder::StreamFolder;
 pub use self::interface::{Projection, ProjectionInput};
 pub use self::load::StateLoader;

@@ -13,6 +13,7 @@ use futures::StreamExt;
 use futures::future::join_all;
 
 use super::batch::{StreamBatch, StreamSpan};
+use super::broadcast::BROADCAST;
 use super::cache::{CachedState, StateCache};
 use super::failure::ProjectionFailure;
 use super::interface::{Projection, ProjectionInput};
@@ -50,6 +51,11 @@ pub struct ProjectorSettings {
     pub cached_bytes: usize,
     /// The number of versions between two snapshots of a record.
     pub snapshot_interval: NonZeroU64,
+    /// Whether snapshots are stored; one projector of an installation is enough.
+    pub stores_snapshots: bool,
+    /// Whether a record that an outage of the publisher alone keeps back is parked. Its caller has one place for all
+    /// projections then, and an outage of the publisher does not hold up the others.
+    pub parks_unpublished: bool,
     /// The largest number of records in one call of a projection. A larger batch is split into equal
     /// parts that run concurrently: while the read model indexes one part, the next is loaded.
     pub part: NonZeroUsize,
@@ -57,7 +63,13 @@ pub struct ProjectorSettings {
 
 impl Default for ProjectorSettings {
     fn default() -> Self {
-        Self { cached_bytes: 64 << 20, snapshot_interval: SNAPSHOT_INTERVAL, part: NonZeroUsize::MAX }
+        Self {
+            cached_bytes: 64 << 20,
+            snapshot_interval: SNAPSHOT_INTERVAL,
+            stores_snapshots: true,
+            parks_unpublished: false,
+            part: NonZeroUsize::MAX,
+        }
     }
 }
 
@@ -102,6 +114,8 @@ pub struct Projector {
     registry: ProjectionRegistry,
     recent: Option<Arc<RecentChanges>>,
     snapshot_interval: NonZeroU64,
+    stores_snapshots: bool,
+    parks_unpublished: bool,
     part: NonZeroUsize,
     /// The objects that this projector has registered, so that it does so once.
     registered: Mutex<HashSet<(Provider, EntityName)>>,
@@ -145,6 +159,8 @@ impl Projector {
             registry,
             recent: None,
             snapshot_interval: settings.snapshot_interval,
+            stores_snapshots: settings.stores_snapshots,
+            parks_unpublished: settings.parks_unpublished,
             part: settings.part,
             registered: Mutex::default(),
             cache,
@@ -240,6 +256,9 @@ impl Projector {
         for ((stream, result), job) in matching.zip(results).zip(jobs) {
             match result {
                 Ok(outcome) => reports.push(JobReport { job, outcome }),
+                Err(ProjectionFailure::Outage(error)) if self.parks_unpublished && projection.name() == BROADCAST => {
+                    stream.transition = Err(ProjectionFailure::Poison(format!("not published: {error}")));
+                }
                 Err(failure) => stream.transition = Err(failure),
             }
         }
@@ -290,6 +309,9 @@ impl Projector {
     }
 
     async fn store_snapshots(&self, projected: &[StateTransition]) {
+        if !self.stores_snapshots {
+            return;
+        }
         let due = projected.iter().filter(|transition| self.is_snapshot_due(transition));
         let snapshots: Vec<Snapshot> = due.filter_map(StateTransition::snapshot).collect();
         if !snapshots.is_empty()

@@ -79,14 +79,28 @@ impl ProjectionRegistry {
         refetch: &Arc<dyn RefetchQueue>,
         clock: &Arc<dyn Clock>,
     ) -> Self {
-        let refetch = RefetchProjection::new(Arc::clone(refetch), Arc::clone(clock));
-        let registry = Self::default()
-            .register(EventPattern::ALL, Arc::new(ReadModelProjection::new(Arc::clone(read_model))))
-            .register(EventPattern::ALL, Arc::new(refetch));
+        let registry = Self::read_model(read_model, refetch, clock);
         match publisher {
             Some(publisher) => registry.register(EventPattern::ALL, Arc::new(BroadcastProjection::new(publisher))),
             None => registry,
         }
+    }
+
+    /// Those whose results this installation reads itself.
+    pub fn read_model(
+        read_model: &Arc<dyn ReadModel>,
+        refetch: &Arc<dyn RefetchQueue>,
+        clock: &Arc<dyn Clock>,
+    ) -> Self {
+        let refetch = RefetchProjection::new(Arc::clone(refetch), Arc::clone(clock));
+        Self::default()
+            .register(EventPattern::ALL, Arc::new(ReadModelProjection::new(Arc::clone(read_model))))
+            .register(EventPattern::ALL, Arc::new(refetch))
+    }
+
+    /// The one that publishes.
+    pub fn publisher(publisher: Arc<dyn EventPublisher>) -> Self {
+        Self::default().register(EventPattern::ALL, Arc::new(BroadcastProjection::new(publisher)))
     }
 
     /// Runs `projection` for the events that match, after the projections registered before.

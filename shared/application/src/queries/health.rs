@@ -9,9 +9,10 @@ use async_trait::async_trait;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
-use super::dependency::{DependencyState, Health, unused_id};
+use super::dependency::{DependencyState, Health, in_time, unused_id};
 use super::entities::QueryPorts;
-use super::lag::{Lag, LagSource};
+use super::lag::LagSource;
+use super::lag_report::Lag;
 use crate::ports::{Clock, EventStore, PortError, QuarantineState, ReadModel, StatePorts};
 
 /// The state of all dependencies.
@@ -82,8 +83,8 @@ impl PortsHealth {
 
     async fn report(&self) -> HealthReport {
         let Lag { mut dependencies, events, millis } = self.lag.read(&*self.store, self.clock.now()).await;
-        let state_store = DependencyState::of("state_store", self.waiting_work().await);
-        let read = self.read_model.get(&self.schema, unused_id()).await;
+        let state_store = DependencyState::of("state_store", in_time(self.waiting_work()).await);
+        let read = in_time(self.read_model.get(&self.schema, unused_id())).await;
         dependencies.extend([state_store, DependencyState::of_read("read_model", read)]);
         let all_ok = dependencies.iter().all(|dependency| dependency.status == Health::Ok);
         HealthReport {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use annals_domain::identity::{EntityKey, EntityName};
 use annals_domain::timestamp::Timestamp;
 
-use super::dependency::{DependencyState, Health, unused_id};
-use crate::ports::{CommitPosition, EventFeed, EventStore, LagNote, LagNotes, PortError};
+use super::dependency::{DependencyState, Health, in_time, unused_id};
+use super::feed_health::FeedHealth;
+use super::lag_report::Lag;
+use crate::ports::{EventStore, LagNote, LagNotes};
 
 /// The time for which a worker's note counts, in milliseconds. A worker tries failed events again within
 /// a minute and writes a new note then.
@@ -16,48 +18,25 @@ const NOTE_VALID_MS: i64 = 5 * 60_000;
 #[derive(Clone)]
 pub enum LagSource {
     /// The feed that this process projects. It counts the events that are not projected.
-    Feed(Arc<dyn EventFeed>),
+    Feed(FeedHealth),
     /// The notes of all workers that project. The largest lag counts; it is unknown if no worker wrote a
     /// note in the last five minutes.
     Notes(Arc<dyn LagNotes>),
 }
 
-/// The lag of the projections, and the state of the dependencies that it was read from.
-pub(super) struct Lag {
-    pub(super) dependencies: Vec<DependencyState>,
-    pub(super) events: Option<u64>,
-    pub(super) millis: Option<u64>,
-}
-
 impl LagSource {
     pub(super) async fn read(&self, store: &dyn EventStore, now: Timestamp) -> Lag {
         match self {
-            Self::Feed(feed) => from_feed(&**feed, now).await,
+            Self::Feed(feed) => feed.read(now).await,
             Self::Notes(notes) => from_notes(&**notes, store, now).await,
         }
     }
 }
 
-async fn from_feed(feed: &dyn EventFeed, now: Timestamp) -> Lag {
-    let lag = feed_lag(feed, now).await;
-    let (events, millis) = lag.as_ref().ok().copied().unzip();
-    let check = lag.map(|(events, _)| (format!("{events} events not projected"), Health::Ok));
-    Lag { dependencies: vec![DependencyState::of("event_store", check)], events, millis }
-}
-
-/// The number of commits that are not projected, and the age of the oldest of them in milliseconds.
-async fn feed_lag(feed: &dyn EventFeed, now: Timestamp) -> Result<(u64, u64), PortError> {
-    let checkpoint = feed.checkpoint().await?;
-    let last = feed.last_commit().await?.map_or(CommitPosition::default(), |(position, _)| position);
-    let oldest = feed.after(checkpoint, 1).await?;
-    let age = oldest.first().map_or(0, |(_, stored)| now.millis() - stored.event.recorded_at.millis());
-    Ok((last.0.saturating_sub(checkpoint.0), u64::try_from(age).unwrap_or(0)))
-}
-
 async fn from_notes(notes: &dyn LagNotes, store: &dyn EventStore, now: Timestamp) -> Lag {
     let unused_key = EntityKey { entity_name: EntityName::new("none"), aggregate_id: unused_id() };
-    let event_store = DependencyState::of_read("event_store", store.heads(&[unused_key]).await);
-    let notes = notes.lag_notes().await.map(|notes| recent(notes, now));
+    let event_store = DependencyState::of_read("event_store", in_time(store.heads(&[unused_key])).await);
+    let notes = in_time(notes.lag_notes()).await.map(|notes| recent(notes, now));
     let millis = notes.iter().flatten().map(|note| note.lag_at(now)).max();
     let projection = DependencyState::of("projection", notes.map(|notes| projection_status(&notes)));
     Lag { dependencies: vec![event_store, projection], events: None, millis }

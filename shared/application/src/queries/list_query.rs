@@ -21,6 +21,9 @@ const DEFAULT_SORT: &str = "-created_at";
 /// A place in a list, as a cursor states it: the sort values as texts, and the aggregate id.
 type CursorPosition = (Vec<Option<String>>, Uuid);
 
+/// The number of different words in a search: each is looked for in every text that may have it.
+const MAX_WORDS: usize = 50;
+
 /// The query of a list. The read model need not check it again.
 pub(crate) struct ListQuery {
     /// What the read model is asked.
@@ -40,7 +43,7 @@ impl ListQuery {
         let fields = request.fields.as_deref().map(|fields| select(&schema, fields)).transpose();
         let fields = fields.map_err(|no| invalid.push(no)).unwrap_or_default();
         let page = page_numbers(request, &mut invalid);
-        let words = request.search_term.as_deref().map(query_words).unwrap_or_default();
+        let words = words(request, &mut invalid);
         let is_deleted = QueryField::System(SystemField::IsDeleted);
         let include_deleted = request.include_deleted || filters.iter().any(|filter| filter.field == is_deleted);
         let scope = CursorScope::of(&(schema.aggregate_type(), &filters, &words, include_deleted, &sort));
@@ -123,4 +126,13 @@ fn start_at(scope: CursorScope, cursor: &str, sort: &[Sort]) -> Result<PageStart
     };
     let values = sort.iter().zip(values).map(parse).collect::<Result<_, _>>()?;
     Ok(PageStart::After(SortPosition { values, aggregate_id: AggregateId::from_uuid(aggregate_id) }))
+}
+
+fn words(request: &ListRequest, invalid: &mut Vec<InvalidParameter>) -> Vec<String> {
+    let words = request.search_term.as_deref().map(query_words).unwrap_or_default();
+    if words.len() > MAX_WORDS {
+        let message = format!("{} different words: expected at most {MAX_WORDS}", words.len());
+        invalid.push(InvalidParameter::new("search_term", message));
+    }
+    words
 }

@@ -121,7 +121,7 @@ async fn what_a_batch_of_writes_leaves_is_asked_for_again_alone() {
     let bench = Bench::new().await;
     let quarantine = bench.store().quarantine;
     for number in 0..3 {
-        quarantine.put_chunk(Uuid::nil(), number, b"bytes".to_vec()).await.expect("the store writes");
+        quarantine.put_chunk(Uuid::nil(), number, timestamp(0), b"bytes".to_vec()).await.expect("the store writes");
     }
     let keys = keys_of(&bench, "chunk").await;
     bench.proxy.clear();

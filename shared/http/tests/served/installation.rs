@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
-use annals_application::ports::StatePorts;
+use annals_application::ports::{FeedConsumer, StatePorts};
 use annals_application::projection::{
-    EventPattern, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings, ReadModelProjection,
+    EventPattern, FeedLane, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
+    ReadModelProjection,
 };
 use annals_application::queries::{EntityQueries, Health, HealthCheck, HealthReport, QueryPorts};
 use annals_application::system::{RandomIds, SystemClock};
+use annals_application::work_status::WorkStatus;
 use annals_crm::salesforce::Salesforce;
 use annals_domain::definition::Catalog;
 use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
@@ -77,8 +79,10 @@ impl Installation {
             clock: clock.clone(),
             ids: ids.clone(),
         };
-        let projector = Projector::new(ports, catalog.clone(), adapters.clone(), registry, settings);
-        let feed_projector = Arc::new(FeedProjector::new(store.clone(), projector));
+        let projector = || Projector::new(ports.clone(), catalog.clone(), adapters.clone(), registry.clone(), settings);
+        let status = Arc::new(WorkStatus::new(clock.clone()));
+        let lane = FeedLane::new(FeedConsumer::ReadModel, store.clone(), projector(), status);
+        let feed_projector = Arc::new(FeedProjector::new(lane, None, projector()));
 
         let (snapshots, objects) = (state.snapshots.clone(), state.objects.clone());
         let queries = QueryPorts { store: store.clone(), snapshots, objects, read_model };

@@ -1,53 +1,78 @@
-//! The database file: one connection for writes, a few for reads.
+//! The database file: one connection for writes, and groups of connections for reads.
 //!
-//! A write is one transaction, and is on the disk when the call returns. A read sees one state of the file. Work runs
-//! on blocking threads, and completes even if the caller is cancelled.
+//! A write is one transaction, and is on the disk when the call returns; it completes even if the caller is cancelled.
+//! A read sees one state of the file; it ends by its time limit and with its caller. Both run on threads that may block.
 
+mod checkpointer;
 mod failure;
+mod gate;
 mod open;
+mod readers;
 mod schema;
+mod stop_signal;
+#[cfg(test)]
+mod tests;
+mod write_ahead_log;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex as BlockingMutex, PoisonError};
+use std::sync::Arc;
 
 use annals_application::ports::{PortError, PortErrorKind};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
+use self::checkpointer::Checkpointer;
 pub(crate) use self::failure::Failure;
+use self::gate::Gate;
 pub use self::open::OpenError;
-
-/// The number of concurrent reads.
-const READERS: usize = 4;
+use self::open::ReaderSource;
+pub use self::readers::ReaderSettings;
+use self::readers::Readers;
 
 /// An open database file. Clones share its connections.
 #[derive(Clone)]
 pub struct Database {
-    connections: Arc<Connections>,
+    readers: Arc<Readers>,
+    gate: Arc<Gate>,
+    /// `None` if the file cannot be written.
+    writer: Option<Arc<Writer>>,
 }
 
-struct Connections {
-    path: Box<Path>,
-    writer: Arc<Mutex<Connection>>,
-    permits: Arc<Semaphore>,
-    idle_readers: BlockingMutex<Vec<Connection>>,
+struct Writer {
+    // Dropped first: its thread uses the lock of the connection.
+    checkpointer: Checkpointer,
+    connection: Arc<Mutex<Connection>>,
 }
 
 impl Database {
     /// Opens the file, and creates it if it is missing. Blocks.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let writer = open::writer(path)?;
-        let connections = Connections {
-            path: path.into(),
-            writer: Arc::new(Mutex::new(writer)),
-            permits: Arc::new(Semaphore::new(READERS)),
-            idle_readers: BlockingMutex::new(Vec::new()),
-        };
-        Ok(Self { connections: Arc::new(connections) })
+        let (connection, gate) = (Arc::new(Mutex::new(open::writer(path)?)), Arc::new(Gate::default()));
+        let checkpointer = Checkpointer::start(path, Arc::clone(&gate), Arc::clone(&connection));
+        let checkpointer = checkpointer.map_err(|source| OpenError::Failed { path: path.to_owned(), source })?;
+        let writer = Some(Arc::new(Writer { checkpointer, connection }));
+        Ok(Self { readers: readers(ReaderSettings::default(), ReaderSource::shared(path), &gate), gate, writer })
+    }
+
+    /// Opens a file on a medium that cannot be written. Every write fails then. Blocks.
+    pub fn open_read_only(path: &Path) -> Result<Self, OpenError> {
+        let (source, gate) = (ReaderSource::read_only(path)?, Arc::new(Gate::default()));
+        Ok(Self { readers: readers(ReaderSettings::default(), source, &gate), gate, writer: None })
+    }
+
+    /// The same file, with readers of its own: nobody waits for them but those who read by them.
+    #[must_use]
+    pub fn with_readers(&self, settings: ReaderSettings) -> Self {
+        let readers = readers(settings, self.readers.source().clone(), &self.gate);
+        Self { readers, gate: Arc::clone(&self.gate), writer: self.writer.clone() }
+    }
+
+    pub fn is_read_only(&self) -> bool {
+        self.writer.is_none()
     }
 
     pub fn path(&self) -> &Path {
-        &self.connections.path
+        self.readers.source().path()
     }
 
     /// Runs `work` in a write transaction. After an error the file is unchanged.
@@ -82,42 +107,32 @@ impl Database {
         resource: &'static str,
         work: impl FnOnce(&mut Connection) -> T + Send + 'static,
     ) -> Result<T, PortError> {
+        let Some(writer) = self.writer.clone() else {
+            return Err(PortError::new(PortErrorKind::Misconfigured, resource, "the database is read-only"));
+        };
         // Waiting for the lock blocks no thread, and the lock is fair.
-        let mut connection = Arc::clone(&self.connections.writer).lock_owned().await;
-        tokio::task::spawn_blocking(move || work(&mut connection)).await.map_err(|error| unfinished(resource, error))
+        let mut connection = Arc::clone(&writer.connection).lock_owned().await;
+        let written = tokio::task::spawn_blocking(move || {
+            let value = work(&mut connection);
+            drop(connection);
+            writer.checkpointer.written();
+            value
+        });
+        written.await.map_err(|error| unfinished(resource, error))
     }
 
+    /// Runs `work` in a read transaction. It may run again from its start, so it must not depend on an earlier run.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         resource: &'static str,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
+        work: impl Fn(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, PortError> {
-        let permit = Arc::clone(&self.connections.permits).acquire_owned().await;
-        let permit = permit.map_err(|error| unfinished(resource, error))?;
-        let connections = Arc::clone(&self.connections);
-        let read = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            let mut connection = connections.reader()?;
-            let transaction = connection.transaction()?;
-            let value = work(&transaction)?;
-            transaction.finish()?;
-            // After an error the connection is closed instead.
-            connections.idle().push(connection);
-            Ok(value)
-        });
-        read.await.map_err(|error| unfinished(resource, error))?.map_err(|failure: Failure| failure.at(resource))
+        self.readers.read(resource, work).await
     }
 }
 
-impl Connections {
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn reader(&self) -> rusqlite::Result<Connection> {
-        let idle = self.idle().pop();
-        idle.map_or_else(|| open::reader(&self.path), Ok)
-    }
+fn readers(settings: ReaderSettings, source: ReaderSource, gate: &Arc<Gate>) -> Arc<Readers> {
+    Arc::new(Readers::new(settings, source, Arc::clone(gate)))
 }
 
 fn in_transaction<T>(

@@ -1,6 +1,7 @@
 //! Opening the file: a file of Annals is migrated to this release's schema; any other file is refused and unchanged.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use annals_application::ports::folded_text;
@@ -8,10 +9,16 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use uuid::Uuid;
 
-use super::{begin_write, schema};
+use super::{begin_write, schema, write_ahead_log};
 
 /// The longest wait for the write of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest wait for readers of another process, while the write-ahead log is emptied.
+const CHECKPOINT_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// The size at which a write copies the log into the file itself, in pages: only if the checkpointer cannot.
+const AUTO_CHECKPOINT_PAGES: u32 = 16_000;
 
 /// The number of prepared statements that a connection caches.
 const STATEMENT_CACHE: usize = 128;
@@ -40,6 +47,16 @@ pub enum OpenError {
     OtherProgram(PathBuf),
     #[error("`{path}` was written by a newer release (schema {found}; this release knows schema {known})")]
     Newer {
+        path: PathBuf,
+        /// The schema version of the file.
+        found: i64,
+        /// The newest schema version of this release.
+        known: i64,
+    },
+    #[error(
+        "`{path}` is read-only and has the schema {found} of an earlier release: it can be read once a command of this release has opened it to write (schema {known})"
+    )]
+    NeedsUpgrade {
         path: PathBuf,
         /// The schema version of the file.
         found: i64,
@@ -79,8 +96,9 @@ fn set_up_writer(connection: &mut Connection, path: &Path) -> Result<(), OpenErr
     }
     use_write_ahead_log(connection).map_err(failed)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-    // Larger than the default of 1000 pages: a bulk ingest writes the same index pages again and again.
-    connection.pragma_update(None, "wal_autocheckpoint", 4000).map_err(failed)?;
+    connection.pragma_update(None, "wal_autocheckpoint", AUTO_CHECKPOINT_PAGES).map_err(failed)?;
+    // Once the log begins again from its start, its file is cut to this size.
+    connection.pragma_update(None, "journal_size_limit", write_ahead_log::COPY_AT).map_err(failed)?;
     let transaction = begin_write(connection).map_err(failed)?;
     // Again under the lock: another process may have created the file in the meantime.
     let version = check_owner(&transaction, path)?;
@@ -88,11 +106,91 @@ fn set_up_writer(connection: &mut Connection, path: &Path) -> Result<(), OpenErr
     transaction.commit().map_err(failed)
 }
 
-pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+/// Where the connections of readers lead.
+#[derive(Debug, Clone)]
+pub(super) struct ReaderSource {
+    path: Arc<Path>,
+    access: ReadAccess,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReadAccess {
+    /// Others may write the file.
+    Shared,
+    /// This process may not write the file nor beside it.
+    ReadOnly,
+    /// The same, and nobody writes: SQLite then needs no files beside it.
+    Unchanging,
+}
+
+impl ReaderSource {
+    /// Readers of a file that this process writes too.
+    pub(super) fn shared(path: &Path) -> Self {
+        Self { path: path.into(), access: ReadAccess::Shared }
+    }
+
+    /// Readers of a file that cannot be written. It must have the schema of this release.
+    pub(super) fn read_only(path: &Path) -> Result<Self, OpenError> {
+        if path.is_dir() {
+            return Err(OpenError::IsFolder(path.to_owned()));
+        }
+        let source = |access| Self { path: path.into(), access };
+        let has_log = write_ahead_log::size(&write_ahead_log::path_of(path)) > 0;
+        let (found, source) = match source(ReadAccess::ReadOnly).version() {
+            // Without a log the file alone is the whole database.
+            Err(OpenError::ReadOnly(_)) if !has_log => {
+                let source = source(ReadAccess::Unchanging);
+                (source.version()?, source)
+            }
+            found => (found?, source(ReadAccess::ReadOnly)),
+        };
+        if found < schema::VERSION {
+            return Err(OpenError::NeedsUpgrade { path: path.to_owned(), found, known: schema::VERSION });
+        }
+        Ok(source)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn open(&self) -> rusqlite::Result<Connection> {
+        let no_mutex = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = match self.access {
+            ReadAccess::Shared => {
+                Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE | no_mutex)?
+            }
+            ReadAccess::ReadOnly => {
+                Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY | no_mutex)?
+            }
+            ReadAccess::Unchanging => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | no_mutex;
+                Connection::open_with_flags(unchanging_uri(&self.path), flags)?
+            }
+        };
+        prepare(&connection, READER_CACHE_KIB)?;
+        connection.pragma_update(None, "query_only", true)?;
+        Ok(connection)
+    }
+
+    fn version(&self) -> Result<i64, OpenError> {
+        let connection = self.open().map_err(|error| open_error(&self.path, error))?;
+        check_owner(&connection, &self.path)
+    }
+}
+
+/// The URI by which SQLite opens a file that nobody writes.
+fn unchanging_uri(path: &Path) -> String {
+    let path = path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("file:{path}?immutable=1")
+}
+
+/// The connection that copies the write-ahead log into the file.
+pub(super) fn checkpointer(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    prepare(&connection, READER_CACHE_KIB)?;
-    connection.pragma_update(None, "query_only", true)?;
+    connection.busy_timeout(CHECKPOINT_TIMEOUT)?;
+    connection.pragma_update(None, "journal_size_limit", write_ahead_log::COPY_AT)?;
     Ok(connection)
 }
 
@@ -166,6 +264,17 @@ mod tests {
         let mut connection = Connection::open_with_flags(&path, flags).unwrap();
         let refused = set_up_writer(&mut connection, &path).unwrap_err();
         assert!(matches!(refused, OpenError::ReadOnly(_)), "{refused:?}");
+    }
+
+    #[test]
+    fn a_file_that_nobody_writes_is_read_whatever_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a?b#c%d.db");
+        drop(writer(&path).unwrap());
+        let source = ReaderSource { path: path.as_path().into(), access: ReadAccess::Unchanging };
+        assert_eq!(source.version().unwrap(), schema::VERSION);
+        let files = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files, 1, "something was written beside it");
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! The feed: all events in the order of their commits, and the checkpoint of the projections.
+//! The feed: all events in the order of their commits, and the checkpoint of each consumer.
 //!
 //! Positions are assigned under the write lock, so a position never appears before a lower one.
 
-use annals_application::ports::{CommitPosition, EventFeed, PortError, StoredEvent};
+use annals_application::ports::{CommitPosition, EventFeed, FeedConsumer, PortError, StoredEvent};
 use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{RESOURCE, SqliteEventStore, row};
 use crate::columns::{number, timestamp};
@@ -46,17 +46,17 @@ impl EventFeed for SqliteEventStore {
         read.await
     }
 
-    async fn checkpoint(&self) -> Result<CommitPosition, PortError> {
-        self.database.read("checkpoint", |transaction| checkpoint(transaction)).await
+    async fn checkpoint(&self, consumer: FeedConsumer) -> Result<CommitPosition, PortError> {
+        self.database.read("checkpoint", move |transaction| checkpoint(transaction, consumer)).await
     }
 
-    async fn advance(&self, to: CommitPosition) -> Result<(), PortError> {
+    async fn advance(&self, consumer: FeedConsumer, to: CommitPosition) -> Result<(), PortError> {
         let advanced = self.database.write_derived("checkpoint", move |transaction| {
             let mut statement = transaction.prepare_cached(
-                "INSERT INTO checkpoint (name, position) VALUES ('projections', ?) \
+                "INSERT INTO checkpoint (name, position) VALUES (?, ?) \
                  ON CONFLICT (name) DO UPDATE SET position = max(position, excluded.position)",
             )?;
-            statement.execute([to_column(to)])?;
+            statement.execute(params![consumer.as_str(), to_column(to)])?;
             Ok(())
         });
         advanced.await
@@ -74,9 +74,9 @@ impl EventFeed for SqliteEventStore {
     }
 }
 
-pub(crate) fn checkpoint(connection: &Connection) -> Result<CommitPosition, Failure> {
-    let mut statement = connection.prepare_cached("SELECT position FROM checkpoint WHERE name = 'projections'")?;
-    let found = statement.query_row([], |row| row.get(0)).optional()?;
+fn checkpoint(connection: &Connection, consumer: FeedConsumer) -> Result<CommitPosition, Failure> {
+    let mut statement = connection.prepare_cached("SELECT position FROM checkpoint WHERE name = ?")?;
+    let found = statement.query_row([consumer.as_str()], |row| row.get(0)).optional()?;
     position(found.unwrap_or(0))
 }
 

@@ -3,36 +3,32 @@
 //! An open process has valid definitions, a database file of Annals, and a read model that matches the definitions.
 //! The caller projects events that a crash left unprojected: opening does not.
 
+mod assembly;
+mod connections;
 mod rebuild;
 mod settings;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use annals_application::audit::{Auditor, AuditorPorts};
-use annals_application::commands::{AppendListener, CommandHandler, HandlerSettings};
+use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
 use annals_application::crm::CrmConnections;
-use annals_application::ports::{
-    AccountRegistry, Clock, EventFeed, EventPublisher, EventStore, Ids, LiveEntities, ObjectNotes, PortError,
-    ReadModel, StatePorts,
-};
-use annals_application::projection::{
-    BackgroundProjector, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
-};
-use annals_application::queries::{EntityQueries, HealthCheck, LagSource, PortsHealth, QueryPorts};
+use annals_application::ports::{AccountRegistry, Clock, EventPublisher, ObjectNotes, PortError, ReadModel};
+use annals_application::projection::{FeedProjector, ProjectorSettings};
+use annals_application::queries::{EntityQueries, HealthCheck};
 use annals_application::sync::{CrmSync, CrmSyncPorts, SyncSchedule};
-use annals_application::system::{RandomIds, SystemClock};
 use annals_crm::InvalidOrgId;
 use annals_domain::definition::{Catalog, DefinitionError};
 use annals_domain::provider_adapter::ProviderAdapters;
 
+use self::assembly::Assembly;
+use self::connections::Connections;
 pub use self::rebuild::{RebuildProgress, rebuild};
 pub use self::settings::{ProcessSettings, PublishTo};
-use crate::{
-    Database, LocalPublisher, OpenError, OpenReadModelError, SqliteEventStore, SqliteReadModel, SqliteStateStore,
-    TracedJobs,
-};
+use crate::{Database, LocalPublisher, OpenError, OpenReadModelError, SqliteReadModel};
 
 /// An error while a local process is opened or rebuilt.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +79,8 @@ pub struct LocalProcess {
     /// The command handler; when it projects is a setting: [`ProjectionTiming`].
     pub handler: Arc<CommandHandler>,
     pub queries: EntityQueries,
+    /// The quarantine, read by the connections of queries.
+    pub quarantine: Quarantine,
     pub feed_projector: Arc<FeedProjector>,
     pub health: Arc<dyn HealthCheck>,
     pub catalog: Arc<Catalog>,
@@ -90,17 +88,35 @@ pub struct LocalProcess {
     pub accounts: Arc<dyn AccountRegistry>,
     pub notes: Arc<dyn ObjectNotes>,
     pub clock: Arc<dyn Clock>,
+    /// Whether the file cannot be written.
+    pub is_read_only: bool,
     sync_ports: CrmSyncPorts,
     read_model: Arc<dyn ReadModel>,
 }
 
 /// Settings that tests and commands change.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct ProcessTuning {
     pub handler: HandlerSettings,
     pub projector: ProjectorSettings,
     pub projecting: ProjectionTiming,
+    /// After this time a query fails as unavailable.
+    pub query_time: Duration,
 }
+
+impl Default for ProcessTuning {
+    fn default() -> Self {
+        Self {
+            handler: HandlerSettings::default(),
+            projector: ProjectorSettings::default(),
+            projecting: ProjectionTiming::default(),
+            query_time: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The time of a query that nobody else waits for.
+const LONG_QUERY_TIME: Duration = Duration::from_secs(600);
 
 /// When the events of a call are projected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -121,63 +137,30 @@ impl LocalProcess {
     pub async fn open_tuned(settings: &ProcessSettings, tuning: ProcessTuning) -> Result<Self, ProcessError> {
         let adapters = settings.adapters()?;
         let catalog = Arc::new(settings.catalog(&adapters)?);
-        let database = Database::open(&settings.db)?;
-        let opened = SqliteReadModel::open(database.clone(), &catalog).await?;
-        let (read_model, live): (Arc<dyn ReadModel>, Arc<dyn LiveEntities>) =
-            (Arc::new(opened.clone()), Arc::new(opened));
-        let events = Arc::new(SqliteEventStore::new(database.clone()));
-        let store: Arc<dyn EventStore> = Arc::clone(&events) as _;
-        let feed: Arc<dyn EventFeed> = events;
-        let state = StatePorts::of(SqliteStateStore::new(database));
-        let (clock, ids): (Arc<dyn Clock>, Arc<dyn Ids>) = (Arc::new(SystemClock), Arc::new(RandomIds));
+        let connections = Connections::of(Database::open(&settings.db)?, tuning.query_time);
+        let read_model = SqliteReadModel::open(connections.projection.clone(), &catalog).await?;
+        let assembly = Assembly::new(connections, read_model, catalog, adapters, tuning);
+        Ok(assembly.process(publisher(&settings.publish)?))
+    }
 
-        let handler = CommandHandler::new(
-            Arc::clone(&store),
-            state.clone(),
-            Arc::clone(&catalog),
-            adapters.clone(),
-            Arc::clone(&clock),
-            Arc::clone(&ids),
-            tuning.handler,
-        );
-        let registry = ProjectionRegistry::shipped(&read_model, publisher(&settings.publish)?, &state.refetch, &clock);
-        let ports = projector_ports(&store, &state, &clock, &ids);
-        let projector = Projector::new(ports, Arc::clone(&catalog), adapters.clone(), registry, tuning.projector)
-            .with_recent(handler.recent());
-        let feed_projector = Arc::new(FeedProjector::new(Arc::clone(&feed), projector));
-        let handler = Arc::new(handler.with_listener(listener(tuning.projecting, &feed_projector)));
-        let sync_ports = CrmSyncPorts {
-            handler: Arc::clone(&handler),
-            store: Arc::clone(&store),
-            state: state.clone(),
-            live,
-            catalog: Arc::clone(&catalog),
-            adapters: adapters.clone(),
-            clock: Arc::clone(&clock),
-            ids,
-        };
-        let ports = QueryPorts {
-            store,
-            snapshots: Arc::clone(&state.snapshots),
-            objects: Arc::clone(&state.objects),
-            read_model: Arc::clone(&read_model),
-        };
-        let (accounts, notes) = (Arc::clone(&state.accounts), Arc::clone(&state.notes));
-        let health = Arc::new(PortsHealth::new(&ports, state, LagSource::Feed(feed), Arc::clone(&clock), &catalog));
-        let queries = EntityQueries::new(ports, Arc::clone(&catalog), adapters.clone());
-        Ok(Self {
-            handler,
-            queries,
-            feed_projector,
-            health,
-            catalog,
-            adapters,
-            accounts,
-            notes,
-            clock,
-            sync_ports,
-            read_model,
-        })
+    /// Opens the file for the queries of one caller, who may wait for them. It may be on a medium that cannot be written;
+    /// every write fails then.
+    pub async fn open_to_read(settings: &ProcessSettings) -> Result<Self, ProcessError> {
+        let tuning = ProcessTuning { query_time: LONG_QUERY_TIME, ..ProcessTuning::default() };
+        match Self::open_tuned(settings, tuning).await {
+            Err(ProcessError::Open(OpenError::ReadOnly(_))) => Self::open_read_only(settings).await,
+            opened => opened,
+        }
+    }
+
+    /// The same, without an attempt to open the file to write.
+    pub async fn open_read_only(settings: &ProcessSettings) -> Result<Self, ProcessError> {
+        let adapters = settings.adapters()?;
+        let catalog = Arc::new(settings.catalog(&adapters)?);
+        let connections = Connections::of(Database::open_read_only(&settings.db)?, LONG_QUERY_TIME);
+        let read_model = SqliteReadModel::open_read_only(connections.queries.clone(), &catalog).await?;
+        let assembly = Assembly::new(connections, read_model, catalog, adapters, ProcessTuning::default());
+        Ok(assembly.process(None))
     }
 
     /// What reads these CRMs. From now on their backfill jobs are run by whoever runs it.
@@ -197,30 +180,6 @@ impl LocalProcess {
         };
         let images = Arc::clone(sync.images());
         Auditor::new(ports, connections, images, Arc::clone(&self.catalog), self.adapters.clone())
-    }
-}
-
-fn projector_ports(
-    store: &Arc<dyn EventStore>,
-    state: &StatePorts,
-    clock: &Arc<dyn Clock>,
-    ids: &Arc<dyn Ids>,
-) -> ProjectorPorts {
-    ProjectorPorts {
-        store: Arc::clone(store),
-        snapshots: Arc::clone(&state.snapshots),
-        parked: Arc::clone(&state.parked),
-        objects: Arc::clone(&state.objects),
-        jobs: Arc::new(TracedJobs),
-        clock: Arc::clone(clock),
-        ids: Arc::clone(ids),
-    }
-}
-
-fn listener(projecting: ProjectionTiming, feed_projector: &Arc<FeedProjector>) -> Arc<dyn AppendListener> {
-    match projecting {
-        ProjectionTiming::BeforeAnswer => Arc::clone(feed_projector) as _,
-        ProjectionTiming::InBackground => Arc::new(BackgroundProjector::new(Arc::clone(feed_projector))),
     }
 }
 

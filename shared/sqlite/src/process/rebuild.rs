@@ -4,12 +4,15 @@
 //! during the rebuild. An interrupted rebuild does not change the current one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use annals_application::ports::{CommitPosition, EventFeed, EventStore};
 use annals_application::projection::{StreamRebuildReport, StreamRebuilder};
 
 use super::{ProcessError, ProcessSettings};
-use crate::{Database, SqliteEventStore, SqliteRebuild, SwapOutcome};
+use crate::{Database, ReaderSettings, SqliteEventStore, SqliteRebuild, SwapOutcome};
+
+const READ_TIME: Duration = Duration::from_secs(3_600);
 
 /// The number of streams that are rebuilt in one transaction.
 const STREAMS: usize = 500;
@@ -32,7 +35,9 @@ pub async fn rebuild(
 ) -> Result<StreamRebuildReport, ProcessError> {
     let adapters = settings.adapters()?;
     let catalog = Arc::new(settings.catalog(&adapters)?);
-    let database = Database::open(&settings.db)?;
+    // Counting all streams of a large file takes long.
+    let database = Database::open(&settings.db)?
+        .with_readers(ReaderSettings { time_limit: READ_TIME, ..ReaderSettings::default() });
     let events = Arc::new(SqliteEventStore::new(database.clone()));
     let rebuilder = StreamRebuilder::new(Arc::clone(&events) as Arc<dyn EventStore>, Arc::clone(&catalog), adapters);
     let new_tables = SqliteRebuild::begin(database, &catalog).await?;

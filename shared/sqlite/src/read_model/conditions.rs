@@ -13,11 +13,10 @@ use rusqlite::{Transaction, params_from_iter};
 use uuid::Uuid;
 
 use super::table::{EntityTable, FieldColumns};
+use super::words::trigram_query;
 use crate::columns::unsigned;
 use crate::database::Failure;
 
-/// The shortest word that an index of trigrams can find.
-const TRIGRAM_LENGTH: usize = 3;
 const NOT_DELETED: &str = "is_deleted = 0";
 /// A condition with more rows than this is not rare.
 const RARE: u64 = 1_000;
@@ -81,7 +80,7 @@ impl Conditions {
             }
         }
         let filters = distinct.into_iter().map(|filter| FilterSql::of(query, filter)).collect();
-        let words = query.words.iter().map(|word| word_sql(table, word)).collect();
+        let words = words_sql(table, &query.words);
         Self { scope, filters, words }
     }
 
@@ -224,15 +223,13 @@ pub(super) fn sql_value(field: &QueryField, value: &QueryValue) -> Value {
     }
 }
 
-fn word_sql(table: &EntityTable, word: &str) -> Sql {
-    let mut parts = Vec::new();
-    // FTS5 reads its query as a C string, which ends at the first NUL.
-    if word.chars().count() >= TRIGRAM_LENGTH && !word.contains('\0') {
-        let found = format!("row_id IN (SELECT rowid FROM {} WHERE search_text MATCH ?)", table.words);
-        // In a quoted phrase only the quote itself is syntax.
-        parts.push(Sql::new(found, [Value::Text(format!("\"{}\"", word.replace('"', "\"\"")))]));
-    }
-    // Trigrams also match texts in which the word does not occur; the text itself decides.
-    parts.push(Sql::new("instr(search_text, ?) > 0", [Value::Text(word.to_owned())]));
-    Sql::all_of(parts)
+/// The texts that may have all words, by the index of trigrams, and then those that have them.
+fn words_sql(table: &EntityTable, words: &[String]) -> Vec<Sql> {
+    let indexed = trigram_query(words).map(|phrases| {
+        let text = format!("row_id IN (SELECT rowid FROM {} WHERE search_text MATCH ?)", table.words);
+        Sql::new(text, [Value::Text(phrases)])
+    });
+    // Trigrams also match texts in which a word does not occur; the text itself decides.
+    let checked = words.iter().map(|word| Sql::new("instr(search_text, ?) > 0", [Value::Text(word.clone())]));
+    indexed.into_iter().chain(checked).collect()
 }

@@ -11,6 +11,7 @@ mod query;
 mod rebuild;
 mod segments;
 mod table;
+mod words;
 
 use annals_application::ports::{
     Document, EntityQuery, FoundPage, IndexOutcome, PortError, PortErrorKind, ReadDocument, ReadModel,
@@ -29,7 +30,10 @@ const RESOURCE: &str = "read model";
 
 #[derive(Clone)]
 pub struct SqliteReadModel {
+    /// Its readers find single entities.
     database: Database,
+    /// Its readers run lists and counts, which may take long.
+    searches: Database,
 }
 
 /// The tables were created from other definitions, so a rebuild is needed.
@@ -53,7 +57,29 @@ impl SqliteReadModel {
         let definitions = catalog.definitions().to_vec();
         let types =
             database.write(RESOURCE, move |transaction| open::match_definitions(transaction, &definitions)).await?;
-        if types.is_empty() { Ok(Self { database }) } else { Err(OutdatedReadModel { types }.into()) }
+        Self::unless_outdated(database, types)
+    }
+
+    /// The same for a file that cannot be written: a missing table is an error too.
+    pub async fn open_read_only(database: Database, catalog: &Catalog) -> Result<Self, OpenReadModelError> {
+        let definitions = catalog.definitions().to_vec();
+        let types =
+            database.read(RESOURCE, move |transaction| open::unmatched_types(transaction, &definitions)).await?;
+        Self::unless_outdated(database, types)
+    }
+
+    fn unless_outdated(database: Database, types: Vec<String>) -> Result<Self, OpenReadModelError> {
+        if types.is_empty() {
+            Ok(Self { searches: database.clone(), database })
+        } else {
+            Err(OutdatedReadModel { types }.into())
+        }
+    }
+
+    /// The same read model, with lists and counts on the readers of `searches`, and all else on those of `database`.
+    #[must_use]
+    pub fn read_by(&self, database: Database, searches: Database) -> Self {
+        Self { database, searches }
     }
 }
 
@@ -88,11 +114,11 @@ impl ReadModel for SqliteReadModel {
 
     async fn search(&self, query: &EntityQuery) -> Result<FoundPage, PortError> {
         let query = query.clone();
-        self.database.read(RESOURCE, move |transaction| query::search(transaction, &query)).await
+        self.searches.read(RESOURCE, move |transaction| query::search(transaction, &query)).await
     }
 
     async fn count(&self, query: &EntityQuery) -> Result<u64, PortError> {
         let query = query.clone();
-        self.database.read(RESOURCE, move |transaction| query::count(transaction, &query)).await
+        self.searches.read(RESOURCE, move |transaction| query::count(transaction, &query)).await
     }
 }

@@ -49,6 +49,26 @@ pub(super) fn match_definitions(
     Ok(outdated)
 }
 
+/// The types whose tables do not match their definitions, or have none. Changes nothing.
+pub(super) fn unmatched_types(
+    transaction: &Transaction<'_>,
+    definitions: &[Arc<EntityDefinition>],
+) -> Result<Vec<String>, Failure> {
+    let mut types = Vec::new();
+    for definition in definitions {
+        let name = definition.aggregate_type.as_str();
+        if EntityTable::current(transaction, name)?.is_none_or(|(_, digest)| digest != definition.digest) {
+            types.push(name.to_owned());
+        }
+    }
+    for UnmatchedTable { name, table } in unmatched_tables(transaction, definitions)? {
+        if !types.contains(&name) && !table.is_empty(transaction)? {
+            types.push(name);
+        }
+    }
+    Ok(types)
+}
+
 /// Tables of an unchanged definition stay in use although earlier releases computed its digest differently.
 fn take_over_former_digests(transaction: &Transaction<'_>) -> Result<(), Failure> {
     let mut update = transaction.prepare_cached("UPDATE read_model SET digest = ? WHERE digest = ?")?;
