@@ -20,6 +20,7 @@ mod exit;
 mod export;
 mod ingest;
 mod interrupt;
+mod log;
 mod open;
 mod output;
 mod quarantine;
@@ -39,6 +40,7 @@ use tracing_subscriber::prelude::*;
 
 use crate::arguments::{Arguments, Command, Shared, Target};
 use crate::exit::{Exit, Failure};
+use crate::log::Log;
 
 /// How long blocking calls may take at the end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,7 +55,7 @@ fn start(arguments: &Arguments) -> Result<Exit, Failure> {
     if arguments.shared.on_aws.target == Target::Aws {
         aws::require_feature()?;
     }
-    start_log(&arguments.shared)?;
+    let log = start_log(&arguments.shared)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -61,6 +63,7 @@ fn start(arguments: &Arguments) -> Result<Exit, Failure> {
     let exit = runtime.block_on(run(arguments));
     // Running calls close the database first, unless they take too long.
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    log.flush();
     exit
 }
 
@@ -83,12 +86,13 @@ async fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
 }
 
-fn start_log(shared: &Shared) -> Result<(), Failure> {
+fn start_log(shared: &Shared) -> Result<Log, Failure> {
     let filter: Targets = shared.log.parse().map_err(|error| {
         Failure::usage(format!("--log `{}`: {error}", shared.log)).hint("use error, warn, info, debug or trace")
     })?;
     let has_colors = io::stderr().is_terminal() && !shared.no_color;
-    let layer = fmt::layer().with_writer(io::stderr).with_ansi(has_colors).with_filter(filter);
+    let log = Log::start().map_err(|error| Failure::new(format!("cannot start the log: {error}")))?;
+    let layer = fmt::layer().with_writer(log.clone()).with_ansi(has_colors).with_filter(filter);
     tracing_subscriber::registry().with(layer).init();
-    Ok(())
+    Ok(log)
 }
