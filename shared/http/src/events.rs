@@ -26,6 +26,8 @@ use crate::response::{IngestResponse, json};
 /// The largest body of a request, in bytes.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// Correlates the events of this request with others; the longest value in characters.
 const CORRELATION_ID: &str = "x-correlation-id";
 const MAX_CORRELATION_ID_LENGTH: usize = 128;
@@ -81,8 +83,10 @@ pub(crate) fn body_text(body: Result<Bytes, BytesRejection>) -> Result<String, P
         StatusCode::PAYLOAD_TOO_LARGE => {
             Problem::new(ProblemKind::TooLarge, format!("the body is larger than {MAX_BODY_BYTES} bytes"))
         }
-        _ => Problem::new(ProblemKind::InvalidBody, "the body is incomplete"),
+        _ => Problem::new(ProblemKind::InvalidBody, "the body is incomplete, or did not arrive in time"),
     })?;
+    // Some programs write a byte order mark at the beginning of a text. It is no part of the text.
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).map_or_else(|| bytes.clone(), |text| bytes.slice_ref(text));
     String::from_utf8(bytes.into()).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Problem::new(ProblemKind::InvalidBody, format!("the body is not JSON: invalid UTF-8 at byte {at}"))

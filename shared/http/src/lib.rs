@@ -16,6 +16,7 @@ mod parameters;
 mod problem;
 mod quarantine;
 mod read_scope;
+mod request_headers;
 mod response;
 mod time_travel;
 mod token_file;
@@ -88,12 +89,14 @@ async fn health(State(api): State<Arc<QueryApi>>) -> Result<Response, Problem> {
     response::json(&api.health.check().await)
 }
 
-/// Adds what all routers have: problems for unknown routes and methods, the login, and the optional trailing slash.
+/// Adds what all routers have: problems for unknown routes and methods and for headers that nobody could act on, the
+/// login, and the optional trailing slash.
 fn finish(routes: Router, login: Login) -> Router {
     let routes = routes
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::wrong_method)
-        .layer(from_fn_with_state(login, login::check));
+        .layer(from_fn_with_state(login, login::check))
+        .layer(from_fn(request_headers::check));
     // A layer of a router runs after its routing, where a rewritten path would come too late: the whole router is wrapped.
     Router::new().fallback_service(MapRequest::new(routes, remove_trailing_slash))
 }

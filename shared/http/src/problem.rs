@@ -35,6 +35,8 @@ pub(crate) enum ProblemKind {
     TooLarge,
     /// One result alone is larger than an answer may be.
     ResultTooLarge,
+    /// The body is compressed, which no route reads.
+    UnsupportedEncoding,
     /// The current state does not allow the action.
     Conflict,
     /// The body has no change event of the provider.
@@ -49,7 +51,7 @@ pub(crate) enum ProblemKind {
 
 impl ProblemKind {
     #[cfg(test)]
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::NotFound,
         Self::UnknownType,
         Self::UnknownProvider,
@@ -59,6 +61,7 @@ impl ProblemKind {
         Self::InvalidBody,
         Self::TooLarge,
         Self::ResultTooLarge,
+        Self::UnsupportedEncoding,
         Self::Conflict,
         Self::NotRecognised,
         Self::Unauthorized,
@@ -80,6 +83,9 @@ impl ProblemKind {
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "/problems/too-large", "Body too large"),
             Self::ResultTooLarge => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "/problems/result-too-large", "Result too large")
+            }
+            Self::UnsupportedEncoding => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "/problems/unsupported-encoding", "Unsupported encoding")
             }
             Self::Conflict => (StatusCode::CONFLICT, "/problems/conflict", "Conflict"),
             Self::NotRecognised => (StatusCode::UNPROCESSABLE_ENTITY, "/problems/not-recognised", "Not recognised"),

@@ -246,6 +246,26 @@ async fn a_body_that_is_not_json_is_400() {
 }
 
 #[tokio::test]
+async fn a_byte_order_mark_is_no_part_of_a_body() {
+    // The store would be called next.
+    assert_eq!(sent("/events/salesforce", "\u{feff}{\"a\": 1}").await.0, 503);
+    assert_eq!(sent("/events/salesforce", "{\u{feff}}").await.0, 400);
+    assert_eq!(sent("/events/salesforce", "\u{feff}").await.0, 400);
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_415_and_two_hosts_are_400() {
+    let mut compressed = request("POST", "/events/salesforce", None, "{}");
+    compressed.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
+    let response = send(Login::None, compressed).await;
+    assert_eq!(response.problem(), (415, "/problems/unsupported-encoding".to_owned()));
+    let mut two_hosts = request("GET", "/clients", None, Body::empty());
+    two_hosts.headers_mut().append("host", "localhost".parse().unwrap());
+    two_hosts.headers_mut().append("host", "localhost".parse().unwrap());
+    assert_eq!(send(Login::None, two_hosts).await.problem(), (400, "/problems/invalid-request".to_owned()));
+}
+
+#[tokio::test]
 async fn an_invalid_backfill_is_400_before_any_store_is_called() {
     for (body, field) in [
         ("[]", ""),
