@@ -26,7 +26,7 @@ pub struct OpenSearchSettings {
     pub prefix: String,
     /// The number of shards of a new index.
     pub shards: u32,
-    /// The number of copies of each shard.
+    /// The largest number of copies of each shard: as many as there are other nodes, and no more than this.
     pub replicas: u32,
     /// When a search finds a written document.
     pub refresh: Refresh,

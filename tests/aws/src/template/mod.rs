@@ -87,17 +87,22 @@ impl Template {
             for publisher in ["eventbridge", "sns", "none"] {
                 for authorizer in ["iam", "jwt"] {
                     for source in ["", "aws.partner/salesforce.com/00DQz0000004nNlMAI/0YLQz0000000001OAA"] {
-                        stacks.push(self.with(&[
-                            ("OpenSearch", open_search),
-                            ("OpenSearchEndpoint", "https://search.example"),
-                            ("Publisher", publisher),
-                            ("Authorizer", authorizer),
-                            ("JwtIssuer", "https://login.example"),
-                            ("SalesforceEventSource", source),
-                            ("SalesforceUrl", if source.is_empty() { "" } else { "https://example.my.salesforce.com" }),
-                            ("SalesforceClientId", "3MVG9"),
-                            ("SalesforceUsername", if authorizer == "jwt" { "annals@example.com" } else { "" }),
-                        ]));
+                        let salesforce_url = if source.is_empty() { "" } else { "https://example.my.salesforce.com" };
+                        for subnets in ["", "subnet-0a,subnet-0b"] {
+                            stacks.push(self.with(&[
+                                ("OpenSearch", open_search),
+                                ("OpenSearchEndpoint", "https://search.example"),
+                                ("Publisher", publisher),
+                                ("Authorizer", authorizer),
+                                ("JwtIssuer", "https://login.example"),
+                                ("SalesforceEventSource", source),
+                                ("SalesforceUrl", salesforce_url),
+                                ("SalesforceClientId", "3MVG9"),
+                                ("SalesforceUsername", if authorizer == "jwt" { "annals@example.com" } else { "" }),
+                                ("VpcSubnets", subnets),
+                                ("VpcSecurityGroups", if subnets.is_empty() { "" } else { "sg-0c" }),
+                            ]));
+                        }
                     }
                 }
             }

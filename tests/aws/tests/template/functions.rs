@@ -71,3 +71,11 @@ fn logs_are_kept_for_the_chosen_time() {
         assert_eq!(function.properties["LoggingConfig"]["LogGroup"], format!("${{{group}}}"));
     }
 }
+
+/// API Gateway adds each destination with another name to a resource policy of limited length.
+#[test]
+fn access_logs_have_the_prefix_of_vended_logs() {
+    let stack = Template::read().with(&[]);
+    let name = stack.properties("HttpLogs")["LogGroupName"].as_str().expect("a name").to_owned();
+    assert!(name.starts_with("/aws/vendedlogs/"), "{name}");
+}

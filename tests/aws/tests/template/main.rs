@@ -16,3 +16,4 @@ mod rights_refused;
 mod routes;
 mod stream;
 mod tables;
+mod vpc;

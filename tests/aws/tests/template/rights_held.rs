@@ -20,6 +20,16 @@ const COUNT: &str = "arn:${AWS::Partition}:es:${AWS::Region}:${AWS::AccountId}:d
 const BUS: &str = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default";
 const LOG: &[&str] = &["logs:CreateLogStream", "logs:PutLogEvents"];
 
+/// What Lambda needs to run a function in a VPC.
+const INTERFACES: &[&str] = &[
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+];
+
 /// `ingest` appends, writes jobs and the quarantine, whose chunks are written in transactions that check their
 /// entry, and receives its failed events again.
 const INGEST: &[Held] = &[
@@ -117,6 +127,9 @@ fn expected(role: &str, stack: &Stack) -> BTreeSet<String> {
     let mut held = held.to_vec();
     if searches && stack.chose("OpenSearch") == "domain" {
         held.push((DOMAIN, &["es:DescribeDomain"]));
+    }
+    if searches && !stack.chose("VpcSubnets").is_empty() {
+        held.push(("*", INTERFACES));
     }
     match stack.chose("Publisher") {
         "eventbridge" if publishes => held.push((BUS, &["events:PutEvents"])),

@@ -97,10 +97,11 @@ pub(super) fn creation_body(
         aliases.insert(alias.to_owned(), json!({ "is_write_index": true }));
     }
     let field_limit = TOTAL_FIELDS.max(2 * mapped_fields(schema).len() + OTHER_FIELDS);
+    let (copies, number) = copies(replicas);
     json!({
         "settings": { "index": {
             "number_of_shards": shards,
-            "number_of_replicas": replicas,
+            copies: number,
             "max_result_window": MAX_RESULT_WINDOW,
             "mapping": { "total_fields": { "limit": field_limit } },
         } },
@@ -117,6 +118,15 @@ pub(super) fn creation_body(
     })
 }
 
+/// The setting for that many copies of a shard, or as many as the nodes have room for: on a single node an index with
+/// a fixed number would never be green.
+fn copies(replicas: u32) -> (&'static str, Value) {
+    match replicas {
+        0 => ("number_of_replicas", json!(0)),
+        most => ("auto_expand_replicas", json!(format!("0-{most}"))),
+    }
+}
+
 fn properties(schema: &EntitySchema) -> Map<String, Value> {
     let mut properties = Map::new();
     properties.insert(ENTITY.to_owned(), json!({ "type": "object", "enabled": false }));
@@ -131,4 +141,16 @@ fn properties(schema: &EntitySchema) -> Map<String, Value> {
         };
     }
     properties
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_copies_of_a_shard_follow_the_number_of_nodes() {
+        assert_eq!(copies(0), ("number_of_replicas", json!(0)));
+        assert_eq!(copies(1), ("auto_expand_replicas", json!("0-1")));
+        assert_eq!(copies(2), ("auto_expand_replicas", json!("0-2")));
+    }
 }
