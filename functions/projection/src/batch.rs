@@ -151,7 +151,7 @@ impl StreamProjection {
     }
 }
 
-/// Makes the mapping send the record again.
+/// Makes the mapping send the record again. An empty sequence number fails the whole batch, which is sent again then.
 fn add_failure(response: &mut DynamoDbEventResponse, sequence: &str) {
     let mut failure = DynamoDbBatchItemFailure::default();
     failure.item_identifier = Some(sequence.to_owned());

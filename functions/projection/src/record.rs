@@ -20,10 +20,11 @@ pub(crate) struct Batch {
 #[derive(Debug)]
 pub(crate) enum Record {
     Appended(Appended),
-    /// An appended event that cannot be decoded.
+    /// An appended event that cannot be decoded, or not be returned to the stream.
     Unreadable {
         key: EntityKey,
         version: Version,
+        /// Empty if the record has none.
         sequence: String,
         reason: String,
     },
@@ -50,6 +51,8 @@ struct StreamRecord {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Change {
+    /// Empty if it is missing: such a record cannot be returned to the stream.
+    #[serde(default)]
     sequence_number: String,
     #[serde(default)]
     keys: Option<serde_dynamo::Item>,
@@ -68,6 +71,9 @@ impl Record {
         let Change { sequence_number: sequence, keys, new_image, approximate_creation_date_time } = record.dynamodb;
         if record.name != "INSERT" {
             return Self::Foreign(format!("{} of a stored item, sequence number {sequence}", record.name));
+        }
+        if sequence.is_empty() {
+            return Self::unreadable(keys.or(new_image), sequence, "the record has no sequence number".to_owned());
         }
         let decoded = new_image.ok_or_else(|| "the record has no new image".to_owned());
         match decoded.and_then(|image| decode(image).map_err(|error| error.to_string())) {
@@ -89,4 +95,35 @@ impl Record {
 fn timestamp(seconds: Option<Number>) -> Option<Timestamp> {
     let seconds = seconds?.as_f64()?;
     Timestamp::from_millis((seconds * 1_000.0) as i64).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(record: &serde_json::Value, is_unreadable: bool) {
+        let raw = serde_json::value::to_raw_value(record).expect("JSON");
+        match Record::read(&raw) {
+            Record::Unreadable { key, version, sequence, reason } => {
+                assert!(is_unreadable, "{reason}");
+                assert_eq!((key.entity_name.as_str(), version.get(), sequence.as_str()), ("Account", 3, ""));
+                assert_eq!(reason, "the record has no sequence number");
+            }
+            Record::Foreign(what) => assert!(!is_unreadable, "{what}"),
+            Record::Appended(_) => panic!("it cannot be returned to the stream"),
+        }
+    }
+
+    /// It would neither be projected nor parked otherwise.
+    #[test]
+    fn an_appended_event_without_a_sequence_number_is_parked_by_its_key() {
+        let key = json!({"entity_key": {"S": "Account#5f5b3f3e-6a25-5b43-9d60-3f6a5b7d9f11"}, "version": {"N": "3"}});
+        check(&json!({"eventName": "INSERT", "dynamodb": {"Keys": key}}), true);
+        check(&json!({"eventName": "INSERT", "dynamodb": {"NewImage": key}}), true);
+        check(&json!({"eventName": "INSERT", "dynamodb": {"Keys": {"id": {"S": "a"}}}}), false);
+        check(&json!({"eventName": "REMOVE", "dynamodb": {"Keys": key}}), false);
+    }
 }
