@@ -41,7 +41,8 @@ pub(crate) async fn open_queries(shared: &Shared) -> Result<EntityQueries, Failu
     Ok(queries.with_page_bytes(usize::MAX))
 }
 
-/// Opens the database to write, indexes and publishes what is not yet, and retries parked projections.
+/// Opens the database to write, indexes and publishes what is not yet, retries parked projections, and removes what
+/// an interrupted command left in the quarantine.
 pub(crate) async fn local_to_write(
     shared: &Shared,
     publish: &Publish,
@@ -55,6 +56,9 @@ pub(crate) async fn local_to_write(
         tracing::error!(error = %log_chain(&error), "changes are not published yet");
     }
     process.feed_projector.redrive_parked().await?;
+    if let Err(error) = process.handler.quarantine().remove_orphans().await {
+        tracing::warn!(error = %log_chain(&error), "chunks that an interrupted command left in the quarantine stay");
+    }
     Ok(process)
 }
 

@@ -2,7 +2,7 @@
 
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::ports::{PortError, QuarantineEntry};
-use annals_application::queries::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
+use annals_application::queries::{DEFAULT_PAGE_SIZE, QuarantineRequest, list_quarantine};
 use annals_sqlite::process::ProjectionTiming;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +20,8 @@ use crate::table::Table;
 const SHOWN_ID: usize = 16;
 const MIN_ID: usize = 4;
 const FULL_ID: usize = 64;
+/// How many entries are searched at once for the beginning of an id.
+const SEARCHED_AT_ONCE: usize = 200;
 /// Bytes of a body that are shown with its entry; `--body` prints all.
 const SHOWN_BODY: usize = 4 * 1024;
 const SHOWN_BODY_JSON: usize = 1024 * 1024;
@@ -36,13 +38,10 @@ pub(crate) async fn run(shared: &Shared, command: &Quarantine) -> Result<Exit, F
 async fn list(shared: &Shared, state: StateFilter, page: &Page, json: bool) -> Result<Exit, Failure> {
     let commands = open_to_read(shared).await?;
     let (number, size) = (page.page.unwrap_or(1), page.page_size.unwrap_or(DEFAULT_PAGE_SIZE));
-    if number == 0 || !(1..=MAX_PAGE_SIZE).contains(&size) {
-        return Err(Failure::usage(format!(
-            "invalid page: expected a page from 1 and a page size of 1 to {MAX_PAGE_SIZE}"
-        )));
-    }
-    let offset = (number - 1).saturating_mul(size);
-    let (entries, count) = commands.handler.quarantine().list(state.state(), offset, size).await?;
+    let request =
+        QuarantineRequest { state: state.state(), page: page.page, page_size: page.page_size, ..Default::default() };
+    let found = list_quarantine(commands.handler.quarantine(), &request).await?;
+    let (entries, count) = (found.results, found.count);
     let mut out = Out::stdout(shared.no_color);
     if json {
         let results: Vec<Value> = entries.iter().map(json_of).collect();
@@ -50,6 +49,7 @@ async fn list(shared: &Shared, state: StateFilter, page: &Page, json: bool) -> R
         out.line(format_args!("{page:#}"));
     } else {
         out.table(&table(&entries));
+        let count = count.map_or_else(|| "many".to_owned(), |count| count.to_string());
         out.line(out.paint(Paint::Dim, &format!("page {number}, {} of {count}", entries.len())));
     }
     out.finish()?;
@@ -176,15 +176,12 @@ async fn find(commands: &CommandSide, id: &str) -> Result<QuarantineEntry, Failu
 }
 
 async fn beginning_with(commands: &CommandSide, beginning: &str) -> Result<Vec<QuarantineEntry>, PortError> {
-    let (mut found, mut offset) = (Vec::new(), 0);
+    let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let (entries, count) = commands.handler.quarantine().list(None, offset, MAX_PAGE_SIZE).await?;
-        offset += entries.len() as u64;
-        let is_last = entries.is_empty() || offset >= count;
+        let entries = commands.handler.quarantine().list(None, after.as_ref(), SEARCHED_AT_ONCE).await?;
+        let Some(last) = entries.last() else { return Ok(found) };
+        after = Some(last.place());
         found.extend(entries.into_iter().filter(|entry| entry.id.starts_with(beginning)));
-        if is_last {
-            return Ok(found);
-        }
     }
 }
 

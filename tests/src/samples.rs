@@ -20,7 +20,7 @@ use crate::process::TestProcess;
 use crate::view::View;
 
 /// The maximum number of entries that a listing returns.
-const ALL: u64 = 10_000;
+const ALL: usize = 10_000;
 
 /// One sample file.
 #[derive(Debug, Clone)]
@@ -173,7 +173,7 @@ impl Run {
 
     /// The quarantine entries in all states.
     pub async fn quarantine(&self) -> Vec<QuarantineEntry> {
-        self.test.process.handler.quarantine().list(None, 0, ALL).await.expect("the store answers").0
+        self.test.process.handler.quarantine().list(None, None, ALL).await.expect("the store answers")
     }
 
     /// The published events.

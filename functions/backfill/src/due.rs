@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use annals_application::commands::Quarantine;
 use annals_application::log_chain;
 use annals_application::ports::{JobStore, PortError, RefetchQueue};
 use annals_application::projection::{Projector, Redriver};
@@ -27,6 +28,7 @@ pub(crate) struct DueWork {
     jobs: Arc<dyn JobStore>,
     /// Reads the connected CRMs; `None` if none is connected.
     sync: Option<CrmSync>,
+    quarantine: Quarantine,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -49,8 +51,9 @@ impl DueWork {
         refetch: Arc<dyn RefetchQueue>,
         jobs: Arc<dyn JobStore>,
         sync: Option<CrmSync>,
+        quarantine: Quarantine,
     ) -> Self {
-        Self { projector, rebuilder, refetch, jobs, sync }
+        Self { projector, rebuilder, refetch, jobs, sync, quarantine }
     }
 
     pub(crate) async fn run(&self, invocation: Invocation) -> Result<DueWorkReport, InvocationFailed> {
@@ -58,9 +61,10 @@ impl DueWork {
         let redriven = self.redrive(invocation.deadline, &mut report).await;
         let read = self.read_crm(invocation.deadline, &mut report).await;
         let counted = self.count(&mut report).await;
+        let cleaned = self.remove_orphans().await;
         // Last, because it uses all the time that is left.
         let rebuilt = self.rebuild(invocation.deadline, &mut report).await;
-        let failures = [redriven.err(), read.err(), counted.err(), rebuilt.err()];
+        let failures = [redriven.err(), read.err(), counted.err(), cleaned.err(), rebuilt.err()];
         let failures: Vec<String> = failures.into_iter().flatten().collect();
         if failures.is_empty() { Ok(report) } else { Err(InvocationFailed(failures.join("; "))) }
     }
@@ -84,6 +88,16 @@ impl DueWork {
             tracing::warn!(reason, "records wait to be read");
         }
         report.crm = Some(run);
+        Ok(())
+    }
+
+    /// Removes what interrupted writers have left in the quarantine.
+    async fn remove_orphans(&self) -> Result<(), String> {
+        let removed = self.quarantine.remove_orphans().await;
+        let removed = removed.map_err(|error| format!("removing orphaned chunks: {}", log_chain(&error)))?;
+        if removed > 0 {
+            tracing::info!(removed, "removed bodies without a quarantine entry");
+        }
         Ok(())
     }
 

@@ -9,6 +9,7 @@ mod input;
 
 use std::sync::Arc;
 
+use annals_application::commands::Quarantine;
 use annals_application::crm::{CrmConnection, CrmConnections};
 use annals_application::sync::CrmSync;
 use annals_application::system::SystemClock;
@@ -40,8 +41,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let ports = installation.crm_sync_ports(Arc::new(search.read_model()));
     let backfill_jobs = ports.handler.backfill();
     let sync = (!connections.is_empty()).then(|| CrmSync::new(&ports, connections, None));
-    let Installation { state, .. } = installation;
-    let due = DueWork::new(projector, rebuilder, state.refetch, state.jobs, sync);
+    let Installation { state, clock, ids, .. } = installation;
+    let quarantine = Quarantine::new(state.quarantine, clock, ids);
+    let due = DueWork::new(projector, rebuilder, state.refetch, state.jobs, sync, quarantine);
     let gateway = Gateway::new(backfill_router(backfill_jobs, Login::Gateway), admin_arns);
     let inputs = Inputs::new(due, gateway);
     serve(meter, &SystemClock, |invocation| inputs.handle(invocation)).await

@@ -20,7 +20,7 @@ async fn a_body_that_lost_a_chunk_is_not_given_as_if_it_were_whole() {
 
     state.delete_chunks(entry.body_id).await.unwrap();
     for (number, chunk) in (0..).zip(body.chunks(CHUNK_BYTES)).filter(|(number, _)| *number != 1) {
-        state.put_chunk(entry.body_id, number, chunk.to_vec()).await.unwrap();
+        state.put_chunk(entry.body_id, number, entry.received_at, chunk.to_vec()).await.unwrap();
     }
     assert_eq!(quarantine.body(&entry, 9).await.unwrap(), body[..9], "as far as it is there it is shown");
     let error = quarantine.body(&entry, usize::MAX).await.unwrap_err();

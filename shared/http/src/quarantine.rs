@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use annals_application::commands::CommandHandler;
 use annals_application::ports::{QuarantineEntry, QuarantineState};
-use annals_application::queries::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
+use annals_application::queries::{Page, QuarantineRequest, list_quarantine};
 use annals_domain::identity::Provider;
 use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
@@ -25,7 +25,7 @@ use crate::access::{Access, guarded};
 use crate::events::run_to_completion;
 use crate::parameters::{ParameterReader, Parameters, PathParameters, no_parameters};
 use crate::problem::Problem;
-use crate::response::{IngestResponse, PageBody, json, numbered_page};
+use crate::response::{IngestResponse, PageBody, json};
 
 /// A response contains at most this much of a body.
 const MAX_BODY_IN_RESPONSE: usize = 1024 * 1024;
@@ -103,38 +103,24 @@ impl EntryBody {
     }
 }
 
-struct ListParameters {
-    state: Option<QuarantineState>,
-    page: u64,
-    page_size: u64,
-}
-
-fn list_parameters(parameters: &Parameters) -> Result<ListParameters, Problem> {
+fn list_request(parameters: &Parameters) -> Result<QuarantineRequest, Problem> {
     let mut reader = ParameterReader::new(parameters);
     let state = |name: &str| STATES.iter().find(|(known, _)| *known == name).map(|(_, state)| *state);
-    let page = reader.number("page").unwrap_or(1);
-    let page_size = reader.number("page_size").unwrap_or(DEFAULT_PAGE_SIZE);
-    if page == 0 {
-        reader.add_error("page", "invalid value `0`: expected a number from 1");
-    }
-    if !(1..=MAX_PAGE_SIZE).contains(&page_size) {
-        reader.add_error(
-            "page_size",
-            format!("invalid value `{page_size}`: expected a number from 1 to {MAX_PAGE_SIZE}"),
-        );
-    }
-    let state = reader.parsed("state", "open, redriven or dismissed", state);
-    reader.allow_only(&["page", "page_size", "state"]);
-    reader.finish(ListParameters { state, page, page_size })
+    let request = QuarantineRequest {
+        state: reader.parsed("state", "open, redriven or dismissed", state),
+        page: reader.number("page"),
+        cursor: reader.text("cursor").map(str::to_owned),
+        page_size: reader.number("page_size"),
+    };
+    reader.allow_only(&["page", "page_size", "cursor", "state"]);
+    reader.finish(request)
 }
 
 async fn list(State(api): State<Arc<QueryApi>>, uri: Uri, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let parameters = Parameters::read(query.as_deref())?;
-    let ListParameters { state, page, page_size } = list_parameters(&parameters)?;
-    let offset = (page - 1).saturating_mul(page_size);
-    let (entries, count) = api.quarantine.list(state, offset, page_size).await?;
-    let entries: Vec<EntryBody> = entries.into_iter().map(EntryBody::from).collect();
-    json(&PageBody::of(numbered_page(entries, count, page, page_size), &uri, &parameters))
+    let Page { results, count, next, previous } = list_quarantine(&api.quarantine, &list_request(&parameters)?).await?;
+    let results: Vec<EntryBody> = results.into_iter().map(EntryBody::from).collect();
+    json(&PageBody::of(Page { results, count, next, previous }, &uri, &parameters))
 }
 
 async fn one(
@@ -210,10 +196,10 @@ mod tests {
 
     #[test]
     fn a_list_has_a_state_and_a_page() {
-        let read = |query: &str| list_parameters(&Parameters::read(Some(query)).unwrap());
+        let read = |query: &str| list_request(&Parameters::read(Some(query)).unwrap());
         let list = read("state=redriven&page=3&page_size=7").unwrap();
-        assert_eq!((list.state, list.page, list.page_size), (Some(QuarantineState::Redriven), 3, 7));
-        for query in ["state=closed", "page=0", "page_size=0", "page_size=201", "sort=id"] {
+        assert_eq!((list.state, list.page, list.page_size), (Some(QuarantineState::Redriven), Some(3), Some(7)));
+        for query in ["state=closed", "page=x", "page_size=-1", "sort=id"] {
             assert!(read(query).is_err(), "{query}");
         }
     }

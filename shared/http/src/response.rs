@@ -60,13 +60,6 @@ impl<T> PageBody<T> {
     }
 }
 
-/// A page by its number, of a list with `count` results.
-pub(crate) fn numbered_page<T>(results: Vec<T>, count: u64, page: u64, page_size: u64) -> Page<T> {
-    let has_next = page.saturating_mul(page_size) < count;
-    let next = has_next.then(|| PageLink::Number(page.saturating_add(1)));
-    Page { results, count: Some(count), next, previous: (page > 1).then(|| PageLink::Number(page - 1)) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,14 +88,5 @@ mod tests {
         let cursor = || Some(PageLink::Cursor("a-b_c".to_owned()));
         check([cursor(), None], "/clients?page=3&name=x", Some("/clients?name=x&cursor=a-b_c"), None);
         check([cursor(), None], "/clients?cursor=&name=x", Some("/clients?name=x&cursor=a-b_c"), None);
-    }
-
-    #[test]
-    fn the_last_page_has_no_next() {
-        assert_eq!(numbered_page(vec![()], 21, 1, 20).next, Some(PageLink::Number(2)));
-        assert_eq!(numbered_page(vec![()], 20, 1, 20).next, None);
-        assert_eq!(numbered_page(vec![()], 5, u64::MAX, 200).next, None);
-        assert_eq!(numbered_page(vec![()], 5, 1, 20).previous, None);
-        assert_eq!(numbered_page(vec![()], 5, 2, 2).previous, Some(PageLink::Number(1)));
     }
 }

@@ -13,10 +13,15 @@ use uuid::Uuid;
 
 use super::deadline::in_time;
 use super::error::CommandError;
-use crate::ports::{Clock, Ids, PortError, PortErrorKind, QuarantineEntry, QuarantineState, QuarantineStore};
+use crate::ports::{
+    Clock, Ids, PortError, PortErrorKind, QuarantineEntry, QuarantinePlace, QuarantineState, QuarantineStore,
+};
 
 /// The size of a chunk in bytes: a DynamoDB item may have 400 KB, keys included.
 pub const CHUNK_BYTES: usize = 350_000;
+
+/// The age of chunks without an entry at which no writer is about to add it any more, in milliseconds.
+const ORPHAN_AGE_MS: i64 = 24 * 60 * 60 * 1_000;
 
 #[derive(Clone)]
 pub struct Quarantine {
@@ -95,14 +100,24 @@ impl Quarantine {
         self.store.get(id).await?.ok_or_else(|| QuarantineError::NotFound(id.to_owned()))
     }
 
-    /// A page of the entries in this state, or of all, newest first; and the number of all of them.
+    /// Entries in this state, or in any, after a place in the list, which has the newest first.
     pub async fn list(
         &self,
         state: Option<QuarantineState>,
-        offset: u64,
-        limit: u64,
-    ) -> Result<(Vec<QuarantineEntry>, u64), PortError> {
-        self.store.list(state, offset, limit).await
+        after: Option<&QuarantinePlace>,
+        limit: usize,
+    ) -> Result<Vec<QuarantineEntry>, PortError> {
+        self.store.list(state, after, limit).await
+    }
+
+    /// The number of entries in this state, or of all, counted up to `at_most`.
+    pub async fn count(&self, state: Option<QuarantineState>, at_most: usize) -> Result<usize, PortError> {
+        self.store.count(state, at_most).await
+    }
+
+    /// Deletes what interrupted writers have left: parts of inputs without an entry, older than a day.
+    pub async fn remove_orphans(&self) -> Result<usize, PortError> {
+        self.store.remove_orphans(self.clock.now().plus_millis(-ORPHAN_AGE_MS)).await
     }
 
     /// The first `most` bytes of an entry's input.
@@ -190,7 +205,8 @@ impl QuarantineWriter<'_> {
 
     async fn flush(&mut self) -> Result<(), PortError> {
         let chunk = std::mem::take(&mut self.pending);
-        self.quarantine.store.put_chunk(self.body_id, self.chunks, chunk).await?;
+        let now = self.quarantine.clock.now();
+        self.quarantine.store.put_chunk(self.body_id, self.chunks, now, chunk).await?;
         self.chunks += 1;
         Ok(())
     }

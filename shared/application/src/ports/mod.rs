@@ -60,7 +60,7 @@ pub use self::object_notes::{AuditNote, ObjectNote, ObjectNotes, ObjectOfProvide
 pub use self::object_registry::ObjectRegistry;
 pub use self::parked_projections::{ParkedProjection, ParkedProjections};
 pub use self::projection_jobs::{JobOutcome, JobReport, ProjectionJob, ProjectionJobs};
-pub use self::quarantine_store::{QuarantineEntry, QuarantineState, QuarantineStore};
+pub use self::quarantine_store::{QuarantineEntry, QuarantinePlace, QuarantineState, QuarantineStore};
 pub use self::read_model::{Document, FoundPage, IndexOutcome, ReadDocument, ReadModel};
 pub use self::refetch_queue::{RefetchQueue, RefetchTask};
 pub use self::snapshot_store::{Snapshot, SnapshotStore};

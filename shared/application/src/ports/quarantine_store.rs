@@ -40,6 +40,19 @@ pub struct QuarantineEntry {
     pub chunks: u32,
 }
 
+/// The place of an entry in the list: the newest first, then by id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuarantinePlace {
+    pub received_at: Timestamp,
+    pub id: String,
+}
+
+impl QuarantineEntry {
+    pub fn place(&self) -> QuarantinePlace {
+        QuarantinePlace { received_at: self.received_at, id: self.id.clone() }
+    }
+}
+
 /// Keeps quarantined inputs.
 ///
 /// Inputs here are stored nowhere else. An open entry and its chunks stay until somebody decides; an
@@ -51,8 +64,8 @@ pub trait QuarantineStore: Send + Sync {
     fn name(&self) -> &str;
 
     /// Stores one chunk of a body, of at most 350 KiB. A stored chunk of that number is replaced.
-    /// Chunks are numbered from 0 and must be stored before their entry.
-    async fn put_chunk(&self, body: Uuid, number: u32, bytes: Vec<u8>) -> Result<(), PortError>;
+    /// Chunks are numbered from 0 and must be stored before their entry, within a day. `at` is now.
+    async fn put_chunk(&self, body: Uuid, number: u32, at: Timestamp, bytes: Vec<u8>) -> Result<(), PortError>;
 
     /// One chunk of a body, byte by byte as it was stored.
     async fn chunk(&self, body: Uuid, number: u32) -> Result<Option<Vec<u8>>, PortError>;
@@ -68,14 +81,20 @@ pub trait QuarantineStore: Send + Sync {
     /// The entry with this id.
     async fn get(&self, id: &str) -> Result<Option<QuarantineEntry>, PortError>;
 
-    /// A page of the entries in this state, or of all: the newest first, then by id. The number is
-    /// that of all matching entries, whatever the page.
+    /// Up to `limit` entries in this state, or in any, that come after a place in the list; `None`: from its start.
     async fn list(
         &self,
         state: Option<QuarantineState>,
-        offset: u64,
-        limit: u64,
-    ) -> Result<(Vec<QuarantineEntry>, u64), PortError>;
+        after: Option<&QuarantinePlace>,
+        limit: usize,
+    ) -> Result<Vec<QuarantineEntry>, PortError>;
+
+    /// The number of entries in this state, or of all. Counting stops at `at_most`, to limit its cost.
+    async fn count(&self, state: Option<QuarantineState>, at_most: usize) -> Result<usize, PortError>;
+
+    /// Deletes chunks that were stored before that time and have no entry: their writer was interrupted. Returns the
+    /// number of bodies. An adapter may leave out bodies of one chunk.
+    async fn remove_orphans(&self, before: Timestamp) -> Result<usize, PortError>;
 
     /// Sets an entry's state, and its errors if given. An id without an entry is no error.
     async fn set_state(

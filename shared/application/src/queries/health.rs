@@ -39,7 +39,7 @@ pub trait HealthCheck: Send + Sync {
     async fn check(&self) -> HealthReport;
 }
 
-/// Counting waiting tasks and parked records stops here, to limit the cost of a check; the report says
+/// Counting waiting tasks, parked records and quarantined inputs stops here, to limit the cost of a check; the report says
 /// "or more" then.
 const MAX_COUNT: usize = 1_000;
 
@@ -100,12 +100,13 @@ impl PortsHealth {
         let tasks = self.state.refetch.count(MAX_COUNT).await?;
         let jobs = self.state.jobs.count_waiting().await?;
         let parked = self.state.parked.count(MAX_COUNT).await?;
-        let (_, quarantined) = self.state.quarantine.list(Some(QuarantineState::Open), 0, 0).await?;
+        let quarantined = self.state.quarantine.count(Some(QuarantineState::Open), MAX_COUNT).await?;
         let detail = format!(
             "{} records to refetch from their CRM, {jobs} backfill jobs waiting, {} projections parked, \
-             {quarantined} inputs in quarantine",
+             {} inputs in quarantine",
             count_text(tasks),
-            count_text(parked)
+            count_text(parked),
+            count_text(quarantined)
         );
         Ok((detail, if parked > 0 { Health::Degraded } else { Health::Ok }))
     }

@@ -27,6 +27,7 @@ mod page;
 mod paging;
 mod past_state;
 mod provenance;
+mod quarantine;
 mod resolve;
 mod time_travel;
 
@@ -48,4 +49,5 @@ pub use self::operator::{Operator, UnknownOperator};
 pub use self::page::{Page, PageLink};
 pub use self::paging::{DEFAULT_PAGE_SIZE, MAX_PAGE_OFFSET, MAX_PAGE_SIZE, MAX_RESULT_WINDOW};
 pub use self::provenance::SetBy;
+pub use self::quarantine::{QuarantineRequest, list_quarantine};
 pub use self::time_travel::{MAX_IDS, TimeTravel};

@@ -1,15 +1,16 @@
 //! Lists: in which partition an entry is, how it sorts, and reading entries in order.
 //!
-//! Reads are consistent and in the list's order, over all pages. At most the wanted number of entries
-//! is read from each partition; if matching entries are counted, all of them, with one request a megabyte.
+//! Reads are consistent and in the list's order, over all pages. At most the wanted number of entries is read from each
+//! partition; with a filter, whole requests of a megabyte.
 
 use annals_application::ports::PortError;
 use annals_domain::timestamp::Timestamp;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::Select;
 use futures::future::try_join_all;
 use uuid::Uuid;
 
-use super::items::{Attributes, Item, ItemKey, StateTable};
+use super::items::{Attributes, Item, ItemKey, StateTable, text};
 use super::table::{LIST_INDEX, LISTED};
 
 /// Added to a timestamp: the earliest becomes positive, and the latest stays within 15 digits.
@@ -60,31 +61,36 @@ pub(super) struct Filter {
 
 impl StateTable {
     pub(super) async fn first(&self, list: &List, most: usize) -> Result<Vec<Item>, PortError> {
-        if most == 0 {
-            return Ok(Vec::new());
-        }
-        Ok(self.merged(list, &Filter::default(), most, false).await?.0)
+        self.after(list, &Filter::default(), None, most).await
     }
 
-    /// The first entries that match, and how many match.
-    pub(super) async fn first_and_count(
+    /// The first entries that match, after an order key.
+    pub(super) async fn after(
         &self,
         list: &List,
         filter: &Filter,
+        after: Option<&str>,
         most: usize,
-    ) -> Result<(Vec<Item>, u64), PortError> {
-        self.merged(list, filter, most, true).await
+    ) -> Result<Vec<Item>, PortError> {
+        if most == 0 {
+            return Ok(Vec::new());
+        }
+        let parts = (0..list.partitions).map(|number| self.part(list.partition(number), filter, after, most));
+        let mut items: Vec<Item> = try_join_all(parts).await?.into_iter().flatten().collect();
+        items.sort_by(|a, b| a.text(LISTED).cmp(&b.text(LISTED)));
+        items.truncate(most);
+        Ok(items)
     }
 
-    /// The number of entries, counted up to `at_most`: one partition after the other, so that no more
-    /// are read than are counted.
-    pub(super) async fn count(&self, list: &List, at_most: usize) -> Result<usize, PortError> {
+    /// The number of entries that match, counted up to `at_most`: one partition after the other, so that no more are
+    /// read than are counted.
+    pub(super) async fn count(&self, list: &List, filter: &Filter, at_most: usize) -> Result<usize, PortError> {
         let mut count = 0;
         for number in 0..list.partitions {
             let mut start = None;
             while count < at_most {
-                let request = self.query(list.partition(number)).index_name(LIST_INDEX).select(Select::Count);
-                let request = request.limit(page_of(at_most - count)).set_exclusive_start_key(start);
+                let request = self.list_query(list.partition(number), filter).select(Select::Count);
+                let request = request.set_limit(filter.limit(at_most - count)).set_exclusive_start_key(start);
                 let response = request.send().await.map_err(|error| self.failed(error))?;
                 count += usize::try_from(response.count).unwrap_or(0);
                 start = response.last_evaluated_key;
@@ -93,58 +99,49 @@ impl StateTable {
                 }
             }
         }
-        Ok(count)
+        Ok(count.min(at_most))
     }
 
-    async fn merged(
-        &self,
-        list: &List,
-        filter: &Filter,
-        most: usize,
-        counts: bool,
-    ) -> Result<(Vec<Item>, u64), PortError> {
-        let parts = (0..list.partitions).map(|number| self.part(list.partition(number), filter, most, counts));
-        let parts = try_join_all(parts).await?;
-        let count = parts.iter().map(|(_, count)| count).sum();
-        let mut items: Vec<Item> = parts.into_iter().flat_map(|(items, _)| items).collect();
-        items.sort_by(|a, b| a.text(LISTED).cmp(&b.text(LISTED)));
-        items.truncate(most);
-        Ok((items, count))
-    }
-
-    /// One partition's first entries. Later ones are only counted, or not read.
+    /// One partition's first entries after an order key.
     async fn part(
         &self,
         partition: String,
         filter: &Filter,
+        after: Option<&str>,
         most: usize,
-        counts: bool,
-    ) -> Result<(Vec<Item>, u64), PortError> {
-        let (mut items, mut count, mut start) = (Vec::new(), 0, None);
+    ) -> Result<Vec<Item>, PortError> {
+        let (mut items, mut start) = (Vec::new(), None);
         loop {
-            let wanted = most.saturating_sub(items.len());
-            let mut request = self
-                .query(&partition)
-                .index_name(LIST_INDEX)
-                .set_filter_expression(filter.expression.clone())
-                .set_exclusive_start_key(start);
-            for (name, value) in &filter.values {
-                request = request.expression_attribute_values(name, value.clone());
+            let mut request = self.list_query(&partition, filter).set_exclusive_start_key(start);
+            if let Some(after) = after {
+                request = request.key_condition_expression("pk = :pk AND listed > :after");
+                request = request.expression_attribute_values(":after", text(after));
             }
-            request = match wanted {
-                0 => request.select(Select::Count),
-                // A limit applies before the filter: with few matches it would take many requests.
-                _ if counts => request,
-                _ => request.limit(page_of(wanted)),
-            };
+            let request = request.set_limit(filter.limit(most - items.len()));
             let response = request.send().await.map_err(|error| self.failed(error))?;
-            count += u64::try_from(response.count).unwrap_or(0);
-            items.extend(response.items.unwrap_or_default().into_iter().take(wanted).map(Item));
+            items.extend(response.items.unwrap_or_default().into_iter().take(most - items.len()).map(Item));
             start = response.last_evaluated_key;
-            if start.is_none() || (items.len() >= most && !counts) {
-                return Ok((items, count));
+            if start.is_none() || items.len() >= most {
+                return Ok(items);
             }
         }
+    }
+
+    fn list_query(&self, partition: impl Into<String>, filter: &Filter) -> QueryFluentBuilder {
+        let request = self.query(partition).index_name(LIST_INDEX);
+        let request = request.set_filter_expression(filter.expression.clone());
+        filter
+            .values
+            .iter()
+            .fold(request, |request, (name, value)| request.expression_attribute_values(name, value.clone()))
+    }
+}
+
+impl Filter {
+    /// The limit of a query for that many entries. With a filter there is none: a limit applies before the filter, so
+    /// that few matches would take many requests. A request ends after a megabyte anyway.
+    fn limit(&self, wanted: usize) -> Option<i32> {
+        self.expression.is_none().then(|| page_of(wanted))
     }
 }
 

@@ -18,8 +18,9 @@
 //!   parts of two writes.
 //! - `expires_at` (seconds since 1970) is set on what expires: quarantine entries 30 days after they
 //!   are decided on, their chunks a day later, lag notes after an hour. DynamoDB deletes such items late,
-//!   so readers treat them as gone from that second on. Snapshots of older fold versions, and parts or
-//!   chunks whose writer stopped half way, stay: they cost storage, and nothing reads them.
+//!   so readers treat them as gone from that second on. Snapshots of older fold versions, and parts whose
+//!   writer stopped half way, stay: they cost storage, and nothing reads them. Chunks of such a writer are
+//!   removed ([`orphans`]).
 
 mod accounts;
 mod chunks;
@@ -30,6 +31,7 @@ mod leases;
 mod lists;
 mod notes;
 mod objects;
+mod orphans;
 mod packed;
 mod parked;
 mod quarantine;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::DynamoStateStore;
 use super::items::{Item, ItemKey, Revision, StateTable};
-use super::lists::{List, oldest_first};
+use super::lists::{Filter, List, oldest_first};
 use super::table::LISTED;
 
 /// Eight partitions, since a mistake in a definition parks every record of a type.
@@ -43,7 +43,7 @@ impl ParkedProjections for DynamoStateStore {
     }
 
     async fn count(&self, at_most: usize) -> Result<usize, PortError> {
-        self.table.count(&PARKED, at_most).await
+        self.table.count(&PARKED, &Filter::default(), at_most).await
     }
 
     async fn unpark(&self, key: &EntityKey, up_to: Version) -> Result<(), PortError> {

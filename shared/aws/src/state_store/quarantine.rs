@@ -4,7 +4,10 @@
 //! after 30 days, its chunks a day later. From that second on it counts as gone, though DynamoDB
 //! deletes it some time later: the same input is then a new entry, with the body that it came with.
 
-use annals_application::ports::{PortError, PortErrorKind, QuarantineEntry, QuarantineState, QuarantineStore};
+use annals_application::ports::{
+    PortError, PortErrorKind, QuarantineEntry, QuarantinePlace, QuarantineState, QuarantineStore,
+};
+use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -13,6 +16,7 @@ use super::DynamoStateStore;
 use super::chunks;
 use super::items::{Attributes, Item, Revision, StateTable, number, text};
 use super::lists::{Filter, List, newest_first};
+use super::orphans;
 use super::table::EXPIRES_AT;
 
 /// Eight partitions, since entries can come as fast as events do: for example when all events are
@@ -33,7 +37,11 @@ impl QuarantineStore for DynamoStateStore {
         &self.table.name
     }
 
-    async fn put_chunk(&self, body: Uuid, number: u32, bytes: Vec<u8>) -> Result<(), PortError> {
+    async fn put_chunk(&self, body: Uuid, number: u32, at: Timestamp, bytes: Vec<u8>) -> Result<(), PortError> {
+        // Most bodies are one chunk, which is followed by its entry at once.
+        if number == 1 {
+            orphans::announce(&self.table, body, at).await?;
+        }
         chunks::put(&self.table, body, number, &bytes).await
     }
 
@@ -42,11 +50,16 @@ impl QuarantineStore for DynamoStateStore {
     }
 
     async fn delete_chunks(&self, body: Uuid) -> Result<(), PortError> {
-        chunks::delete_all(&self.table, body).await
+        chunks::delete_all(&self.table, body).await?;
+        orphans::forget(&self.table, body).await
     }
 
     async fn add(&self, entry: QuarantineEntry) -> Result<QuarantineEntry, PortError> {
         let (table, key) = (&*self.table, ENTRIES.key(&entry.id));
+        let (body, is_announced) = (entry.body_id, entry.chunks > 1);
+        if is_announced {
+            orphans::belongs_to(table, body, &entry.id, entry.received_at).await?;
+        }
         let new = QuarantineEntry { errors: shortened(&entry.errors), ..entry };
         let add_or_open = |found: Option<&Item>| {
             let Some(item) = found.filter(|item| !is_expired(table, item)) else {
@@ -63,6 +76,9 @@ impl QuarantineStore for DynamoStateStore {
         let item = item.ok_or_else(|| table.corrupt(&key, "the entry that was just written is missing"))?;
         let entry: QuarantineEntry = table.read(&item)?;
         chunks::remove_expiry(table, &item, &entry).await?;
+        if is_announced && entry.body_id == body {
+            orphans::forget(table, body).await?;
+        }
         Ok(entry)
     }
 
@@ -74,16 +90,32 @@ impl QuarantineStore for DynamoStateStore {
     async fn list(
         &self,
         state: Option<QuarantineState>,
-        offset: u64,
-        limit: u64,
-    ) -> Result<(Vec<QuarantineEntry>, u64), PortError> {
-        let most = usize::try_from(offset.saturating_add(limit)).unwrap_or(usize::MAX);
-        // An empty page needs no entries, only their number.
-        let most = if limit == 0 { 0 } else { most };
-        let (items, count) = self.table.first_and_count(&ENTRIES, &filter(&self.table, state)?, most).await?;
-        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-        let entries: Result<_, PortError> = items.iter().skip(offset).map(|item| self.table.read(item)).collect();
-        Ok((entries?, count))
+        after: Option<&QuarantinePlace>,
+        limit: usize,
+    ) -> Result<Vec<QuarantineEntry>, PortError> {
+        let after = after.map(|place| newest_first(place.received_at, &place.id));
+        let items = self.table.after(&ENTRIES, &filter(&self.table, state)?, after.as_deref(), limit).await?;
+        items.iter().map(|item| self.table.read(item)).collect()
+    }
+
+    async fn count(&self, state: Option<QuarantineState>, at_most: usize) -> Result<usize, PortError> {
+        self.table.count(&ENTRIES, &filter(&self.table, state)?, at_most).await
+    }
+
+    async fn remove_orphans(&self, before: Timestamp) -> Result<usize, PortError> {
+        let mut removed = 0;
+        for orphan in orphans::older_than(&self.table, before).await? {
+            let entry = match &orphan.entry_id {
+                Some(id) => self.get(id).await?,
+                None => None,
+            };
+            if entry.is_none_or(|entry| entry.body_id != orphan.body_id) {
+                chunks::delete_all(&self.table, orphan.body_id).await?;
+                removed += 1;
+            }
+            orphans::forget(&self.table, orphan.body_id).await?;
+        }
+        Ok(removed)
     }
 
     async fn set_state(

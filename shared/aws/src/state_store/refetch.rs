@@ -11,7 +11,7 @@ use futures::future::try_join_all;
 
 use super::DynamoStateStore;
 use super::items::{Item, ItemKey, Revision, StateTable};
-use super::lists::{List, oldest_first};
+use super::lists::{Filter, List, oldest_first};
 
 /// Eight partitions, since a burst of gaps enqueues every record of a type at once. The name is
 /// older than the word refetch; tables that exist have it.
@@ -43,7 +43,7 @@ impl RefetchQueue for DynamoStateStore {
     }
 
     async fn count(&self, at_most: usize) -> Result<usize, PortError> {
-        self.table.count(&TASKS, at_most).await
+        self.table.count(&TASKS, &Filter::default(), at_most).await
     }
 
     /// Reads first, a hundred records a request: most have no task, and a delete costs five times a read. Each delete is

@@ -107,7 +107,12 @@ async fn an_entry_settled_and_opened_at_once_keeps_its_body_where_it_is_open() {
     for round in 0..12 {
         let (id, body) = (format!("entry {round}"), 100 + round);
         for number in 0..3 {
-            bench.store().quarantine.put_chunk(Uuid::from_u128(body), number, vec![1]).await.expect("the store writes");
+            bench
+                .store()
+                .quarantine
+                .put_chunk(Uuid::from_u128(body), number, timestamp(0), vec![1])
+                .await
+                .expect("the store writes");
         }
         bench.store().quarantine.add(entry(&id, body, 3)).await.expect("the store writes");
         bench.store().quarantine.set_state(&id, QuarantineState::Dismissed, None).await.expect("the store writes");

@@ -1,5 +1,6 @@
 //! What may go, when, and that what is needed again stays.
 
+use annals_application::contract::samples::timestamp;
 use annals_application::ports::{QuarantineEntry, QuarantineState};
 use uuid::Uuid;
 
@@ -12,7 +13,11 @@ const BODY: u128 = 5;
 async fn with_entry(bench: &Bench) -> String {
     let store = bench.store();
     for number in 0..2 {
-        store.quarantine.put_chunk(Uuid::from_u128(BODY), number, b"chunk".to_vec()).await.expect("the store writes");
+        store
+            .quarantine
+            .put_chunk(Uuid::from_u128(BODY), number, timestamp(0), b"chunk".to_vec())
+            .await
+            .expect("the store writes");
     }
     store.quarantine.add(entry("x", BODY, 2)).await.expect("the store writes");
     format!("chunk#{}", Uuid::from_u128(BODY))
@@ -82,11 +87,32 @@ async fn an_entry_past_its_end_counts_as_gone_and_gives_way_to_a_new_one() {
     assert!(found(&bench).await.is_some());
     bench.clock.pass(1);
     assert_eq!(found(&bench).await, None);
-    assert_eq!(bench.store().quarantine.list(None, 0, 9).await.expect("the store reads"), (Vec::new(), 0));
+    assert_eq!(bench.store().quarantine.list(None, None, 9).await.expect("the store reads"), []);
+    assert_eq!(bench.store().quarantine.count(None, 9).await.expect("the store reads"), 0);
     set(&bench, QuarantineState::Open).await;
     assert_eq!(found(&bench).await, None, "it cannot be opened any more: its chunks are about to go");
     let new = entry("x", 9, 1);
     assert_eq!(bench.store().quarantine.add(new.clone()).await.expect("the store writes"), new);
     assert_eq!(found(&bench).await, Some(new));
     assert_eq!(bench.expiries("quarantine").await, [None]);
+}
+
+/// As after a kill between the entry and the last write of its writer.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_whose_writer_was_cut_short_keeps_its_body() {
+    use annals_services::{Fault, Match, Rule};
+    let bench = Bench::new().await;
+    let store = bench.store();
+    let body = Uuid::from_u128(BODY);
+    for number in 0..2 {
+        store.quarantine.put_chunk(body, number, timestamp(0), b"chunk".to_vec()).await.expect("the store writes");
+    }
+    bench.proxy.rule(Rule::always(Match::Target("BatchWriteItem"), Fault::DropBefore));
+    store.quarantine.add(entry("x", BODY, 2)).await.expect_err("its body is still announced");
+    bench.proxy.heal();
+    assert!(found(&bench).await.is_some());
+    assert_eq!(bench.items("body").await.len(), 1);
+    assert_eq!(store.quarantine.remove_orphans(timestamp(i64::from(u32::MAX))).await.expect("the store writes"), 0);
+    assert!(store.quarantine.chunk(body, 1).await.expect("the store reads").is_some());
+    assert_eq!(bench.items("body").await.len(), 0);
 }

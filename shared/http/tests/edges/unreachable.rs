@@ -8,8 +8,9 @@ use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
 use annals_application::ports::{
     AccountRegistry, AppendError, BackfillJob, Clock, Document, DuplicateSearch, EntityQuery, EventStore, FoundPage,
     Ids, IndexOutcome, JobStore, Lease, LeaseStore, ObjectNote, ObjectNotes, ObjectOfProvider, ObjectRegistry,
-    ParkedProjection, ParkedProjections, PortError, PortErrorKind, QuarantineEntry, QuarantineState, QuarantineStore,
-    ReadDocument, ReadModel, ReadOptions, RefetchQueue, RefetchTask, Snapshot, SnapshotStore, StatePorts, StoredEvent,
+    ParkedProjection, ParkedProjections, PortError, PortErrorKind, QuarantineEntry, QuarantinePlace, QuarantineState,
+    QuarantineStore, ReadDocument, ReadModel, ReadOptions, RefetchQueue, RefetchTask, Snapshot, SnapshotStore,
+    StatePorts, StoredEvent,
 };
 use annals_application::queries::{DependencyState, EntityQueries, Health, HealthCheck, HealthReport, QueryPorts};
 use annals_crm::salesforce::Salesforce;
@@ -222,7 +223,7 @@ impl QuarantineStore for Unreachable {
     fn name(&self) -> &str {
         "unreachable"
     }
-    async fn put_chunk(&self, _: Uuid, _: u32, _: Vec<u8>) -> Result<(), PortError> {
+    async fn put_chunk(&self, _: Uuid, _: u32, _: Timestamp, _: Vec<u8>) -> Result<(), PortError> {
         unreachable()
     }
     async fn chunk(&self, _: Uuid, _: u32) -> Result<Option<Vec<u8>>, PortError> {
@@ -237,7 +238,18 @@ impl QuarantineStore for Unreachable {
     async fn get(&self, _: &str) -> Result<Option<QuarantineEntry>, PortError> {
         unreachable()
     }
-    async fn list(&self, _: Option<QuarantineState>, _: u64, _: u64) -> Result<(Vec<QuarantineEntry>, u64), PortError> {
+    async fn list(
+        &self,
+        _: Option<QuarantineState>,
+        _: Option<&QuarantinePlace>,
+        _: usize,
+    ) -> Result<Vec<QuarantineEntry>, PortError> {
+        unreachable()
+    }
+    async fn count(&self, _: Option<QuarantineState>, _: usize) -> Result<usize, PortError> {
+        unreachable()
+    }
+    async fn remove_orphans(&self, _: Timestamp) -> Result<usize, PortError> {
         unreachable()
     }
     async fn set_state(&self, _: &str, _: QuarantineState, _: Option<Vec<ValidationIssue>>) -> Result<(), PortError> {

@@ -216,6 +216,34 @@ async fn quarantine_pages_are_linked_and_contain_no_bodies() {
 }
 
 #[tokio::test]
+async fn the_quarantine_is_walked_by_cursor_and_a_numbered_page_is_still_found() {
+    let annals = Installation::new().await;
+    for number in 0..5 {
+        annals.post("/events/salesforce", format!("[{number}, {}]", created(number, "A"))).await;
+    }
+    let (mut walked, mut next) = (Vec::new(), Some("/quarantine?page_size=2&cursor=".to_owned()));
+    while let Some(path) = next {
+        let page = annals.get(&path).await;
+        assert_eq!(page.body["previous"], Value::Null);
+        walked.extend(page.each("id"));
+        next = page.body["next"].as_str().map(str::to_owned);
+    }
+    assert_eq!(walked.len(), 5);
+    let second = annals.get("/quarantine?page_size=2&page=2").await;
+    assert_eq!(second.each("id"), walked[2..4]);
+    assert_eq!(second.body["previous"], json!("/quarantine?page_size=2&page=1"));
+    let third = annals.get(second.body["next"].as_str().unwrap()).await;
+    assert_eq!(third.each("id"), walked[4..]);
+    let behind = annals.get("/quarantine?page_size=2&page=9").await;
+    assert_eq!((behind.each("id").len(), &behind.body["count"]), (0, &json!(5)));
+    let of_all = annals.get("/quarantine?page_size=2").await;
+    let cursor = of_all.body["next"].as_str().unwrap().replace("page_size=2", "page_size=2&state=open");
+    for path in ["/quarantine?page=1&cursor=", "/quarantine?page=51&page_size=200", "/quarantine?cursor=x", &cursor] {
+        assert_eq!(annals.get(path).await.status, 400, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_quarantine_entry_is_404() {
     let annals = Installation::new().await;
     for (method, path) in

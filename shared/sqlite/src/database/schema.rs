@@ -10,7 +10,7 @@ pub(super) const APPLICATION_ID: i64 = 0x414e_4e4c;
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// A released migration never changes: every change is a new one.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -19,6 +19,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
     include_str!("schema_8.sql"),
+    include_str!("schema_9.sql"),
 ];
 
 /// Migrates the file from a version to the newest.

@@ -1,6 +1,7 @@
 //! Quarantine: one row an entry, and one a chunk of its body.
 
-use annals_application::ports::{PortError, QuarantineEntry, QuarantineState, QuarantineStore};
+use annals_application::ports::{PortError, QuarantineEntry, QuarantinePlace, QuarantineState, QuarantineStore};
+use annals_domain::timestamp::Timestamp;
 use annals_domain::validation_issue::ValidationIssue;
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -22,10 +23,10 @@ impl QuarantineStore for SqliteStateStore {
         "state"
     }
 
-    async fn put_chunk(&self, body: Uuid, number: u32, bytes: Vec<u8>) -> Result<(), PortError> {
+    async fn put_chunk(&self, body: Uuid, number: u32, at: Timestamp, bytes: Vec<u8>) -> Result<(), PortError> {
         let put = move |transaction: &Transaction<'_>| {
-            let sql = "INSERT OR REPLACE INTO quarantine_chunk (body_id, number, bytes) VALUES (?, ?, ?)";
-            transaction.prepare_cached(sql)?.execute(params![body.as_bytes(), number, bytes])?;
+            let sql = "INSERT OR REPLACE INTO quarantine_chunk (body_id, number, stored_at, bytes) VALUES (?, ?, ?, ?)";
+            transaction.prepare_cached(sql)?.execute(params![body.as_bytes(), number, at.millis(), bytes])?;
             Ok(())
         };
         self.database.write("quarantine_chunk", put).await
@@ -61,10 +62,24 @@ impl QuarantineStore for SqliteStateStore {
     async fn list(
         &self,
         state: Option<QuarantineState>,
-        offset: u64,
-        limit: u64,
-    ) -> Result<(Vec<QuarantineEntry>, u64), PortError> {
-        self.database.read("quarantine", move |transaction| list(transaction, state, offset, limit)).await
+        after: Option<&QuarantinePlace>,
+        limit: usize,
+    ) -> Result<Vec<QuarantineEntry>, PortError> {
+        let after = after.cloned();
+        self.database.read("quarantine", move |transaction| list(transaction, state, after.as_ref(), limit)).await
+    }
+
+    async fn count(&self, state: Option<QuarantineState>, at_most: usize) -> Result<usize, PortError> {
+        let count = move |transaction: &Transaction<'_>| {
+            let state = state.as_ref().map(name_of).transpose()?;
+            let sql = "SELECT count(*) FROM (SELECT 1 FROM quarantine WHERE ?1 IS NULL OR state = ?1 LIMIT ?2)";
+            transaction.prepare_cached(sql)?.query_row(params![state, number(at_most)], |row| Ok(unsigned(row, 0)))?
+        };
+        self.database.read("quarantine", count).await
+    }
+
+    async fn remove_orphans(&self, before: Timestamp) -> Result<usize, PortError> {
+        self.database.write("quarantine_chunk", move |transaction| remove_orphans(transaction, before)).await
     }
 
     async fn set_state(
@@ -112,20 +127,34 @@ fn get(transaction: &Transaction<'_>, id: &str) -> Result<Option<QuarantineEntry
 fn list(
     transaction: &Transaction<'_>,
     state: Option<QuarantineState>,
-    offset: u64,
-    limit: u64,
-) -> Result<(Vec<QuarantineEntry>, u64), Failure> {
+    after: Option<&QuarantinePlace>,
+    limit: usize,
+) -> Result<Vec<QuarantineEntry>, Failure> {
     let state = state.as_ref().map(name_of).transpose()?;
-    let mut count = transaction.prepare_cached("SELECT count(*) FROM quarantine WHERE ?1 IS NULL OR state = ?1")?;
-    let count = count.query_row(params![state], |row| Ok(unsigned(row, 0)))??;
     let mut statement = transaction.prepare_cached(concat!(
         "SELECT ",
         columns!(),
-        " FROM quarantine WHERE ?1 IS NULL OR state = ?1 \
-         ORDER BY received_at DESC, id LIMIT ?2 OFFSET ?3"
+        " FROM quarantine WHERE (?1 IS NULL OR state = ?1) AND received_at <= ?2 AND (received_at < ?2 OR id > ?3) \
+         ORDER BY received_at DESC, id LIMIT ?4"
     ))?;
-    let rows = statement.query_and_then(params![state, number(limit), number(offset)], read)?;
-    Ok((rows.collect::<Result<_, _>>()?, count))
+    let (received_at, id) = after.map_or((i64::MAX, ""), |place| (place.received_at.millis(), &*place.id));
+    let rows = statement.query_and_then(params![state, received_at, id, number(limit)], read)?;
+    rows.collect()
+}
+
+/// Chunks of a body without an entry, all of them older than that.
+fn remove_orphans(transaction: &Transaction<'_>, before: Timestamp) -> Result<usize, Failure> {
+    let mut statement = transaction.prepare_cached(
+        "SELECT body_id FROM quarantine_chunk WHERE body_id NOT IN (SELECT body_id FROM quarantine) \
+         GROUP BY body_id HAVING max(stored_at) < ?",
+    )?;
+    let bodies: Vec<Vec<u8>> =
+        statement.query_map([before.millis()], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut delete = transaction.prepare_cached("DELETE FROM quarantine_chunk WHERE body_id = ?")?;
+    for body in &bodies {
+        delete.execute([body])?;
+    }
+    Ok(bodies.len())
 }
 
 fn read(row: &Row<'_>) -> Result<QuarantineEntry, Failure> {
