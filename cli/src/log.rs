@@ -6,15 +6,16 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The number of lines that wait to be written.
 const QUEUE: usize = 4_096;
-/// How long the end of the process waits for the last lines.
+/// How long the end of the process waits for room in the queue, and then for the last lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+const FLUSH_ATTEMPTS: u32 = 100;
 
 enum Message {
     Line(Vec<u8>),
@@ -43,11 +44,20 @@ impl Log {
         Ok(log)
     }
 
-    /// Waits until the lines so far are written, for a second at most.
+    /// Waits until the lines so far are written, for two seconds at most.
     pub(crate) fn flush(&self) {
         let (done, answered) = sync_channel(1);
-        if self.queue.try_send(Message::Flush(done)).is_ok() {
-            let _ = answered.recv_timeout(FLUSH_TIMEOUT);
+        let mut message = Message::Flush(done);
+        for _ in 0..FLUSH_ATTEMPTS {
+            match self.queue.try_send(message) {
+                Ok(()) => {
+                    let _ = answered.recv_timeout(FLUSH_TIMEOUT);
+                    return;
+                }
+                Err(TrySendError::Full(unsent)) => message = unsent,
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+            std::thread::sleep(FLUSH_TIMEOUT / FLUSH_ATTEMPTS);
         }
     }
 }

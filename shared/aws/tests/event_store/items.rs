@@ -203,7 +203,7 @@ fn the_head_of_the_newest_event_repeats_no_attribute_of_the_event() {
     let Some(AttributeValue::M(head)) = item.get("head") else { panic!("a head is a map") };
     let mut keys: Vec<_> = head.keys().map(String::as_str).collect();
     keys.sort_unstable();
-    assert_eq!(keys, ["a", "b", "l"], "recorded at, base and lifecycle");
+    assert_eq!(keys, ["a", "b", "l", "o"], "recorded at, base, lifecycle and the newest late event");
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! Outages of OpenSearch or of the bus: exactly the failed records are retried.
+//! Outages of OpenSearch or of the bus: exactly the failed records are retried, by the stream or once parked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use annals_aws_tests::functions::log_output::total;
+use annals_aws_tests::functions::payloads::of_file;
 use annals_aws_tests::functions::records::{batch, changed, sequence};
 use annals_aws_tests::functions::{Deployment, Mapping, deliver};
 use annals_lambda::settings::OPENSEARCH_ENDPOINT;
@@ -77,31 +78,31 @@ async fn an_outage_of_opensearch_fails_exactly_the_records_it_affects() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_of_the_bus_fails_the_unpublished_records_and_publishes_them_once_afterwards() {
+async fn an_outage_of_the_bus_holds_up_no_document_and_backfill_publishes_each_record_once_afterwards() {
     let deployment = Deployment::new().await;
     let (proxy, bus) = (Proxy::start(&moto_endpoint()), Bus::new().await);
-    let projection = bus.publishing(deployment.projection()).with("AWS_ENDPOINT_URL_EVENTBRIDGE", &proxy.endpoint());
+    let by_proxy = |function| bus.publishing(function).with("AWS_ENDPOINT_URL_EVENTBRIDGE", &proxy.endpoint());
     take(&deployment.ingest(), &changes(3, 1)).await;
     let records = deployment.stream().await.read().await;
     proxy.rule(Rule::always(Match::Target("PutEvents"), Fault::access_denied()));
-    let answer = projection.invoke_with(&batch(&records)).await.value();
-    let mut found = named(&answer);
-    found.sort_unstable();
-    let mut expected: Vec<&str> = records.iter().map(sequence).collect();
-    expected.sort_unstable();
-    assert_eq!(found, expected);
+    let answer = by_proxy(deployment.projection()).invoke_with(&batch(&records)).await;
+    assert_eq!((named(&answer.value()).len(), total(&answer.lines, "Parked")), (0, 3), "the stream goes on");
+    assert_eq!(clients(&deployment, &deployment.query()).await.len(), 3, "the read model goes on");
+    assert!(bus.details().await.is_empty());
 
     proxy.heal();
-    assert_eq!(deliver(&records, &projection, Mapping::of(100)).await.invocations(), 1);
+    let (backfill, schedule) = (by_proxy(deployment.backfill()), of_file("backfill/schedule.json"));
+    assert_eq!(backfill.invoke(&schedule).await.value()["redriven"], 3);
     let expected = [0, 1, 2].map(|client| ((record_id(client), 1, 1), 1));
     assert_eq!(published(&bus.details().await), expected.into());
+    assert_eq!(backfill.invoke(&schedule).await.value()["redriven"], 0, "once");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_failed_call_to_the_bus_is_repeated_and_consumers_process_each_version_once() {
+async fn only_what_a_failed_call_to_the_bus_has_is_published_again() {
     let deployment = Deployment::new().await;
     let (proxy, bus) = (Proxy::start(&moto_endpoint()), Bus::new().await);
-    let projection = bus.publishing(deployment.projection()).with("AWS_ENDPOINT_URL_EVENTBRIDGE", &proxy.endpoint());
+    let by_proxy = |function| bus.publishing(function).with("AWS_ENDPOINT_URL_EVENTBRIDGE", &proxy.endpoint());
     // More records than fit in one call. The call with the fourth of them fails.
     take(&deployment.ingest(), &changes(14, 2)).await;
     let records = deployment.stream().await.read().await;
@@ -109,21 +110,18 @@ async fn only_the_failed_call_to_the_bus_is_repeated_and_consumers_process_each_
         request.operation() == Some("PutEvents") && String::from_utf8_lossy(&request.body).contains(&record_id(3))
     };
     proxy.rule(Rule::always(Match::when(has_the_fourth), Fault::access_denied()));
-    let failing = deliver(&records, &projection, Mapping { attempts: 1, ..Mapping::of(100) }).await;
-    let value = failing.answers[0].1.value();
-    let id_of = |record: &Value| record["dynamodb"]["NewImage"]["external_id"]["S"].as_str().unwrap().to_owned();
-    let failed: BTreeSet<String> =
-        records.iter().filter(|record| named(&value).contains(&sequence(record))).map(id_of).collect();
+    let answer = by_proxy(deployment.projection()).invoke_with(&batch(&records)).await;
     let first = bus.details().await;
     let published_at_once: BTreeSet<String> = processed(&first).into_keys().collect();
-    let all: BTreeSet<String> = records.iter().map(id_of).collect();
+    let all: BTreeSet<String> = (0..14).map(record_id).collect();
     assert!(!published_at_once.is_empty(), "one call succeeded");
-    assert_eq!(failed, &all - &published_at_once, "exactly the unpublished records must be reported as failed");
+    assert_eq!(total(&answer.lines, "Parked"), (14 - published_at_once.len()) as u64);
 
     proxy.heal();
-    assert_eq!(deliver(&records[failing.done..], &projection, Mapping::of(100)).await.invocations(), 1);
+    by_proxy(deployment.backfill()).invoke(&of_file("backfill/schedule.json")).await.value();
     let again = bus.details().await;
-    assert!(published(&again).values().all(|times| *times == 1), "expected one published event per record: {again:?}");
+    let published_again: BTreeSet<String> = processed(&again).into_keys().collect();
+    assert_eq!(published_again, &all - &published_at_once);
     let expected: BTreeMap<String, Vec<(u64, u64)>> = all.into_iter().map(|id| (id, vec![(1, 2)])).collect();
     assert_eq!(processed(&[first, again].concat()), expected);
 }
