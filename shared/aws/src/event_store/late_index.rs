@@ -21,7 +21,7 @@ use crate::event_store::DynamoEventStore;
 
 /// The index; its partition key is the stream, and its sort key [`LATE`].
 pub const LATE_INDEX: &str = "by_late";
-/// The sort key of an event in the index, a binary: [`LateKey`].
+/// The sort key of an event in the index, a binary: its timestamp, whether it is a record image, and its event id.
 pub const LATE: &str = "late";
 
 /// Timestamp, whether the event is a record image, and event id: in the index, events are in this order.

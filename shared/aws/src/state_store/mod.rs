@@ -20,7 +20,7 @@
 //!   are decided on, their chunks a day later, lag notes after an hour. DynamoDB deletes such items late,
 //!   so readers treat them as gone from that second on. Snapshots of older fold versions, and parts whose
 //!   writer stopped half way, stay: they cost storage, and nothing reads them. Chunks of such a writer are
-//!   removed ([`orphans`]).
+//!   removed (`orphans`).
 
 mod accounts;
 mod chunks;
