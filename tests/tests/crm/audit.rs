@@ -106,6 +106,23 @@ async fn a_stamp_that_only_the_crm_knows_is_no_difference() {
     assert!(report.different.is_empty(), "{report:?}");
 }
 
+/// It has neither the id nor the deletion mark as fields.
+#[tokio::test]
+async fn a_record_that_an_event_created_is_no_difference() {
+    let rig = backfilled(3).await;
+    rig.clock.advance(60_000);
+    let fields = Map::from_iter([("Name".to_owned(), json!("created"))]);
+    rig.org.put(OBJECT, &id(4), fields.clone());
+    let now = json!(rig.clock.now().to_string());
+    let carried =
+        fields.into_iter().chain(["CreatedDate", "LastModifiedDate"].map(|field| (field.to_owned(), now.clone())));
+    let event = ChangeEvents::default().event(ChangeType::Create, &id(4), &carried.collect(), rig.clock.now());
+    rig.deliver(&event).await;
+    rig.clock.advance(3_600_000);
+    let report = audit(&rig, AuditRequest::default()).await;
+    assert!(report.different.is_empty(), "{report:?}");
+}
+
 /// What is being changed is not wrong.
 #[tokio::test]
 async fn a_record_that_changes_during_the_audit_is_no_difference() {

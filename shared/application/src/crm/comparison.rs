@@ -63,7 +63,9 @@ pub fn differences(
             mapped.extend(written);
         }
     }
-    for write in image.all_writes().filter(|write| !mapped.contains(&write.path)) {
+    // Change events carry neither: the external id and the lifecycle stand for them.
+    let is_implied = |path: &str| path == adapter.id_field() || Some(path) == adapter.deleted_field();
+    for write in image.all_writes().filter(|write| !mapped.contains(&write.path) && !is_implied(write.path.as_str())) {
         if !shows(state, write) {
             found.fields.insert(write.path.to_string());
             found.paths.insert(write.path.clone());
