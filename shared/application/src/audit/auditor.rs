@@ -16,15 +16,15 @@ use uuid::Uuid;
 
 use super::report::{AuditReport, RecordDifference};
 use crate::commands::CommandError;
-use crate::crm::{CrmConnection, CrmConnections, ImageStore, ReadRecord, ReadRecords, Selection, differences};
+use crate::crm::{
+    CrmConnection, CrmConnections, ImageStore, ReadRecord, ReadRecords, SETTLED_AFTER_MS, Selection, differences,
+};
 use crate::ports::{
     AuditNote, Clock, CrmError, FetchedRecord, Ids, LiveEntities, ObjectNote, ObjectNotes, ObjectOfProvider, PageQuery,
     PortError, ReadModel, ReadWindow,
 };
 
 const PAGE_SIZE: u32 = 200;
-/// A change event that was committed so shortly before a read may not be in what was read.
-const SETTLED_AFTER_MS: i64 = 10_000;
 /// Stands for the record itself.
 const RECORD: &str = "*";
 

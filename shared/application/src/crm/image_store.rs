@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::comparison::{Differences, Precedence, differences, newest_write, precedence};
+use super::timing::SETTLED_AFTER_MS;
 use crate::commands::{
     Action, Command, CommandError, CommandHandler, CommandMetadata, EventRead, FoundRecord, Outcome,
 };
@@ -32,8 +33,6 @@ use crate::projection::{ProjectionFailure, SNAPSHOT_INTERVAL, StateLoader};
 /// An image that was read less than this after its record's last modification may lack another one of that time: stamps
 /// are often whole seconds.
 const FRESH_MS: i64 = 2_000;
-/// A change event that was committed so long before a read is in what was read, whatever the clocks of the CRM's servers.
-const SETTLED_AFTER_MS: i64 = 10_000;
 /// The number of records whose states are in memory at the same time.
 const PART: usize = 200;
 const CONCURRENT_LOADS: usize = 16;

@@ -7,16 +7,13 @@ use annals_domain::path::Path;
 use annals_domain::timestamp::Timestamp;
 
 use crate::backoff::Backoff;
-use crate::crm::{ImageEffect, ImageResult};
+use crate::crm::{ImageEffect, ImageResult, READ_AGAIN_MS};
 use crate::ports::RefetchTask;
 
 /// The reads of one record before what it lacks counts as unreadable.
 pub const MAX_ATTEMPTS: u32 = 5;
 
 const RETRY_WAITS: Backoff = Backoff::tripling(Duration::from_secs(60), Duration::from_secs(6 * 3_600));
-
-/// When a record is read again that changed while it was read.
-const READ_AGAIN_MS: i64 = 11_000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TaskOutcome {

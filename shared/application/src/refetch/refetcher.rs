@@ -16,7 +16,9 @@ use uuid::Uuid;
 use super::outcome::{TaskOutcome, failed, outcome, postponed};
 use super::report::RefetchReport;
 use crate::commands::CommandError;
-use crate::crm::{CrmConnection, CrmConnections, ImageResult, ImageStore, ReadRecord, ReadRecords, Selection};
+use crate::crm::{
+    CrmConnection, CrmConnections, ImageResult, ImageStore, ReadRecord, ReadRecords, Selection, lease_end,
+};
 use crate::log_chain;
 use crate::ports::{
     Clock, CrmError, FetchedRecord, Ids, LeaseStore, ObjectDescription, ObjectNotes, ObjectOfProvider, PortError,
@@ -29,8 +31,6 @@ const WORK: &str = "refetch";
 const BATCH: usize = 500;
 /// A batch is not begun later than this before the deadline.
 const MARGIN: Duration = Duration::from_secs(2);
-/// How long a lease outlives the deadline of its holder.
-const LEASE_SLACK_MS: i64 = 5_000;
 
 #[derive(Clone)]
 pub struct RefetcherPorts {
@@ -107,8 +107,7 @@ impl Refetcher {
             return Ok(RefetchReport::default());
         }
         let (token, now) = (self.ports.ids.fresh(), self.ports.clock.now());
-        let left = deadline.saturating_duration_since(Instant::now());
-        let until = now.plus_millis(i64::try_from(left.as_millis()).unwrap_or(i64::MAX)).plus_millis(LEASE_SLACK_MS);
+        let until = lease_end(now, deadline);
         if self.ports.leases.acquire(WORK, token, now, until).await?.is_none() {
             return Ok(RefetchReport { is_elsewhere: true, ..RefetchReport::default() });
         }

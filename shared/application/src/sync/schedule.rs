@@ -13,14 +13,13 @@ use annals_domain::identity::Provider;
 use annals_domain::timestamp::Timestamp;
 
 use crate::backfill::{Backfill, BackfillError, BackfillRequest};
+use crate::crm::OVERLAP_MS;
 use crate::ports::{
     BACKFILL_PAGE_SIZE, BackfillJob, Clock, JobStore, ObjectNote, ObjectNotes, ObjectOfProvider, PortError,
 };
 
 /// What a scheduled job keeps as its input.
 const SCHEDULED: &str = r#"{"asked_by":"schedule"}"#;
-/// Rows are committed late with older stamps: each read begins so long before the end of the one before.
-const OVERLAP_MS: i64 = 5 * 60_000;
 /// The page of a scheduled read. Requests have smaller ones, so that their progress shows.
 const PAGE_SIZE: u64 = 500;
 

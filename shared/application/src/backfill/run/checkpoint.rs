@@ -4,10 +4,8 @@ use annals_domain::identity::{AggregateId, ExternalId};
 use annals_domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::crm::OVERLAP_MS;
 use crate::ports::{BackfillJob, BackfillMode, JobCounts, ReadWindow};
-
-/// Rows are committed late with older stamps: a window that follows another begins so long before its end.
-pub(super) const OVERLAP_MS: i64 = 5 * 60_000;
 
 /// The part of a job that is being done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,10 +6,10 @@ use annals_domain::identity::{AggregateId, EntityKey, ExternalId};
 use annals_domain::path::Path;
 use annals_domain::timestamp::Timestamp;
 
-use super::checkpoint::{OVERLAP_MS, Phase};
+use super::checkpoint::Phase;
 use super::failure::StepError;
 use super::step::{JobReader, StepOutcome};
-use crate::crm::ImageEffect;
+use crate::crm::{ImageEffect, OVERLAP_MS};
 use crate::ports::{BackfillMode, DeletionConsent, IdQuery, ObjectNote, PortError, ReadWindow};
 
 /// More missing records than this, and than one in a hundred, are marked deleted only if a person agrees.

@@ -18,13 +18,11 @@ use super::context::{RunnerContext, RunnerPorts};
 use super::failure::{StepError, stopped};
 use super::step::{JobReader, StepOutcome};
 use crate::commands::CommandError;
-use crate::crm::{CrmConnections, ImageStore};
+use crate::crm::{CrmConnections, ImageStore, lease_end};
 use crate::ports::{BackfillJob, DeletionConsent, JobCounts, JobPace, JobState, PortError, PortErrorKind};
 
 /// A page is not begun later than this before the deadline, nor than twice the time of the longest one.
 const MARGIN: Duration = Duration::from_secs(1);
-/// How long a lease outlives the deadline of its holder.
-const LEASE_SLACK_MS: i64 = 5_000;
 
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -110,8 +108,7 @@ impl BackfillRunner {
     async fn run_job(&self, job: BackfillJob, deadline: Instant, report: &mut BackfillReport) -> Result<(), PortError> {
         let (work, token, now) =
             (format!("backfill {}", job.id), self.context.ports.ids.fresh(), self.context.ports.clock.now());
-        let left = i64::try_from(deadline.saturating_duration_since(Instant::now()).as_millis()).unwrap_or(i64::MAX);
-        let until = now.plus_millis(left).plus_millis(LEASE_SLACK_MS);
+        let until = lease_end(now, deadline);
         let Some(lease) = self.context.ports.leases.acquire(&work, token, now, until).await? else { return Ok(()) };
         // A checkpoint of another release is not understood: the job starts again, which is only slower.
         let checkpoint = lease.checkpoint.and_then(|text| serde_json::from_str::<Checkpoint>(&text).ok());

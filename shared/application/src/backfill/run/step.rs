@@ -14,7 +14,7 @@ use super::checkpoint::{Checkpoint, Phase};
 use super::context::RunnerContext;
 use super::failure::StepError;
 use crate::commands::CommandError;
-use crate::crm::{CrmConnection, ImageEffect, ImageResult, ReadRecord, ReadRecords, Selection};
+use crate::crm::{CrmConnection, ImageEffect, ImageResult, READ_AGAIN_MS, ReadRecord, ReadRecords, Selection};
 use crate::ports::{
     BackfillJob, BackfillMode, CrmError, CrmErrorKind, DeletionConsent, FetchedRecord, PageQuery, ReadWindow,
     RefetchTask,
@@ -22,8 +22,6 @@ use crate::ports::{
 
 /// A window that lacks records is read again so often before the job waits.
 const MAX_REREADS: u8 = 2;
-/// When a record is read again that changed while it was read.
-const READ_AGAIN_MS: i64 = 11_000;
 
 /// What a step came to; both with what is shown as the job's reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
