@@ -1,6 +1,6 @@
 //! Compares the records of an object.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use annals_domain::aggregate::Aggregate;
@@ -17,7 +17,8 @@ use uuid::Uuid;
 use super::report::{AuditReport, RecordDifference};
 use crate::commands::CommandError;
 use crate::crm::{
-    CrmConnection, CrmConnections, ImageStore, ReadRecord, ReadRecords, SETTLED_AFTER_MS, Selection, differences,
+    CrmConnection, CrmConnections, ImageStore, MissingRecords, ReadRecord, ReadRecords, SETTLED_AFTER_MS, Selection,
+    differences,
 };
 use crate::ports::{
     AuditNote, Clock, CrmError, FetchedRecord, Ids, LiveEntities, ObjectNote, ObjectNotes, ObjectOfProvider, PageQuery,
@@ -185,20 +186,15 @@ impl ObjectAudit<'_> {
 
     /// Compares the records that are alive here and not in the CRM's list.
     async fn compare_deletions(&mut self, progress: &mut (dyn FnMut(&AuditReport) + Send)) -> Result<(), AuditError> {
-        let (most, mut after) = (self.connection.client.ids_per_call(), None);
+        let mut after = None;
         loop {
-            let live = self.auditor.ports.live.live_after(&self.schema, self.object.0, after, most).await?;
-            let is_last = live.len() < most;
-            after = live.last().map(|entity| entity.aggregate_id);
-            let ids: Vec<ExternalId> = live.into_iter().map(|entity| entity.external_id).collect();
-            if !ids.is_empty() {
-                let alive = self.connection.client.alive(&self.object.1, &ids).await?;
-                let alive: HashSet<ExternalId> = alive.into_iter().collect();
-                let missing: Vec<ExternalId> = ids.into_iter().filter(|id| !alive.contains(id)).collect();
-                self.confirm(&missing).await?;
-            }
+            let (live, client) = (&*self.auditor.ports.live, &*self.connection.client);
+            let missing =
+                MissingRecords::after::<AuditError>(after, live, client, &self.schema, &self.object.1).await?;
+            self.confirm(&missing.ids).await?;
             progress(&self.report);
-            if is_last {
+            after = missing.next;
+            if after.is_none() {
                 return Ok(());
             }
         }
@@ -209,9 +205,8 @@ impl ObjectAudit<'_> {
             return Ok(());
         }
         let lookup = self.connection.client.records(&self.object.1, &self.selection.fields, ids).await?;
-        let found = lookup.found.into_iter().map(|FetchedRecord { id, record }| (id, Some(record)));
-        let records = found.chain(lookup.absent.into_iter().map(|id| (id, None))).collect();
-        self.compare_page(records, lookup.fetched_at).await
+        let fetched_at = lookup.fetched_at;
+        self.compare_page(lookup.into_records().collect(), fetched_at).await
     }
 
     async fn compare_page(

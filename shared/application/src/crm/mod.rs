@@ -6,11 +6,13 @@
 mod comparison;
 mod connection;
 mod image_store;
+mod missing_records;
 mod selection;
 mod timing;
 
 pub use self::comparison::{Differences, differences};
 pub use self::connection::{CrmConnection, CrmConnections, QuotaRefusal, QuotaState};
 pub use self::image_store::{ImageEffect, ImageResult, ImageStore, ReadRecord, ReadRecords};
+pub(crate) use self::missing_records::MissingRecords;
 pub use self::selection::Selection;
 pub(crate) use self::timing::{OVERLAP_MS, READ_AGAIN_MS, SETTLED_AFTER_MS, lease_end};

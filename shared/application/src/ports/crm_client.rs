@@ -74,6 +74,14 @@ pub struct RecordLookup {
     pub fetched_at: Timestamp,
 }
 
+impl RecordLookup {
+    /// Each id with its record, or without one if the CRM has none.
+    pub(crate) fn into_records(self) -> impl Iterator<Item = (ExternalId, Option<Arc<str>>)> {
+        let found = self.found.into_iter().map(|FetchedRecord { id, record }| (id, Some(record)));
+        found.chain(self.absent.into_iter().map(|id| (id, None)))
+    }
+}
+
 /// A request for ids without their records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdQuery {

@@ -21,8 +21,8 @@ use crate::crm::{
 };
 use crate::log_chain;
 use crate::ports::{
-    Clock, CrmError, FetchedRecord, Ids, LeaseStore, ObjectDescription, ObjectNotes, ObjectOfProvider, PortError,
-    RefetchQueue, RefetchTask,
+    Clock, CrmError, Ids, LeaseStore, ObjectDescription, ObjectNotes, ObjectOfProvider, PortError, RefetchQueue,
+    RefetchTask,
 };
 
 /// The name of the lease: one process refetches at a time.
@@ -322,8 +322,7 @@ impl Refetcher {
     ) -> Result<Vec<ImageResult>, RefetchError> {
         let (provider, object) = &prepared.object;
         let lookup = prepared.connection.client.records(object, &selection.fields, ids).await?;
-        let found = lookup.found.into_iter().map(|FetchedRecord { id, record }| (id, Some(record)));
-        let all = found.chain(lookup.absent.into_iter().map(|id| (id, None)));
+        let fetched_at = lookup.fetched_at;
         let record = |(id, record)| {
             let caused_by = causes.get(&id).copied().unwrap_or_default();
             ReadRecord { id, record, caused_by }
@@ -332,8 +331,8 @@ impl Refetcher {
             provider: *provider,
             object,
             calculated: &selection.calculated,
-            records: all.map(record).collect(),
-            fetched_at: lookup.fetched_at,
+            records: lookup.into_records().map(record).collect(),
+            fetched_at,
             correlation_id: None,
         };
         Ok(self.images.store(read, prepared.deadline).await?)

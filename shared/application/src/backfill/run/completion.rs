@@ -1,7 +1,5 @@
 //! The last steps of a job: what the CRM has and this installation lacks, what was deleted there, and the certificate.
 
-use std::collections::HashSet;
-
 use annals_domain::identity::{AggregateId, EntityKey, ExternalId};
 use annals_domain::path::Path;
 use annals_domain::timestamp::Timestamp;
@@ -9,7 +7,7 @@ use annals_domain::timestamp::Timestamp;
 use super::checkpoint::Phase;
 use super::failure::StepError;
 use super::step::{JobReader, StepOutcome};
-use crate::crm::{ImageEffect, OVERLAP_MS};
+use crate::crm::{ImageEffect, MissingRecords, OVERLAP_MS};
 use crate::ports::{BackfillMode, DeletionConsent, IdQuery, ObjectNote, PortError, ReadWindow};
 
 /// More missing records than this, and than one in a hundred, are marked deleted only if a person agrees.
@@ -50,11 +48,11 @@ impl JobReader<'_> {
         after: Option<AggregateId>,
         consent: DeletionConsent,
     ) -> Result<StepOutcome, StepError> {
-        let (candidates, next) = self.candidates(after).await?;
+        let MissingRecords { ids, next } = self.missing_after(after).await?;
         if after.is_none() {
             self.checkpoint.counts.missing = 0;
         }
-        self.checkpoint.counts.missing += candidates.len() as u64;
+        self.checkpoint.counts.missing += ids.len() as u64;
         let Some(next) = next else { return self.decide_deletions(consent).await };
         self.checkpoint.phase = Phase::Compare { after: Some(next) };
         Ok(StepOutcome::Continue("comparing ids for deletions".to_owned()))
@@ -76,29 +74,17 @@ impl JobReader<'_> {
 
     /// Confirms a page of missing records one by one, and marks deleted what the CRM does not have.
     pub(super) async fn delete(&mut self, after: Option<AggregateId>) -> Result<StepOutcome, StepError> {
-        let (candidates, next) = self.candidates(after).await?;
-        if !candidates.is_empty() {
-            self.read_records(&candidates).await?;
+        let MissingRecords { ids, next } = self.missing_after(after).await?;
+        if !ids.is_empty() {
+            self.read_records(&ids).await?;
         }
         self.checkpoint.phase = next.map_or(Phase::Certify, |next| Phase::Delete { after: Some(next) });
         Ok(StepOutcome::Continue("confirming deletions".to_owned()))
     }
 
-    /// The records of the next page here that are not alive at the CRM, and where the page after it begins.
-    async fn candidates(
-        &self,
-        after: Option<AggregateId>,
-    ) -> Result<(Vec<ExternalId>, Option<AggregateId>), StepError> {
-        let most = self.connection.client.ids_per_call();
-        let live = self.runner.ports.live.live_after(&self.schema, self.job.provider, after, most).await?;
-        let next = live.last().filter(|_| live.len() == most).map(|last| last.aggregate_id);
-        let ids: Vec<ExternalId> = live.into_iter().map(|entity| entity.external_id).collect();
-        if ids.is_empty() {
-            return Ok((Vec::new(), None));
-        }
-        let alive = self.connection.client.alive(&self.job.entity_name, &ids).await?;
-        let alive: HashSet<ExternalId> = alive.into_iter().collect();
-        Ok((ids.into_iter().filter(|id| !alive.contains(id)).collect(), next))
+    async fn missing_after(&self, after: Option<AggregateId>) -> Result<MissingRecords, StepError> {
+        let (live, client) = (&*self.runner.ports.live, &*self.connection.client);
+        MissingRecords::after(after, live, client, &self.schema, &self.job.entity_name).await
     }
 
     /// The number of records that are alive here.

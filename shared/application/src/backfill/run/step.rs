@@ -184,9 +184,8 @@ impl<'a> JobReader<'a> {
     /// Reads and stores records by their ids; those that the CRM does not have are marked deleted.
     pub(super) async fn read_records(&mut self, ids: &[ExternalId]) -> Result<Vec<ImageResult>, StepError> {
         let lookup = self.connection.client.records(&self.job.entity_name, &self.selection.fields, ids).await?;
-        let found = lookup.found.into_iter().map(|FetchedRecord { id, record }| (id, Some(record)));
-        let absent = lookup.absent.into_iter().map(|id| (id, None));
-        self.store(found.chain(absent), lookup.fetched_at).await
+        let fetched_at = lookup.fetched_at;
+        self.store(lookup.into_records(), fetched_at).await
     }
 
     async fn store(
