@@ -21,8 +21,8 @@ use crate::crm::{
     differences,
 };
 use crate::ports::{
-    AuditNote, Clock, CrmError, FetchedRecord, Ids, LiveEntities, ObjectNote, ObjectNotes, ObjectOfProvider, PageQuery,
-    PortError, ReadModel, ReadWindow,
+    AuditNote, Clock, CrmError, FetchedRecord, Ids, LiveEntities, ObjectNotes, ObjectOfProvider, PageQuery, PortError,
+    ReadModel, ReadWindow, revise_note,
 };
 
 const PAGE_SIZE: u32 = 200;
@@ -143,13 +143,7 @@ impl Auditor {
             different: report.different.len() as u64,
             is_complete: report.is_complete,
         });
-        loop {
-            let expected = self.ports.notes.note(object).await?;
-            let note = ObjectNote { audit: audit.clone(), ..expected.clone() };
-            if self.ports.notes.replace_note(object, &note, &expected).await? {
-                return Ok(());
-            }
-        }
+        revise_note(&*self.ports.notes, object, |note| note.audit.clone_from(&audit)).await
     }
 }
 

@@ -58,3 +58,19 @@ pub trait ObjectNotes: Send + Sync {
         expected: &ObjectNote,
     ) -> Result<bool, PortError>;
 }
+
+/// Changes the note of an object, also while others change it: the change may be made several times.
+pub(crate) async fn revise_note(
+    notes: &dyn ObjectNotes,
+    object: &ObjectOfProvider,
+    change: impl Fn(&mut ObjectNote),
+) -> Result<(), PortError> {
+    loop {
+        let expected = notes.note(object).await?;
+        let mut note = expected.clone();
+        change(&mut note);
+        if note == expected || notes.replace_note(object, &note, &expected).await? {
+            return Ok(());
+        }
+    }
+}

@@ -22,7 +22,7 @@ use crate::crm::{
 use crate::log_chain;
 use crate::ports::{
     Clock, CrmError, Ids, LeaseStore, ObjectDescription, ObjectNotes, ObjectOfProvider, PortError, RefetchQueue,
-    RefetchTask,
+    RefetchTask, revise_note,
 };
 
 /// The name of the lease: one process refetches at a time.
@@ -344,14 +344,7 @@ impl Refetcher {
         }
         let names = paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
         tracing::warn!(provider = %object.0, entity_name = %object.1, "unreadable fields: {names}");
-        loop {
-            let expected = self.ports.notes.note(object).await?;
-            let mut note = expected.clone();
-            note.unreadable.extend(paths.iter().cloned());
-            if self.ports.notes.replace_note(object, &note, &expected).await? {
-                return Ok(());
-            }
-        }
+        revise_note(&*self.ports.notes, object, |note| note.unreadable.extend(paths.iter().cloned())).await
     }
 }
 

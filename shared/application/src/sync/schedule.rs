@@ -15,7 +15,7 @@ use annals_domain::timestamp::Timestamp;
 use crate::backfill::{Backfill, BackfillError, BackfillRequest};
 use crate::crm::OVERLAP_MS;
 use crate::ports::{
-    BACKFILL_PAGE_SIZE, BackfillJob, Clock, JobStore, ObjectNote, ObjectNotes, ObjectOfProvider, PortError,
+    BACKFILL_PAGE_SIZE, BackfillJob, Clock, JobStore, ObjectNote, ObjectNotes, ObjectOfProvider, PortError, revise_note,
 };
 
 /// What a scheduled job keeps as its input.
@@ -103,16 +103,13 @@ impl Scheduler {
     }
 
     async fn note_start(&self, object: &ObjectOfProvider, is_full: bool, now: Timestamp) -> Result<(), PortError> {
-        loop {
-            let expected = self.notes.note(object).await?;
-            let mut note = ObjectNote { sync_started_at: Some(now), ..expected.clone() };
+        let start = |note: &mut ObjectNote| {
+            note.sync_started_at = Some(now);
             if is_full {
                 (note.refresh_started_at, note.compare_started_at) = (Some(now), Some(now));
             }
-            if self.notes.replace_note(object, &note, &expected).await? {
-                return Ok(());
-            }
-        }
+        };
+        revise_note(&*self.notes, object, start).await
     }
 
     /// Removes the scheduled jobs of an object that have ended: there would be hundreds a day.

@@ -8,7 +8,7 @@ use super::checkpoint::Phase;
 use super::failure::StepError;
 use super::step::{JobReader, StepOutcome};
 use crate::crm::{ImageEffect, MissingRecords, OVERLAP_MS};
-use crate::ports::{BackfillMode, DeletionConsent, IdQuery, ObjectNote, PortError, ReadWindow};
+use crate::ports::{BackfillMode, DeletionConsent, IdQuery, ObjectNote, PortError, ReadWindow, revise_note};
 
 /// More missing records than this, and than one in a hundred, are marked deleted only if a person agrees.
 const MAX_UNASKED_DELETIONS: u64 = 10;
@@ -121,18 +121,13 @@ impl JobReader<'_> {
     /// Notes up to when the object is read, and which fields can be read again.
     async fn note_progress(&self) -> Result<(), PortError> {
         let object = (self.job.provider, self.job.entity_name.clone());
-        let notes = &self.runner.ports.notes;
-        loop {
-            let expected = notes.note(&object).await?;
-            let mut note = expected.clone();
+        let progress = |note: &mut ObjectNote| {
             note.unreadable.retain(|path| !self.selection.shows(path));
-            if self.continues(&note) {
+            if self.continues(note) {
                 note.synced_until = note.synced_until.max(Some(self.checkpoint.read_until));
             }
-            if note == expected || notes.replace_note(&object, &note, &expected).await? {
-                return Ok(());
-            }
-        }
+        };
+        revise_note(&*self.runner.ports.notes, &object, progress).await
     }
 
     /// Whether what this job read begins before what was read before ends.
