@@ -33,6 +33,7 @@ pub use self::error::{CommandError, IngestError};
 pub use self::event_read::{EventRead, Outcome};
 pub use self::handler::{AppendListener, CommandHandler, HandlerSettings, IngestResult, OutcomeObserver, Projected};
 pub use self::quarantine::{CHUNK_BYTES, Quarantine, QuarantineError, QuarantineWriter};
+pub(crate) use self::reader::adapter_of;
 
 /// Who sends a command, and what it belongs together with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

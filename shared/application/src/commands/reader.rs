@@ -159,7 +159,7 @@ fn pending(
 }
 
 /// The adapter of a provider, or an error if its events are not accepted here.
-pub(super) fn adapter_of(
+pub(crate) fn adapter_of(
     adapters: &ProviderAdapters,
     provider: Provider,
 ) -> Result<&dyn ProviderAdapter, CommandError> {

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::comparison::{Differences, Precedence, differences, newest_write, precedence};
 use super::timing::SETTLED_AFTER_MS;
 use crate::commands::{
-    Action, Command, CommandError, CommandHandler, CommandMetadata, EventRead, FoundRecord, Outcome,
+    Action, Command, CommandError, CommandHandler, CommandMetadata, EventRead, FoundRecord, Outcome, adapter_of,
 };
 use crate::log_chain;
 use crate::ports::{EventStore, PortError, PortErrorKind, SnapshotStore};
@@ -123,7 +123,7 @@ impl ImageStore {
 
     /// The stream of a record.
     pub fn key(&self, provider: Provider, object: &EntityName, id: &ExternalId) -> Result<EntityKey, CommandError> {
-        Ok(key_of(self.adapter(provider)?, object, id))
+        Ok(key_of(adapter_of(&self.adapters, provider)?, object, id))
     }
 
     /// The heads of streams, as they are stored.
@@ -153,7 +153,7 @@ impl ImageStore {
         records: &[ReadRecord],
         deadline: Instant,
     ) -> Result<Vec<ImageResult>, CommandError> {
-        let adapter = self.adapter(read.provider)?;
+        let adapter = adapter_of(&self.adapters, read.provider)?;
         let keys: Vec<EntityKey> = records.iter().map(|record| key_of(adapter, read.object, &record.id)).collect();
         let heads = self.handler.heads(&keys, deadline).await?;
         let compared = records.iter().zip(keys).zip(heads).map(|((record, key), head)| {
@@ -218,11 +218,6 @@ impl ImageStore {
                 CommandError::Port(PortError::new(PortErrorKind::Corrupt, format!("stream `{key}`"), message))
             }
         })
-    }
-
-    fn adapter(&self, provider: Provider) -> Result<&dyn ProviderAdapter, CommandError> {
-        let adapter = self.adapters.get(provider).map(|adapter| &**adapter);
-        adapter.ok_or(CommandError::UnknownProvider(provider))
     }
 }
 

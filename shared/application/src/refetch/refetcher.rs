@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::outcome::{TaskOutcome, failed, outcome, postponed};
 use super::report::RefetchReport;
-use crate::commands::CommandError;
+use crate::commands::{CommandError, adapter_of};
 use crate::crm::{
     CrmConnection, CrmConnections, ImageResult, ImageStore, ReadRecord, ReadRecords, Selection, lease_end,
 };
@@ -236,9 +236,8 @@ impl Refetcher {
         run: &mut Run,
     ) -> Result<Option<ObjectTasks<'_>>, RefetchError> {
         let (provider, name) = &object;
-        let missing = || CommandError::UnknownProvider(*provider);
-        let connection = self.connections.get(*provider).ok_or_else(missing)?;
-        let adapter = self.adapters.get(*provider).map(|adapter| &**adapter).ok_or_else(missing)?;
+        let connection = self.connections.get(*provider).ok_or(CommandError::UnknownProvider(*provider))?;
+        let adapter = adapter_of(&self.adapters, *provider)?;
         if let Some(refusal) = connection.quota().await?.refusal {
             run.report.waiting.push(format!("{provider}: {}", refusal.reason));
             run.blocked.insert(*provider);

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::checkpoint::{Checkpoint, Phase};
 use super::context::RunnerContext;
 use super::failure::StepError;
-use crate::commands::CommandError;
+use crate::commands::{CommandError, adapter_of};
 use crate::crm::{CrmConnection, ImageEffect, ImageResult, READ_AGAIN_MS, ReadRecord, ReadRecords, Selection};
 use crate::ports::{
     BackfillJob, BackfillMode, CrmError, CrmErrorKind, DeletionConsent, FetchedRecord, PageQuery, ReadWindow,
@@ -54,13 +54,12 @@ impl<'a> JobReader<'a> {
         checkpoint: Option<Checkpoint>,
         deadline: Instant,
     ) -> Result<Self, StepError> {
-        let missing = || CommandError::UnknownProvider(job.provider);
-        let connection = runner.connections.get(job.provider).ok_or_else(missing)?;
-        let adapter = runner.adapters.get(job.provider).ok_or_else(missing)?;
+        let connection = runner.connections.get(job.provider).ok_or(CommandError::UnknownProvider(job.provider))?;
+        let adapter = adapter_of(&runner.adapters, job.provider)?;
         let usage_per_mille = Some(check_quota(connection).await?);
         let description = connection.client.describe(&job.entity_name).await?;
         let schema = runner.catalog.schema(job.provider, &job.entity_name);
-        let selection = Selection::new(&job.entity_name, &description, &schema, &**adapter);
+        let selection = Selection::new(&job.entity_name, &description, &schema, adapter);
         let is_new = checkpoint.is_none();
         let checkpoint = checkpoint.unwrap_or_else(|| Checkpoint::start(job, description.described_at));
         let job = job.clone();
