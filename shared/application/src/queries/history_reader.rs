@@ -21,6 +21,7 @@ use super::history::HistoryEvent;
 use super::history_request::{HistoryOrder, HistoryRequest, HistoryStart};
 use super::page::Page;
 use super::paging::PageNumbers;
+use super::past_state::READ_BYTES;
 use crate::ports::{
     Added, BoundedPage, EventStore, MAX_PAGE_BYTES, ReadOptions, SnapshotStore, StoredEvent, json_size,
 };
@@ -28,8 +29,6 @@ use crate::projection::StreamFolder;
 
 /// The most events in one read of the stream.
 const READ_PAGE: u64 = 500;
-/// The bytes of the events' data in one read: they are in memory together.
-const READ_BYTES: usize = MAX_PAGE_BYTES;
 /// The number of versions in one step back through a history with filters.
 const BLOCK: u64 = 200;
 /// The same, and the most on a page, where each event has its input.
