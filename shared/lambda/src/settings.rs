@@ -39,10 +39,10 @@ pub enum Function {
     Backfill,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variables {
     pub required: &'static [&'static str],
-    pub optional: &'static [&'static str],
+    pub optional: Vec<&'static str>,
 }
 
 impl Function {
@@ -73,20 +73,9 @@ impl Function {
             "ANNALS_EVENT_MAX_BYTES",
             "ANNALS_TOPIC_ARN",
         ];
-        // Backfill reads the CRM too.
-        const CONNECTED: &[&str] = &[
+        // Backfill has HTTP routes and reads the CRM.
+        const READING_CRM: &[&str] = &[
             ADMIN_ARNS,
-            SALESFORCE_ORG,
-            LOG,
-            OPENSEARCH_ENDPOINT,
-            OPENSEARCH_DOMAIN,
-            INDEX_PREFIX,
-            "ANNALS_PUBLISHER",
-            "ANNALS_EVENT_BUS",
-            "ANNALS_EVENT_SOURCE",
-            "ANNALS_EVENT_DETAIL_TYPE_SUFFIX",
-            "ANNALS_EVENT_MAX_BYTES",
-            "ANNALS_TOPIC_ARN",
             salesforce::URL,
             salesforce::CLIENT_ID,
             salesforce::CLIENT_SECRET,
@@ -98,11 +87,11 @@ impl Function {
         const SEARCHING: &[&str] =
             &[SALESFORCE_ORG, LOG, ADMIN_ARNS, OPENSEARCH_ENDPOINT, OPENSEARCH_DOMAIN, INDEX_PREFIX];
         let optional = match self {
-            Self::Ingest => &[SALESFORCE_ORG, LOG, ADMIN_ARNS] as &[&str],
+            Self::Ingest => vec![SALESFORCE_ORG, LOG, ADMIN_ARNS],
             // It has no HTTP routes, so it does not need the admins.
-            Self::Projection => PUBLISHING,
-            Self::Backfill => CONNECTED,
-            Self::Query => SEARCHING,
+            Self::Projection => PUBLISHING.to_vec(),
+            Self::Backfill => [PUBLISHING, READING_CRM].concat(),
+            Self::Query => SEARCHING.to_vec(),
         };
         Variables { required: REQUIRED, optional }
     }

@@ -31,7 +31,7 @@ fn every_variable_that_is_read_is_set_by_some_parameters() {
     let stacks = Template::read().stacks();
     for function in Function::ALL {
         let read = function.variables();
-        for name in read.required.iter().chain(read.optional) {
+        for name in read.required.iter().chain(&read.optional) {
             let is_given = stacks.iter().any(|stack| given(stack, function).contains(*name));
             assert!(is_given, "{} is never given {name}", function.name());
         }
