@@ -52,7 +52,7 @@ async fn not_found(queries: &EntityQueries, entity: &Entity, error: QueryError) 
     }
 }
 
-/// A row a field: its value, and the event, the user and the CRM's field behind it.
+/// One row for each field: its value, and the event, the user and the CRM's field behind it.
 fn table(entity: &Value) -> Table {
     let mut table = Table::new(&["field", "value", "version", "timestamp", "user", "source", "from", "raw value"]);
     let none = Map::new();

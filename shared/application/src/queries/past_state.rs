@@ -30,7 +30,7 @@ pub(super) const READ_BYTES: usize = MAX_PAGE_BYTES;
 /// A version that no stream reaches; stores keep versions in 63 bits.
 const BEYOND_ANY_STREAM: u64 = u64::MAX >> 1;
 
-/// What is told of the event behind a value.
+/// What readers see of the event behind a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct EventOrigin {
     pub(super) position: Position,
