@@ -48,7 +48,7 @@ fn condition_of(field: &QueryField, request: &FilterRequest) -> Result<Condition
     let invalid = |message: String| InvalidParameter::new(field.name(), message);
     if !operator.applies_to(field_type) {
         let (type_name, expected) = (field_type.as_str(), Operator::names_for(field_type));
-        return Err(invalid(format!("operator `{operator}` does not fit a {type_name}: expected one of {expected}")));
+        return Err(invalid(format!("invalid operator `{operator}` for a {type_name}: expected one of {expected}")));
     }
     let one =
         |text: &str| query_value(field_type, text).ok_or_else(|| invalid(invalid_value(text, expected(field_type))));
