@@ -90,18 +90,22 @@ async fn a_difference_is_named_by_its_field() {
     assert_eq!((&difference.external_id, &difference.fields), (&id(2), &expected.into()));
 }
 
+/// Writes a field of a record at the CRM, and delivers the change event of that, with these dates beside the field.
+async fn change(rig: &CrmRig, what: ChangeType, number: usize, field: &str, dates: &[&str]) {
+    rig.clock.advance(60_000);
+    let written = Map::from_iter([(field.to_owned(), json!("changed"))]);
+    rig.org.put(OBJECT, &id(number), written.clone());
+    let now = json!(rig.clock.now().to_string());
+    let carried = written.into_iter().chain(dates.iter().map(|date| ((*date).to_owned(), now.clone()))).collect();
+    rig.deliver(&ChangeEvents::default().event(what, &id(number), &carried, rig.clock.now())).await;
+    rig.clock.advance(3_600_000);
+}
+
 /// No change event carries the stamp, so after each of them it is older here.
 #[tokio::test]
 async fn a_stamp_that_only_the_crm_knows_is_no_difference() {
     let rig = backfilled(3).await;
-    rig.clock.advance(60_000);
-    let changed = Map::from_iter([("Description".to_owned(), json!("changed"))]);
-    rig.org.put(OBJECT, &id(2), changed.clone());
-    let mut carried = changed;
-    carried.insert("LastModifiedDate".to_owned(), json!(rig.clock.now().to_string()));
-    let event = ChangeEvents::default().event(ChangeType::Update, &id(2), &carried, rig.clock.now());
-    rig.deliver(&event).await;
-    rig.clock.advance(3_600_000);
+    change(&rig, ChangeType::Update, 2, "Description", &["LastModifiedDate"]).await;
     let report = audit(&rig, AuditRequest::default()).await;
     assert!(report.different.is_empty(), "{report:?}");
 }
@@ -110,15 +114,7 @@ async fn a_stamp_that_only_the_crm_knows_is_no_difference() {
 #[tokio::test]
 async fn a_record_that_an_event_created_is_no_difference() {
     let rig = backfilled(3).await;
-    rig.clock.advance(60_000);
-    let fields = Map::from_iter([("Name".to_owned(), json!("created"))]);
-    rig.org.put(OBJECT, &id(4), fields.clone());
-    let now = json!(rig.clock.now().to_string());
-    let carried =
-        fields.into_iter().chain(["CreatedDate", "LastModifiedDate"].map(|field| (field.to_owned(), now.clone())));
-    let event = ChangeEvents::default().event(ChangeType::Create, &id(4), &carried.collect(), rig.clock.now());
-    rig.deliver(&event).await;
-    rig.clock.advance(3_600_000);
+    change(&rig, ChangeType::Create, 4, "Name", &["CreatedDate", "LastModifiedDate"]).await;
     let report = audit(&rig, AuditRequest::default()).await;
     assert!(report.different.is_empty(), "{report:?}");
 }

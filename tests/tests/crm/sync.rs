@@ -1,7 +1,7 @@
 //! The scheduled sync, and refetch, schedule and jobs as one run.
 
 use annals_application::ports::JobState;
-use annals_application::sync::SyncSchedule;
+use annals_application::sync::{CrmSync, SyncSchedule};
 use annals_domain::identity::{EntityName, Provider};
 use annals_tests::rig::{CrmRig, FORMULA, OBJECT, far, id};
 use serde_json::{Map, json};
@@ -11,6 +11,21 @@ const MINUTE_MS: i64 = 60_000;
 
 fn named(name: &str) -> Map<String, serde_json::Value> {
     Map::from_iter([("Name".to_owned(), json!(name))])
+}
+
+fn every_five_minutes(rig: &CrmRig) -> CrmSync {
+    rig.sync(Some(SyncSchedule::every(Duration::from_secs(300))))
+}
+
+/// An org with that many records, an hour old and not read yet.
+async fn org_of(count: usize) -> (CrmRig, CrmSync) {
+    let rig = CrmRig::new().await;
+    for number in 1..=count {
+        rig.org.put(OBJECT, &id(number), named("old"));
+    }
+    rig.clock.advance(60 * MINUTE_MS);
+    let sync = every_five_minutes(&rig);
+    (rig, sync)
 }
 
 async fn check_equal(rig: &CrmRig, count: usize) {
@@ -24,12 +39,7 @@ async fn check_equal(rig: &CrmRig, count: usize) {
 /// Rule 5 of reading CRMs: the first read is a full one.
 #[tokio::test]
 async fn the_first_sync_reads_everything_and_later_ones_what_was_modified() {
-    let rig = CrmRig::new().await;
-    for number in 1..=20 {
-        rig.org.put(OBJECT, &id(number), named("old"));
-    }
-    rig.clock.advance(60 * MINUTE_MS);
-    let sync = rig.sync(Some(SyncSchedule::every(Duration::from_secs(300))));
+    let (rig, sync) = org_of(20).await;
     let report = sync.run(far()).await.unwrap();
     assert!(report.scheduled >= 1 && report.backfill.read >= 20, "{report:?}");
     check_equal(&rig, 20).await;
@@ -50,10 +60,7 @@ async fn the_first_sync_reads_everything_and_later_ones_what_was_modified() {
 /// Rule 2 of reading CRMs: rows are committed late with older stamps.
 #[tokio::test]
 async fn a_row_that_is_committed_late_is_read_by_the_next_sync() {
-    let rig = CrmRig::new().await;
-    rig.org.put(OBJECT, &id(1), named("old"));
-    rig.clock.advance(60 * MINUTE_MS);
-    let sync = rig.sync(Some(SyncSchedule::every(Duration::from_secs(300))));
+    let (rig, sync) = org_of(1).await;
     sync.run(far()).await.unwrap();
     let stamp = annals_application::ports::Clock::now(&*rig.clock);
     rig.clock.advance(4 * MINUTE_MS);
@@ -67,12 +74,7 @@ async fn a_row_that_is_committed_late_is_read_by_the_next_sync() {
 /// Rule 23 of reading CRMs: the start of the next read moves only once the whole window is stored.
 #[tokio::test]
 async fn a_sync_that_was_interrupted_is_read_again_from_where_it_began() {
-    let rig = CrmRig::new().await;
-    for number in 1..=20 {
-        rig.org.put(OBJECT, &id(number), named("old"));
-    }
-    rig.clock.advance(60 * MINUTE_MS);
-    let sync = rig.sync(Some(SyncSchedule::every(Duration::from_secs(300))));
+    let (rig, sync) = org_of(20).await;
     sync.run(far()).await.unwrap();
     let account = (Provider::Salesforce, EntityName::new(OBJECT));
     let synced_until = rig.state.notes.note(&account).await.unwrap().synced_until;
@@ -91,12 +93,7 @@ async fn a_sync_that_was_interrupted_is_read_again_from_where_it_began() {
 /// Rules 12 and 16: formulas and hard deletions show once a day.
 #[tokio::test]
 async fn everything_is_read_once_a_day() {
-    let rig = CrmRig::new().await;
-    for number in 1..=20 {
-        rig.org.put(OBJECT, &id(number), named("old"));
-    }
-    rig.clock.advance(60 * MINUTE_MS);
-    let sync = rig.sync(Some(SyncSchedule::every(Duration::from_secs(300))));
+    let (rig, sync) = org_of(20).await;
     sync.run(far()).await.unwrap();
     rig.org.calculate(OBJECT, &id(7), FORMULA, json!("later"));
     rig.org.purge(OBJECT, &id(8));
@@ -113,7 +110,7 @@ async fn scheduled_jobs_that_have_ended_are_removed_and_requested_ones_stay() {
     rig.org.put(OBJECT, &id(1), named("a"));
     rig.clock.advance(60 * MINUTE_MS);
     rig.backfill().request("clients", &Default::default()).await.unwrap();
-    let sync = rig.sync(Some(SyncSchedule::every(Duration::from_secs(300))));
+    let sync = every_five_minutes(&rig);
     for _ in 0..50 {
         sync.run(far()).await.unwrap();
         rig.clock.advance(10 * MINUTE_MS);
@@ -127,7 +124,7 @@ async fn scheduled_jobs_that_have_ended_are_removed_and_requested_ones_stay() {
 #[tokio::test]
 async fn without_change_events_the_sync_alone_keeps_up() {
     let rig = CrmRig::new().await;
-    let sync = rig.sync(Some(SyncSchedule::every(Duration::from_secs(300))));
+    let sync = every_five_minutes(&rig);
     for round in 0..40_usize {
         rig.org.put(OBJECT, &id(1 + round % 7), named(&format!("round {round}")));
         rig.clock.advance(2 * MINUTE_MS + 137);
