@@ -70,10 +70,7 @@ impl Appender {
         let read = self.store.heads(keys);
         let heads = in_time(deadline, PortErrorKind::Unavailable, self.store.name(), read).await?;
         for (key, head) in keys.iter().zip(&heads) {
-            match head {
-                Some(head) => self.heads.put(key, head),
-                None => self.heads.remove(key),
-            }
+            self.heads.set(key, head.as_ref());
         }
         Ok(heads)
     }
@@ -174,10 +171,9 @@ impl<'a> AppendLoop<'a> {
         if missing.is_empty() {
             return Ok(());
         }
-        let heads = self.read(self.appender.store.heads(&missing)).await?;
+        // If the append is throttled, they need not be read again.
+        let heads = self.appender.heads(&missing, self.deadline).await?;
         for (key, head) in missing.into_iter().zip(heads) {
-            // If the append is throttled, the head need not be read again.
-            self.set_warm(&key, head.as_ref());
             self.streams.insert(key, KnownStream::at(head));
         }
         Ok(())
@@ -272,7 +268,7 @@ impl<'a> AppendLoop<'a> {
             Err(AppendError::Conflict { event_id, head }) if event_id == stored.event.event_id() => {
                 if !attempt.may_be_stored {
                     // After a creation the stream may be much longer by now; else few events follow.
-                    self.set_warm(key, Some(&*head).filter(|_| stored.event.version > Version::FIRST));
+                    self.appender.heads.set(key, Some(&*head).filter(|_| stored.event.version > Version::FIRST));
                     self.tried.insert(key.clone());
                     self.streams.remove(key);
                     return Ok(AfterAppend::Settled(AppendOutcome::Duplicate));
@@ -283,7 +279,7 @@ impl<'a> AppendLoop<'a> {
                 Ok(next)
             }
             Err(AppendError::Conflict { head, .. }) => {
-                self.set_warm(key, None);
+                self.appender.heads.set(key, None);
                 if self.tried.insert(key.clone()) {
                     self.streams.insert(key.clone(), KnownStream::at(Some(*head)));
                 } else {
@@ -299,7 +295,7 @@ impl<'a> AppendLoop<'a> {
                 Ok(AfterAppend::DecideAgain)
             }
             Err(AppendError::OutcomeUnknown(error)) => {
-                self.set_warm(key, None);
+                self.appender.heads.set(key, None);
                 if let Some(stream) = self.streams.get_mut(key) {
                     stream.next = Some(stored.head.clone());
                 }
@@ -307,7 +303,7 @@ impl<'a> AppendLoop<'a> {
                 Ok(AfterAppend::Repeat)
             }
             Err(AppendError::NotApplied(error)) if error.kind == PortErrorKind::Rejected => {
-                self.set_warm(key, None);
+                self.appender.heads.set(key, None);
                 self.streams.remove(key);
                 Ok(AfterAppend::Settled(AppendOutcome::Rejected(vec![ValidationIssue::new("", error.message)])))
             }
@@ -317,20 +313,13 @@ impl<'a> AppendLoop<'a> {
 
     /// Remembers a change that is stored, with the head that is stored there.
     fn stored(&mut self, change: &PendingChange, stored: &StoredEvent, head: &StreamHead) -> AfterAppend {
-        self.set_warm(&change.key, Some(head));
+        self.appender.heads.set(&change.key, Some(head));
         if let Some(stream) = self.streams.get_mut(&change.key) {
             stream.stored = Some(head.clone());
         }
         lock(&self.appender.recent).put(stored.event.event_id(), Arc::clone(&change.incoming.change));
         let awaits_base = head.base.is_none();
         AfterAppend::Settled(AppendOutcome::Stored { event: Arc::clone(&stored.event), awaits_base })
-    }
-
-    fn set_warm(&self, key: &EntityKey, head: Option<&StreamHead>) {
-        match head {
-            Some(head) => self.appender.heads.put(key, head),
-            None => self.appender.heads.remove(key),
-        }
     }
 
     /// Waits a random time before the next round, so that writers who met do not meet again; gives up if the deadline

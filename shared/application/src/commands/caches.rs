@@ -23,12 +23,13 @@ impl WarmHeads {
         lock(&self.0).get(key).cloned()
     }
 
-    pub(super) fn put(&self, key: &EntityKey, head: &StreamHead) {
-        lock(&self.0).put(key.clone(), head.clone());
-    }
-
-    pub(super) fn remove(&self, key: &EntityKey) {
-        lock(&self.0).pop(key);
+    /// Keeps the head, or forgets it if it is `None`.
+    pub(super) fn set(&self, key: &EntityKey, head: Option<&StreamHead>) {
+        let mut heads = lock(&self.0);
+        match head {
+            Some(head) => heads.put(key.clone(), head.clone()),
+            None => heads.pop(key),
+        };
     }
 }
 
