@@ -28,6 +28,8 @@ pub enum EventType {
 }
 
 impl EventType {
+    pub const ALL: [Self; 5] = [Self::Created, Self::Updated, Self::Deleted, Self::Restored, Self::Gap];
+
     /// The name in storage and in responses.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -64,6 +66,10 @@ pub enum Source {
     Cdc,
     Webhook,
     Backfill,
+}
+
+impl Source {
+    pub const ALL: [Self; 3] = [Self::Cdc, Self::Webhook, Self::Backfill];
 }
 
 /// The form of the body. It decides what a null and a missing field mean.

@@ -1,66 +1,34 @@
-//! What a route asks of its caller: declared with the route, and checked before its handler.
+//! What routes and parameters ask of their caller: read by the guard of the routes and by the document.
 
-use std::sync::Arc;
+use crate::read_scope::scope_of;
 
-use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{RawPathParams, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use axum::routing::MethodRouter;
+/// The scope of operators.
+pub(crate) const ADMIN: &str = "admin";
 
-use crate::QueryApi;
-use crate::login::Caller;
-use crate::problem::{Problem, ProblemKind};
+/// What the parameter `raw=true` of a history asks, beside what the route does.
+pub(crate) const RAW_ACCESS: Access = Access::Admin;
 
-/// The path segment that names an entity type.
-const TYPE: &str = "type";
-
-/// What a route asks of its caller.
-#[derive(Clone)]
+/// What a route or a parameter asks of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Nothing: the login lets everyone through.
     Anyone,
     /// A login.
     LoggedIn,
-    /// A login that may read the entity type in the path. The API knows the names of a type.
-    Reader(Arc<QueryApi>),
+    /// A login that may read the entity type in the path.
+    Reader,
     /// The admin scope.
     Admin,
 }
 
-/// A route whose handler runs only for callers with this access.
-pub(crate) fn guarded<S: Clone + Send + Sync + 'static>(access: Access, route: MethodRouter<S>) -> MethodRouter<S> {
-    route.route_layer(from_fn_with_state(access, check))
-}
-
-async fn check(
-    State(access): State<Access>,
-    path: Result<RawPathParams, RawPathParamsRejection>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let caller = request.extensions().get::<Caller>();
-    let Ok(path) = path else {
-        return Problem::new(ProblemKind::InvalidRequest, "the percent-decoded path is not UTF-8").into_response();
-    };
-    let entity_type = path.iter().find(|(name, _)| *name == TYPE).map(|(_, value)| value);
-    match access.check(caller, entity_type) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
-}
-
 impl Access {
-    fn check(&self, caller: Option<&Caller>, entity_type: Option<&str>) -> Result<(), Problem> {
-        let caller = match (self, caller) {
-            (Self::Anyone, _) => return Ok(()),
-            (_, Some(caller)) => caller,
-            (_, None) => return Err(Problem::new(ProblemKind::Unauthorized, "a login is required")),
-        };
+    /// The scopes that a caller needs, where `entity_type` is the one that is read, if it is known; `None` without a login.
+    pub(crate) fn scopes(self, entity_type: Option<&str>) -> Option<Vec<String>> {
         match self {
-            Self::Anyone | Self::LoggedIn => Ok(()),
-            Self::Admin => caller.need_admin("this route"),
-            Self::Reader(api) => caller.need_type(api.queries.catalog(), entity_type.unwrap_or_default()),
+            Self::Anyone => None,
+            Self::LoggedIn => Some(Vec::new()),
+            Self::Reader => Some(entity_type.map(scope_of).into_iter().collect()),
+            Self::Admin => Some(vec![ADMIN.to_owned()]),
         }
     }
 }

@@ -10,31 +10,26 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
 use serde_json::{Map, Value};
 
-use crate::access::{Access, guarded};
 use crate::events::{MAX_BODY_BYTES, body_text, run_to_completion};
+use crate::guard::GuardedRoutes;
 use crate::parameters::{DayEnd, PathParameters, no_parameters, timestamp};
 use crate::problem::{Problem, ProblemKind};
 use crate::response::json;
+use crate::route::Route;
 
 const MEMBERS: [&str; 4] = ["mode", "since", "ids", "page_size"];
 
 /// `POST /events/backfill/{type}` and the routes below it.
 pub(crate) fn routes(backfill: Backfill) -> Router {
-    let start = post(start).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
-    Router::new()
-        .route("/events/backfill/{type}", admin(start))
-        .route("/events/backfill/{type}/status", admin(get(status)))
-        .route("/events/backfill/{type}/pause", admin(post(pause)))
-        .route("/events/backfill/{type}/resume", admin(post(resume)))
-        .route("/events/backfill/{type}/cancel", admin(post(cancel)))
-        .with_state(backfill)
-}
-
-fn admin(route: MethodRouter<Backfill>) -> MethodRouter<Backfill> {
-    guarded(Access::Admin, route)
+    let routes = GuardedRoutes::new()
+        .with(Route::StartBackfill, start)
+        .with(Route::BackfillStatus, status)
+        .with(Route::PauseBackfill, pause)
+        .with(Route::ResumeBackfill, resume)
+        .with(Route::CancelBackfill, cancel);
+    routes.into_router().layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).with_state(backfill)
 }
 
 async fn start(
@@ -112,10 +107,16 @@ fn parse_request(body: String) -> Result<BackfillRequest, Problem> {
         ids: reader.member("ids", "a list of ids such as [\"0015f00002J9YYEAA3\"]", |value| {
             value.as_array()?.iter().map(|id| id.as_str().map(str::to_owned)).collect()
         }),
-        page_size: reader.member("page_size", "a whole number such as 50", Value::as_u64),
+        page_size: reader.member("page_size", "a whole number such as 50", whole_number),
         input: body,
     };
     reader.finish(request)
+}
+
+/// A number without a fraction: for JSON 50.0 is one, as 50 is.
+fn whole_number(value: &Value) -> Option<u64> {
+    let of_float = |float: f64| (float.fract() == 0.0).then(|| format!("{float:.0}").parse().ok()).flatten();
+    value.as_u64().or_else(|| value.as_f64().and_then(of_float))
 }
 
 /// Reads the members of a body one by one and collects the errors.
@@ -169,6 +170,7 @@ mod tests {
         let ids = Some(vec!["a".to_owned(), "b".to_owned()]);
         let expected = BackfillRequest { mode: Some("ids".to_owned()), ids, page_size: Some(7), ..Default::default() };
         check(r#"{"mode": "ids", "ids": ["a", "b"], "page_size": 7}"#, expected);
+        check(r#"{"page_size": 50.0}"#, BackfillRequest { page_size: Some(50), ..Default::default() });
     }
 
     #[test]

@@ -12,43 +12,42 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use serde::Serialize;
 
 use crate::QueryApi;
-use crate::access::{Access, guarded};
 use crate::diff::diff;
+use crate::guard::GuardedRoutes;
 use crate::history::history;
 use crate::list_query::{PAGING, count_request, list_request, min_version, parameter_hint};
 use crate::parameters::{Parameters, PathParameters};
 use crate::problem::{Problem, no_such_route, wrong_method};
 use crate::response::{PageBody, json, json_bytes};
+use crate::route::Route;
 use crate::time_travel::{PastRequest, is_of_several, past_request, several};
 
-/// The first segments of fixed routes.
-const FIXED: [&str; 5] = ["entities", "events", "health", "openapi.json", "quarantine"];
 /// The number of characters of a definition's digest in an entity tag.
 const TAG_DIGEST_LENGTH: usize = 16;
 
 /// `GET /{type}`, its count, one entity, its history and its differences; the same below `/entities`.
 pub(crate) fn routes(api: Arc<QueryApi>) -> Router {
-    let short = of_type("", &api).method_not_allowed_fallback(wrong_method).layer(from_fn(refuse_fixed));
-    short.merge(of_type("/entities", &api)).with_state(api)
+    let routes_at = |path: fn(Route) -> &'static str| of_type(GuardedRoutes::reading(api.queries.catalog(), path));
+    let short = routes_at(Route::short_path).method_not_allowed_fallback(wrong_method).layer(from_fn(refuse_fixed));
+    short.merge(routes_at(Route::path)).with_state(api)
 }
 
-fn of_type(prefix: &str, api: &Arc<QueryApi>) -> Router<Arc<QueryApi>> {
-    let reader = |route| guarded(Access::Reader(Arc::clone(api)), route);
-    Router::new()
-        .route(&format!("{prefix}/{{type}}"), reader(get(list)))
-        .route(&format!("{prefix}/{{type}}/count"), reader(get(count)))
-        .route(&format!("{prefix}/{{type}}/{{id}}"), reader(get(one)))
-        .route(&format!("{prefix}/{{type}}/{{id}}/history"), reader(get(history)))
-        .route(&format!("{prefix}/{{type}}/{{id}}/diff"), reader(get(diff)))
+fn of_type(routes: GuardedRoutes<Arc<QueryApi>>) -> Router<Arc<QueryApi>> {
+    routes
+        .with(Route::ListEntities, list)
+        .with(Route::CountEntities, count)
+        .with(Route::GetEntity, one)
+        .with(Route::History, history)
+        .with(Route::Diff, diff)
+        .into_router()
 }
 
 async fn refuse_fixed(uri: Uri, request: Request, next: Next) -> Response {
     let first = uri.path().split('/').nth(1).unwrap_or_default();
-    if FIXED.contains(&first) { no_such_route(uri).await.into_response() } else { next.run(request).await }
+    if Route::is_fixed(first) { no_such_route(uri).await.into_response() } else { next.run(request).await }
 }
 
 async fn list(

@@ -13,15 +13,15 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use axum::{Extension, Router};
 use tracing::Instrument;
 
-use crate::access::{Access, guarded};
 use crate::deadline::Deadline;
+use crate::guard::GuardedRoutes;
 use crate::parameters::PathParameters;
 use crate::problem::{Problem, ProblemKind};
 use crate::response::{IngestResponse, json};
+use crate::route::Route;
 
 /// The largest body of a request, in bytes.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -29,13 +29,13 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Correlates the events of this request with others; the longest value in characters.
-const CORRELATION_ID: &str = "x-correlation-id";
-const MAX_CORRELATION_ID_LENGTH: usize = 128;
+pub(crate) const CORRELATION_ID: &str = "X-Correlation-Id";
+pub(crate) const MAX_CORRELATION_ID_LENGTH: usize = 128;
 
 /// `POST /events/{provider}`.
 pub(crate) fn routes(handler: Arc<CommandHandler>) -> Router {
-    let ingest = post(ingest).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
-    Router::new().route("/events/{provider}", guarded(Access::LoggedIn, ingest)).with_state(handler)
+    let routes = GuardedRoutes::new().with(Route::Ingest, ingest).into_router();
+    routes.layer(DefaultBodyLimit::max(MAX_BODY_BYTES)).with_state(handler)
 }
 
 async fn ingest(
@@ -75,7 +75,7 @@ fn correlation_id(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let text = value.to_str().ok().filter(is_valid).filter(|_| values.next().is_none());
     let message = "invalid value: expected one value of 1 to 128 visible ASCII characters";
     text.map(|text| Some(text.to_owned()))
-        .ok_or_else(|| Problem::invalid(vec![ValidationIssue::new("X-Correlation-Id", message)]))
+        .ok_or_else(|| Problem::invalid(vec![ValidationIssue::new(CORRELATION_ID, message)]))
 }
 
 pub(crate) fn body_text(body: Result<Bytes, BytesRejection>) -> Result<String, Problem> {

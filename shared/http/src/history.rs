@@ -8,6 +8,7 @@ use axum::http::Uri;
 use axum::response::Response;
 
 use crate::QueryApi;
+use crate::access::RAW_ACCESS;
 use crate::login::Caller;
 use crate::parameters::{DayEnd, ParameterReader, Parameters, PathParameters};
 use crate::problem::Problem;
@@ -24,7 +25,7 @@ pub(crate) async fn history(
     let parameters = Parameters::read(query.as_deref())?;
     let request = history_request(&parameters)?;
     if request.raw {
-        caller.need_admin("raw=true")?;
+        caller.need(RAW_ACCESS, "raw=true")?;
     }
     let found = api.queries.history(&entity_type, &id, &request).await?;
     json(&PageBody::of(found, &uri, &parameters))

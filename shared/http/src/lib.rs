@@ -9,15 +9,18 @@ mod deadline;
 mod diff;
 mod entities;
 mod events;
+mod guard;
 mod history;
 mod list_query;
 mod login;
+mod openapi;
 mod parameters;
 mod problem;
 mod quarantine;
 mod read_scope;
 mod request_headers;
 mod response;
+mod route;
 mod time_travel;
 mod token_file;
 mod trailing_slash;
@@ -31,16 +34,17 @@ use axum::Router;
 use axum::extract::State;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::get;
 use tower::util::MapRequest;
 
-use self::access::{Access, guarded};
 pub use self::deadline::Deadline;
 use self::deadline::answer_in_time;
 pub use self::events::MAX_BODY_BYTES;
+use self::guard::GuardedRoutes;
 pub use self::login::{GatewayCaller, Login};
+pub use self::openapi::{openapi_document, published_event_schemas};
 use self::problem::Problem;
 pub use self::read_scope::ReadScope;
+use self::route::Route;
 pub use self::token_file::{Scope, TokenFileError, TokenSet};
 use self::trailing_slash::remove_trailing_slash;
 
@@ -80,8 +84,9 @@ fn event_routes(handler: Arc<CommandHandler>) -> Router {
 
 fn query_routes(api: QueryApi) -> Router {
     let api = Arc::new(api);
-    let health = Router::new().route("/health", guarded(Access::Anyone, get(health))).with_state(Arc::clone(&api));
-    health.merge(quarantine::read_routes(Arc::clone(&api))).merge(entities::routes(api))
+    let health = GuardedRoutes::new().with(Route::Health, health).into_router().with_state(Arc::clone(&api));
+    let fixed = health.merge(openapi::routes(&api)).merge(quarantine::read_routes(Arc::clone(&api)));
+    fixed.merge(entities::routes(api))
 }
 
 /// Responds with 200 whenever the process is up; the report says which dependency is degraded.

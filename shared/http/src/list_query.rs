@@ -10,13 +10,13 @@ use crate::parameters::{ParameterReader, Parameters};
 use crate::problem::Problem;
 
 /// Parameters of both lists and counts, beside fields.
-const SELECTING: [&str; 3] = ["search_term", "include_deleted", "filter"];
+pub(crate) const SELECTING: [&str; 3] = ["search_term", "include_deleted", "filter"];
 pub(crate) const PAGING: [&str; 5] = ["sort", "page", "cursor", "page_size", "fields"];
 /// The error of such a parameter.
 const NOT_HERE: &str = "it selects one entity, or several by `ids` and `as_of`: use `filter` for a field of this name";
 const MIN_VERSION: &str = "min_version";
 /// Parameters of other routes, whose names are no fields here.
-const OF_OTHERS: [&str; 6] = ["ids", "as_of", "known_at", "version", "explain", MIN_VERSION];
+pub(crate) const OF_OTHERS: [&str; 6] = ["ids", "as_of", "known_at", "version", "explain", MIN_VERSION];
 
 pub(crate) fn list_request(parameters: &Parameters) -> Result<ListRequest, Problem> {
     let mut reader = ParameterReader::new(parameters);

@@ -1,7 +1,7 @@
 //! The login: who may send requests, and who has the admin scope.
 //!
-//! If tokens are required, only `/health` responds to a caller without one. What a route asks of a caller beyond the
-//! login is declared with the route, in `access`.
+//! If tokens are required, only routes that are open to anyone respond to a caller without one. What a route asks of a
+//! caller is declared with the route, and checked in `guard`.
 
 use annals_domain::definition::Catalog;
 use axum::extract::{FromRequestParts, Request, State};
@@ -10,8 +10,10 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::access::{ADMIN, Access};
 use crate::problem::{Problem, ProblemKind};
-use crate::read_scope::ReadScope;
+use crate::read_scope::{ReadScope, scope_of};
+use crate::route::Route;
 use crate::token_file::{Scope, TokenSet};
 
 #[derive(Debug, Clone)]
@@ -40,13 +42,14 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// A 403 problem for a caller without the admin scope; `what` names the route or parameter that needs it.
-    pub(crate) fn need_admin(&self, what: &str) -> Result<(), Problem> {
-        if self.is_admin {
+    /// A 403 problem for a caller without this access; `what` names the route or parameter that needs it. Which type a
+    /// reader may read is [`Self::need_type`]'s.
+    pub(crate) fn need(&self, access: Access, what: &str) -> Result<(), Problem> {
+        if self.is_admin || access != Access::Admin {
             return Ok(());
         }
         let challenge = "Bearer realm=\"annals\", error=\"insufficient_scope\", scope=\"admin\"";
-        let problem = Problem::new(ProblemKind::Forbidden, format!("{what} needs the scope admin"));
+        let problem = Problem::new(ProblemKind::Forbidden, format!("{what} needs the scope {ADMIN}"));
         Err(problem.with_header(header::WWW_AUTHENTICATE, challenge))
     }
 
@@ -55,7 +58,7 @@ impl Caller {
         if self.is_admin || self.reads.allows(catalog, entity_type) {
             return Ok(());
         }
-        let detail = format!("reading `{entity_type}` needs the scope read:{entity_type}");
+        let detail = format!("reading `{entity_type}` needs the scope {}", scope_of(entity_type));
         let problem = Problem::new(ProblemKind::Forbidden, detail);
         Err(problem.with_header(header::WWW_AUTHENTICATE, "Bearer realm=\"annals\", error=\"insufficient_scope\""))
     }
@@ -78,13 +81,12 @@ pub(crate) async fn check(State(login): State<Login>, mut request: Request, next
     {
         return problem.into_response();
     }
-    let is_open = request.uri().path() == "/health";
     match login.caller(request.headers(), request.extensions().get()) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(_) if is_open => next.run(request).await,
+        Err(_) if Route::is_open(request.uri().path()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }

@@ -31,6 +31,9 @@ const MAX_QUERY_BYTES: usize = 16 * 1024;
 /// The most bytes of a cursor: it repeats the values by which the list is sorted.
 const MAX_CURSOR_BYTES: usize = 48 * 1024;
 
+/// The largest number in a query: every program that reads JSON has it exactly.
+pub(crate) const MAX_NUMBER: u64 = (1 << 53) - 1;
+
 /// The decoded query parameters, in the order of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Parameters(Vec<(String, String)>);
@@ -112,7 +115,8 @@ impl<'a> ParameterReader<'a> {
 
     pub(crate) fn number(&mut self, name: &str) -> Option<u64> {
         let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        self.parsed(name, "a whole number such as 1", |text| text.parse().ok().filter(|_| is_plain(text)))
+        let number = |text: &str| text.parse().ok().filter(|number| is_plain(text) && *number <= MAX_NUMBER);
+        self.parsed(name, "a whole number such as 1", number)
     }
 
     pub(crate) fn bool(&mut self, name: &str) -> Option<bool> {
@@ -249,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_number_has_only_digits() {
-        for text in ["%2B1", "-1", "1.0", "", "18446744073709551616", "1%20"] {
+        for text in ["%2B1", "-1", "1.0", "", "9007199254740992", "18446744073709551616", "1%20"] {
             let parameters = read(&format!("page={text}"));
             let mut reader = ParameterReader::new(&parameters);
             assert_eq!(reader.number("page"), None, "{text}");

@@ -50,8 +50,7 @@ pub(crate) enum ProblemKind {
 }
 
 impl ProblemKind {
-    #[cfg(test)]
-    const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::NotFound,
         Self::UnknownType,
         Self::UnknownProvider,
@@ -69,6 +68,19 @@ impl ProblemKind {
         Self::Unavailable,
         Self::Internal,
     ];
+
+    pub(crate) fn status(self) -> StatusCode {
+        self.parts().0
+    }
+
+    /// The `type` of the problem.
+    pub(crate) fn type_uri(self) -> &'static str {
+        self.parts().1
+    }
+
+    pub(crate) fn title(self) -> &'static str {
+        self.parts().2
+    }
 
     /// The status, the `type` and the title.
     fn parts(self) -> (StatusCode, &'static str, &'static str) {

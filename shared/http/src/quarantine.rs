@@ -15,21 +15,21 @@ use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use axum::routing::{delete, get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use crate::QueryApi;
-use crate::access::{Access, guarded};
 use crate::events::run_to_completion;
+use crate::guard::GuardedRoutes;
 use crate::parameters::{ParameterReader, Parameters, PathParameters, no_parameters};
 use crate::problem::Problem;
 use crate::response::{IngestResponse, PageBody, json};
+use crate::route::Route;
 
 /// A response contains at most this much of a body.
 const MAX_BODY_IN_RESPONSE: usize = 1024 * 1024;
-const STATES: [(&str, QuarantineState); 3] = [
+pub(crate) const STATES: [(&str, QuarantineState); 3] = [
     ("open", QuarantineState::Open),
     ("redriven", QuarantineState::Redriven),
     ("dismissed", QuarantineState::Dismissed),
@@ -37,17 +37,13 @@ const STATES: [(&str, QuarantineState); 3] = [
 
 /// `GET /quarantine` and one entry.
 pub(crate) fn read_routes(api: Arc<QueryApi>) -> Router {
-    Router::new()
-        .route("/quarantine", guarded(Access::Admin, get(list)))
-        .route("/quarantine/{id}", guarded(Access::Admin, get(one)))
-        .with_state(api)
+    let routes = GuardedRoutes::new().with(Route::ListQuarantine, list).with(Route::GetQuarantined, one);
+    routes.into_router().with_state(api)
 }
 
 pub(crate) fn decision_routes(handler: Arc<CommandHandler>) -> Router {
-    Router::new()
-        .route("/quarantine/{id}/redrive", guarded(Access::Admin, post(redrive)))
-        .route("/quarantine/{id}", guarded(Access::Admin, delete(dismiss)))
-        .with_state(handler)
+    let routes = GuardedRoutes::new().with(Route::Redrive, redrive).with(Route::Dismiss, dismiss);
+    routes.into_router().with_state(handler)
 }
 
 #[derive(Serialize)]

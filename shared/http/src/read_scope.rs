@@ -25,6 +25,11 @@ impl ReadScope {
     }
 }
 
+/// The scope to read a type.
+pub(crate) fn scope_of(entity_type: &str) -> String {
+    format!("{READ}{entity_type}")
+}
+
 /// The type that a scope names; `None` if it is another scope.
 pub(crate) fn type_of(scope: &str) -> Option<&str> {
     scope.strip_prefix(READ).filter(|name| !name.is_empty())

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use crate::access::ADMIN;
 use crate::read_scope;
 
 /// What a token allows beside sending events.
@@ -22,7 +23,7 @@ pub enum Scope {
 impl Scope {
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
-            "admin" => Some(Self::Admin),
+            ADMIN => Some(Self::Admin),
             name => read_scope::type_of(name).map(|_| Self::Read(name.to_owned())),
         }
     }

@@ -38,6 +38,9 @@ pub enum JobState {
 }
 
 impl JobState {
+    pub const ALL: [Self; 7] =
+        [Self::Queued, Self::Running, Self::Waiting, Self::Paused, Self::Done, Self::Failed, Self::Cancelled];
+
     /// The name that responses and stored jobs use.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -69,7 +69,7 @@ impl EntityQueries {
     }
 
     /// The entity definitions.
-    pub fn catalog(&self) -> &Catalog {
+    pub fn catalog(&self) -> &Arc<Catalog> {
         &self.resolver.catalog
     }
 

@@ -14,9 +14,9 @@ use super::operator::Operator;
 use crate::ports::{Condition, FieldSelection, Filter, QueryField, QueryValue, Sort, SortOrder};
 
 /// The most filters of a request.
-pub(super) const MAX_FILTERS: usize = 100;
+pub const MAX_FILTERS: usize = 100;
 /// The most fields of a sort: each adds to a cursor.
-const MAX_SORT_FIELDS: usize = 5;
+pub const MAX_SORT_FIELDS: usize = 5;
 /// The most characters of a folded text that `contains` looks for: a search engine limits the effort of a pattern.
 const MAX_CONTAINED: usize = 100;
 

@@ -36,7 +36,7 @@ pub use self::diff::{DiffPoint, EntityDiff, InvalidDiffPoint};
 pub use self::entities::{EntityQueries, QueryPorts};
 pub use self::error::QueryError;
 pub use self::feed_health::FeedHealth;
-pub use self::filter::InvalidParameter;
+pub use self::filter::{InvalidParameter, MAX_FILTERS, MAX_SORT_FIELDS};
 pub use self::health::{HealthCheck, HealthReport, PortsHealth};
 pub use self::history::{HistoryEvent, HistoryPosition};
 pub use self::history_request::{HistoryOrder, HistoryRequest};

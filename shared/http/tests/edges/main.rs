@@ -63,7 +63,7 @@ async fn an_unknown_route_is_a_404_problem() {
     let paths = [
         "/",
         "//",
-        "/openapi.json",
+        "/openapi.json/1",
         "/entities",
         "/a/b/c",
         "/a/b/c/d",
@@ -161,9 +161,20 @@ async fn health_is_200_and_names_degraded_dependencies() {
 }
 
 #[tokio::test]
+async fn the_document_needs_a_login_and_no_store() {
+    for path in ["/openapi.json", "/openapi.json/"] {
+        let response = send(tokens(), request("GET", path, Some(READER), Body::empty())).await;
+        assert_eq!((response.status, response.header("content-type")), (StatusCode::OK, Some("application/json")));
+        let document: Value = serde_json::from_str(&response.body).unwrap();
+        assert_eq!(document["openapi"], "3.1.0");
+        assert!(document["paths"]["/clients/{id}"]["get"].is_object());
+    }
+}
+
+#[tokio::test]
 async fn a_request_without_a_known_token_is_401() {
     for token in [None, Some("0123456789abcdeg"), Some("")] {
-        for path in ["/clients", "/quarantine", "/nowhere/at/all"] {
+        for path in ["/clients", "/quarantine", "/openapi.json", "/nowhere/at/all"] {
             let response = send(tokens(), request("GET", path, token, Body::empty())).await;
             assert_eq!(response.problem(), (401, "/problems/unauthorized".to_owned()), "{token:?} {path}");
             assert!(response.header("www-authenticate").unwrap().starts_with("Bearer "));

@@ -19,6 +19,8 @@ async fn only_health_needs_no_login_and_only_admins_read_the_quarantine() {
         ("/quarantine", Caller::Reader, 403),
         ("/quarantine", Caller::Admin, 200),
         ("/openings", Caller::Reader, 404),
+        ("/openapi.json", Caller::Nobody, 401),
+        ("/openapi.json", Caller::Reader, 200),
         ("/clients?colour=red", Caller::Reader, 400),
     ];
     for (path, caller, expected) in table {

@@ -1,0 +1,237 @@
+//! The operations that read entities: for each definition, and for a type that the path names.
+
+use std::iter::once;
+use std::sync::Arc;
+
+use annals_application::ports::QueryField;
+use annals_domain::definition::{Catalog, EntityDefinition, EntitySchema, SystemField};
+use serde_json::{Value, json};
+
+use super::entity_schema::EntityType;
+use super::operation::{Operation, Tag};
+use super::parameter;
+use super::schema::{reference, text};
+use super::{example, pattern};
+use crate::list_query::{OF_OTHERS, PAGING, SELECTING};
+use crate::problem::ProblemKind;
+use crate::route::{ENTITIES, Route};
+
+/// All types of entities in the document.
+pub(super) struct EntityTypes(Vec<EntityType>);
+
+impl EntityTypes {
+    pub(super) fn of(catalog: &Catalog) -> Self {
+        let defined = catalog.definitions().iter().map(|definition| EntityType::Defined(Arc::clone(definition)));
+        Self(defined.chain(once(EntityType::Any)).collect())
+    }
+
+    /// The schemas of all types, by name.
+    pub(super) fn schemas(&self) -> impl Iterator<Item = (String, Value)> {
+        self.0.iter().flat_map(EntityType::schemas)
+    }
+
+    /// The operations, each with its path.
+    pub(super) fn operations(&self) -> Vec<(String, Operation)> {
+        let first = self.0.iter().find_map(EntityType::definition);
+        let of_type = |entity_type: &EntityType| {
+            let example = entity_type.definition().or(first);
+            EntityOperations { entity_type, example }.all()
+        };
+        self.0.iter().flat_map(of_type).collect()
+    }
+}
+
+/// The operations of one type.
+struct EntityOperations<'a> {
+    entity_type: &'a EntityType,
+    /// The definition of the entity in examples.
+    example: Option<&'a Arc<EntityDefinition>>,
+}
+
+impl EntityOperations<'_> {
+    fn all(&self) -> [(String, Operation); 5] {
+        [self.list(), self.count(), self.one(), self.history(), self.diff()]
+            .map(|operation| (self.path(operation.route), operation))
+    }
+
+    /// `/clients/{id}` for a definition, `/entities/{type}/{id}` without one.
+    fn path(&self, route: Route) -> String {
+        match self.entity_type {
+            EntityType::Defined(definition) => route.short_path().replace("{type}", &definition.plural),
+            EntityType::Any => format!("{ENTITIES}{}", route.short_path()),
+        }
+    }
+
+    /// An operation with the parameters of its path.
+    fn operation(&self, route: Route, id: String, summary: String) -> Operation {
+        let operation = Operation::new(route, id, Tag::Entities, summary);
+        let definition = self.entity_type.definition();
+        let operation = operation.reading(definition.map(|definition| &*definition.plural));
+        match definition {
+            Some(_) => operation,
+            None => operation.parameters([self.type_parameter()]).problems([ProblemKind::UnknownType]),
+        }
+    }
+
+    fn list(&self) -> Operation {
+        let plural = self.entity_type.plural();
+        let fields = self.query_fields();
+        let names = self.selectable();
+        let selected = parameter::fields(
+            "fields",
+            "The fields of each result, separated by commas.",
+            names.iter().map(|name| &**name),
+        );
+        let operation =
+            self.operation(Route::ListEntities, format!("list{plural}"), format!("A page of {}", self.words()));
+        let operation = operation
+            .parameters(self.filters(&fields))
+            .parameters([
+                parameter::sort(&fields),
+                parameter::page(),
+                parameter::page_size(),
+                parameter::cursor(),
+                selected,
+            ])
+            .parameters([parameter::ids(), parameter::as_of(), parameter::known_at()])
+            .responds(200, "A page", reference(&format!("{}Page", self.entity_type.name())))
+            .problems([ProblemKind::ResultTooLarge]);
+        self.linked(operation, "$response.body#/results/0/aggregate_id")
+    }
+
+    /// Links to the operations of one entity with this id.
+    fn linked(&self, operation: Operation, id: &str) -> Operation {
+        let parameters = match self.entity_type {
+            EntityType::Defined(_) => json!({"id": id}),
+            EntityType::Any => json!({"type": "$request.path.type", "id": id}),
+        };
+        let name = self.entity_type.name();
+        [format!("get{name}"), format!("get{name}History")]
+            .iter()
+            .fold(operation, |operation, target| operation.link(target, parameters.clone()))
+    }
+
+    fn count(&self) -> Operation {
+        let operation = self.operation(
+            Route::CountEntities,
+            format!("count{}", self.entity_type.plural()),
+            format!("The number of {}", self.words()),
+        );
+        operation.parameters(self.filters(&self.query_fields())).responds(200, "The number", reference("Count"))
+    }
+
+    fn one(&self) -> Operation {
+        let name = self.entity_type.name();
+        let tag = json!({"description": "Changes with the entity.", "schema": text()});
+        let entity = json!({
+            "description": "The entity",
+            "headers": {"ETag": tag},
+            "content": {"application/json": {"schema": reference(&name)}},
+        });
+        let unchanged = json!({"description": "The entity has one of the given tags", "headers": {"ETag": tag}});
+        let known = parameter::header("If-None-Match", "Tags of earlier responses.", text());
+        let operation =
+            self.operation(Route::GetEntity, format!("get{name}"), "One entity, now or as it was".to_owned());
+        let operation = operation
+            .parameters([self.id()])
+            .parameters(parameter::of_one())
+            .parameters([known])
+            .responds_with(200, entity)
+            .responds_with(304, unchanged)
+            .problems([ProblemKind::NotFound, ProblemKind::AwaitingBase])
+            .problems([ProblemKind::ResultTooLarge]);
+        let operation = self.linked(operation, "$response.body#/aggregate_id");
+        let path = match self.entity_type {
+            EntityType::Defined(_) => json!({}),
+            EntityType::Any => json!({"type": "$request.path.type"}),
+        };
+        let mut parameters = path;
+        parameters["id"] = "$response.body#/aggregate_id".into();
+        parameters["from"] = "version:1".into();
+        operation.link(&format!("diff{name}"), parameters)
+    }
+
+    fn history(&self) -> Operation {
+        let own =
+            self.entity_type.definition().map(|d| d.fields.iter().map(|f| &*f.name).collect()).unwrap_or_default();
+        let own: Vec<&str> = own;
+        let raw = parameter::query("raw", "Adds the stored inputs. Needs the scope `admin`.", super::schema::boolean());
+        let name = self.entity_type.name();
+        let operation =
+            self.operation(Route::History, format!("get{name}History"), "The events of an entity".to_owned());
+        operation
+            .parameters([self.id()])
+            .parameters([
+                parameter::first_moment("from_date", "The first time, by the CRM's clock."),
+                parameter::moment("to_date", "The last time, by the CRM's clock."),
+                parameter::fields("field", "Only events that changed one of these fields.", own),
+                parameter::order(),
+                parameter::history_page(),
+                parameter::page_size(),
+                parameter::cursor(),
+                raw,
+            ])
+            .responds(200, "A page", reference("HistoryPage"))
+            .problems([ProblemKind::NotFound, ProblemKind::ResultTooLarge])
+    }
+
+    fn diff(&self) -> Operation {
+        let point = || super::schema::pattern(&format!("(?:{}|version:[1-9][0-9]{{0,8}})", pattern::moment()));
+        let from = parameter::query("from", "A time by the CRM's clock, or `version:N`.", point());
+        let from = parameter::with_example(parameter::required(from), Some("version:1".into()));
+        let to = parameter::query("to", "The same; the newest version by default.", point());
+        let operation = self.operation(
+            Route::Diff,
+            format!("diff{}", self.entity_type.name()),
+            "What differs between two moments".to_owned(),
+        );
+        operation
+            .parameters([self.id(), from, to])
+            .responds(200, "The differences", reference("EntityDiff"))
+            .problems([ProblemKind::NotFound, ProblemKind::AwaitingBase])
+    }
+
+    /// How prose names the entities.
+    fn words(&self) -> String {
+        self.entity_type.definition().map_or_else(|| "entities".to_owned(), |d| d.plural.replace('_', " "))
+    }
+
+    fn type_parameter(&self) -> Value {
+        let description = "The plural, the singular or the provider's object: `clients`, `client`, `Account`.";
+        let parameter = parameter::path("type", description, json!({"type": "string", "minLength": 1}));
+        parameter::with_example(parameter, self.example.map(|definition| definition.plural.as_str().into()))
+    }
+
+    /// The id of one entity.
+    fn id(&self) -> Value {
+        let description = "The id in Annals, or at the provider: `001…`, or with its provider `salesforce:001…`.";
+        let example = self.example.as_ref().and_then(|definition| example::id_of(definition));
+        parameter::with_example(parameter::path("id", description, json!({"type": "string", "minLength": 1})), example)
+    }
+
+    /// The fields that a query may name; none if they are not known.
+    fn query_fields(&self) -> Vec<QueryField> {
+        let schema = self.entity_type.definition().map(|d| EntitySchema::Defined(Arc::clone(d)));
+        schema.map(|schema| QueryField::all(&schema)).unwrap_or_default()
+    }
+
+    /// The names of the fields that a response has; none if they are not known.
+    fn selectable(&self) -> Vec<String> {
+        self.entity_type.definition().map(|definition| names_of(definition)).unwrap_or_default()
+    }
+
+    fn filters(&self, fields: &[QueryField]) -> Vec<Value> {
+        let is_free = |field: &&QueryField| {
+            let name = field.name();
+            !SELECTING.contains(&name) && !PAGING.contains(&name) && !OF_OTHERS.contains(&name)
+        };
+        let equals = fields.iter().filter(is_free).map(parameter::equals);
+        parameter::of_search().into_iter().chain([parameter::filter(fields)]).chain(equals).collect()
+    }
+}
+
+fn names_of(definition: &EntityDefinition) -> Vec<String> {
+    let own = definition.fields.iter().map(|field| field.name.to_string());
+    let system = SystemField::ALL.into_iter().filter(|field| !field.is_mapped()).map(|field| field.name().to_owned());
+    own.chain(system).collect()
+}

@@ -1,0 +1,152 @@
+//! The schemas of entities: one for each definition, and one for objects without any.
+
+use std::sync::Arc;
+
+use annals_domain::definition::{EntityDefinition, Field, Operation, OperationInput, SystemField};
+use serde_json::{Map, Value, json};
+
+use super::fixed_schemas;
+use super::schema::{
+    array, boolean, described, names, nullable, object, object_with, page_of, reference, text, timestamp, uuid,
+    value_of, version,
+};
+
+/// A type of entities in the document.
+#[derive(Clone)]
+pub(super) enum EntityType {
+    Defined(Arc<EntityDefinition>),
+    /// Any type that a path names: its schema is not known.
+    Any,
+}
+
+impl EntityType {
+    /// The name of the schema of one entity: `Client`.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Defined(definition) => {
+                let name = pascal_case(definition.aggregate_type.as_str());
+                if fixed_schemas::has(&name) { format!("{name}Entity") } else { name }
+            }
+            Self::Any => fixed_schemas::ENTITY.to_owned(),
+        }
+    }
+
+    /// The same for several: `Clients`.
+    pub(super) fn plural(&self) -> String {
+        match self {
+            Self::Defined(definition) => pascal_case(&definition.plural),
+            Self::Any => "Entities".to_owned(),
+        }
+    }
+
+    pub(super) fn definition(&self) -> Option<&Arc<EntityDefinition>> {
+        match self {
+            Self::Defined(definition) => Some(definition),
+            Self::Any => None,
+        }
+    }
+
+    /// The schemas of the type, by name: an entity, the fields of it that a list selects, and a page.
+    pub(super) fn schemas(&self) -> Vec<(String, Value)> {
+        let name = self.name();
+        let selection = format!("{name}Selection");
+        let mut selected = self.entity();
+        if let Some(selected) = selected.as_object_mut() {
+            selected.remove("required");
+            selected.insert("description".to_owned(), "All fields, or those that `fields` names.".into());
+        }
+        let page = page_of(reference(&selection));
+        vec![(name.clone(), self.entity()), (selection, selected), (format!("{name}Page"), page)]
+    }
+
+    fn entity(&self) -> Value {
+        let explain = described(
+            json!({"type": "object", "additionalProperties": reference("Provenance")}),
+            "What is behind each value; with `explain=true`.",
+        );
+        let own = self.definition().map_or_else(open_properties, |definition| properties(definition));
+        let members = own.iter().map(|(name, schema)| (name.as_str(), schema.clone())).chain(system_properties(self));
+        let mut entity = object_with(members, [("explain", explain)]);
+        entity["description"] = match self {
+            Self::Defined(definition) => {
+                format!("A {}. A value that is not known is null.", definition.aggregate_type).into()
+            }
+            Self::Any => "An entity of any type: with the fields of its definition, or those of its CRM.".into(),
+        };
+        entity
+    }
+}
+
+/// The mapped fields of a definition, in its order.
+pub(super) fn properties(definition: &EntityDefinition) -> Map<String, Value> {
+    definition.fields.iter().map(|field| (field.name.to_string(), field_schema(definition, field))).collect()
+}
+
+/// A field: null if it is not known, unless every provider's records state it.
+pub(super) fn field_schema(definition: &EntityDefinition, field: &Field) -> Value {
+    let schema = value_of(field.field_type);
+    let is_always_known = definition.objects.keys().all(|provider| {
+        let source = field.sources.get(provider);
+        source.is_some_and(|operation| match operation {
+            Operation::Copy(input) | Operation::Bool(input) => !matches!(input, OperationInput::Path(_)),
+            _ => false,
+        })
+    });
+    let mut schema = if is_always_known { schema } else { nullable(schema) };
+    if definition.status_field.as_ref() == Some(&field.name) && !definition.statuses.is_empty() {
+        schema["examples"] = json!(definition.statuses);
+    }
+    schema
+}
+
+fn open_properties() -> Map<String, Value> {
+    let own = [(SystemField::Id.name(), text()), (SystemField::IsDeleted.name(), boolean())];
+    own.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+/// The fields that every entity has and that no definition states.
+fn system_properties(entity_type: &EntityType) -> Vec<(&'static str, Value)> {
+    let issues = array(reference("ValidationIssue"));
+    let stale = object([("reason", text()), ("since", timestamp())]);
+    let schema = |field: SystemField| match field {
+        SystemField::AggregateId => described(uuid(), "The id in Annals."),
+        SystemField::AggregateType => type_name(entity_type.definition()),
+        SystemField::Provider => reference("Provider"),
+        SystemField::Version => described(version(), "The version of the newest event applied."),
+        SystemField::CreatedAt => described(nullable(timestamp()), "When the CRM created the record."),
+        SystemField::UpdatedAt => described(nullable(timestamp()), "The time of the newest change applied."),
+        SystemField::Stale => {
+            described(nullable(stale.clone()), "Set if any field may have changed at the CRM since the values shown.")
+        }
+        SystemField::Warnings => described(issues.clone(), "Values of the CRM that do not fit their field."),
+        SystemField::Unknown => described(array(text()), "Fields that wait for a refetch."),
+        SystemField::Id => text(),
+        SystemField::IsDeleted => boolean(),
+    };
+    let others = SystemField::ALL.into_iter().filter(|field| !field.is_mapped());
+    others.map(|field| (field.name(), schema(field))).collect()
+}
+
+pub(super) fn type_name(definition: Option<&Arc<EntityDefinition>>) -> Value {
+    definition.map_or_else(text, |definition| names([definition.aggregate_type.as_str()]))
+}
+
+fn pascal_case(name: &str) -> String {
+    let word = |word: &str| {
+        let mut chars = word.chars();
+        chars.next().map(|first| first.to_uppercase().chain(chars).collect::<String>()).unwrap_or_default()
+    };
+    name.split('_').map(word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schema_has_the_name_of_its_type() {
+        for (name, expected) in [("client", "Client"), ("royalty_run", "RoyaltyRun"), ("subservices", "Subservices")] {
+            assert_eq!(pascal_case(name), expected);
+        }
+    }
+}

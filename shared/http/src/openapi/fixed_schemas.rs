@@ -1,0 +1,277 @@
+//! The schemas that do not depend on the entity definitions, by name.
+
+use annals_application::commands::Outcome;
+use annals_application::ports::JobState;
+use annals_domain::event::{EventType, Source};
+use annals_domain::identity::Provider;
+use serde_json::{Value, json};
+
+use super::pattern;
+use super::schema::{
+    array, boolean, count, described, names, nullable, object, object_with, page_of, reference, text, timestamp, uuid,
+    version,
+};
+use crate::problem::ProblemKind;
+use crate::quarantine::STATES;
+
+/// The schema of an entity of any type.
+pub(super) const ENTITY: &str = "Entity";
+/// The largest page of a backfill.
+const LARGEST_PAGE: u32 = annals_application::backfill::LARGEST_BACKFILL_PAGE;
+
+/// An id of Salesforce: the last three of 18 characters follow from the others.
+const ID: &str = "[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?";
+
+/// Whether a name is taken, so that no definition's schema may have it.
+pub(super) fn has(name: &str) -> bool {
+    name == ENTITY || all().iter().any(|(taken, _)| *taken == name)
+}
+
+pub(super) fn all() -> Vec<(&'static str, Value)> {
+    let mut all = vec![("Problem", problem()), ("ValidationIssue", validation_issue()), ("Provider", provider())];
+    all.extend(of_events());
+    all.extend(of_histories());
+    all.extend(of_quarantine());
+    all.extend(of_backfills());
+    all.extend(of_health());
+    all.push(("Count", object([("count", count())])));
+    all
+}
+
+pub(super) fn provider() -> Value {
+    names(Provider::ALL.map(Provider::as_str))
+}
+
+pub(super) fn event_type() -> Value {
+    names(EventType::ALL.map(EventType::as_str))
+}
+
+fn problem() -> Value {
+    let kinds = ProblemKind::ALL.map(ProblemKind::type_uri);
+    object_with(
+        [
+            ("type", json!({"type": "string", "format": "uri-reference", "enum": kinds})),
+            ("title", text()),
+            ("status", json!({"type": "integer", "minimum": 400, "maximum": 599})),
+            ("detail", described(text(), "What happened, and what the caller can do.")),
+        ],
+        [
+            ("errors", described(array(reference("ValidationIssue")), "What is invalid, and what is expected.")),
+            ("results", described(array(reference("EventRead")), "What became of each change event of the body.")),
+        ],
+    )
+}
+
+pub(super) fn validation_issue() -> Value {
+    let field = described(text(), "The name of the field or parameter; empty for the input as a whole.");
+    object([("field", field), ("message", text())])
+}
+
+fn of_events() -> Vec<(&'static str, Value)> {
+    let outcomes = Outcome::ALL.map(Outcome::as_str);
+    let issues = || array(reference("ValidationIssue"));
+    let read = object_with(
+        [
+            ("event_id", nullable(uuid())),
+            ("provider", reference("Provider")),
+            ("entity_name", described(nullable(text()), "The name of the object at its provider.")),
+            ("external_id", nullable(text())),
+            ("aggregate_type", nullable(text())),
+            ("aggregate_id", nullable(uuid())),
+            ("event_type", nullable(reference("EventType"))),
+            ("version", described(nullable(version()), "The version it is stored at; null for a duplicate.")),
+            ("timestamp", described(nullable(timestamp()), "When the CRM committed it.")),
+            ("outcome", names(outcomes)),
+            ("errors", issues()),
+            ("warnings", issues()),
+            ("processed_at", timestamp()),
+        ],
+        [
+            ("job_id", described(uuid(), "The backfill job that keeps the input.")),
+            ("quarantine_id", described(text(), "The quarantine entry that keeps the input.")),
+        ],
+    );
+    let mut schemas = vec![
+        ("EventType", event_type()),
+        ("EventRead", described(read, "What became of one record's change. What does not apply is null.")),
+        ("IngestResult", object([("results", array(reference("EventRead")))])),
+    ];
+    schemas.extend(salesforce_input());
+    schemas
+}
+
+/// A change event of Salesforce in any of its forms. What is inside `ChangeEventHeader` is checked change by change: a
+/// malformed change event is accepted and kept in quarantine.
+fn salesforce_input() -> [(&'static str, Value); 6] {
+    let [payload, in_payload] = ["SalesforcePayload", "SalesforceMessage"].map(reference);
+    let detail = json!({"anyOf": [payload, in_payload]});
+    let bare = described(object([("ChangeEventHeader", json!({}))]), "The fields of a record, and the header.");
+    let forms = ["SalesforcePayload", "SalesforceMessage", "CometDMessage", "EventBridgeEvent"].map(reference);
+    [
+        ("SalesforcePayload", bare),
+        ("SalesforceMessage", object([("payload", payload)])),
+        ("CometDMessage", object([("data", in_payload)])),
+        ("EventBridgeEvent", object([("detail", detail)])),
+        ("SalesforceInput", described(json!({"anyOf": forms}), "A change event of Salesforce in any of its forms.")),
+        ("IngestBody", ingest_body()),
+    ]
+}
+
+/// An array is accepted if one of its elements is: the others are kept in quarantine.
+fn ingest_body() -> Value {
+    let several = json!({
+        "type": "array",
+        "anyOf": [{"maxItems": 0}, {"contains": reference("SalesforceInput")}],
+    });
+    json!({"anyOf": [reference("SalesforceInput"), several]})
+}
+
+fn of_histories() -> Vec<(&'static str, Value)> {
+    let source = || json!({"type": "string", "enum": Source::ALL});
+    let any = || json!({});
+    let change = object([("from", any()), ("to", any())]);
+    let position =
+        [("timestamp", timestamp()), ("commit_number", nullable(text())), ("sequence_number", nullable(text()))];
+    let changes = json!({"type": "object", "additionalProperties": reference("Change")});
+    let event = object_with(
+        [
+            ("event_id", uuid()),
+            ("version", version()),
+            ("event_type", reference("EventType")),
+            ("timestamp", described(timestamp(), "When the CRM committed the change.")),
+            ("position", reference("Position")),
+            ("recorded_at", described(timestamp(), "When it was stored.")),
+            ("source", source()),
+            ("user", nullable(text())),
+            ("change_origin", nullable(text())),
+            ("transaction_key", nullable(text())),
+            ("correlation_id", nullable(text())),
+            ("causation_id", nullable(text())),
+            ("warnings", array(reference("ValidationIssue"))),
+            ("late", described(boolean(), "Whether a change with a later position was stored before it.")),
+            ("changes", described(changes, "Each changed field before and after this version.")),
+        ],
+        [("data", described(any(), "The stored input; with `raw=true`."))],
+    );
+    let set_by = object([
+        ("event_id", uuid()),
+        ("version", version()),
+        ("timestamp", timestamp()),
+        ("user", nullable(text())),
+        ("source", source()),
+    ]);
+    let set_by_or_none = nullable(reference("SetBy"));
+    let difference = object([("from", any()), ("to", any()), ("set_by", set_by_or_none)]);
+    let differences = json!({"type": "object", "additionalProperties": reference("Difference")});
+    vec![
+        ("Change", change),
+        ("Position", described(object(position), "The order of the change at its source.")),
+        ("HistoryEvent", event),
+        ("HistoryPage", page_of(reference("HistoryEvent"))),
+        ("SetBy", described(set_by, "The event that set a value.")),
+        ("Difference", difference),
+        ("EntityDiff", object([("from", text()), ("to", text()), ("changes", differences)])),
+        ("Provenance", provenance(source())),
+    ]
+}
+
+fn provenance(source: Value) -> Value {
+    object_with(
+        [
+            ("event_id", nullable(uuid())),
+            ("version", nullable(version())),
+            ("position", nullable(reference("Position"))),
+            ("timestamp", nullable(timestamp())),
+            ("user", nullable(text())),
+            ("source", nullable(source)),
+            ("operation", nullable(text())),
+            ("provider_field", nullable(text())),
+        ],
+        [("raw_value", json!({}))],
+    )
+}
+
+fn of_quarantine() -> Vec<(&'static str, Value)> {
+    let members = || {
+        [
+            ("id", pattern_of_id()),
+            ("provider", reference("Provider")),
+            ("received_at", timestamp()),
+            ("errors", array(reference("ValidationIssue"))),
+            ("size", described(count(), "In bytes.")),
+            ("state", names(STATES.map(|(name, _)| name))),
+        ]
+    };
+    let body = [
+        ("body", described(text(), "The input, up to its first mebibyte.")),
+        ("body_base64", described(text(), "The same, where it is not UTF-8.")),
+        ("body_truncated", boolean()),
+    ];
+    vec![
+        ("QuarantineEntry", object(members())),
+        ("QuarantinedInput", object_with(members(), body)),
+        ("QuarantinePage", page_of(reference("QuarantineEntry"))),
+    ]
+}
+
+/// The id of a quarantined input: a SHA-256 in hexadecimal.
+pub(super) fn pattern_of_id() -> Value {
+    super::schema::pattern("[0-9a-f]{64}")
+}
+
+fn of_backfills() -> Vec<(&'static str, Value)> {
+    let number = || nullable(json!({"type": "number", "minimum": 0}));
+    let job = object([
+        ("id", uuid()),
+        ("type", text()),
+        ("mode", names(["full", "since", "ids"])),
+        ("state", names(JobState::ALL.map(JobState::as_str))),
+        ("reason", text()),
+        ("total", described(nullable(count()), "The number of records to read, if known.")),
+        ("processed", count()),
+        ("created", count()),
+        ("updated", count()),
+        ("unchanged", count()),
+        ("deleted", count()),
+        ("failed", count()),
+        ("missing", described(count(), "Records known here that were not found at the CRM.")),
+        ("rate", described(number(), "Records read per second.")),
+        ("eta", nullable(timestamp())),
+        ("api_usage", described(number(), "The used part of the CRM's API limit, from 0 to 1.")),
+        ("started_at", nullable(timestamp())),
+        ("updated_at", timestamp()),
+    ]);
+    vec![("BackfillJob", job), ("BackfillRequest", backfill_request())]
+}
+
+/// Each mode has its own member, which is null or absent in the others.
+fn backfill_request() -> Value {
+    let page_size = json!({"type": ["integer", "null"], "minimum": 1, "maximum": LARGEST_PAGE, "default": 50});
+    let mode = |name: &str| json!({"type": ["string", "null"], "enum": [name, null]});
+    let with = |name: &str, own: Option<(&str, Value)>| {
+        let others = ["since", "ids"].into_iter().filter(|other| *other != name);
+        let others = others.map(|other| (other, json!({"type": "null"})));
+        let optional = [("mode", mode(name)), ("page_size", page_size.clone())].into_iter().chain(others);
+        let mut schema = object_with(own.clone(), optional);
+        schema["additionalProperties"] = false.into();
+        schema
+    };
+    let since = super::schema::pattern(&pattern::moment());
+    let ids = json!({"type": "array", "items": super::schema::pattern(ID), "minItems": 1});
+    json!({
+        "description": "Reads all records, those modified since a time, or those with the given ids.",
+        "oneOf": [with("full", None), with("since", Some(("since", since))), with("ids", Some(("ids", ids)))],
+    })
+}
+
+fn of_health() -> Vec<(&'static str, Value)> {
+    let status = || names(["ok", "degraded"]);
+    let state = object([("name", text()), ("status", status()), ("detail", text())]);
+    let report = object([
+        ("status", status()),
+        ("dependencies", array(reference("DependencyState"))),
+        ("lag_events", described(nullable(count()), "Commits that are not searchable yet, if known.")),
+        ("lag_ms", described(nullable(count()), "From commit to searchable, in milliseconds, if known.")),
+    ]);
+    vec![("DependencyState", state), ("HealthReport", report)]
+}
