@@ -3,6 +3,7 @@
 //! `test` needs only Rust and a C compiler. It installs the rest and then checks everything, step by step, and names
 //! the step that fails. It starts the services for the tests and leaves them running. It changes no source file.
 
+mod api;
 mod command;
 mod machine;
 mod package;
@@ -38,6 +39,8 @@ enum Task {
         #[arg(long)]
         keep_going: bool,
     },
+    /// Check the HTTP API from outside: its document, its published events, and requests made from the document.
+    Api,
     /// Check the house rules that neither compiler nor clippy knows.
     Tidy,
     /// Print how large the packages, files and functions are.
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
     let (steps, on_failure) = match Arguments::parse().task {
         Task::Test { keep_going: true } => (steps::everything(root()), OnFailure::Continue),
         Task::Test { keep_going: false } => (steps::everything(root()), OnFailure::Stop),
+        Task::Api => (vec![steps::api(root())], OnFailure::Stop),
         Task::Tidy => (vec![steps::tidy(root())], OnFailure::Stop),
         Task::Sizes => (vec![Step::new("sizes", || sizes::print(root()))], OnFailure::Stop),
         Task::Tools => (tools::steps(root()), OnFailure::Continue),

@@ -23,12 +23,17 @@ const SAM_CLI: &str = "1.170.0";
 const CARGO_LAMBDA: &str = "1.9.2";
 const ZIG: &str = "0.17.1";
 
+/// What tests the HTTP API, and the validator of its document.
+const SCHEMATHESIS: &str = "4.32.5";
+const OPENAPI_VALIDATOR: &str = "0.9.0";
+
 /// A tool in its own virtual environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PythonTool {
     CfnLint,
     CargoLambda,
     Sam,
+    Schemathesis,
 }
 
 impl PythonTool {
@@ -38,6 +43,7 @@ impl PythonTool {
             Self::CfnLint => format!("cfn-lint-{CFN_LINT}"),
             Self::CargoLambda => format!("cargo-lambda-{CARGO_LAMBDA}-zig-{ZIG}"),
             Self::Sam => format!("sam-{SAM_CLI}"),
+            Self::Schemathesis => format!("schemathesis-{SCHEMATHESIS}-{OPENAPI_VALIDATOR}"),
         })
     }
 
@@ -46,6 +52,9 @@ impl PythonTool {
             Self::CfnLint => format!("cfn-lint=={CFN_LINT}"),
             Self::CargoLambda => format!("cargo-lambda=={CARGO_LAMBDA} ziglang=={ZIG}"),
             Self::Sam => format!("aws-sam-cli=={SAM_CLI}"),
+            Self::Schemathesis => {
+                format!("schemathesis=={SCHEMATHESIS} openapi-spec-validator=={OPENAPI_VALIDATOR}")
+            }
         }
     }
 
@@ -62,6 +71,7 @@ impl fmt::Display for PythonTool {
             Self::CfnLint => "cfn-lint",
             Self::CargoLambda => "cargo lambda",
             Self::Sam => "sam",
+            Self::Schemathesis => "schemathesis",
         })
     }
 }
@@ -81,7 +91,8 @@ pub(crate) fn needs(folder: &Path) -> Option<Need> {
 
 /// What the checks need.
 pub(crate) fn needs_of_checks(root: &Path) -> impl Iterator<Item = Need> {
-    [PythonTool::CfnLint.folder(root), emulator(root)].into_iter().filter_map(|folder| needs(&folder))
+    let folders = [PythonTool::CfnLint.folder(root), PythonTool::Schemathesis.folder(root), emulator(root)];
+    folders.into_iter().filter_map(|folder| needs(&folder))
 }
 
 /// Checks the template. The region does not matter, but the checker needs one.

@@ -12,7 +12,7 @@ use anyhow::{Result, anyhow, ensure};
 
 use crate::command::Cargo;
 use crate::runner::{Outcome, Step};
-use crate::{machine, python, services, tidy, tools};
+use crate::{api, machine, python, services, tidy, tools};
 
 /// Builds the functions apart from the tests, whose features they do not have when deployed, and `hello`, to which the
 /// benchmarks compare them. In the profile of the tests: an optimised build takes longer than all that they run here.
@@ -72,6 +72,10 @@ pub(crate) fn tidy(root: &'static Path) -> Step {
     })
 }
 
+pub(crate) fn api(root: &'static Path) -> Step {
+    Step::new("api", move || done(api::check(root)))
+}
+
 fn code(root: &'static Path) -> Vec<Step> {
     // All with the same features, so that each dependency is compiled once for clippy and once for the tests. xtask goes
     // alone: it needs a feature of proc-macro2 with which every procedural macro, and all that uses one, would be
@@ -86,6 +90,7 @@ fn code(root: &'static Path) -> Vec<Step> {
             let command = command.env("ANNALS_FUNCTIONS_DIR", "target/debug");
             done(command.env("INSTA_UPDATE", "no").without_env("INSTA_FORCE_PASS").run())
         }),
+        api(root),
         cargo(root, "doc tests", "test --doc --workspace --exclude xtask --all-features"),
         Step::new("docs", move || {
             let command = Cargo::new(root, "doc --no-deps --workspace --exclude xtask --all-features");
