@@ -1,6 +1,6 @@
 //! Definition files: the shipped ones load, and an invalid one is rejected with its line and the reason.
 
-use annals_domain::definition::{Catalog, DefinitionFile, FieldType};
+use annals_domain::definition::{Catalog, DefinitionFile, FieldType, ReadInterval};
 use annals_domain::testing::PlainAdapter;
 
 const GOOD: &str = r#"type = "thing"
@@ -103,6 +103,29 @@ fn a_bad_field_is_rejected_with_its_line_and_reason() {
         ("name = \"a\"\ntype = \"string\"\nsalesforce = { first_of = [] }", "thing.toml:15: `first_of` is empty"),
     ] {
         rejected(&with_field(field), reason);
+    }
+}
+
+#[test]
+fn a_definition_says_how_its_records_are_read_and_has_the_same_digest() {
+    let read = format!("{GOOD}\n[sync]\nmodified = \"5m\"\neverything = \"6h\"\ncalculated = [\"id\"]\n");
+    let (read, plain) = (load(&read).expect("a valid definition"), load(GOOD).expect("a valid definition"));
+    let (read, plain) = (&read.definitions()[0], &plain.definitions()[0]);
+    let seconds = |interval: Option<ReadInterval>| interval.map(|interval| interval.duration().as_secs());
+    assert_eq!((seconds(read.sync.modified), seconds(read.sync.everything)), (Some(300), Some(21_600)));
+    assert_eq!((&*read.sync.calculated[0], plain.sync.modified), ("id", None));
+    assert_eq!(read.digest, plain.digest, "no document changes by it");
+}
+
+#[test]
+fn a_bad_sync_is_rejected_with_its_line_and_reason() {
+    for (sync, reason) in [
+        ("modified = \"5\"", "thing.toml:13: invalid value `5`: expected an interval from 1m to 1d"),
+        ("everything = \"2d\"", "thing.toml:13: invalid value `2d`: expected an interval from 1m to 1d"),
+        ("calculated = [\"status\"]", "thing.toml:13: no field `status` in this definition"),
+        ("hourly = true", "thing.toml:13: unknown field `hourly`"),
+    ] {
+        rejected(&format!("{GOOD}\n[sync]\n{sync}\n"), reason);
     }
 }
 

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::raw::{Located, RawDefinition, RawField, RawOperation};
-use super::{BroadcastRule, EntityDefinition, Field, FieldType, Operation, OperationInput, SystemField};
+use super::{
+    BroadcastRule, EntityDefinition, Field, FieldType, Operation, OperationInput, ReadInterval, SyncRule, SystemField,
+};
 use crate::identity::{AggregateType, EntityName, Provider};
 use crate::provider_adapter::{ProviderAdapter, ProviderAdapters};
 
@@ -70,6 +72,7 @@ impl Loader<'_> {
             statuses: raw.status.as_ref().map(|s| s.expected.clone()).unwrap_or_default(),
             parent_field: raw.parent.as_ref().map(|name| self.field_named(name, &fields)).transpose()?,
             broadcast: self.broadcast(raw)?,
+            sync: self.sync(raw, &fields)?,
             objects,
             fields,
             digest: String::new(),
@@ -227,6 +230,26 @@ impl Loader<'_> {
         Ok(BroadcastRule {
             quiet_statuses: quiet.iter().map(|status| status.to_lowercase()).collect(),
             publishes_leaving: raw.broadcast.announce_leaving,
+        })
+    }
+
+    fn sync(&self, raw: &RawDefinition, fields: &[Field]) -> Result<SyncRule, DefinitionError> {
+        let interval = |given: &Option<Located<String>>| {
+            let parse = |text: &Located<String>| {
+                let invalid = |error| self.error_at(text, format!("invalid value `{}`: {error}", text.value));
+                text.value.parse::<ReadInterval>().map_err(invalid)
+            };
+            given.as_ref().map(parse).transpose()
+        };
+        let calculated = |name: &Located<String>| {
+            let found = fields.iter().find(|field| &*field.name == name.value.as_str());
+            let unknown = || self.error_at(name, format!("no field `{}` in this definition", name.value));
+            found.map(|field| Arc::clone(&field.name)).ok_or_else(unknown)
+        };
+        Ok(SyncRule {
+            modified: interval(&raw.sync.modified)?,
+            everything: interval(&raw.sync.everything)?,
+            calculated: raw.sync.calculated.iter().map(calculated).collect::<Result<_, _>>()?,
         })
     }
 }

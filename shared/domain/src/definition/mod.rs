@@ -8,6 +8,7 @@ mod digest;
 mod field_type;
 mod load;
 mod raw;
+mod read_interval;
 mod system_field;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ pub use self::catalog::{Catalog, EntitySchema, OpenObject};
 pub use self::digest::{current_digest, former_digests};
 pub use self::field_type::FieldType;
 pub use self::load::{DefinitionError, DefinitionFile};
+pub use self::read_interval::{InvalidReadInterval, ReadInterval};
 pub use self::system_field::SystemField;
 use crate::identity::{AggregateType, EntityName, Provider};
 use crate::path::Path;
@@ -98,6 +100,17 @@ pub struct BroadcastRule {
     pub publishes_leaving: bool,
 }
 
+/// How the records of a type are read from their CRM without an event that asks.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SyncRule {
+    /// How often what was modified is read; `None` if the type has no interval of its own.
+    pub modified: Option<ReadInterval>,
+    /// The same for everything: calculated fields, and ids for deletions.
+    pub everything: Option<ReadInterval>,
+    /// Fields of the definition that change without their record being modified, though the CRM does not say so.
+    pub calculated: Vec<Arc<str>>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntityDefinition {
     /// The singular name: `client`.
@@ -114,6 +127,8 @@ pub struct EntityDefinition {
     pub broadcast: BroadcastRule,
     /// A digest of all fields above, in hexadecimal. Stable across compilers and releases.
     pub digest: String,
+    /// No part of the digest: it changes no document.
+    pub sync: SyncRule,
 }
 
 impl EntityDefinition {

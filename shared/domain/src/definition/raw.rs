@@ -44,6 +44,17 @@ pub(super) struct RawDefinition {
     pub(super) status: Option<RawStatus>,
     #[serde(default)]
     pub(super) broadcast: RawBroadcast,
+    #[serde(default)]
+    pub(super) sync: RawSync,
+}
+
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSync {
+    pub(super) modified: Option<Located<String>>,
+    pub(super) everything: Option<Located<String>>,
+    #[serde(default)]
+    pub(super) calculated: Vec<Located<String>>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
