@@ -253,7 +253,7 @@ impl CrmRig {
 
     /// The refetch tasks that wait.
     pub async fn tasks(&self) -> Vec<RefetchTask> {
-        self.state.refetch.earliest(10_000).await.expect("the store reads")
+        self.state.refetch.earliest(Provider::Salesforce, 10_000).await.expect("the store reads")
     }
 
     /// The stream of a record.

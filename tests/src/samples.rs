@@ -162,7 +162,8 @@ impl Run {
 
     /// The refetch tasks, by record.
     pub async fn refetch(&self) -> BTreeMap<EntityKey, RefetchTask> {
-        let tasks = self.state().refetch.earliest(usize::MAX >> 1).await.expect("the store answers");
+        let tasks =
+            self.state().refetch.earliest(Provider::Salesforce, usize::MAX >> 1).await.expect("the store answers");
         tasks.into_iter().map(|task| (task.key.clone(), task)).collect()
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use annals_application::ports::RefetchQueue;
 use annals_domain::change::RefetchReason;
+use annals_domain::identity::Provider;
 use annals_sqlite::{Database, SqliteStateStore};
 use annals_tests::crm::Delivery;
 use annals_tests::process::TestProcess;
@@ -19,7 +20,7 @@ fn change(change_type: &str, second: i64) -> Delivery {
 
 async fn reasons(test: &TestProcess) -> BTreeSet<RefetchReason> {
     let state = SqliteStateStore::new(Database::open(&test.settings.db).expect("the file opens"));
-    let tasks = state.earliest(10).await.expect("the store responds");
+    let tasks = state.earliest(Provider::Salesforce, 10).await.expect("the store responds");
     tasks.into_iter().flat_map(|task| task.reasons).collect()
 }
 

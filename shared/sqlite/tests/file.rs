@@ -148,7 +148,14 @@ async fn all_data_survives_a_restart() {
     let events = SqliteEventStore::new(database.clone());
     assert_eq!(events.read(&key, &ReadOptions::from(Version::FIRST, 9)).await.unwrap(), stream(&key, 3));
     assert_eq!(events.checkpoint(FeedConsumer::ReadModel).await.unwrap(), CommitPosition(2));
-    assert_eq!(StatePorts::of(SqliteStateStore::new(database.clone())).refetch.earliest(9).await.unwrap(), [task]);
+    assert_eq!(
+        StatePorts::of(SqliteStateStore::new(database.clone()))
+            .refetch
+            .earliest(Provider::Salesforce, 9)
+            .await
+            .unwrap(),
+        [task]
+    );
     let model = SqliteReadModel::open(database, &catalog()).await.unwrap();
     assert!(model.get(&document.schema, document.entity.aggregate_id).await.unwrap().is_some());
 }

@@ -1,7 +1,7 @@
 //! Records that events alone do not make whole are read again, and only those.
 
 use annals_application::commands::Outcome;
-use annals_application::ports::{Clock, CrmErrorKind, ObjectNote};
+use annals_application::ports::{Clock, CrmErrorKind, ObjectNote, RefetchTask};
 use annals_domain::event::{EventType, Source};
 use annals_domain::identity::{EntityName, ExternalId, Provider};
 use annals_domain::path::Path;
@@ -301,4 +301,22 @@ async fn of_two_processes_one_refetches() {
     let (one, other) = tokio::join!(one.run(far), other.run(far));
     let (one, other) = (one.unwrap(), other.unwrap());
     assert_eq!(one.read + other.read, 1, "{one:?} {other:?}");
+}
+
+/// The tasks of a CRM that is not connected wait, and hide none of another one.
+#[tokio::test]
+async fn tasks_of_a_crm_that_is_not_connected_hold_up_no_others() {
+    let (rig, mut events, record) = with_record(&[("Name", "a")]).await;
+    rig.deliver(&events.event(ChangeType::Gap("GAP_UPDATE"), &record, &Map::new(), rig.clock.now())).await;
+    let own = rig.tasks().await.remove(0);
+    let foreign = (0..600).map(|number| RefetchTask {
+        key: rig.key(&id(1_000 + number)),
+        provider: Provider::Hubspot,
+        due_at: own.due_at.plus_millis(-60_000),
+        ..own.clone()
+    });
+    rig.state.refetch.enqueue(foreign.collect()).await.unwrap();
+    rig.refetch_all(3).await;
+    same(rig.differences(&record).await);
+    assert_eq!(rig.state.refetch.count(1_000).await.unwrap(), 600);
 }

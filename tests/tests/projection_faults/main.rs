@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 
 use annals_application::ports::{CommitPosition, EventFeed, FeedConsumer};
 use annals_application::projection::Redriver;
+use annals_domain::identity::Provider;
 use annals_tests::crm::Account;
 use annals_tests::random::Random;
 
@@ -83,7 +84,7 @@ async fn a_record_is_published_only_after_its_refetch_task_is_stored_and_blocks_
     let parked = bench.state.parked.oldest(9).await.unwrap();
     assert_eq!(Redriver::new(&projector).redrive(&parked[0]).await.unwrap().projected, 1);
     assert_eq!(published(), [bench.ids[1], bench.ids[0]]);
-    assert_eq!(bench.state.refetch.earliest(9).await.unwrap().len(), 1);
+    assert_eq!(bench.state.refetch.earliest(Provider::Salesforce, 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

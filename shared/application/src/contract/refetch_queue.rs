@@ -18,6 +18,7 @@ macro_rules! refetch_queue_contract {
                 a_record_has_one_task_with_all_reasons_and_the_earlier_due_time,
                 the_higher_number_of_attempts_stays,
                 tasks_come_in_order_of_due_time,
+                the_tasks_of_other_providers_hide_none,
                 tasks_are_counted_up_to_a_limit,
                 finished_tasks_are_gone,
                 a_task_that_a_newer_event_asked_for_is_not_finished,
@@ -44,7 +45,7 @@ pub fn task(name: &str, due: i64, reasons: &[RefetchReason]) -> RefetchTask {
 }
 
 async fn tasks(queue: &impl RefetchQueue, limit: usize) -> Vec<RefetchTask> {
-    queue.earliest(limit).await.expect("the store reads")
+    queue.earliest(Provider::Salesforce, limit).await.expect("the store reads")
 }
 
 pub async fn a_record_has_one_task_with_all_reasons_and_the_earlier_due_time(queue: &impl RefetchQueue) {
@@ -54,6 +55,19 @@ pub async fn a_record_has_one_task_with_all_reasons_and_the_earlier_due_time(que
     queue.enqueue(vec![task("b", 30, &[MissingBase])]).await.expect("the store writes");
     let expected = [task("b", 30, &[MissingBase, Gap]), task("a", 50, &[NotCarried, Gap])];
     assert_eq!(tasks(queue, 9).await, expected);
+}
+
+pub async fn the_tasks_of_other_providers_hide_none(queue: &impl RefetchQueue) {
+    let others = (0..7).map(|number| RefetchTask {
+        provider: Provider::Hubspot,
+        ..task(&format!("other {number}"), number, &[RefetchReason::Gap])
+    });
+    let own = [task("a", 50, &[RefetchReason::Gap]), task("b", 60, &[RefetchReason::Gap])];
+    queue.enqueue(others.chain(own.clone()).collect()).await.expect("the store writes");
+    assert_eq!(tasks(queue, 2).await, own);
+    assert_eq!(tasks(queue, 1).await, own[..1]);
+    assert_eq!(queue.earliest(Provider::Hubspot, 3).await.expect("the store reads").len(), 3);
+    assert_eq!(queue.earliest(Provider::Pipedrive, 3).await.expect("the store reads"), []);
 }
 
 /// A task comes back with its attempts; enqueueing it with fewer attempts does not lower them.

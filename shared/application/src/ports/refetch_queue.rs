@@ -63,8 +63,8 @@ pub trait RefetchQueue: Send + Sync {
     /// ([`RefetchTask::merged_with`]).
     async fn enqueue(&self, tasks: Vec<RefetchTask>) -> Result<(), PortError>;
 
-    /// Up to `limit` tasks, those with the earliest due time first, including tasks that are not due yet.
-    async fn earliest(&self, limit: usize) -> Result<Vec<RefetchTask>, PortError>;
+    /// Up to `limit` tasks of a provider, those with the earliest due time first, including tasks that are not due yet.
+    async fn earliest(&self, provider: Provider, limit: usize) -> Result<Vec<RefetchTask>, PortError>;
 
     /// The number of tasks. Counting stops at `at_most`, to limit its cost.
     async fn count(&self, at_most: usize) -> Result<usize, PortError>;

@@ -1,6 +1,7 @@
 //! Drains due refetch tasks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use annals_domain::identity::{EntityKey, ExternalId, Provider};
 use annals_domain::path::Path;
 use annals_domain::position::EventId;
 use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
+use futures::FutureExt;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -59,6 +61,20 @@ pub enum RefetchError {
     Command(#[from] CommandError),
     #[error(transparent)]
     Port(#[from] PortError),
+    /// A mistake in the program. The records of other objects are read.
+    #[error("reading ended unexpectedly; see the log")]
+    Panicked,
+}
+
+impl RefetchError {
+    /// Whether the records of other objects can be read.
+    fn concerns_object(&self) -> bool {
+        match self {
+            Self::Crm(error) => !error.concerns_all_objects(),
+            Self::Panicked => true,
+            Self::Command(_) | Self::Port(_) => false,
+        }
+    }
 }
 
 /// The state of one run.
@@ -118,25 +134,29 @@ impl Refetcher {
 
     async fn drain(&self, deadline: Instant) -> Result<RefetchReport, PortError> {
         let mut run = Run::default();
-        while Instant::now() + MARGIN < deadline {
+        for provider in self.connections.providers() {
+            self.drain_provider(provider, deadline, &mut run).await?;
+        }
+        Ok(run.report)
+    }
+
+    async fn drain_provider(&self, provider: Provider, deadline: Instant, run: &mut Run) -> Result<(), PortError> {
+        while Instant::now() + MARGIN < deadline && !run.blocked.contains(&provider) {
             let now = self.ports.clock.now();
-            let mut due = self.ports.queue.earliest(BATCH).await?;
-            let is_readable = |task: &RefetchTask| {
-                self.connections.get(task.provider).is_some() && !run.blocked.contains(&task.provider)
-            };
-            due.retain(|task| task.due_at <= now && is_readable(task));
+            let mut due = self.ports.queue.earliest(provider, BATCH).await?;
+            due.retain(|task| task.due_at <= now);
             if due.is_empty() {
                 break;
             }
             let mut by_object = BTreeMap::<ObjectOfProvider, Vec<RefetchTask>>::new();
             for task in due {
-                by_object.entry((task.provider, task.key.entity_name.clone())).or_default().push(task);
+                by_object.entry((provider, task.key.entity_name.clone())).or_default().push(task);
             }
             for (object, tasks) in by_object {
-                self.read_object(object, tasks, deadline, &mut run).await?;
+                self.read_object(object, tasks, deadline, run).await?;
             }
         }
-        Ok(run.report)
+        Ok(())
     }
 
     /// Reads the records of one object. What fails for all objects of its CRM ends the run for that CRM.
@@ -151,16 +171,18 @@ impl Refetcher {
         if run.blocked.contains(&provider) {
             return Ok(());
         }
-        match self.try_object(object, tasks, deadline, run).await {
+        let unfinished = tasks.clone();
+        let tried = AssertUnwindSafe(self.try_object(object, tasks, deadline, run)).catch_unwind().await;
+        match tried.unwrap_or(Err((RefetchError::Panicked, unfinished))) {
             Ok(()) => Ok(()),
-            Err((RefetchError::Crm(error), tasks)) if !error.concerns_all_objects() => {
+            Err((RefetchError::Port(error) | RefetchError::Command(CommandError::Port(error)), _)) => Err(error),
+            Err((error, tasks)) if error.concerns_object() => {
                 tracing::warn!(%provider, entity_name = %name, error = %log_chain(&error), "records not refetched");
                 let now = self.ports.clock.now();
                 let later: Vec<RefetchTask> = tasks.iter().map(|task| postponed(task, now)).collect();
                 run.report.postponed += later.len();
                 self.ports.queue.postpone(&later).await
             }
-            Err((RefetchError::Port(error) | RefetchError::Command(CommandError::Port(error)), _)) => Err(error),
             Err((error, _)) => {
                 tracing::warn!(%provider, error = %log_chain(&error), "records wait to be refetched");
                 run.report.waiting.push(format!("{provider}: {}", log_chain(&error)));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use annals_application::ports::{PortError, RefetchQueue, RefetchTask};
 use annals_domain::change::RefetchReason;
-use annals_domain::identity::EntityKey;
+use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::position::Version;
 use async_trait::async_trait;
 use futures::future::try_join_all;
@@ -12,6 +12,7 @@ use futures::future::try_join_all;
 use super::DynamoStateStore;
 use super::items::{Item, ItemKey, Revision, StateTable};
 use super::lists::{Filter, List, oldest_first};
+use super::table::LISTED;
 
 /// Eight partitions, since a burst of gaps enqueues every record of a type at once. The name is
 /// older than the word refetch; tables that exist have it.
@@ -38,8 +39,21 @@ impl RefetchQueue for DynamoStateStore {
         Ok(())
     }
 
-    async fn earliest(&self, limit: usize) -> Result<Vec<RefetchTask>, PortError> {
-        self.table.first(&TASKS, limit).await?.iter().map(|item| self.table.read(item)).collect()
+    /// Reads on past the tasks of other providers. A filter in the query would read a megabyte of each partition.
+    async fn earliest(&self, provider: Provider, limit: usize) -> Result<Vec<RefetchTask>, PortError> {
+        let (mut tasks, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let items = self.table.after(&TASKS, &Filter::default(), after.as_deref(), limit).await?;
+            for item in &items {
+                let task: RefetchTask = self.table.read(item)?;
+                tasks.extend((task.provider == provider).then_some(task));
+            }
+            tasks.truncate(limit);
+            after = items.last().and_then(|item| item.text(LISTED)).map(str::to_owned);
+            if items.len() < limit || tasks.len() == limit {
+                return Ok(tasks);
+            }
+        }
     }
 
     async fn count(&self, at_most: usize) -> Result<usize, PortError> {

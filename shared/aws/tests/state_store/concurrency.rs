@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use annals_application::contract::samples::{key, timestamp};
 use annals_application::ports::{ParkedProjection, QuarantineState};
 use annals_domain::change::RefetchReason;
+use annals_domain::identity::Provider;
 use annals_domain::position::Version;
 use futures::future::join_all;
 use uuid::Uuid;
@@ -36,7 +37,7 @@ async fn of_sixteen_who_ask_for_one_record_no_reason_and_no_due_time_is_lost() {
     for answer in asked.await {
         answer.expect("the store writes");
     }
-    let tasks = bench.store().refetch.earliest(9).await.expect("the store reads");
+    let tasks = bench.store().refetch.earliest(Provider::Salesforce, 9).await.expect("the store reads");
     assert_eq!(tasks, [task("a", 85, &REASONS)]);
 }
 
@@ -55,7 +56,7 @@ async fn a_dropped_reason_takes_no_other_with_it_that_is_asked_for_at_once() {
         assert!(asked.iter().all(Result::is_ok), "{asked:?}");
     }
     let expected: BTreeSet<RefetchReason> = REASONS[1..].iter().copied().collect();
-    let tasks = store.refetch.earliest(99).await.expect("the store reads");
+    let tasks = store.refetch.earliest(Provider::Salesforce, 99).await.expect("the store reads");
     assert_eq!(tasks.len(), 10);
     for task in tasks {
         assert_eq!(task.reasons, expected, "{}", task.external_id);

@@ -24,7 +24,7 @@ async fn a_missing_table_is_named() {
     let config = sdk_config(&bench.proxy.endpoint());
     let clock = Arc::clone(&bench.clock) as Arc<dyn Clock>;
     let store = StatePorts::of(DynamoStateStore::new(&config, "no-such-table".to_owned(), clock));
-    let read = store.refetch.earliest(9).await.expect_err("there is no table");
+    let read = store.refetch.earliest(Provider::Salesforce, 9).await.expect_err("there is no table");
     let written = store.refetch.enqueue(vec![task("a", 1, &[])]).await.expect_err("there is no table");
     let taken =
         store.leases.acquire("work", Uuid::nil(), timestamp(0), timestamp(1)).await.expect_err("there is no table");
@@ -78,7 +78,7 @@ async fn a_write_whose_answer_was_lost_is_made_once() {
     let asked = task("a", 1, &[RefetchReason::Gap]);
     bench.store().refetch.enqueue(vec![asked.clone()]).await.expect("the store writes");
     assert_eq!(bench.proxy.count("PutItem"), 2);
-    assert_eq!(bench.store().refetch.earliest(9).await.expect("the store reads"), [asked]);
+    assert_eq!(bench.store().refetch.earliest(Provider::Salesforce, 9).await.expect("the store reads"), [asked]);
 }
 
 /// Three tasks, and their records with the versions that asked.

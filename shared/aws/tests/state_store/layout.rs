@@ -2,6 +2,7 @@
 
 use annals_aws::state_store::{EXPIRES_AT, LIST_INDEX, create_table};
 use annals_domain::change::RefetchReason;
+use annals_domain::identity::Provider;
 use aws_sdk_dynamodb::types::{BillingMode, ProjectionType, TimeToLiveStatus};
 
 use crate::bench::{Bench, task};
@@ -34,5 +35,5 @@ async fn a_table_that_is_there_stays_as_it_is() {
     let asked = vec![task("a", 1, &[RefetchReason::Gap])];
     bench.store().refetch.enqueue(asked.clone()).await.expect("the store writes");
     create_table(&bench.client, &bench.table).await.expect("it is there already");
-    assert_eq!(bench.store().refetch.earliest(9).await.expect("the store reads"), asked);
+    assert_eq!(bench.store().refetch.earliest(Provider::Salesforce, 9).await.expect("the store reads"), asked);
 }

@@ -113,11 +113,11 @@ async fn sixty_tasks_are_finished_whatever_their_partition() {
     let tasks: Vec<_> = (0..60).map(|number| task(&number.to_string(), number, &[RefetchReason::Gap])).collect();
     store.refetch.enqueue(tasks.clone()).await.expect("the store writes");
     let up_to: Vec<_> = tasks.iter().map(|task| (task.key.clone(), task.version)).collect();
-    assert_eq!(store.refetch.earliest(99).await.expect("the store reads"), tasks);
+    assert_eq!(store.refetch.earliest(Provider::Salesforce, 99).await.expect("the store reads"), tasks);
     bench.proxy.clear();
     store.refetch.finish(&[&up_to[..59], &up_to[..9]].concat()).await.expect("the store writes");
     check(&bench, &[&["BatchGetItem"], &["DeleteItem"; 59][..]].concat());
-    assert_eq!(store.refetch.earliest(99).await.expect("the store reads"), tasks[59..]);
+    assert_eq!(store.refetch.earliest(Provider::Salesforce, 99).await.expect("the store reads"), tasks[59..]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -146,7 +146,7 @@ impl RefetchQueue for Unreachable {
     async fn enqueue(&self, _: Vec<RefetchTask>) -> Result<(), PortError> {
         unreachable()
     }
-    async fn earliest(&self, _: usize) -> Result<Vec<RefetchTask>, PortError> {
+    async fn earliest(&self, _: Provider, _: usize) -> Result<Vec<RefetchTask>, PortError> {
         unreachable()
     }
     async fn count(&self, _: usize) -> Result<usize, PortError> {

@@ -2,7 +2,7 @@
 
 use annals_application::ports::{PortError, RefetchQueue, RefetchTask};
 use annals_domain::change::RefetchReason;
-use annals_domain::identity::{EntityKey, ExternalId};
+use annals_domain::identity::{EntityKey, ExternalId, Provider};
 use annals_domain::position::{EventId, Version};
 use async_trait::async_trait;
 use rusqlite::{Row, Transaction, params};
@@ -31,11 +31,15 @@ impl RefetchQueue for SqliteStateStore {
         self.database.write_derived(TABLE, move |transaction| enqueue(transaction, tasks)).await
     }
 
-    async fn earliest(&self, limit: usize) -> Result<Vec<RefetchTask>, PortError> {
-        let sql =
-            concat!("SELECT ", columns!(), " FROM hydration_task ORDER BY due_at, entity_name, aggregate_id LIMIT ?");
+    async fn earliest(&self, provider: Provider, limit: usize) -> Result<Vec<RefetchTask>, PortError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM hydration_task WHERE provider = ? ORDER BY due_at, entity_name, aggregate_id LIMIT ?"
+        );
         let read = move |transaction: &Transaction<'_>| {
-            transaction.prepare_cached(sql)?.query_and_then([number(limit)], task)?.collect()
+            let tasks = params![provider.as_str(), number(limit)];
+            transaction.prepare_cached(sql)?.query_and_then(tasks, task)?.collect()
         };
         self.database.read(TABLE, read).await
     }

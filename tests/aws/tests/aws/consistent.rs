@@ -56,7 +56,7 @@ async fn a_read_of_state_sees_all_that_was_written() {
     installation.lags.lag_notes().await.expect(why);
     check(&counted, &["Query"]);
     // Through the index.
-    state.refetch.earliest(10).await.expect(why);
+    state.refetch.earliest(Provider::Salesforce, 10).await.expect(why);
     state.jobs.all().await.expect(why);
     state.parked.oldest(10).await.expect(why);
     state.quarantine.list(None, None, 10).await.expect(why);

@@ -150,7 +150,10 @@ async fn a_record_whose_refetch_task_cannot_be_stored_fails_and_is_not_published
     let report = project(&projector, &again).await;
     assert_eq!((report.projected, report.failed.len()), (1, 0));
     assert_eq!(fixture.published(), [other, gapped.aggregate_id]);
-    assert_eq!(fixture.direct.state.refetch.earliest(9).await.expect("DynamoDB answers").len(), 1);
+    assert_eq!(
+        fixture.direct.state.refetch.earliest(Provider::Salesforce, 9).await.expect("DynamoDB answers").len(),
+        1
+    );
     fixture.test_tables.remove().await;
 }
 
