@@ -4,6 +4,8 @@
 
 mod audit;
 mod backfill;
+mod one_reader;
+mod panics;
 mod refetch;
 mod simulation;
 mod sync;

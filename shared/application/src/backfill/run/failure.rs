@@ -28,6 +28,9 @@ pub(super) enum StepError {
     Quota { reason: String, until: Option<Timestamp> },
     #[error("the CRM counts {counted} records in the window, and {read} were read")]
     Incomplete { counted: u64, read: u64 },
+    /// A mistake in the program. Other jobs go on.
+    #[error("reading ended unexpectedly; see the log")]
+    Panicked,
     /// A person must decide.
     #[error("{0}")]
     AskFirst(String),
@@ -42,7 +45,7 @@ pub(super) fn stopped(job: &BackfillJob, error: &StepError, now: Timestamp) -> O
         StepError::Port(_) | StepError::Command(_) => return None,
         StepError::AskFirst(_) => (JobState::Paused, None),
         StepError::Quota { until, .. } => waiting(until.unwrap_or_else(|| now.plus_millis(QUOTA_WAIT_MS))),
-        StepError::Incomplete { .. } => waiting(now.plus_millis(backoff)),
+        StepError::Incomplete { .. } | StepError::Panicked => waiting(now.plus_millis(backoff)),
         StepError::Crm(error) => match &error.kind {
             CrmErrorKind::QuotaExhausted { until, .. } => {
                 waiting(until.unwrap_or_else(|| now.plus_millis(QUOTA_WAIT_MS)))

@@ -1,14 +1,17 @@
 //! Runs due jobs, one after the other, until shortly before a deadline.
 //!
-//! A job is run under its lease, by one process at a time, and its checkpoint is stored after each page: whoever takes the
-//! lease next goes on there. Somebody who pauses or cancels it is heeded after the page.
+//! An object is read under its lease, by one process and for one job at a time, and the job's checkpoint is stored after
+//! each page: whoever takes the lease next goes on there. Somebody who pauses or cancels the job is heeded after the page.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use annals_domain::definition::Catalog;
 use annals_domain::provider_adapter::ProviderAdapters;
 use annals_domain::timestamp::Timestamp;
+use futures::FutureExt;
 use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -37,17 +40,22 @@ pub struct BackfillReport {
     pub stopped: Vec<String>,
 }
 
+/// The checkpoints of an object's jobs that have begun.
+type Checkpoints = BTreeMap<Uuid, Checkpoint>;
+
 /// Runs backfill jobs.
 #[derive(Clone)]
 pub struct BackfillRunner {
     context: RunnerContext,
 }
 
-/// A job that this process holds the lease of.
+/// A job that this process runs, with the lease of its object.
 struct HeldJob {
     work: String,
     token: Uuid,
     until: Timestamp,
+    /// The checkpoints of the object's other jobs, which have not ended either.
+    others: Checkpoints,
     /// As it is stored.
     job: BackfillJob,
     /// The counts of the checkpoint.
@@ -84,12 +92,13 @@ impl BackfillRunner {
         }
         let mut jobs = self.context.ports.jobs.all().await?;
         jobs.reverse();
+        let open: BTreeSet<Uuid> = jobs.iter().filter(|job| !job.state.has_ended()).map(|job| job.id).collect();
         for job in jobs {
             if Instant::now() + MARGIN >= deadline {
                 break;
             }
             if self.is_due(&job) {
-                self.run_job(job, deadline, &mut report).await?;
+                self.run_job(job, &open, deadline, &mut report).await?;
             }
         }
         Ok(report)
@@ -105,20 +114,29 @@ impl BackfillRunner {
         may_start && self.context.connections.get(job.provider).is_some()
     }
 
-    async fn run_job(&self, job: BackfillJob, deadline: Instant, report: &mut BackfillReport) -> Result<(), PortError> {
-        let (work, token, now) =
-            (format!("backfill {}", job.id), self.context.ports.ids.fresh(), self.context.ports.clock.now());
+    async fn run_job(
+        &self,
+        job: BackfillJob,
+        open: &BTreeSet<Uuid>,
+        deadline: Instant,
+        report: &mut BackfillReport,
+    ) -> Result<(), PortError> {
+        let work = format!("backfill {} {}", job.provider, job.entity_name);
+        let (token, now) = (self.context.ports.ids.fresh(), self.context.ports.clock.now());
         let until = lease_end(now, deadline);
         let Some(lease) = self.context.ports.leases.acquire(&work, token, now, until).await? else { return Ok(()) };
-        // A checkpoint of another release is not understood: the job starts again, which is only slower.
-        let checkpoint = lease.checkpoint.and_then(|text| serde_json::from_str::<Checkpoint>(&text).ok());
+        // Checkpoints of another release are not understood: the job starts again, which is only slower.
+        let stored = lease.checkpoint.and_then(|text| serde_json::from_str::<Checkpoints>(&text).ok());
+        let mut others = stored.unwrap_or_default();
+        others.retain(|id, _| open.contains(id));
+        let checkpoint = others.remove(&job.id);
         let read_before = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.counts.processed);
-        let mut held = HeldJob { work, token, until, counts: job.counts, job, read_before, started_at: now };
-        let ended = self.run_held(&mut held, checkpoint, deadline, report).await;
-        match ended {
+        let mut held = HeldJob { work, token, until, others, counts: job.counts, job, read_before, started_at: now };
+        let run = AssertUnwindSafe(self.run_held(&mut held, checkpoint, deadline, report)).catch_unwind().await;
+        match run.unwrap_or(Err(StepError::Panicked)) {
             Ok(RunEnd::Finished) => {
                 report.finished += 1;
-                self.context.ports.leases.finish(&held.work, token).await.map(drop)
+                self.finish(&held).await
             }
             Ok(RunEnd::Interrupted) => {
                 report.unfinished += 1;
@@ -130,6 +148,16 @@ impl BackfillRunner {
                 self.stop(&held, error, report).await
             }
         }
+    }
+
+    /// Frees the lease of a job that is done. The checkpoints of others stay.
+    async fn finish(&self, held: &HeldJob) -> Result<(), PortError> {
+        let leases = &self.context.ports.leases;
+        if held.others.is_empty() {
+            return leases.finish(&held.work, held.token).await.map(drop);
+        }
+        leases.renew(&held.work, held.token, held.until, Some(&text_of(held, &held.others)?)).await?;
+        leases.release(&held.work, held.token).await.map(drop)
     }
 
     async fn run_held(
@@ -184,11 +212,10 @@ impl BackfillRunner {
 
     /// Stores the checkpoint. `false`: another process has the lease.
     async fn keep(&self, held: &HeldJob, reader: &JobReader<'_>) -> Result<bool, StepError> {
-        let checkpoint = serde_json::to_string(reader.checkpoint()).map_err(|error| {
-            let message = "a checkpoint cannot be written";
-            PortError::new(PortErrorKind::Rejected, held.work.clone(), message).caused_by(error)
-        })?;
-        Ok(self.context.ports.leases.renew(&held.work, held.token, held.until, Some(&checkpoint)).await?)
+        let mut checkpoints = held.others.clone();
+        checkpoints.insert(held.job.id, reader.checkpoint().clone());
+        let text = text_of(held, &checkpoints)?;
+        Ok(self.context.ports.leases.renew(&held.work, held.token, held.until, Some(&text)).await?)
     }
 
     fn progressed(&self, held: &HeldJob, reader: &JobReader<'_>, outcome: StepOutcome) -> BackfillJob {
@@ -239,4 +266,11 @@ impl BackfillRunner {
         // If somebody has changed the job meanwhile, what they wrote stays.
         self.context.ports.jobs.update(&stopped, job).await.map(drop)
     }
+}
+
+fn text_of(held: &HeldJob, checkpoints: &Checkpoints) -> Result<String, PortError> {
+    serde_json::to_string(checkpoints).map_err(|error| {
+        let message = "a checkpoint cannot be written";
+        PortError::new(PortErrorKind::Rejected, held.work.clone(), message).caused_by(error)
+    })
 }
