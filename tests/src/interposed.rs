@@ -25,18 +25,31 @@ pub struct Interposed {
     pub client: Arc<dyn CrmClient>,
     /// What is done before.
     pub hook: Hook,
+    /// What is done after.
+    after: Option<Hook>,
     calls: AtomicU64,
 }
 
 impl Interposed {
     /// With that hook before each page and each lookup.
     pub fn new(client: Arc<dyn CrmClient>, hook: Hook) -> Self {
-        Self { client, hook, calls: AtomicU64::new(0) }
+        Self { client, hook, after: None, calls: AtomicU64::new(0) }
     }
 
-    async fn before(&self) {
-        let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
-        (self.hook)(call).await;
+    /// The same hook also after each of these calls: what was read is not stored yet then.
+    #[must_use]
+    pub fn and_after(self) -> Self {
+        Self { after: Some(Arc::clone(&self.hook)), ..self }
+    }
+
+    async fn around<T>(&self, call: impl Future<Output = T>) -> T {
+        let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        (self.hook)(number).await;
+        let done = call.await;
+        if let Some(after) = &self.after {
+            after(number).await;
+        }
+        done
     }
 }
 
@@ -63,13 +76,11 @@ impl CrmClient for Interposed {
     }
 
     async fn page(&self, query: &PageQuery) -> Result<RecordPage, CrmError> {
-        self.before().await;
-        self.client.page(query).await
+        self.around(self.client.page(query)).await
     }
 
     async fn ids(&self, query: &IdQuery) -> Result<IdPage, CrmError> {
-        self.before().await;
-        self.client.ids(query).await
+        self.around(self.client.ids(query)).await
     }
 
     async fn records(
@@ -78,13 +89,11 @@ impl CrmClient for Interposed {
         fields: &[String],
         ids: &[ExternalId],
     ) -> Result<RecordLookup, CrmError> {
-        self.before().await;
-        self.client.records(object, fields, ids).await
+        self.around(self.client.records(object, fields, ids)).await
     }
 
     async fn alive(&self, object: &EntityName, ids: &[ExternalId]) -> Result<Vec<ExternalId>, CrmError> {
-        self.before().await;
-        self.client.alive(object, ids).await
+        self.around(self.client.alive(object, ids)).await
     }
 
     async fn usage(&self) -> Result<Vec<QuotaUsage>, CrmError> {
