@@ -1,29 +1,25 @@
 //! `audit`: compares the records of a type with those of its CRM, field by field. Ends with 1 if something differs.
 
 use annals_application::audit::{AuditReport, AuditRequest, RecordDifference};
-use annals_domain::identity::{EntityName, Provider};
-use annals_sqlite::process::{LocalProcess, ProjectionTiming};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::json;
 
-use crate::arguments::{Audit, Shared, Target};
+use crate::arguments::{Audit, Shared};
 use crate::crm::required_connections;
 use crate::exit::{Exit, Failure};
-use crate::open::{local_to_write, require_database};
+use crate::open::open_auditor;
 use crate::output::Out;
 
 /// The differences that are printed; the JSON has all.
 const MAX_LINES: usize = 100;
 
 pub(crate) async fn run(shared: &Shared, arguments: &Audit) -> Result<Exit, Failure> {
-    if shared.on_aws.target == Target::Aws {
-        return Err(Failure::usage("`audit` compares a database on this machine").hint("leave out --target aws"));
+    let auditor = open_auditor(shared, &arguments.publish, required_connections().await?).await?;
+    let objects = auditor.objects(&arguments.entity_type);
+    if objects.is_empty() {
+        let message = format!("no entity type `{}` at a connected CRM", arguments.entity_type);
+        return Err(Failure::usage(message));
     }
-    require_database(shared)?;
-    let connections = required_connections().await?;
-    let process = local_to_write(shared, &arguments.publish, ProjectionTiming::BeforeAnswer).await?;
-    let objects = objects(&process, &arguments.entity_type, connections.providers().collect())?;
-    let auditor = process.auditor(connections);
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let request = AuditRequest { sample: arguments.sample, repair: arguments.repair };
     let mut reports = Vec::new();
@@ -36,25 +32,6 @@ pub(crate) async fn run(shared: &Shared, arguments: &Audit) -> Result<Exit, Fail
     print(shared, arguments, &reports)?;
     let is_equal = reports.iter().all(|report| report.different.is_empty());
     Ok(if is_equal { Exit::Success } else { Exit::Problems })
-}
-
-/// The objects of a type, or of all types, at the connected CRMs.
-fn objects(
-    process: &LocalProcess,
-    name: &str,
-    providers: Vec<Provider>,
-) -> Result<Vec<(Provider, EntityName)>, Failure> {
-    let definitions = process.catalog.definitions().iter();
-    let is_named = |definition: &&std::sync::Arc<annals_domain::definition::EntityDefinition>| {
-        let is_object = definition.objects.values().any(|object| object.as_str() == name);
-        name == "all" || is_object || definition.plural == name || definition.aggregate_type.as_str() == name
-    };
-    let objects = definitions.filter(is_named).flat_map(|definition| definition.objects.clone());
-    let objects: Vec<_> = objects.filter(|(provider, _)| providers.contains(provider)).collect();
-    if objects.is_empty() {
-        return Err(Failure::usage(format!("no entity type `{name}` at a connected CRM")));
-    }
-    Ok(objects)
 }
 
 fn print(shared: &Shared, arguments: &Audit, reports: &[AuditReport]) -> Result<(), Failure> {

@@ -3,6 +3,8 @@
 //! A command that only reads never creates a database. One that writes first projects what a crash left
 //! unprojected.
 
+use annals_application::audit::Auditor;
+use annals_application::crm::CrmConnections;
 use annals_application::log_chain;
 use annals_application::queries::EntityQueries;
 use annals_sqlite::process::{LocalProcess, ProcessTuning, ProjectionTiming, PublishTo};
@@ -39,6 +41,22 @@ pub(crate) async fn open_queries(shared: &Shared) -> Result<EntityQueries, Failu
     };
     // No gateway limits what a command prints, so that it shows what is too large for one.
     Ok(queries.with_page_bytes(usize::MAX))
+}
+
+/// What compares the records of these CRMs with those of what exists. It may repair, so it opens to write.
+pub(crate) async fn open_auditor(
+    shared: &Shared,
+    publish: &Publish,
+    connections: CrmConnections,
+) -> Result<Auditor, Failure> {
+    require_database(shared)?;
+    match shared.on_aws.target {
+        Target::Local => {
+            let process = local_to_write(shared, publish, ProjectionTiming::BeforeAnswer).await?;
+            Ok(process.auditor(connections))
+        }
+        Target::Aws => aws::open_auditor(shared, connections).await,
+    }
 }
 
 /// Opens the database to write, indexes and publishes what is not yet, retries parked projections, and removes what

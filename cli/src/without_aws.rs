@@ -1,5 +1,7 @@
 //! Takes the place of the module `aws` in a build without the feature `aws`: every function returns the same error.
 
+use annals_application::audit::Auditor;
+use annals_application::crm::CrmConnections;
 use annals_application::queries::EntityQueries;
 use annals_domain::definition::EntitySchema;
 use annals_domain::timestamp::Timestamp;
@@ -19,6 +21,10 @@ pub(crate) async fn open_commands(_: &Shared) -> Result<CommandSide, Failure> {
 }
 
 pub(crate) async fn open_queries(_: &Shared) -> Result<EntityQueries, Failure> {
+    Err(not_built_in())
+}
+
+pub(crate) async fn open_auditor(_: &Shared, _: CrmConnections) -> Result<Auditor, Failure> {
     Err(not_built_in())
 }
 

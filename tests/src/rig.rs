@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use annals_application::audit::{Auditor, AuditorPorts};
+use annals_application::audit::Auditor;
 use annals_application::backfill::Backfill;
 use annals_application::backfill::run::{BackfillRunner, RunnerPorts};
 use annals_application::commands::{CommandHandler, CommandMetadata, EventRead, HandlerSettings, Outcome};
@@ -20,7 +20,7 @@ use annals_application::sync::{CrmSync, CrmSyncPorts, SyncSchedule};
 use annals_application::system::RandomIds;
 use annals_application::work_status::WorkStatus;
 use annals_domain::aggregate::Aggregate;
-use annals_domain::definition::{Catalog, EntitySchema};
+use annals_domain::definition::{Catalog, DefinitionFile, EntitySchema};
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider};
 use annals_domain::mapping;
 use annals_domain::position::Version;
@@ -32,6 +32,7 @@ use tempfile::TempDir;
 use tokio::time::{Duration, Instant};
 
 use crate::interposed::{Hook, Interposed};
+use crate::samples::repository;
 
 /// The object of the simulated org.
 pub const OBJECT: &str = "Account";
@@ -92,11 +93,26 @@ impl CrmRig {
         Self::over(clock, org).await
     }
 
+    /// The same with clients alone, and these lines at the end of their definition.
+    pub async fn with_clients_and(lines: &str) -> Self {
+        let rig = Self::new().await;
+        let path = repository().join("shared/domain/entities/client.toml");
+        let shipped = std::fs::read_to_string(path).expect("the definition ships");
+        let file = DefinitionFile { name: "client.toml".to_owned(), text: format!("{shipped}\n{lines}\n") };
+        let catalog = Catalog::load(&[file], &rig.adapters).expect("a valid definition");
+        Self::of(rig.clock, rig.org, catalog).await
+    }
+
     /// An empty installation that reads from that org.
     pub async fn over(clock: Arc<SimulatedClock>, org: Arc<SimulatedOrg>) -> Self {
+        let adapters = annals_crm::adapters(None).expect("no org is configured");
+        Self::of(clock, org, Catalog::built_in(&adapters).expect("the definitions that ship load")).await
+    }
+
+    async fn of(clock: Arc<SimulatedClock>, org: Arc<SimulatedOrg>, catalog: Catalog) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let adapters = annals_crm::adapters(None).expect("no org is configured");
-        let catalog = Arc::new(Catalog::built_in(&adapters).expect("the definitions that ship load"));
+        let catalog = Arc::new(catalog);
         let database = Database::open(&folder.path().join("annals.db")).expect("an empty file opens");
         let opened = SqliteReadModel::open(database.clone(), &catalog).await.expect("an empty file opens");
         let (read_model, live): (Arc<dyn ReadModel>, Arc<dyn LiveEntities>) =
@@ -208,7 +224,17 @@ impl CrmRig {
 
     /// Refetch, schedule and jobs as one run.
     pub fn sync(&self, schedule: Option<SyncSchedule>) -> CrmSync {
-        let ports = CrmSyncPorts {
+        CrmSync::new(&self.sync_ports(), self.connections.clone(), schedule)
+    }
+
+    /// Compares the org with the installation.
+    pub fn auditor(&self) -> Auditor {
+        Auditor::new(&self.sync_ports(), Arc::clone(&self.read_model), self.connections.clone())
+    }
+
+    /// What reading the org works with.
+    pub fn sync_ports(&self) -> CrmSyncPorts {
+        CrmSyncPorts {
             handler: Arc::clone(&self.handler),
             store: Arc::clone(&self.store),
             state: self.state.clone(),
@@ -217,21 +243,7 @@ impl CrmRig {
             adapters: self.adapters.clone(),
             clock: Arc::clone(&self.clock) as _,
             ids: Arc::new(RandomIds),
-        };
-        CrmSync::new(&ports, self.connections.clone(), schedule)
-    }
-
-    /// Compares the org with the installation.
-    pub fn auditor(&self) -> Auditor {
-        let ports = AuditorPorts {
-            read_model: Arc::clone(&self.read_model),
-            live: Arc::clone(&self.live),
-            notes: Arc::clone(&self.state.notes),
-            clock: Arc::clone(&self.clock) as _,
-            ids: Arc::new(RandomIds),
-        };
-        let (images, catalog) = (Arc::clone(&self.images), Arc::clone(&self.catalog));
-        Auditor::new(ports, self.connections.clone(), images, catalog, self.adapters.clone())
+        }
     }
 
     /// Runs refetch once.

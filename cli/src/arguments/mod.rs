@@ -7,7 +7,6 @@ mod conflicts;
 mod export;
 mod past;
 mod quarantine;
-mod sync_interval;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -15,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use annals_application::queries::{FilterRequest, InvalidFilter};
+use annals_application::sync::SyncSchedule;
 use annals_domain::identity::Provider;
 use annals_domain::timestamp::Timestamp;
 use annals_sqlite::process::{ProcessSettings, PublishTo};
@@ -24,7 +24,6 @@ pub(crate) use self::aws::{OnAws, Target};
 pub(crate) use self::export::{Export, Format};
 pub(crate) use self::past::{Diff, Get, History};
 pub(crate) use self::quarantine::{Quarantine, StateFilter};
-pub(crate) use self::sync_interval::SyncInterval;
 use crate::exit::Failure;
 
 /// Stores every change event of your CRMs and serves the current state and the history of each record
@@ -168,9 +167,10 @@ pub(crate) struct Serve {
     /// Try it without an org: an org in memory is read, and its changes are ingested; needs a new database
     #[arg(long)]
     pub(crate) demo_crm: bool,
-    /// Read what was modified at a CRM every so often, and everything once a day: salesforce=5m
-    #[arg(long, value_name = "CRM=INTERVAL")]
-    pub(crate) sync: Option<SyncInterval>,
+    /// Read what was modified every so often, and everything once a day: of all types of a CRM, or of one type, as in
+    /// salesforce=5m,contracts=1h
+    #[arg(long, env = "ANNALS_SYNC", value_name = "CRM|TYPE=INTERVAL,…")]
+    pub(crate) sync: Option<SyncSchedule>,
     #[command(flatten)]
     pub(crate) publish: Publish,
 }

@@ -7,6 +7,10 @@ mod export;
 mod rebuild;
 mod settings;
 
+use std::sync::Arc;
+
+use annals_application::audit::Auditor;
+use annals_application::crm::CrmConnections;
 use annals_application::queries::EntityQueries;
 use annals_aws::client::{Trust, connect};
 use annals_lambda::settings::Settings;
@@ -58,4 +62,12 @@ pub(crate) async fn open_commands(shared: &Shared) -> Result<CommandSide, Failur
 pub(crate) async fn open_queries(shared: &Shared) -> Result<EntityQueries, Failure> {
     let (aws, search) = Aws::with_search(shared).await?;
     Ok(aws.installation.query_api(&search.reading()).queries)
+}
+
+/// What compares the records of these CRMs with those of the installation. The projection function projects what is
+/// repaired.
+pub(crate) async fn open_auditor(shared: &Shared, connections: CrmConnections) -> Result<Auditor, Failure> {
+    let (aws, search) = Aws::with_search(shared).await?;
+    let ports = aws.installation.crm_sync_ports(Arc::new(search.read_model()));
+    Ok(Auditor::new(&ports, search.reading(), connections))
 }

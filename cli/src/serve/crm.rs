@@ -1,15 +1,17 @@
 //! Reading the connected CRMs while the process serves.
 
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use annals_application::crm::CrmConnections;
 use annals_application::log_chain;
 use annals_application::sync::{CrmSync, SyncSchedule};
+use annals_application::work_status::WorkStatus;
 use annals_sqlite::process::LocalProcess;
+use futures::FutureExt;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::arguments::SyncInterval;
 use crate::exit::Failure;
 use crate::salesforce::GUIDE;
 
@@ -22,31 +24,36 @@ const RUN: Duration = Duration::from_secs(60);
 pub(super) fn sync(
     process: &LocalProcess,
     connections: CrmConnections,
-    interval: Option<SyncInterval>,
+    schedule: Option<SyncSchedule>,
 ) -> Result<Option<CrmSync>, Failure> {
-    if let Some(SyncInterval { provider, .. }) = interval
-        && connections.get(provider).is_none()
-    {
-        return Err(Failure::usage(format!("no {provider} connection is set up to sync")).hint(GUIDE));
-    }
-    let schedule = interval.map(|interval| SyncSchedule::every(interval.every));
-    Ok((!connections.is_empty()).then(|| process.crm_sync(connections, schedule)))
+    let schedule = schedule.unwrap_or_default();
+    let checked = schedule.check(&process.catalog, &connections.providers().collect());
+    checked.map_err(|error| Failure::usage(error.to_string()).hint(GUIDE))?;
+    Ok((!connections.is_empty()).then(|| process.crm_sync(connections, Some(schedule))))
 }
 
-/// Reads what is due, for ever.
-pub(super) async fn read(sync: Option<CrmSync>) -> Infallible {
+/// Reads what is due, for ever: neither an error nor a panic ends it.
+pub(super) async fn read(sync: Option<CrmSync>, status: &WorkStatus) -> Infallible {
     let Some(sync) = sync else { return std::future::pending().await };
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match sync.run(Instant::now() + RUN).await {
-            Ok(report) => {
+        match AssertUnwindSafe(sync.run(Instant::now() + RUN)).catch_unwind().await {
+            Ok(Ok(report)) => {
+                status.succeeded();
                 for reason in report.refetch.waiting.iter().chain(&report.backfill.stopped) {
                     tracing::warn!(reason, "records wait to be read");
                 }
             }
-            Err(error) => tracing::error!(error = %log_chain(&error), "reading the CRM failed; trying again"),
+            Ok(Err(error)) => {
+                status.failed(error.message.clone());
+                tracing::error!(error = %log_chain(&error), "reading the CRM failed; trying again");
+            }
+            Err(_) => {
+                status.panicked();
+                tracing::error!("reading the CRM ended unexpectedly; starting again");
+            }
         }
     }
 }

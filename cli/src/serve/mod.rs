@@ -40,7 +40,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &Serve) -> Result<Exit, Fail
         Some(demo) => crate::crm::connections_to(demo.settings().await?)?,
         None => crate::crm::connections().await?,
     };
-    let sync = crm::sync(&process, connections, arguments.sync)?;
+    let sync = crm::sync(&process, connections, arguments.sync.clone())?;
     let interrupt = Interrupt::watch()?;
     let mut out = Out::beside(&arguments.publish, shared.no_color);
     if !arguments.paths.is_empty() {
@@ -67,7 +67,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &Serve) -> Result<Exit, Fail
     // What is read when the process is interrupted goes on at its last checkpoint.
     tokio::select! {
         () = http_server::serve(listener, router(&process, login), interrupt) => {}
-        never = crm::read(sync) => match never {},
+        never = crm::read(sync, &process.crm_reading) => match never {},
     }
     if let Some(working) = working {
         working.abort();

@@ -9,12 +9,14 @@ use annals_application::commands::Quarantine;
 use annals_application::log_chain;
 use annals_application::ports::{JobStore, PortError, RefetchQueue};
 use annals_application::projection::{Projector, Redriver};
-use annals_application::sync::{CrmSync, CrmSyncReport};
 use annals_aws::rebuild::{RebuildError, RebuildOutcome, RebuildPlan, Rebuilder};
 use annals_lambda::telemetry::Count;
 use annals_lambda::{Invocation, InvocationFailed};
 use serde::Serialize;
 use tokio::time::{Duration, Instant};
+
+use crate::crm_work::{CrmWork, CrmWorkReport};
+use crate::schedule::Schedule;
 
 /// How many refetch tasks are counted at most.
 const MAX_COUNTED_TASKS: usize = 1_000;
@@ -26,8 +28,8 @@ pub(crate) struct DueWork {
     rebuilder: Rebuilder,
     refetch: Arc<dyn RefetchQueue>,
     jobs: Arc<dyn JobStore>,
-    /// Reads the connected CRMs; `None` if none is connected.
-    sync: Option<CrmSync>,
+    /// `None` if no CRM is connected.
+    crm: Option<CrmWork>,
     quarantine: Quarantine,
 }
 
@@ -39,7 +41,7 @@ pub(crate) struct DueWorkReport {
     still_parked: usize,
     rebuild: Option<String>,
     /// What was read from the connected CRMs.
-    crm: Option<CrmSyncReport>,
+    crm: Option<CrmWorkReport>,
     /// How many refetch tasks and jobs wait for a CRM to be connected.
     waiting_for_crm: usize,
 }
@@ -50,10 +52,10 @@ impl DueWork {
         rebuilder: Rebuilder,
         refetch: Arc<dyn RefetchQueue>,
         jobs: Arc<dyn JobStore>,
-        sync: Option<CrmSync>,
+        crm: Option<CrmWork>,
         quarantine: Quarantine,
     ) -> Self {
-        Self { projector, rebuilder, refetch, jobs, sync, quarantine }
+        Self { projector, rebuilder, refetch, jobs, crm, quarantine }
     }
 
     pub(crate) async fn run(&self, invocation: Invocation) -> Result<DueWorkReport, InvocationFailed> {
@@ -78,16 +80,19 @@ impl DueWork {
         run.outage.map_or(Ok(()), |error| Err(failure(error)))
     }
 
-    /// Reads what is due, with at most two thirds of the time: the rest is the rebuild's.
-    async fn read_crm(&self, deadline: Instant, report: &mut DueWorkReport) -> Result<(), String> {
-        let Some(sync) = &self.sync else { return Ok(()) };
-        let left = deadline.saturating_duration_since(Instant::now());
-        let run = sync.run(Instant::now() + left * 2 / 3).await;
-        let run = run.map_err(|error| format!("reading the CRM: {}", log_chain(&error)))?;
-        for reason in run.refetch.waiting.iter().chain(&run.backfill.stopped) {
-            tracing::warn!(reason, "records wait to be read");
+    /// Asks for what a schedule wants. Returns the number of objects; 0 if no CRM is connected.
+    pub(crate) async fn ask(&self, schedule: Schedule) -> Result<usize, InvocationFailed> {
+        match &self.crm {
+            Some(crm) => crm.ask(schedule).await.map_err(InvocationFailed),
+            None => Ok(0),
         }
-        report.crm = Some(run);
+    }
+
+    /// Reads the CRMs, with at most three quarters of the time: the rest is the rebuild's.
+    async fn read_crm(&self, deadline: Instant, report: &mut DueWorkReport) -> Result<(), String> {
+        let Some(crm) = &self.crm else { return Ok(()) };
+        let left = deadline.saturating_duration_since(Instant::now());
+        report.crm = Some(crm.run(Instant::now() + left * 3 / 4).await?);
         Ok(())
     }
 
@@ -125,7 +130,7 @@ impl DueWork {
     }
 
     async fn count(&self, report: &mut DueWorkReport) -> Result<(), String> {
-        if self.sync.is_some() {
+        if self.crm.is_some() {
             return Ok(());
         }
         let failure = |error: PortError| format!("counting waiting tasks: {}", log_chain(&error));

@@ -1,12 +1,15 @@
-//! The invoker: API Gateway with a request, or the schedule.
+//! The invoker: API Gateway with a request, or a schedule.
 //!
-//! Every payload that is not a request of API Gateway counts as the schedule's, whatever it contains, so that due work
-//! does not depend on the form of the schedule's event.
+//! Every payload that is neither a request of API Gateway nor the input of another schedule counts as each minute's,
+//! whatever it contains, so that due work does not depend on the form of the schedule's event.
 
 use annals_lambda::{Gateway, Invocation, InvocationFailed};
+use serde::Serialize;
+use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::due::DueWork;
+use crate::schedule::Schedule;
 
 pub(crate) struct Inputs {
     due: DueWork,
@@ -18,14 +21,21 @@ impl Inputs {
         Self { due, gateway }
     }
 
-    /// Handles a request, or does the due work.
+    /// Handles a request, notes what a schedule asks for, or does the due work.
     pub(crate) async fn handle(&self, invocation: Invocation) -> Result<Box<RawValue>, InvocationFailed> {
         if let Some(request) = Gateway::request(&invocation.payload) {
             return self.gateway.handle(request, invocation.deadline).await;
         }
-        let report = self.due.run(invocation).await?;
-        to_raw_value(&report).map_err(|error| InvocationFailed::unwritable(&error))
+        if let Some(schedule) = Schedule::of(invocation.payload.get()) {
+            let asked = self.due.ask(schedule).await?;
+            return response(&json!({ "asked": asked }));
+        }
+        response(&self.due.run(invocation).await?)
     }
+}
+
+fn response(report: &impl Serialize) -> Result<Box<RawValue>, InvocationFailed> {
+    to_raw_value(report).map_err(|error| InvocationFailed::unwritable(&error))
 }
 
 #[cfg(test)]

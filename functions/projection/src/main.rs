@@ -22,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let FunctionSettings { common, search, publish } =
+    let FunctionSettings { common, search, publish, .. } =
         FunctionSettings::read(Function::Projection, Environment::of_process())?;
     let meter = telemetry::start(Function::Projection, &common)?;
     let config = connect(Trust::Amazon).await;

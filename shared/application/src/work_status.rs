@@ -24,6 +24,7 @@ pub struct WorkStatus {
 struct WorkState {
     failure: Option<WorkFailure>,
     last_panic: Option<Timestamp>,
+    has_begun: bool,
 }
 
 impl WorkStatus {
@@ -32,7 +33,14 @@ impl WorkStatus {
     }
 
     pub fn succeeded(&self) {
-        self.state().failure = None;
+        let mut state = self.state();
+        (state.failure, state.has_begun) = (None, true);
+    }
+
+    /// Whether anybody does the work: it has succeeded or failed before.
+    pub fn has_begun(&self) -> bool {
+        let state = self.state();
+        state.has_begun || state.failure.is_some()
     }
 
     pub fn failed(&self, reason: impl Into<String>) {

@@ -57,7 +57,7 @@ async fn bench() -> Bench {
     let clock = Arc::new(SetClock(AtomicI64::new(100_000)));
     let status = || Arc::new(WorkStatus::new(Arc::clone(&clock) as _));
     let (writes, publisher) = (status(), status());
-    let feed = FeedHealth { feed: events, writes, read_model: status(), publisher };
+    let feed = FeedHealth { feed: events, writes, read_model: status(), publisher, crm: status() };
     let health = PortsHealth::new(&ports, state.clone(), LagSource::Feed(feed), Arc::clone(&clock) as _, &catalog)
         .reusing_reports_for(10_000);
     Bench { health, state, clock, _folder: folder }

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use annals_application::commands::HandlerSettings;
+use annals_application::sync::SyncSchedule;
 use annals_aws::client::{Environment, SettingsError};
 use annals_aws::publisher::PublishSettings;
 use annals_aws::read_model::Endpoint;
@@ -20,6 +21,8 @@ pub const OPENSEARCH_ENDPOINT: &str = "ANNALS_OPENSEARCH_ENDPOINT";
 pub const OPENSEARCH_DOMAIN: &str = "ANNALS_OPENSEARCH_DOMAIN";
 pub const INDEX_PREFIX: &str = "ANNALS_INDEX_PREFIX";
 pub const LOG: &str = "ANNALS_LOG";
+/// How often which records are read from the CRM, such as `salesforce=5m,contracts=1h`.
+pub const SYNC: &str = "ANNALS_SYNC";
 /// ARNs of the IAM principals with the admin scope, separated by commas; an ARN includes those below it.
 pub const ADMIN_ARNS: &str = "ANNALS_ADMIN_ARNS";
 
@@ -76,6 +79,7 @@ impl Function {
         // Backfill has HTTP routes and reads the CRM.
         const READING_CRM: &[&str] = &[
             ADMIN_ARNS,
+            SYNC,
             salesforce::URL,
             salesforce::CLIENT_ID,
             salesforce::CLIENT_SECRET,
@@ -171,6 +175,8 @@ pub struct FunctionSettings {
     pub search: SearchSettings,
     /// Where events are published; `Nowhere` for functions that do not project.
     pub publish: PublishSettings,
+    /// How often which records are read; empty for functions that do not read the CRM.
+    pub sync: SyncSchedule,
 }
 
 impl FunctionSettings {
@@ -189,9 +195,21 @@ impl FunctionSettings {
             Function::Projection | Function::Backfill => PublishSettings::from_environment(environment),
             Function::Ingest | Function::Query => PublishSettings::Nowhere,
         };
+        let sync = match function {
+            Function::Backfill => schedule(environment),
+            Function::Ingest | Function::Projection | Function::Query => SyncSchedule::default(),
+        };
         environment.check()?;
-        Ok(Self { common, search, publish })
+        Ok(Self { common, search, publish, sync })
     }
+}
+
+fn schedule(environment: &mut Environment) -> SyncSchedule {
+    let text = environment.optional(SYNC).unwrap_or_default();
+    text.parse().unwrap_or_else(|error| {
+        environment.problem(format!("{SYNC}: {error}"));
+        SyncSchedule::default()
+    })
 }
 
 /// With an empty endpoint the SDK panics at the first call. `sam local` sets one if it is started without the file of
@@ -243,6 +261,10 @@ mod tests {
         let org = [tables[0], tables[1], (SALESFORCE_ORG, "acme")];
         let problem = "ANNALS_SALESFORCE_ORG: invalid Salesforce org id `acme`: expected 15 or 18 letters and digits";
         check(Function::Ingest, &org, &[problem]);
+        let sync = [tables[0], tables[1], (OPENSEARCH_DOMAIN, "d"), (SYNC, "salesforce=5")];
+        let problem =
+            "ANNALS_SYNC: invalid value `salesforce=5`: expected an interval from 1m to 1d, such as 90s, 5m, 6h or 1d";
+        check(Function::Backfill, &sync, &[problem]);
         check(Function::Ingest, &tables, &[]);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use metrics::{counter, histogram};
+use metrics::{counter, gauge, histogram};
 use metrics_cloudwatch_embedded::{Builder, Collector};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
@@ -67,6 +67,14 @@ impl Count {
 
 /// The metric of the time from the append of an event to its being searchable, in milliseconds.
 pub const LAG: &str = "LagMs";
+
+/// The metric of the records that differed in the last audits.
+pub const AUDIT_DIFFERENCES: &str = "AuditDifferences";
+
+/// Writes the number with this and each later invocation of the process.
+pub fn record_audit_differences(records: u64) {
+    gauge!(AUDIT_DIFFERENCES).set(records as f64);
+}
 
 /// How many values of one metric a line of CloudWatch's format may have.
 const MAX_VALUES: usize = 100;

@@ -8,5 +8,6 @@ mod live;
 mod one_reader;
 mod panics;
 mod refetch;
+mod scheduled_audit;
 mod simulation;
 mod sync;

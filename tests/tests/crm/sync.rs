@@ -5,7 +5,6 @@ use annals_application::sync::{CrmSync, SyncSchedule};
 use annals_domain::identity::{EntityName, Provider};
 use annals_tests::rig::{CrmRig, FORMULA, OBJECT, far, id};
 use serde_json::{Map, json};
-use tokio::time::Duration;
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -14,7 +13,7 @@ fn named(name: &str) -> Map<String, serde_json::Value> {
 }
 
 fn every_five_minutes(rig: &CrmRig) -> CrmSync {
-    rig.sync(Some(SyncSchedule::every(Duration::from_secs(300))))
+    rig.sync(Some("salesforce=5m".parse().unwrap()))
 }
 
 /// An org with that many records, an hour old and not read yet.
@@ -118,6 +117,72 @@ async fn scheduled_jobs_that_have_ended_are_removed_and_requested_ones_stay() {
     let mut jobs = rig.state.jobs.all().await.unwrap();
     jobs.retain(|job| job.entity_name.as_str() == OBJECT);
     assert_eq!((jobs.len(), jobs[1].state, jobs[1].input.as_str()), (2, JobState::Done, ""), "{jobs:?}");
+}
+
+/// The number of jobs that a run asks for, after so many minutes.
+async fn asked_after(rig: &CrmRig, sync: &CrmSync, minutes: i64) -> usize {
+    rig.clock.advance(minutes * MINUTE_MS);
+    sync.run(far()).await.unwrap().scheduled
+}
+
+#[tokio::test]
+async fn a_type_is_read_at_the_interval_of_its_definition_without_a_setting() {
+    let rig = CrmRig::with_clients_and("[sync]\nmodified = \"10m\"\neverything = \"6h\"").await;
+    rig.org.put(OBJECT, &id(1), named("old"));
+    let sync = rig.sync(Some(SyncSchedule::default()));
+    assert_eq!(asked_after(&rig, &sync, 60).await, 1);
+    rig.org.calculate(OBJECT, &id(1), FORMULA, json!("later"));
+    assert_eq!((asked_after(&rig, &sync, 9).await, asked_after(&rig, &sync, 1).await), (0, 1));
+    assert!(!rig.differences(&id(1)).await.is_empty(), "a formula changes no stamp");
+    assert_eq!(asked_after(&rig, &sync, 351).await, 1);
+    check_equal(&rig, 1).await;
+    let set = rig.sync(Some("clients=2m".parse().unwrap()));
+    assert_eq!((asked_after(&rig, &set, 1).await, asked_after(&rig, &set, 1).await), (0, 1), "a setting counts first");
+}
+
+#[tokio::test]
+async fn without_a_schedule_nothing_is_read_that_nobody_asked_for() {
+    let rig = CrmRig::with_clients_and("[sync]\nmodified = \"10m\"").await;
+    rig.org.put(OBJECT, &id(1), named("old"));
+    assert_eq!(asked_after(&rig, &rig.sync(None), 60).await, 0);
+    assert_eq!(rig.org.calls(), 0);
+}
+
+/// A schedule outside of the process asks, for example at night.
+#[tokio::test]
+async fn everything_is_read_when_a_schedule_asks_for_it_unless_the_type_has_its_own_interval() {
+    let (rig, _) = org_of(20).await;
+    let sync = rig.sync(Some(SyncSchedule::default()));
+    let defined = rig.catalog.definitions().len();
+    for formula in ["first", "second"] {
+        rig.org.calculate(OBJECT, &id(7), FORMULA, json!(formula));
+        assert_eq!(sync.request_everything().await.unwrap(), defined);
+        assert_eq!(sync.request_everything().await.unwrap(), 0, "it is asked for already");
+        sync.run(far()).await.unwrap();
+        check_equal(&rig, 20).await;
+        for job in rig.state.jobs.all().await.unwrap().iter().filter(|job| !job.state.has_ended()) {
+            // The org has no other objects.
+            rig.backfill().cancel(job.entity_name.as_str()).await.unwrap();
+        }
+        rig.clock.advance(60 * MINUTE_MS);
+    }
+    let own = CrmRig::with_clients_and("[sync]\neverything = \"6h\"").await;
+    assert_eq!(own.sync(Some(SyncSchedule::default())).request_everything().await.unwrap(), 0);
+}
+
+/// Rule 13 of reading CRMs: a field that a definition names stands at the time of the read, as a formula does.
+#[tokio::test]
+async fn a_field_that_the_definition_names_as_calculated_is_read_as_one() {
+    let rig = CrmRig::with_clients_and("[sync]\ncalculated = [\"status\"]").await;
+    rig.org.put(OBJECT, &id(1), Map::from_iter([("Account_Status__c".to_owned(), json!("Active"))]));
+    rig.clock.advance(60 * MINUTE_MS);
+    let sync = rig.sync(None);
+    sync.request_everything().await.unwrap();
+    sync.run(far()).await.unwrap();
+    let events = rig.events(&id(1)).await;
+    let paths: Vec<&str> = events[0].event.metadata.observed.paths.iter().map(|path| path.as_str()).collect();
+    assert!(paths.contains(&"Account_Status__c") && paths.contains(&FORMULA), "{paths:?}");
+    assert!(!paths.contains(&"Name"));
 }
 
 /// Live changes without their events, at any moment of a running sync.

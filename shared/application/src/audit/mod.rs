@@ -5,7 +5,15 @@
 //! a backfill would.
 
 mod auditor;
+mod context;
+mod error;
+mod object_audit;
+mod place;
 mod report;
+mod scheduled;
 
-pub use self::auditor::{AuditError, AuditRequest, Auditor, AuditorPorts};
+pub use self::auditor::Auditor;
+pub use self::context::AuditRequest;
+pub use self::error::AuditError;
 pub use self::report::{AuditReport, RecordDifference};
+pub use self::scheduled::{ScheduledAuditReport, ScheduledAudits};

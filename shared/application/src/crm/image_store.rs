@@ -131,11 +131,16 @@ impl ImageStore {
         self.handler.heads(keys, deadline).await
     }
 
-    /// The state of a record; `None` if it has no event.
-    pub async fn state(&self, key: &EntityKey) -> Result<Option<Aggregate>, CommandError> {
-        let heads = self.store.heads(std::slice::from_ref(key)).await?;
-        let Some(head) = heads.into_iter().next().flatten() else { return Ok(None) };
-        self.load(key, &head).await.map(Some)
+    /// The state of each record; `None` of one that has no event.
+    pub async fn states(&self, keys: &[EntityKey]) -> Result<Vec<Option<Aggregate>>, CommandError> {
+        let heads = self.store.heads(keys).await?;
+        let states = keys.iter().zip(heads).map(|(key, head)| async move {
+            match head {
+                Some(head) => self.load(key, &head).await.map(Some),
+                None => Ok(None),
+            }
+        });
+        stream::iter(states).buffered(CONCURRENT_LOADS).try_collect().await
     }
 
     /// Stores records. One result a record, in their order. Repeating a call that failed is safe.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use annals_domain::definition::{EntitySchema, OperationInput};
+use annals_domain::definition::{EntitySchema, Field, OperationInput};
 use annals_domain::identity::EntityName;
 use annals_domain::path::Path;
 use annals_domain::provider_adapter::ProviderAdapter;
@@ -17,7 +17,7 @@ pub struct Selection {
     pub object: EntityName,
     /// By the names that the CRM reads them by.
     pub fields: Vec<String>,
-    /// The calculated fields among them.
+    /// The calculated fields among them: by the CRM's description, or by the definition.
     pub calculated: BTreeSet<Path>,
     /// The fields that the definition reads and the CRM does not show.
     pub lacking: Vec<Path>,
@@ -34,6 +34,7 @@ impl Selection {
     ) -> Self {
         let wanted = wanted(schema, adapter);
         let is_wanted = |path: &Path| wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|one| one.overlaps(path)));
+        let named = named_as_calculated(schema, adapter);
         let mut selection = Self {
             object: object.clone(),
             fields: Vec::new(),
@@ -45,7 +46,8 @@ impl Selection {
             let path = adapter.canonical_path(object, &field.name);
             if is_wanted(&path) {
                 selection.fields.push(field.name.clone());
-                selection.calculated.extend(field.is_calculated.then(|| path.clone()));
+                let is_calculated = field.is_calculated || named.iter().any(|one| one.overlaps(&path));
+                selection.calculated.extend(is_calculated.then(|| path.clone()));
             }
             selection.shown.insert(path);
         }
@@ -85,12 +87,20 @@ impl Selection {
 
 /// The paths that a definition reads of a provider's records; `None` for all.
 fn wanted(schema: &EntitySchema, adapter: &dyn ProviderAdapter) -> Option<BTreeSet<Path>> {
-    let definition = schema.definition()?;
-    let operations = definition.fields.iter().filter_map(|field| field.sources.get(&adapter.provider()));
-    let inputs = operations.flat_map(|operation| operation.inputs());
+    Some(paths_of(schema.definition()?.fields.iter(), adapter))
+}
+
+/// The paths that a definition names as calculated, though no description may say so: rule 13 of reading CRMs.
+fn named_as_calculated(schema: &EntitySchema, adapter: &dyn ProviderAdapter) -> BTreeSet<Path> {
+    let Some(definition) = schema.definition() else { return BTreeSet::new() };
+    paths_of(definition.sync.calculated.iter().filter_map(|name| definition.field(name)), adapter)
+}
+
+fn paths_of<'a>(fields: impl Iterator<Item = &'a Field>, adapter: &dyn ProviderAdapter) -> BTreeSet<Path> {
+    let operations = fields.filter_map(|field| field.sources.get(&adapter.provider()));
     let path = |input: &OperationInput| match input {
         OperationInput::Path(path) => Some(path.clone()),
         OperationInput::ExternalId | OperationInput::IsDeleted => None,
     };
-    Some(inputs.filter_map(path).collect())
+    operations.flat_map(|operation| operation.inputs()).filter_map(path).collect()
 }

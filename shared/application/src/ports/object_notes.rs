@@ -24,6 +24,16 @@ pub struct ObjectNote {
     pub compare_started_at: Option<Timestamp>,
     /// The last audit that ended.
     pub audit: Option<AuditNote>,
+    /// An audit that is not done yet.
+    pub audit_asked: Option<AuditAsked>,
+}
+
+/// A request for an audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditAsked {
+    pub at: Timestamp,
+    /// The records that are compared at most; `None` for all, and deletions.
+    pub sample: Option<u64>,
 }
 
 /// The result of an audit.

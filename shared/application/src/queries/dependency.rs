@@ -25,7 +25,7 @@ pub enum Health {
 /// The state of one dependency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DependencyState {
-    /// Its name: `event_store`, `state_store`, `read_model`, `projection` or `publisher`.
+    /// Its name: `event_store`, `state_store`, `read_model`, `projection`, `publisher` or `crm`.
     pub name: String,
     /// Whether it works.
     pub status: Health,

@@ -27,6 +27,8 @@ pub struct FeedHealth {
     pub read_model: Arc<WorkStatus>,
     /// Publishing.
     pub publisher: Arc<WorkStatus>,
+    /// Reading the connected CRMs; part of the report once it has begun.
+    pub crm: Arc<WorkStatus>,
 }
 
 /// What a consumer has not processed: the number of events, and the age of the oldest in milliseconds.
@@ -48,11 +50,14 @@ impl FeedHealth {
         let consumer = |name, backlog: Result<Backlog, PortError>, undone, status| {
             DependencyState::of(name, backlog.map(|backlog| consumer(backlog, undone, status, now)))
         };
-        let dependencies = vec![
+        let mut dependencies = vec![
             event_store,
             consumer("projection", indexing, "projected", &*self.read_model),
             consumer("publisher", publishing, "published", &*self.publisher),
         ];
+        if self.crm.has_begun() {
+            dependencies.push(DependencyState::of("crm", Ok(crm(&self.crm, now))));
+        }
         Lag { dependencies, events, millis }
     }
 
@@ -85,11 +90,26 @@ fn consumer(backlog: Backlog, undone: &str, status: &WorkStatus, now: Timestamp)
         detail = format!("{detail}; the last attempt failed {}", failure_text(&failure, now));
         health = Health::Degraded;
     }
-    if let Some(at) = status.last_panic().filter(|at| counts(*at, now)) {
-        detail = format!("{detail}; it ended unexpectedly {} s ago and was started again", seconds_since(at, now));
+    if let Some(restarted) = restart_text(status, now) {
+        detail = format!("{detail}; {restarted}");
         health = Health::Degraded;
     }
     (detail, health)
+}
+
+/// What a CRM refuses is in its jobs; this is whether they are run at all.
+fn crm(status: &WorkStatus, now: Timestamp) -> (String, Health) {
+    let failed = status.failure().filter(|failure| counts(failure.at, now));
+    let failed = failed.map(|failure| format!("the last run failed {}", failure_text(&failure, now)));
+    match restart_text(status, now).or(failed) {
+        Some(detail) => (detail, Health::Degraded),
+        None => ("due reads are run".to_owned(), Health::Ok),
+    }
+}
+
+fn restart_text(status: &WorkStatus, now: Timestamp) -> Option<String> {
+    let at = status.last_panic().filter(|at| counts(*at, now))?;
+    Some(format!("it ended unexpectedly {} s ago and was started again", seconds_since(at, now)))
 }
 
 fn failure_text(failure: &WorkFailure, now: Timestamp) -> String {
@@ -149,6 +169,23 @@ mod tests {
         });
         let detail = "0 events not projected; it ended unexpectedly 5 s ago and was started again";
         check(0, 0, &again, detail, Health::Degraded);
+    }
+
+    #[test]
+    fn reading_a_crm_is_degraded_by_a_failed_run_and_by_a_panic() {
+        assert!(!status(|_| {}).has_begun(), "nobody reads one");
+        let check = |status: WorkStatus, expected: &str, health| {
+            assert!(status.has_begun());
+            assert_eq!(crm(&status, timestamp(105_000)), (expected.to_owned(), health));
+        };
+        check(status(WorkStatus::succeeded), "due reads are run", Health::Ok);
+        let failing = status(|status| status.failed("the disk is full"));
+        check(failing, "the last run failed 5 s ago: the disk is full", Health::Degraded);
+        let again = status(|status| {
+            status.panicked();
+            status.succeeded();
+        });
+        check(again, "it ended unexpectedly 5 s ago and was started again", Health::Degraded);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
+use super::audit_state::{AuditState, last_audits};
 use super::dependency::{DependencyState, Health, in_time, unused_id};
 use super::entities::QueryPorts;
 use super::lag::LagSource;
@@ -29,6 +30,8 @@ pub struct HealthReport {
     /// from commit to searchable. `None` if it is unknown, for example because nothing was projected
     /// recently.
     pub lag_ms: Option<u64>,
+    /// The last audit of each object that was audited; empty as well if the state store cannot be read.
+    pub audits: Vec<AuditState>,
 }
 
 /// Checks the dependencies of one installation.
@@ -86,12 +89,14 @@ impl PortsHealth {
         let state_store = DependencyState::of("state_store", in_time(self.waiting_work()).await);
         let read = in_time(self.read_model.get(&self.schema, unused_id())).await;
         dependencies.extend([state_store, DependencyState::of_read("read_model", read)]);
+        let audits = in_time(self.state.notes.notes()).await.map(last_audits).unwrap_or_default();
         let all_ok = dependencies.iter().all(|dependency| dependency.status == Health::Ok);
         HealthReport {
             status: if all_ok { Health::Ok } else { Health::Degraded },
             dependencies,
             lag_events: events,
             lag_ms: millis,
+            audits,
         }
     }
 

@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+mod audit_state;
 mod cursor;
 mod dependency;
 mod diff;
@@ -31,6 +32,7 @@ mod quarantine;
 mod resolve;
 mod time_travel;
 
+pub use self::audit_state::AuditState;
 pub use self::dependency::{DependencyState, Health};
 pub use self::diff::{DiffPoint, EntityDiff, InvalidDiffPoint};
 pub use self::entities::{EntityQueries, QueryPorts};

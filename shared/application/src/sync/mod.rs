@@ -4,6 +4,7 @@
 //! in the next run. What a CRM refuses is part of the report; an error is one of this installation's own stores.
 
 mod schedule;
+mod scheduler;
 
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use annals_domain::provider_adapter::ProviderAdapters;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use self::schedule::Scheduler;
-pub use self::schedule::SyncSchedule;
+pub use self::schedule::{InvalidSchedule, SyncSchedule};
+use self::scheduler::Scheduler;
 use crate::backfill::run::{BackfillReport, BackfillRunner, RunnerPorts};
 use crate::commands::CommandHandler;
 use crate::crm::{CrmConnections, ImageStore};
@@ -34,6 +35,19 @@ pub struct CrmSyncPorts {
     pub ids: Arc<dyn Ids>,
 }
 
+impl CrmSyncPorts {
+    /// What stores the records that are read.
+    pub fn images(&self) -> ImageStore {
+        ImageStore::new(
+            Arc::clone(&self.handler),
+            Arc::clone(&self.store),
+            Arc::clone(&self.state.snapshots),
+            Arc::clone(&self.catalog),
+            self.adapters.clone(),
+        )
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct CrmSyncReport {
     pub refetch: RefetchReport,
@@ -45,24 +59,20 @@ pub struct CrmSyncReport {
 /// Reads the connected CRMs.
 #[derive(Clone)]
 pub struct CrmSync {
-    images: Arc<ImageStore>,
     refetcher: Refetcher,
     runner: BackfillRunner,
-    scheduler: Option<Scheduler>,
+    scheduler: Scheduler,
+    /// Whether a run asks for the reads that are due.
+    follows_schedule: bool,
 }
 
 impl CrmSync {
-    /// From now on jobs of these CRMs are run, and requests for them say so.
+    /// From now on jobs of these CRMs are run, and requests for them say so. Without a schedule nothing is read that nobody
+    /// asks for.
     pub fn new(ports: &CrmSyncPorts, connections: CrmConnections, schedule: Option<SyncSchedule>) -> Self {
-        let CrmSyncPorts { handler, store, state, live, catalog, adapters, clock, ids } = ports.clone();
+        let images = Arc::new(ports.images());
+        let CrmSyncPorts { handler, state, live, catalog, adapters, clock, ids, .. } = ports.clone();
         handler.connect(connections.providers());
-        let images = Arc::new(ImageStore::new(
-            Arc::clone(&handler),
-            store,
-            Arc::clone(&state.snapshots),
-            Arc::clone(&catalog),
-            adapters.clone(),
-        ));
         let refetcher_ports = RefetcherPorts {
             queue: Arc::clone(&state.refetch),
             notes: Arc::clone(&state.notes),
@@ -79,15 +89,16 @@ impl CrmSync {
             clock: Arc::clone(&clock),
             ids,
         };
-        let scheduler = schedule.map(|schedule| Scheduler {
-            schedule,
+        let follows_schedule = schedule.is_some();
+        let scheduler = Scheduler {
+            schedule: schedule.unwrap_or_default(),
             backfill: handler.backfill(),
             jobs: state.jobs,
             notes: state.notes,
             catalog: Arc::clone(&catalog),
             providers: connections.providers().collect(),
             clock,
-        });
+        };
         let refetcher = Refetcher::new(
             refetcher_ports,
             connections.clone(),
@@ -95,22 +106,21 @@ impl CrmSync {
             Arc::clone(&catalog),
             adapters.clone(),
         );
-        let runner = BackfillRunner::new(runner_ports, connections, Arc::clone(&images), catalog, adapters);
-        Self { images, refetcher, runner, scheduler }
+        let runner = BackfillRunner::new(runner_ports, connections, images, catalog, adapters);
+        Self { refetcher, runner, scheduler, follows_schedule }
     }
 
-    pub fn images(&self) -> &Arc<ImageStore> {
-        &self.images
+    /// Asks for a read of everything now, for a schedule that is kept elsewhere: the next runs do it. Returns the number of
+    /// jobs.
+    pub async fn request_everything(&self) -> Result<usize, PortError> {
+        self.scheduler.request_everything().await
     }
 
     /// Does what is due, until shortly before the deadline. Refetches get at most half of the time.
     pub async fn run(&self, deadline: Instant) -> Result<CrmSyncReport, PortError> {
         let half = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
         let refetch = self.refetcher.run(half).await;
-        let scheduled = match &self.scheduler {
-            Some(scheduler) => scheduler.request_due().await,
-            None => Ok(0),
-        };
+        let scheduled = if self.follows_schedule { self.scheduler.request_due().await } else { Ok(0) };
         let backfill = self.runner.run(deadline).await;
         Ok(CrmSyncReport { refetch: refetch?, scheduled: scheduled?, backfill: backfill? })
     }

@@ -1,126 +1,161 @@
-//! The schedule: objects are read again without an event that asks.
-//!
-//! What was modified is read every few minutes, so that an installation without change events has history at that grain.
-//! Once a day everything is read: calculated fields change without a modification, and deletions show only in ids. The
-//! first read of an object is a full one: there is no silent start date.
+//! The schedule: how often the objects of which type are read without an event that asks.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
-use annals_domain::definition::Catalog;
+use annals_domain::definition::{Catalog, EntityDefinition, ReadInterval};
 use annals_domain::identity::Provider;
-use annals_domain::timestamp::Timestamp;
 
-use crate::backfill::{Backfill, BackfillError, BackfillRequest};
-use crate::crm::OVERLAP_MS;
-use crate::ports::{
-    BACKFILL_PAGE_SIZE, BackfillJob, Clock, JobStore, ObjectNote, ObjectNotes, ObjectOfProvider, PortError, revise_note,
-};
+/// How often the objects of the connected CRMs are read: by type or by CRM, as in `salesforce=5m,contracts=1h`.
+///
+/// What is set for a type counts first, then what its definition says, then what is set for the CRM.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SyncSchedule(BTreeMap<String, ReadInterval>);
 
-/// What a scheduled job keeps as its input.
-const SCHEDULED: &str = r#"{"asked_by":"schedule"}"#;
-/// The page of a scheduled read. Requests have smaller ones, so that their progress shows.
-const PAGE_SIZE: u64 = 500;
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSchedule(String);
 
-/// How often the objects of the connected CRMs are read.
+/// How often an object is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SyncSchedule {
+pub(super) struct ReadIntervals {
     /// What was modified.
-    pub modified: Duration,
+    pub(super) modified: Option<ReadInterval>,
     /// Everything, with calculated fields and deletions.
-    pub everything: Duration,
+    pub(super) everything: Option<ReadInterval>,
 }
 
 impl SyncSchedule {
-    /// What was modified at that interval, and everything once a day.
-    pub fn every(modified: Duration) -> Self {
-        Self { modified, everything: Duration::from_secs(24 * 3_600) }
+    /// What was modified at that interval, for all types.
+    pub fn every(provider: Provider, modified: ReadInterval) -> Self {
+        Self(BTreeMap::from([(provider.as_str().to_owned(), modified)]))
     }
-}
 
-#[derive(Clone)]
-pub(super) struct Scheduler {
-    pub(super) schedule: SyncSchedule,
-    pub(super) backfill: Backfill,
-    pub(super) jobs: Arc<dyn JobStore>,
-    pub(super) notes: Arc<dyn ObjectNotes>,
-    pub(super) catalog: Arc<Catalog>,
-    pub(super) providers: BTreeSet<Provider>,
-    pub(super) clock: Arc<dyn Clock>,
-}
+    /// The intervals of both; those of `other` count where both have one.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
 
-impl Scheduler {
-    /// Asks for the jobs that are due: those of objects that have a definition. Returns their number.
-    pub(super) async fn request_due(&self) -> Result<usize, PortError> {
-        let mut requested = 0;
-        for definition in self.catalog.definitions() {
-            for (provider, name) in definition.objects.iter().filter(|(provider, _)| self.providers.contains(provider))
-            {
-                requested += usize::from(self.request((*provider, name.clone())).await?);
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Checks that each name is a connected CRM's or a type's that one of them has.
+    pub fn check(&self, catalog: &Catalog, connected: &BTreeSet<Provider>) -> Result<(), InvalidSchedule> {
+        for name in self.0.keys() {
+            if let Ok(provider) = name.parse::<Provider>() {
+                if !connected.contains(&provider) {
+                    return Err(InvalidSchedule(format!("no {provider} connection is set up to sync")));
+                }
+                continue;
             }
-        }
-        Ok(requested)
-    }
-
-    async fn request(&self, object: ObjectOfProvider) -> Result<bool, PortError> {
-        let (note, now) = (self.notes.note(&object).await?, self.clock.now());
-        let Some(request) = self.due(&note, now) else { return Ok(false) };
-        let is_full = request.since.is_none();
-        match self.backfill.request(object.1.as_str(), &request).await {
-            Ok(_) => {}
-            // A job that somebody asked for, or that waits, is the same read.
-            Err(BackfillError::NotEnded { .. } | BackfillError::Contended(_)) => return Ok(false),
-            Err(BackfillError::Port(error)) => return Err(error),
-            Err(error) => {
-                tracing::warn!(entity_name = %object.1, %error, "scheduled read not requested");
-                return Ok(false);
+            let definition = catalog.named(name).filter(|it| it.objects.keys().any(|of| connected.contains(of)));
+            if definition.is_none() {
+                return Err(InvalidSchedule(format!(
+                    "invalid name `{name}` in the sync: expected a connected CRM, or an entity type that it has"
+                )));
             }
-        }
-        self.note_start(&object, is_full, now).await?;
-        self.remove_earlier(&object).await?;
-        Ok(true)
-    }
-
-    fn due(&self, note: &ObjectNote, now: Timestamp) -> Option<BackfillRequest> {
-        let is_due = |last: Option<Timestamp>, every: Duration| {
-            let every = i64::try_from(every.as_millis()).unwrap_or(i64::MAX);
-            last.is_none_or(|last| last.plus_millis(every) <= now)
-        };
-        let request = BackfillRequest {
-            page_size: Some(PAGE_SIZE.max(u64::from(BACKFILL_PAGE_SIZE))),
-            input: SCHEDULED.to_owned(),
-            ..BackfillRequest::default()
-        };
-        match note.synced_until {
-            Some(_) if is_due(note.refresh_started_at, self.schedule.everything) => Some(request),
-            None if is_due(note.refresh_started_at, self.schedule.modified) => Some(request),
-            Some(until) if is_due(note.sync_started_at, self.schedule.modified) => {
-                Some(BackfillRequest { since: Some(until.plus_millis(-OVERLAP_MS)), ..request })
-            }
-            _ => None,
-        }
-    }
-
-    async fn note_start(&self, object: &ObjectOfProvider, is_full: bool, now: Timestamp) -> Result<(), PortError> {
-        let start = |note: &mut ObjectNote| {
-            note.sync_started_at = Some(now);
-            if is_full {
-                (note.refresh_started_at, note.compare_started_at) = (Some(now), Some(now));
-            }
-        };
-        revise_note(&*self.notes, object, start).await
-    }
-
-    /// Removes the scheduled jobs of an object that have ended: there would be hundreds a day.
-    async fn remove_earlier(&self, (provider, name): &ObjectOfProvider) -> Result<(), PortError> {
-        let is_earlier = |job: &&BackfillJob| {
-            (job.provider, &job.entity_name) == (*provider, name) && job.input == SCHEDULED && job.state.has_ended()
-        };
-        let jobs = self.jobs.all().await?;
-        for job in jobs.iter().filter(is_earlier) {
-            self.jobs.remove_ended(job.id).await?;
         }
         Ok(())
+    }
+
+    /// Without an interval of its own everything is read once a day, if modified records are read by the schedule at all.
+    pub(super) fn intervals(&self, definition: &EntityDefinition, provider: Provider) -> ReadIntervals {
+        let of_type = [&*definition.plural, definition.aggregate_type.as_str()].into_iter();
+        let of_type = of_type.chain(definition.objects.values().map(|object| object.as_str()));
+        let set = of_type.filter_map(|name| self.0.get(name)).next().copied();
+        let modified = set.or(definition.sync.modified).or_else(|| self.0.get(provider.as_str()).copied());
+        let everything = definition.sync.everything.or(modified.map(|_| ReadInterval::DAILY));
+        ReadIntervals { modified, everything }
+    }
+}
+
+impl FromStr for SyncSchedule {
+    type Err = InvalidSchedule;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSchedule> {
+        const EXPECTED: &str = "expected a CRM or an entity type and an interval, such as salesforce=5m";
+        let mut intervals = BTreeMap::new();
+        // A setting may be there and empty.
+        for part in text.split(',').filter(|_| !text.trim().is_empty()) {
+            let (name, interval) = part
+                .split_once('=')
+                .filter(|(name, _)| !name.trim().is_empty())
+                .ok_or_else(|| InvalidSchedule(format!("invalid value `{part}`: {EXPECTED}")))?;
+            let interval =
+                interval.trim().parse().map_err(|error| InvalidSchedule(format!("invalid value `{part}`: {error}")))?;
+            if intervals.insert(name.trim().to_owned(), interval).is_some() {
+                return Err(InvalidSchedule(format!("`{}` has two intervals", name.trim())));
+            }
+        }
+        Ok(Self(intervals))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use annals_domain::definition::DefinitionFile;
+    use annals_domain::testing::PlainAdapter;
+
+    use super::*;
+
+    fn catalog(sync: &str) -> Catalog {
+        let text = format!(
+            "type = \"thing\"\nplural = \"things\"\n[objects]\nsalesforce = \"Thing__c\"\n[sync]\n{sync}\n\
+             [[fields]]\nname = \"id\"\ntype = \"id\"\nsalesforce = {{ copy = \"Id\" }}\n"
+        );
+        let file = DefinitionFile { name: "thing.toml".to_owned(), text };
+        Catalog::load(&[file], &PlainAdapter::alone()).expect("a valid definition")
+    }
+
+    /// The intervals of `things`, in seconds.
+    #[track_caller]
+    fn check(set: &str, definition: &str, expected: (Option<u64>, Option<u64>)) {
+        let schedule = if set.is_empty() { SyncSchedule::default() } else { set.parse().expect("a valid schedule") };
+        let found = schedule.intervals(&catalog(definition).definitions()[0], Provider::Salesforce);
+        let seconds = |interval: Option<ReadInterval>| interval.map(|interval| interval.duration().as_secs());
+        assert_eq!((seconds(found.modified), seconds(found.everything)), expected, "{set} {definition}");
+    }
+
+    #[test]
+    fn a_types_setting_counts_before_its_definition_and_that_before_the_setting_of_its_crm() {
+        const DAY: Option<u64> = Some(86_400);
+        check("", "", (None, None));
+        check("salesforce=5m", "", (Some(300), DAY));
+        check("salesforce=5m", "modified = \"1h\"", (Some(3_600), DAY));
+        for name in ["things", "thing", "Thing__c"] {
+            check(&format!("salesforce=5m,{name}=2m"), "modified = \"1h\"", (Some(120), DAY));
+        }
+        check("", "modified = \"1h\"", (Some(3_600), DAY));
+        check("", "everything = \"6h\"", (None, Some(21_600)));
+        check("salesforce=5m", "everything = \"6h\"", (Some(300), Some(21_600)));
+    }
+
+    #[test]
+    fn an_invalid_schedule_is_refused_with_what_is_expected() {
+        let refused = |text: &str| text.parse::<SyncSchedule>().err().map(|error| error.to_string());
+        let expected = "expected a CRM or an entity type and an interval, such as salesforce=5m";
+        assert_eq!(refused("5m"), Some(format!("invalid value `5m`: {expected}")));
+        assert_eq!(refused("=5m"), Some(format!("invalid value `=5m`: {expected}")));
+        let interval = "expected an interval from 1m to 1d, such as 90s, 5m, 6h or 1d";
+        assert_eq!(refused("salesforce=5"), Some(format!("invalid value `salesforce=5`: {interval}")));
+        assert_eq!(refused("things=5m,things=1h"), Some("`things` has two intervals".to_owned()));
+        assert_eq!((refused("salesforce=5m, things = 1h"), refused(" ")), (None, None));
+    }
+
+    #[test]
+    fn each_name_must_be_a_connected_crm_or_a_type_that_it_has() {
+        let refused = |text: &str, connected: &[Provider]| {
+            let schedule: SyncSchedule = text.parse().expect("a valid schedule");
+            schedule.check(&catalog(""), &connected.iter().copied().collect()).err().map(|error| error.to_string())
+        };
+        let salesforce = [Provider::Salesforce];
+        assert_eq!(refused("salesforce=5m,things=1h", &salesforce), None);
+        assert_eq!(refused("hubspot=5m", &salesforce).as_deref(), Some("no hubspot connection is set up to sync"));
+        let message = "in the sync: expected a connected CRM, or an entity type that it has";
+        assert_eq!(refused("leads=5m", &salesforce), Some(format!("invalid name `leads` {message}")));
+        assert_eq!(refused("things=5m", &[]), Some(format!("invalid name `things` {message}")));
     }
 }

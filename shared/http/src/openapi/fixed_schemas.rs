@@ -264,6 +264,17 @@ fn backfill_request() -> Value {
     })
 }
 
+fn audit_state() -> Value {
+    object([
+        ("provider", reference("Provider")),
+        ("entity_name", described(text(), "The object's name at its provider.")),
+        ("ended_at", timestamp()),
+        ("compared", described(count(), "Records that were compared.")),
+        ("different", described(count(), "Records that differed from the CRM's.")),
+        ("is_complete", described(boolean(), "Whether all records were compared, not a sample.")),
+    ])
+}
+
 fn of_health() -> Vec<(&'static str, Value)> {
     let status = || names(["ok", "degraded"]);
     let state = object([("name", text()), ("status", status()), ("detail", text())]);
@@ -272,6 +283,7 @@ fn of_health() -> Vec<(&'static str, Value)> {
         ("dependencies", array(reference("DependencyState"))),
         ("lag_events", described(nullable(count()), "Commits that are not searchable yet, if known.")),
         ("lag_ms", described(nullable(count()), "From commit to searchable, in milliseconds, if known.")),
+        ("audits", described(array(reference("AuditState")), "The last audit of each object.")),
     ]);
-    vec![("DependencyState", state), ("HealthReport", report)]
+    vec![("DependencyState", state), ("AuditState", audit_state()), ("HealthReport", report)]
 }

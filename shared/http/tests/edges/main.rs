@@ -157,7 +157,7 @@ async fn a_store_that_does_not_respond_is_503_and_not_named() {
 async fn health_is_200_and_names_degraded_dependencies() {
     let response = send(tokens(), request("GET", "/health", None, Body::empty())).await;
     assert_eq!((response.status, response.header("content-type")), (StatusCode::OK, Some("application/json")));
-    insta::assert_snapshot!(response.body, @r#"{"status":"degraded","dependencies":[{"name":"store","status":"degraded","detail":"does not answer"}],"lag_events":null,"lag_ms":null}"#);
+    insta::assert_snapshot!(response.body, @r#"{"status":"degraded","dependencies":[{"name":"store","status":"degraded","detail":"does not answer"}],"lag_events":null,"lag_ms":null,"audits":[]}"#);
 }
 
 #[tokio::test]

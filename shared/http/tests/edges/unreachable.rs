@@ -86,7 +86,13 @@ impl HealthCheck for Unreachable {
     async fn check(&self) -> HealthReport {
         let detail = "does not answer".to_owned();
         let store = DependencyState { name: "store".to_owned(), status: Health::Degraded, detail };
-        HealthReport { status: Health::Degraded, dependencies: vec![store], lag_events: None, lag_ms: None }
+        HealthReport {
+            status: Health::Degraded,
+            dependencies: vec![store],
+            lag_events: None,
+            lag_ms: None,
+            audits: Vec::new(),
+        }
     }
 }
 

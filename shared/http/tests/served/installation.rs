@@ -52,7 +52,13 @@ struct AllWell;
 #[async_trait]
 impl HealthCheck for AllWell {
     async fn check(&self) -> HealthReport {
-        HealthReport { status: Health::Ok, dependencies: Vec::new(), lag_events: Some(0), lag_ms: Some(0) }
+        HealthReport {
+            status: Health::Ok,
+            dependencies: Vec::new(),
+            lag_events: Some(0),
+            lag_ms: Some(0),
+            audits: Vec::new(),
+        }
     }
 }
 

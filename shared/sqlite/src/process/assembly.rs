@@ -33,6 +33,7 @@ pub(super) struct Assembly {
     writes: Arc<WorkStatus>,
     indexing: Arc<WorkStatus>,
     publishing: Arc<WorkStatus>,
+    crm_reading: Arc<WorkStatus>,
 }
 
 impl Assembly {
@@ -45,9 +46,21 @@ impl Assembly {
     ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let status = || Arc::new(WorkStatus::new(Arc::clone(&clock)));
-        let (writes, indexing, publishing) = (status(), status(), status());
+        let (writes, indexing, publishing, crm_reading) = (status(), status(), status(), status());
         let ids = Arc::new(RandomIds);
-        Self { connections, read_model, catalog, adapters, clock, ids, tuning, writes, indexing, publishing }
+        Self {
+            connections,
+            read_model,
+            catalog,
+            adapters,
+            clock,
+            ids,
+            tuning,
+            writes,
+            indexing,
+            publishing,
+            crm_reading,
+        }
     }
 
     pub(super) fn process(self, publisher: Option<Arc<dyn EventPublisher>>) -> LocalProcess {
@@ -73,6 +86,7 @@ impl Assembly {
             queries: self.queries(queried),
             feed_projector,
             health: self.health(),
+            crm_reading: self.crm_reading,
             is_read_only: self.connections.ingest.is_read_only(),
             catalog: self.catalog,
             adapters: self.adapters,
@@ -179,6 +193,7 @@ impl Assembly {
             writes: Arc::clone(&self.writes),
             read_model: Arc::clone(&self.indexing),
             publisher: Arc::clone(&self.publishing),
+            crm: Arc::clone(&self.crm_reading),
         };
         Arc::new(PortsHealth::new(&ports, state, LagSource::Feed(feed), Arc::clone(&self.clock), &self.catalog))
     }

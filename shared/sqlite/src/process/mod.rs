@@ -13,13 +13,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use annals_application::audit::{Auditor, AuditorPorts};
+use annals_application::audit::Auditor;
 use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
 use annals_application::crm::CrmConnections;
 use annals_application::ports::{AccountRegistry, Clock, EventPublisher, ObjectNotes, PortError, ReadModel};
 use annals_application::projection::{FeedProjector, ProjectorSettings};
 use annals_application::queries::{EntityQueries, HealthCheck};
 use annals_application::sync::{CrmSync, CrmSyncPorts, SyncSchedule};
+use annals_application::work_status::WorkStatus;
 use annals_crm::InvalidOrgId;
 use annals_domain::definition::{Catalog, DefinitionError};
 use annals_domain::provider_adapter::ProviderAdapters;
@@ -88,6 +89,8 @@ pub struct LocalProcess {
     pub accounts: Arc<dyn AccountRegistry>,
     pub notes: Arc<dyn ObjectNotes>,
     pub clock: Arc<dyn Clock>,
+    /// How reading the connected CRMs goes, for whoever does it to report.
+    pub crm_reading: Arc<WorkStatus>,
     /// Whether the file cannot be written.
     pub is_read_only: bool,
     sync_ports: CrmSyncPorts,
@@ -170,16 +173,7 @@ impl LocalProcess {
 
     /// What compares the records of these CRMs with those here.
     pub fn auditor(&self, connections: CrmConnections) -> Auditor {
-        let sync = self.crm_sync(connections.clone(), None);
-        let ports = AuditorPorts {
-            read_model: Arc::clone(&self.read_model),
-            live: Arc::clone(&self.sync_ports.live),
-            notes: Arc::clone(&self.sync_ports.state.notes),
-            clock: Arc::clone(&self.clock),
-            ids: Arc::clone(&self.sync_ports.ids),
-        };
-        let images = Arc::clone(sync.images());
-        Auditor::new(ports, connections, images, Arc::clone(&self.catalog), self.adapters.clone())
+        Auditor::new(&self.sync_ports, Arc::clone(&self.read_model), connections)
     }
 }
 

@@ -6,6 +6,7 @@
 mod aged;
 mod any_order;
 mod batches;
+mod crm;
 mod emulator;
 mod end_to_end;
 mod inputs;

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use annals_aws_tests::template::{Stack, Template};
-use annals_lambda::telemetry::{Count, LAG, NAMESPACE};
+use annals_lambda::telemetry::{AUDIT_DIFFERENCES, Count, LAG, NAMESPACE};
 use serde_json::{Value, json};
 
 /// The metrics of the functions.
 fn metrics() -> Vec<&'static str> {
-    Count::ALL.into_iter().map(Count::name).chain([LAG]).collect()
+    Count::ALL.into_iter().map(Count::name).chain([LAG, AUDIT_DIFFERENCES]).collect()
 }
 
 fn stack() -> Stack {
@@ -73,6 +73,7 @@ fn every_kind_of_failure_has_an_alarm() {
     check(NAMESPACE, "Parked", "${ProjectionFunction}", "> 0");
     check(NAMESPACE, "ForeignRecords", "${ProjectionFunction}", "> 0");
     check(NAMESPACE, "Stored", "${IngestFunction}", "< 1");
+    check(NAMESPACE, AUDIT_DIFFERENCES, "${BackfillFunction}", "> 0");
 }
 
 /// An event may be stored at the end of one period and projected at the beginning of the next.
@@ -157,7 +158,7 @@ fn every_alarm_on_the_functions_own_metrics_names_one_that_is_written() {
     let alarms = stack.of_type("AWS::CloudWatch::Alarm");
     let watched = alarms.flat_map(|(id, alarm)| watched(alarm).into_iter().map(move |metric| (id, metric)));
     let own: Vec<_> = watched.filter(|(_, metric)| metric["Namespace"] == NAMESPACE).collect();
-    assert_eq!(own.len(), 5);
+    assert_eq!(own.len(), 6);
     for (id, metric) in own {
         assert!(metrics().iter().any(|name| metric["MetricName"] == *name), "{id}");
         let dimensions = metric["Dimensions"].as_array().expect("dimensions");

@@ -14,6 +14,7 @@ mod rights;
 mod rights_held;
 mod rights_refused;
 mod routes;
+mod schedules;
 mod stream;
 mod tables;
 mod vpc;

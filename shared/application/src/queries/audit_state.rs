@@ -1,0 +1,36 @@
+//! The last audit of an object, in a health report.
+
+use annals_domain::identity::{EntityName, Provider};
+use annals_domain::timestamp::Timestamp;
+use serde::Serialize;
+
+use crate::ports::{AuditNote, ObjectNote, ObjectOfProvider};
+
+/// What the last audit of an object found. A difference does not make the installation degraded: it is what the next read
+/// mends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditState {
+    /// The CRM.
+    pub provider: Provider,
+    /// The object's name at its provider.
+    pub entity_name: EntityName,
+    /// By the clock of this installation.
+    pub ended_at: Timestamp,
+    /// Records that were compared.
+    pub compared: u64,
+    /// Records that differed from the CRM's.
+    pub different: u64,
+    /// Whether all records were compared, not a sample.
+    pub is_complete: bool,
+}
+
+/// Sorted by object.
+pub(super) fn last_audits(notes: Vec<(ObjectOfProvider, ObjectNote)>) -> Vec<AuditState> {
+    let state = |((provider, entity_name), note): (ObjectOfProvider, ObjectNote)| {
+        let AuditNote { ended_at, compared, different, is_complete } = note.audit?;
+        Some(AuditState { provider, entity_name, ended_at, compared, different, is_complete })
+    };
+    let mut audits: Vec<AuditState> = notes.into_iter().filter_map(state).collect();
+    audits.sort_by(|a, b| (a.provider, &a.entity_name).cmp(&(b.provider, &b.entity_name)));
+    audits
+}
