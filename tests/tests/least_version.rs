@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use annals_application::ports::SeparateSections;
 use annals_application::queries::{EntityQueries, QueryError, QueryPorts};
 use annals_domain::position::Version;
 use annals_sqlite::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore};
@@ -22,9 +23,11 @@ async fn a_least_version_is_answered_from_the_events_while_the_index_lags() {
     let database = Database::open(&test.settings.db).expect("the file opens");
     let empty = Database::open(&test.folder().join("empty.db")).expect("a new file opens");
     let state = SqliteStateStore::new(database.clone());
+    let (store, snapshots) = (Arc::new(SqliteEventStore::new(database)), Arc::new(state.clone()));
     let ports = QueryPorts {
-        store: Arc::new(SqliteEventStore::new(database)),
-        snapshots: Arc::new(state.clone()),
+        sections: Arc::new(SeparateSections { store: store.clone(), snapshots: snapshots.clone() }),
+        store,
+        snapshots,
         objects: Arc::new(state),
         read_model: Arc::new(SqliteReadModel::open(empty, &test.process.catalog).await.expect("its tables are made")),
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use annals_application::contract::samples::{key, timestamp};
-use annals_application::ports::{Clock, ParkedProjection, RefetchTask, StatePorts};
+use annals_application::ports::{Clock, ParkedProjection, RefetchTask, SeparateSections, StatePorts};
 use annals_application::queries::{FeedHealth, Health, HealthCheck, LagSource, PortsHealth, QueryPorts};
 use annals_application::work_status::WorkStatus;
 use annals_crm::salesforce::Salesforce;
@@ -51,6 +51,7 @@ async fn bench() -> Bench {
     let ports = QueryPorts {
         store: Arc::clone(&events) as _,
         snapshots: Arc::clone(&state.snapshots),
+        sections: Arc::new(SeparateSections { store: events.clone(), snapshots: Arc::clone(&state.snapshots) }),
         objects: Arc::clone(&state.objects),
         read_model: Arc::new(SqliteReadModel::open(database, &catalog).await.unwrap()),
     };

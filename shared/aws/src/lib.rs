@@ -10,3 +10,4 @@ pub mod read_model;
 pub mod rebuild;
 pub mod secrets;
 pub mod state_store;
+pub mod stream_sections;

@@ -33,6 +33,12 @@ impl Version {
         Self(self.0 + 1)
     }
 
+    /// The version that many events later.
+    #[must_use]
+    pub fn plus(self, events: u64) -> Self {
+        Self(self.0.saturating_add(events))
+    }
+
     #[must_use]
     pub fn previous(self) -> Self {
         Self(self.0.saturating_sub(1))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use annals_application::commands::{CommandHandler, OutcomeObserver, Quarantine};
 use annals_application::ports::{
-    Clock, EventPublisher, EventStore, Ids, LagNotes, LiveEntities, ReadModel, StatePorts,
+    Clock, EventPublisher, EventStore, Ids, LagNotes, LiveEntities, ReadModel, StatePorts, StreamSections,
 };
 use annals_application::projection::{ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings};
 use annals_application::queries::{EntityQueries, LagSource, PortsHealth, QueryPorts};
@@ -15,6 +15,7 @@ use annals_application::sync::CrmSyncPorts;
 use annals_application::system::{RandomIds, SystemClock};
 use annals_aws::event_store::DynamoEventStore;
 use annals_aws::state_store::DynamoStateStore;
+use annals_aws::stream_sections::DynamoSections;
 use annals_domain::definition::{Catalog, DefinitionError};
 use annals_domain::provider_adapter::ProviderAdapters;
 use annals_http::QueryApi;
@@ -32,6 +33,8 @@ pub struct Installation {
     /// The events table behind its port, with conflicts counted as a metric.
     pub store: Arc<dyn EventStore>,
     pub state: StatePorts,
+    /// Reads a snapshot and the events after it in one request.
+    sections: Arc<dyn StreamSections>,
     /// The lag of projection, in the state table.
     pub lags: Arc<dyn LagNotes>,
     pub catalog: Arc<Catalog>,
@@ -59,7 +62,9 @@ impl Installation {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let events = DynamoEventStore::new(config, settings.events_table.clone());
         let state = DynamoStateStore::new(config, settings.state_table.clone(), Arc::clone(&clock));
+        let interval = projector_settings().snapshot_interval;
         Ok(Self {
+            sections: Arc::new(DynamoSections::new(config, events.clone(), state.clone(), interval)),
             store: Arc::new(MeteredEventStore(events.clone())),
             events,
             lags: Arc::new(state.clone()),
@@ -132,6 +137,7 @@ impl Installation {
         let ports = QueryPorts {
             store: Arc::clone(&self.store),
             snapshots: Arc::clone(&self.state.snapshots),
+            sections: Arc::clone(&self.sections),
             objects: Arc::clone(&self.state.objects),
             read_model: Arc::clone(read_model),
         };

@@ -1,5 +1,7 @@
 //! The contract suite of every port, on SQLite.
 
+use std::sync::Arc;
+
 use annals_application::contract::samples;
 use annals_sqlite::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore};
 use tempfile::TempDir;
@@ -41,6 +43,23 @@ mod state {
     }
 
     annals_application::state_contract!(make);
+}
+
+mod stream_sections {
+    use annals_application::contract::stream_sections::SectionStores;
+    use annals_application::ports::SeparateSections;
+
+    use super::*;
+
+    async fn make() -> (SectionStores, TempDir) {
+        let (database, folder) = database();
+        let store = Arc::new(SqliteEventStore::new(database.clone()));
+        let snapshots = Arc::new(SqliteStateStore::new(database));
+        let sections = SeparateSections { store: store.clone(), snapshots: snapshots.clone() };
+        (SectionStores { sections: Arc::new(sections), store, snapshots }, folder)
+    }
+
+    annals_application::stream_sections_contract!(make);
 }
 
 mod read_model {

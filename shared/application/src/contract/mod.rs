@@ -32,6 +32,7 @@ pub mod refetch_queue;
 pub mod samples;
 pub mod simulated_org;
 pub mod snapshot_store;
+pub mod stream_sections;
 
 /// Makes a test of each rule for an adapter of all state ports.
 #[macro_export]

@@ -29,7 +29,7 @@ macro_rules! snapshot_store_contract {
 }
 
 /// With one event, of that many seconds, recorded a thousand seconds later.
-fn snapshot(key: &EntityKey, version: u64) -> Snapshot {
+pub(super) fn snapshot(key: &EntityKey, version: u64) -> Snapshot {
     let seconds = i64::try_from(version).expect("a small version");
     snapshot_at(key, version, seconds, seconds + 1_000)
 }

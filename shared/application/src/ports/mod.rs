@@ -29,6 +29,7 @@ mod read_model;
 mod refetch_queue;
 mod snapshot_store;
 mod state;
+mod stream_sections;
 
 pub use self::account_registry::AccountRegistry;
 pub use self::bounded_page::{Added, BoundedPage, MAX_ANSWER_BYTES, MAX_PAGE_BYTES, PageEnd, json_size};
@@ -66,3 +67,4 @@ pub use self::read_model::{Document, FoundPage, IndexOutcome, ReadDocument, Read
 pub use self::refetch_queue::{RefetchQueue, RefetchTask};
 pub use self::snapshot_store::{Snapshot, SnapshotStore};
 pub use self::state::StatePorts;
+pub use self::stream_sections::{SectionRequest, SeparateSections, StreamSection, StreamSections};

@@ -72,8 +72,7 @@ impl StateLoader<'_> {
         Ok(())
     }
 
-    /// The lowest version that the newest snapshot below `version` can have, if none is missing: a
-    /// snapshot is stored with the batch that passes a multiple of the interval.
+    /// The version of the newest snapshot below `version`, if none is missing.
     fn earliest_snapshot(&self, version: Version) -> Version {
         let interval = self.snapshot_interval.get();
         Version::new(version.previous().get() / interval * interval)

@@ -26,8 +26,8 @@ use crate::ports::{
     ProjectionJob, ProjectionJobs, Snapshot, SnapshotStore,
 };
 
-/// The default number of versions between two snapshots of a record: a cold load folds at most about
-/// twice as many events.
+/// The default number of versions between two snapshots of a record, which are at its multiples: a cold load folds at
+/// most about twice as many events.
 pub const SNAPSHOT_INTERVAL: NonZeroU64 = NonZeroU64::new(50).expect("not zero");
 
 /// The number of records that are loaded at the same time.
@@ -203,7 +203,12 @@ impl Projector {
     /// Loads the transitions concurrently: records that are not cached need reads.
     async fn load(&self, streams: Vec<StreamBatch>) -> Vec<ProjectedStream> {
         let recent = self.recent.as_deref();
-        let loader = TransitionLoader { states: self.loader(), catalog: &self.catalog, recent };
+        let loader = TransitionLoader {
+            states: self.loader(),
+            catalog: &self.catalog,
+            recent,
+            keeps_snapshots: self.stores_snapshots,
+        };
         let streams = streams.into_iter().map(|StreamBatch { span, events }| async {
             // The state goes back into the cache only after all projections succeeded.
             let cached = self.cache.as_ref().and_then(|cache| lock(cache).take(&span.key));
@@ -312,22 +317,14 @@ impl Projector {
         if !self.stores_snapshots {
             return;
         }
-        let due = projected.iter().filter(|transition| self.is_snapshot_due(transition));
-        let snapshots: Vec<Snapshot> = due.filter_map(StateTransition::snapshot).collect();
+        let due = projected.iter().flat_map(|transition| transition.snapshots_due(self.snapshot_interval));
+        let snapshots: Vec<Snapshot> = due.collect();
         if !snapshots.is_empty()
             && let Err(error) = self.ports.snapshots.put(snapshots).await
         {
             // A snapshot only saves reads, and the next interval stores another.
             tracing::warn!(%error, "snapshots were not stored");
         }
-    }
-
-    /// A snapshot is due when the record passes a multiple of the interval. It is also due when a snapshot
-    /// was missing, so that the next load need not fold the same events again.
-    fn is_snapshot_due(&self, transition: &StateTransition) -> bool {
-        let before = transition.events.first().map_or(0, |read| read.event.version.previous().get());
-        let passes = before / self.snapshot_interval < transition.after.version().get() / self.snapshot_interval;
-        passes || transition.folded > self.snapshot_interval.get()
     }
 
     fn cache_states(&self, projected: Vec<StateTransition>) {

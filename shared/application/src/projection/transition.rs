@@ -5,6 +5,7 @@
 //! result is the same either way.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use annals_domain::aggregate::Aggregate;
@@ -46,13 +47,18 @@ pub struct StateTransition {
     pub events: Vec<EventWithChange>,
     /// The number of events below the batch that were folded to get the state before it.
     pub folded: u64,
+    /// The states at multiples of the snapshot interval, in version order.
+    pub(super) snapshots: Vec<Snapshot>,
 }
 
 impl StateTransition {
-    /// The state after the batch, to be stored as a snapshot.
-    pub(super) fn snapshot(&self) -> Option<Snapshot> {
-        let recorded_at = self.events.last()?.event.recorded_at;
-        Some(Snapshot { state: self.after.clone(), recorded_at })
+    /// The snapshots to store. Without a multiple of the interval it is that of the state after the batch, if a snapshot
+    /// was missing: so the next load need not fold the same events again.
+    pub(super) fn snapshots_due(&self, interval: NonZeroU64) -> Vec<Snapshot> {
+        let is_missing = self.snapshots.is_empty() && self.folded > interval.get();
+        let last = self.events.last().filter(|_| is_missing).map(|read| read.event.recorded_at);
+        let after = last.map(|recorded_at| Snapshot { state: self.after.clone(), recorded_at });
+        self.snapshots.iter().cloned().chain(after).collect()
     }
 
     /// The events as the refetch rules take them.
@@ -70,6 +76,8 @@ pub(super) struct TransitionLoader<'a> {
     pub(super) states: StateLoader<'a>,
     pub(super) catalog: &'a Catalog,
     pub(super) recent: Option<&'a RecentChanges>,
+    /// Whether the projector stores the snapshots of a transition.
+    pub(super) keeps_snapshots: bool,
 }
 
 impl TransitionLoader<'_> {
@@ -86,15 +94,19 @@ impl TransitionLoader<'_> {
         let events = self.complete(span, events).await?;
         let lifecycle_before = state.as_ref().and_then(Aggregate::lifecycle_at);
         let mut folder = StreamFolder::new(self.states.adapters, state);
+        let mut snapshots = Vec::new();
         for EventWithChange { event, change } in &events {
-            folder.apply(event, change);
+            let state = folder.apply(event, change);
+            if self.keeps_snapshots && event.version.get() % self.states.snapshot_interval == 0 {
+                snapshots.push(Snapshot { state: state.clone(), recorded_at: event.recorded_at });
+            }
         }
         let Some(after) = folder.into_state() else {
             return Err(ProjectionFailure::Poison("no event to project".to_owned()));
         };
         let changes = events.iter().map(|read| &*read.change);
         let entity = Arc::new(mapping::remap(before.as_deref(), changes, &after, &schema, adapter));
-        Ok(StateTransition { schema, before, lifecycle_before, after, entity, events, folded })
+        Ok(StateTransition { schema, before, lifecycle_before, after, entity, events, folded, snapshots })
     }
 
     fn adapter(&self, event: &DomainEvent) -> Result<&dyn ProviderAdapter, ProjectionFailure> {

@@ -15,22 +15,10 @@ use super::list_request::ListRequest;
 use super::moment::MomentRequest;
 use super::page::Page;
 use super::past_state::PastStates;
+use super::query_ports::QueryPorts;
 use super::resolve::Resolver;
 use super::time_travel::TimeTravel;
-use crate::ports::{EventStore, MAX_PAGE_BYTES, ObjectRegistry, ReadDocument, ReadModel, SnapshotStore};
-
-/// The ports that queries read.
-#[derive(Clone)]
-pub struct QueryPorts {
-    /// Read for histories, and to tell an unknown entity from one without its creation.
-    pub store: Arc<dyn EventStore>,
-    /// Lets a later page of a history start at a snapshot.
-    pub snapshots: Arc<dyn SnapshotStore>,
-    /// Names the entity types without a definition.
-    pub objects: Arc<dyn ObjectRegistry>,
-    /// Read for entities, lists and counts.
-    pub read_model: Arc<dyn ReadModel>,
-}
+use crate::ports::{MAX_PAGE_BYTES, ReadDocument};
 
 /// The queries over entities.
 ///
@@ -47,7 +35,7 @@ pub struct EntityQueries {
 impl EntityQueries {
     /// Queries by these definitions. The adapters are those of the installed providers.
     pub fn new(ports: QueryPorts, catalog: Arc<Catalog>, adapters: ProviderAdapters) -> Self {
-        let history = HistoryReader::new(&ports.store, &ports.snapshots, adapters.clone());
+        let history = HistoryReader::new(&ports, adapters.clone());
         let (store, snapshots) = (Arc::clone(&ports.store), Arc::clone(&ports.snapshots));
         let states = PastStates { store, snapshots, adapters: adapters.clone() };
         let resolver = Resolver::new(Arc::clone(&ports.objects), catalog, adapters);

@@ -11,9 +11,9 @@ use tokio::sync::Mutex;
 
 use super::audit_state::{AuditState, last_audits};
 use super::dependency::{DependencyState, Health, in_time, unused_id};
-use super::entities::QueryPorts;
 use super::lag::LagSource;
 use super::lag_report::Lag;
+use super::query_ports::QueryPorts;
 use crate::ports::{Clock, EventStore, PortError, QuarantineState, ReadModel, StatePorts};
 
 /// The state of all dependencies.

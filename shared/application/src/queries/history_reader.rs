@@ -1,8 +1,8 @@
 //! Reads pages of histories: what each version changed, in order of arrival or the newest first.
 //!
-//! A page is folded from the newest snapshot before it. Without filters it reads its own events and those between the
-//! snapshot and it. By date it starts and ends at the dates, but for events that arrived late. The newest first, it goes
-//! back in blocks of versions.
+//! A page is folded from the newest snapshot before it, which is read together with the events after it. Without
+//! filters it reads its own events and those between the snapshot and it. By date it starts and ends at the dates, but
+//! for events that arrived late. The newest first, it goes back in blocks of versions.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use annals_domain::mapping;
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::ProviderAdapters;
 use annals_domain::stream_head::StreamHead;
+use annals_domain::timestamp::Timestamp;
 
 use super::error::QueryError;
 use super::history::HistoryEvent;
@@ -22,14 +23,16 @@ use super::history_request::{HistoryOrder, HistoryRequest, HistoryStart};
 use super::page::Page;
 use super::paging::PageNumbers;
 use super::past_state::READ_BYTES;
+use super::query_ports::QueryPorts;
 use crate::ports::{
-    Added, BoundedPage, EventStore, MAX_PAGE_BYTES, ReadOptions, SnapshotStore, StoredEvent, json_size,
+    Added, BoundedPage, EventStore, MAX_PAGE_BYTES, ReadOptions, SectionRequest, SnapshotStore, StoredEvent,
+    StreamSection, StreamSections, json_size,
 };
-use crate::projection::StreamFolder;
+use crate::projection::{SNAPSHOT_INTERVAL, StreamFolder};
 
 /// The most events in one read of the stream.
 const READ_PAGE: u64 = 500;
-/// The number of versions in one step back through a history with filters.
+/// The number of versions in one step back through a history of some fields.
 const BLOCK: u64 = 200;
 /// The same, and the most on a page, where each event has its input.
 const RAW_BLOCK: u64 = 50;
@@ -41,6 +44,7 @@ const DATES_PAGE: usize = 100;
 pub(super) struct HistoryReader {
     store: Arc<dyn EventStore>,
     snapshots: Arc<dyn SnapshotStore>,
+    sections: Arc<dyn StreamSections>,
     adapters: ProviderAdapters,
     /// The most bytes of the events of a page.
     pub(super) max_bytes: usize,
@@ -83,13 +87,21 @@ impl Filling {
     }
 }
 
+/// The events of some versions, read to go back through them.
+struct Block {
+    low: Version,
+    /// The matching ones, in version order.
+    matching: Vec<HistoryEvent>,
+    /// The highest timestamp of the events before them.
+    below: Option<Timestamp>,
+    /// Whether every event after them is later than the dates.
+    is_past_dates: bool,
+}
+
 impl HistoryReader {
-    pub(super) fn new(
-        store: &Arc<dyn EventStore>,
-        snapshots: &Arc<dyn SnapshotStore>,
-        adapters: ProviderAdapters,
-    ) -> Self {
-        Self { store: Arc::clone(store), snapshots: Arc::clone(snapshots), adapters, max_bytes: MAX_PAGE_BYTES }
+    pub(super) fn new(ports: &QueryPorts, adapters: ProviderAdapters) -> Self {
+        let QueryPorts { store, snapshots, sections, .. } = ports.clone();
+        Self { store, snapshots, sections, adapters, max_bytes: MAX_PAGE_BYTES }
     }
 
     /// A page of the events of one stream.
@@ -117,16 +129,11 @@ impl HistoryReader {
         }
         let last = match of.request.is_filtered() {
             true => of.head.version,
-            false => of.head.version.min(Version::new(start.version.get().saturating_add(page.events.missing() - 1))),
+            false => of.head.version.min(start.version.plus(page.events.missing() - 1)),
         };
-        let snapshot = match of.request.from_date {
-            // None of its events is in the dates.
-            Some(from_date) if start.is_first => self.snapshots.newest_as_of(of.key, from_date.plus_millis(-1)).await?,
-            _ => self.snapshot_before(of.key, start.version).await?,
-        };
-        let mut folder = StreamFolder::new(&self.adapters, snapshot);
-        while folder.next_version() <= last {
-            let events = self.read_events(of.key, folder.next_version(), last).await?;
+        let StreamSection { state, mut events } = self.first_section(of, start, last, page).await?;
+        let mut folder = StreamFolder::new(&self.adapters, state);
+        loop {
             for stored in &events {
                 let is_wanted = stored.event.version >= start.version;
                 if let Some(event) = self.fold(of, &mut folder, &stored.event, is_wanted)?
@@ -138,6 +145,10 @@ impl HistoryReader {
                     return Ok(());
                 }
             }
+            if folder.next_version() > last {
+                break;
+            }
+            events = self.read_events(of.key, folder.next_version(), last).await?;
             if events.is_empty() {
                 return Ok(());
             }
@@ -146,77 +157,114 @@ impl HistoryReader {
         Ok(())
     }
 
-    async fn descend(&self, of: &HistoryOf<'_>, start: HistoryStart, page: &mut Filling) -> Result<(), QueryError> {
-        let block = match of.request {
-            HistoryRequest { raw: true, .. } => RAW_BLOCK,
-            request if request.is_filtered() => BLOCK,
-            _ => page.events.missing(),
+    /// The first events of a page in version order, from `start` or before it.
+    async fn first_section(
+        &self,
+        of: &HistoryOf<'_>,
+        start: HistoryStart,
+        last: Version,
+        page: &Filling,
+    ) -> Result<StreamSection, QueryError> {
+        // One event more shows whether there is a next page.
+        let wanted = if of.request.fields.is_empty() { page.events.missing() + 1 } else { READ_PAGE };
+        let Some(from_date) = of.request.from_date.filter(|_| start.is_first) else {
+            return self.section(of.key, start.version, last.min(start.version.plus(wanted - 1))).await;
         };
-        let mut high = start.version.min(of.head.version);
-        if start.is_first {
-            high = high.min(self.newest_in_dates(of).await?);
-        }
-        while high >= Version::FIRST {
-            let size = if of.request.is_filtered() { block } else { block.min(page.events.missing()) };
-            let low = Version::new(high.get().saturating_sub(size - 1).max(1));
-            let (events, is_before_dates) = self.block(of, low, high).await?;
-            for event in events.into_iter().rev() {
+        // None of its events is in the dates.
+        let state = self.snapshots.newest_as_of(of.key, from_date.plus_millis(-1)).await?;
+        let next = state.as_ref().map_or(Version::FIRST, |state| state.version().next());
+        let to = last.min(next.plus(page.skip.saturating_add(wanted).saturating_add(SNAPSHOT_INTERVAL.get())));
+        let events = self.read_events(of.key, next, to).await?;
+        Ok(StreamSection { state, events })
+    }
+
+    async fn descend(&self, of: &HistoryOf<'_>, start: HistoryStart, page: &mut Filling) -> Result<(), QueryError> {
+        let mut next = self.newest_block(of, start, page).await?;
+        while let Some(block) = next {
+            for event in block.matching.into_iter().rev() {
                 if !page.offer(event) {
                     return Ok(());
                 }
             }
-            high = low.previous();
-            if page.is_full() && !of.request.is_filtered() {
-                page.next = Some(high).filter(|next| *next >= Version::FIRST);
+            let high = block.low.previous();
+            if high < Version::FIRST || block.below.is_some_and(|below| of.request.is_before_dates(below)) {
                 return Ok(());
             }
-            if is_before_dates {
+            let has_next = of.request.fields.is_empty() && block.below.is_some_and(|below| of.request.has_date(below));
+            if page.is_full() && has_next {
+                page.next = Some(high);
                 return Ok(());
             }
+            next = Some(self.block(of, back_from(of, page, high), high).await?);
         }
         Ok(())
     }
 
-    /// The matching events of some versions, and whether all events before them are earlier than the dates.
-    async fn block(
+    /// The newest events of a page that goes back.
+    async fn newest_block(
         &self,
         of: &HistoryOf<'_>,
-        low: Version,
-        high: Version,
-    ) -> Result<(Vec<HistoryEvent>, bool), QueryError> {
-        let mut folder = StreamFolder::new(&self.adapters, self.snapshot_before(of.key, low).await?);
-        let (mut matching, mut is_before_dates) = (Vec::new(), false);
-        while folder.next_version() <= high {
-            let events = self.read_events(of.key, folder.next_version(), high).await?;
-            for stored in &events {
-                let is_wanted = stored.event.version >= low;
-                matching.extend(self.fold(of, &mut folder, &stored.event, is_wanted)?);
-                let is_earlier = of.request.from_date.is_some_and(|from_date| stored.head.is_before(from_date));
-                is_before_dates |= is_earlier && stored.event.version == low;
+        start: HistoryStart,
+        page: &Filling,
+    ) -> Result<Option<Block>, QueryError> {
+        let mut high = start.version.min(of.head.version);
+        if let Some(to_date) = of.request.to_date.filter(|_| start.is_first) {
+            let snapshot = self.snapshots.newest_as_of(of.key, to_date).await?;
+            let known = snapshot.map_or(Version::new(0), |state| state.version());
+            // The next snapshot has a later event, so the dates end before it, unless events arrived late.
+            let guess = high.min(known.plus(SNAPSHOT_INTERVAL.get() - 1));
+            let block = self.block(of, back_from(of, page, known.min(high)), guess).await?;
+            if block.is_past_dates || guess == high {
+                return Ok(Some(block));
             }
-            if events.is_empty() {
-                break;
+            high = high.min(self.newest_in_dates(of, to_date, guess.next()).await?);
+            if high <= guess {
+                return Ok(Some(block));
             }
         }
-        Ok((matching, is_before_dates))
+        if high < Version::FIRST {
+            return Ok(None);
+        }
+        self.block(of, back_from(of, page, high), high).await.map(Some)
     }
 
-    /// The newest version of which the event may be in the dates.
-    async fn newest_in_dates(&self, of: &HistoryOf<'_>) -> Result<Version, QueryError> {
-        let Some(to_date) = of.request.to_date else { return Ok(of.head.version) };
-        let snapshot = self.snapshots.newest_as_of(of.key, to_date).await?;
-        let next = snapshot.map_or(Version::FIRST, |state| state.version().next());
-        let events = self.store.read(of.key, &ReadOptions::from(next, DATES_PAGE)).await?;
+    async fn block(&self, of: &HistoryOf<'_>, low: Version, high: Version) -> Result<Block, QueryError> {
+        let StreamSection { state, mut events } = self.section(of.key, low, high).await?;
+        let mut folder = StreamFolder::new(&self.adapters, state);
+        let mut block = Block { low, matching: Vec::new(), below: None, is_past_dates: false };
+        loop {
+            for stored in &events {
+                if stored.event.version == low {
+                    block.below = folder.state().and_then(Aggregate::newest).map(|newest| newest.timestamp);
+                }
+                let is_wanted = stored.event.version >= low;
+                block.matching.extend(self.fold(of, &mut folder, &stored.event, is_wanted)?);
+                block.is_past_dates |= is_past_dates(of, stored);
+            }
+            if folder.next_version() > high {
+                return Ok(block);
+            }
+            events = self.read_events(of.key, folder.next_version(), high).await?;
+            if events.is_empty() {
+                return Ok(block);
+            }
+        }
+    }
+
+    /// The newest version, from `from` on, of which the event may be in the dates.
+    async fn newest_in_dates(
+        &self,
+        of: &HistoryOf<'_>,
+        to_date: Timestamp,
+        from: Version,
+    ) -> Result<Version, QueryError> {
+        let events = self.store.read(of.key, &ReadOptions::from(from, DATES_PAGE)).await?;
         let later = events.iter().find(|stored| stored.head.highest() > to_date);
         Ok(later.map_or(of.head.version, |later| later.event.version.previous().max(of.head.newest_late())))
     }
 
-    /// The newest snapshot from which a version can be folded.
-    async fn snapshot_before(&self, key: &EntityKey, version: Version) -> Result<Option<Aggregate>, QueryError> {
-        if version <= Version::FIRST {
-            return Ok(None);
-        }
-        Ok(self.snapshots.newest(key, version.previous()).await?)
+    async fn section(&self, key: &EntityKey, from: Version, to: Version) -> Result<StreamSection, QueryError> {
+        Ok(self.sections.read(&SectionRequest { key, from, to, max_bytes: READ_BYTES }).await?)
     }
 
     async fn read_events(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredEvent>, QueryError> {
@@ -235,7 +283,7 @@ impl HistoryReader {
         is_wanted: bool,
     ) -> Result<Option<HistoryEvent>, QueryError> {
         let change = self.adapters.read_event(event).map_err(QueryError::Unreadable)?;
-        let is_wanted = is_wanted && of.request.is_in_dates(event);
+        let is_wanted = is_wanted && of.request.has_date(event.timestamp());
         let adapter = self.adapters.get(event.metadata.provider).filter(|_| is_wanted);
         let Some(adapter) = adapter else {
             folder.apply(event, &change);
@@ -252,6 +300,17 @@ impl HistoryReader {
         let late = newest.is_some_and(|newest| newest > event.position);
         Ok(Some(HistoryEvent::of(event, late, changes, of.request.raw)))
     }
+}
+
+/// The first version of a block that ends with `high`.
+fn back_from(of: &HistoryOf<'_>, page: &Filling, high: Version) -> Version {
+    let missing = page.skip.saturating_add(page.events.missing()).max(1);
+    let size = match of.request {
+        HistoryRequest { raw: true, .. } => RAW_BLOCK.min(missing),
+        request if request.fields.is_empty() => missing.min(READ_PAGE),
+        _ => BLOCK,
+    };
+    Version::new(high.get().saturating_sub(size - 1).max(1))
 }
 
 /// Whether every event after this one is later than the dates.

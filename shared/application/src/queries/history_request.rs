@@ -1,7 +1,6 @@
 //! Requests for a page of a history: which events it has, and in which order.
 
 use annals_domain::definition::EntitySchema;
-use annals_domain::event::DomainEvent;
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
 use annals_domain::stream_head::StreamHead;
@@ -89,9 +88,13 @@ impl HistoryRequest {
         self.from_date.is_some() || self.to_date.is_some() || !self.fields.is_empty()
     }
 
-    pub(super) fn is_in_dates(&self, event: &DomainEvent) -> bool {
-        let at = event.timestamp();
-        self.from_date.is_none_or(|from| from <= at) && self.to_date.is_none_or(|to| at <= to)
+    /// Whether a timestamp is in the dates.
+    pub(super) fn has_date(&self, at: Timestamp) -> bool {
+        !self.is_before_dates(at) && self.to_date.is_none_or(|to| at <= to)
+    }
+
+    pub(super) fn is_before_dates(&self, at: Timestamp) -> bool {
+        self.from_date.is_some_and(|from| at < from)
     }
 
     /// Whether one of the fields is among an event's changes.

@@ -1,5 +1,7 @@
 //! Reading streams, with consistent reads and over as many pages as needed.
 
+use std::collections::HashMap;
+
 use annals_application::ports::{Direction, PortError, ReadOptions, StoredEvent};
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
@@ -89,9 +91,7 @@ impl DynamoEventStore {
             }
             let page = page.send().await.map_err(|error| port_error(&self.table, error))?;
             for item in page.items.into_iter().flatten().take(options.limit - events.len()) {
-                let stored = decode(item.into());
-                let stored =
-                    stored.map_err(|error| self.corrupt(format!("an event of `{key}` cannot be read"), error))?;
+                let stored = self.decoded(key, item)?;
                 bytes += stored.event.data.len();
                 events.push(stored);
                 if bytes >= options.max_bytes {
@@ -103,6 +103,26 @@ impl DynamoEventStore {
                 return Ok(events);
             }
         }
+    }
+
+    /// The key of an event's item.
+    pub(crate) fn item_key(key: &EntityKey, version: Version) -> HashMap<String, AttributeValue> {
+        let key = (ENTITY_KEY.to_owned(), AttributeValue::S(key.to_string()));
+        HashMap::from([key, (VERSION.to_owned(), number(version))])
+    }
+
+    /// The version in the key of an item.
+    pub(crate) fn version_of(item: &HashMap<String, AttributeValue>) -> Option<Version> {
+        item.get(VERSION)?.as_n().ok()?.parse().ok().map(Version::new)
+    }
+
+    /// The event of an item of this stream.
+    pub(crate) fn decoded(
+        &self,
+        key: &EntityKey,
+        item: HashMap<String, AttributeValue>,
+    ) -> Result<StoredEvent, PortError> {
+        decode(item.into()).map_err(|error| self.corrupt(format!("an event of `{key}` cannot be read"), error))
     }
 
     fn query_of(&self, key: &EntityKey, options: &ReadOptions) -> QueryFluentBuilder {

@@ -62,4 +62,8 @@ impl DynamoStateStore {
         let table = StateTable { client: Client::new(config), name: table, clock };
         Self { table: Arc::new(table), registered: Arc::default() }
     }
+
+    pub fn table(&self) -> &str {
+        &self.table.name
+    }
 }

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use futures::future::{try_join, try_join_all};
 
 use super::DynamoStateStore;
-use super::items::{Item, ItemKey, StateTable, text};
+use super::items::{Attributes, Item, ItemKey, StateTable, text};
 use super::lists::{oldest_first, up_to};
 use super::table::LIST_INDEX;
 
@@ -63,6 +63,18 @@ impl SnapshotStore for DynamoStateStore {
     }
 }
 
+impl DynamoStateStore {
+    /// The key of the snapshot of a version.
+    pub(crate) fn snapshot_key(key: &EntityKey, version: Version) -> Attributes {
+        ItemKey::new(series(key), sortable(version)).attributes()
+    }
+
+    /// The snapshot in an item of that key, if it can be read.
+    pub(crate) async fn snapshot(&self, key: &EntityKey, item: Attributes) -> Result<Option<Aggregate>, PortError> {
+        readable(&self.table, key, &Item(item)).await
+    }
+}
+
 async fn put(table: &StateTable, snapshot: &Snapshot) -> Result<(), PortError> {
     let Snapshot { state, recorded_at } = snapshot;
     let body = serde_json::to_vec(state).map_err(|error| table.rejected(error))?;
@@ -89,8 +101,15 @@ async fn snapshot(
     key: &EntityKey,
     request: QueryFluentBuilder,
 ) -> Result<Option<Aggregate>, PortError> {
-    let Some(item) = last(table, request).await? else { return Ok(None) };
-    match read(table, &item).await {
+    match last(table, request).await? {
+        Some(item) => readable(table, key, &item).await,
+        None => Ok(None),
+    }
+}
+
+/// The snapshot in an item, if it can be read.
+async fn readable(table: &StateTable, key: &EntityKey, item: &Item) -> Result<Option<Aggregate>, PortError> {
+    match read(table, item).await {
         Ok(snapshot) => Ok(Some(snapshot)),
         // A snapshot only saves reads: without it, the events are replayed.
         Err(error) if error.kind == PortErrorKind::Corrupt => {

@@ -6,6 +6,7 @@ mod items;
 mod pages;
 mod samples;
 mod scan;
+mod sections;
 mod tables;
 mod units;
 

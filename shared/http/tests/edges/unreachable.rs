@@ -9,8 +9,8 @@ use annals_application::ports::{
     AccountRegistry, AppendError, BackfillJob, Clock, Document, DuplicateSearch, EntityQuery, EventStore, FoundPage,
     Ids, IndexOutcome, JobStore, Lease, LeaseStore, ObjectNote, ObjectNotes, ObjectOfProvider, ObjectRegistry,
     ParkedProjection, ParkedProjections, PortError, PortErrorKind, QuarantineEntry, QuarantinePlace, QuarantineState,
-    QuarantineStore, ReadDocument, ReadModel, ReadOptions, RefetchQueue, RefetchTask, Snapshot, SnapshotStore,
-    StatePorts, StoredEvent,
+    QuarantineStore, ReadDocument, ReadModel, ReadOptions, RefetchQueue, RefetchTask, SeparateSections, Snapshot,
+    SnapshotStore, StatePorts, StoredEvent,
 };
 use annals_application::queries::{DependencyState, EntityQueries, Health, HealthCheck, HealthReport, QueryPorts};
 use annals_crm::salesforce::Salesforce;
@@ -47,8 +47,9 @@ pub(crate) fn router(login: Login) -> Router {
     let all = Arc::new(Unreachable);
     let (adapters, catalog) = definitions();
     let settings = HandlerSettings::default();
-    let ports =
-        QueryPorts { store: all.clone(), snapshots: all.clone(), objects: all.clone(), read_model: all.clone() };
+    let sections = Arc::new(SeparateSections { store: all.clone(), snapshots: all.clone() });
+    let (store, snapshots) = (all.clone(), all.clone());
+    let ports = QueryPorts { store, snapshots, sections, objects: all.clone(), read_model: all.clone() };
     let queries = EntityQueries::new(ports, catalog.clone(), adapters.clone());
     let quarantine = Quarantine::new(all.clone(), all.clone(), all.clone());
     let handler = CommandHandler::new(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
-use annals_application::ports::{FeedConsumer, StatePorts};
+use annals_application::ports::{FeedConsumer, SeparateSections, StatePorts};
 use annals_application::projection::{
     EventPattern, FeedLane, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
     ReadModelProjection,
@@ -91,7 +91,8 @@ impl Installation {
         let feed_projector = Arc::new(FeedProjector::new(lane, None, projector()));
 
         let (snapshots, objects) = (state.snapshots.clone(), state.objects.clone());
-        let queries = QueryPorts { store: store.clone(), snapshots, objects, read_model };
+        let sections = Arc::new(SeparateSections { store: store.clone(), snapshots: snapshots.clone() });
+        let queries = QueryPorts { store: store.clone(), snapshots, sections, objects, read_model };
         let queries = EntityQueries::new(queries, catalog.clone(), adapters.clone());
         let quarantine = Quarantine::new(state.quarantine.clone(), clock.clone(), ids.clone());
         let settings = HandlerSettings::default();

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use annals_application::commands::{AppendListener, CommandHandler, Quarantine, RecentChanges};
-use annals_application::ports::{Clock, EventPublisher, FeedConsumer, Ids, ReadModel, StatePorts};
+use annals_application::ports::{
+    Clock, EventPublisher, EventStore, FeedConsumer, Ids, ReadModel, SeparateSections, StatePorts,
+};
 use annals_application::projection::{
     BackgroundProjector, FeedLane, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
 };
@@ -169,8 +171,10 @@ impl Assembly {
 
     fn queries(&self, state: StatePorts) -> EntityQueries {
         let Connections { queries, searches, .. } = &self.connections;
+        let store: Arc<dyn EventStore> = Arc::new(SqliteEventStore::new(queries.clone()));
         let ports = QueryPorts {
-            store: Arc::new(SqliteEventStore::new(queries.clone())),
+            sections: Arc::new(SeparateSections::new(&store, &state.snapshots)),
+            store,
             snapshots: state.snapshots,
             objects: state.objects,
             read_model: Arc::new(self.read_model.read_by(queries.clone(), searches.clone())),
@@ -182,8 +186,10 @@ impl Assembly {
     fn health(&self) -> Arc<dyn HealthCheck> {
         let database = &self.connections.health;
         let (events, state) = (Arc::new(SqliteEventStore::new(database.clone())), state_ports(database));
+        let store: Arc<dyn EventStore> = Arc::clone(&events) as _;
         let ports = QueryPorts {
-            store: Arc::clone(&events) as _,
+            sections: Arc::new(SeparateSections::new(&store, &state.snapshots)),
+            store,
             snapshots: Arc::clone(&state.snapshots),
             objects: Arc::clone(&state.objects),
             read_model: Arc::new(self.read_model.read_by(database.clone(), database.clone())),

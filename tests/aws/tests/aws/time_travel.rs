@@ -6,7 +6,9 @@ use annals_application::ports::{
     Document, EntityQuery, FoundPage, IndexOutcome, PortError, PortErrorKind, ReadDocument, ReadModel, Snapshot,
     StoredEvent,
 };
-use annals_application::queries::{EntityQueries, HistoryOrder, HistoryRequest, MomentRequest};
+use annals_application::queries::{
+    EntityQueries, HistoryEvent, HistoryOrder, HistoryRequest, MomentRequest, Page, PageLink,
+};
 use annals_aws::event_store::encode;
 use annals_aws_tests::decided::decided;
 use annals_domain::aggregate::Aggregate;
@@ -150,31 +152,90 @@ async fn time_travel_to_the_middle_of_10_000_events_in_order_is_at_most_three_re
     counted.test_tables.remove().await;
 }
 
+/// Reads a page, and checks its first and last version and the number of its requests.
+async fn check_page(
+    counted: &Counted,
+    queries: &EntityQueries,
+    request: &HistoryRequest,
+    (first, last): (u64, u64),
+    requests: usize,
+) -> Page<HistoryEvent> {
+    let found = queries.history("clients", &record_id(1), request).await.expect("the store answers");
+    assert_eq!(counted.number(), requests, "{request:?}");
+    let versions: Vec<u64> = found.results.iter().map(|event| event.version.get()).collect();
+    assert_eq!((versions.first(), versions.last()), (Some(&first), Some(&last)), "{request:?}");
+    found
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_of_the_history_of_10_000_events_reads_no_more_than_its_events_and_those_after_a_snapshot() {
+async fn a_page_of_the_history_of_10_000_events_is_two_requests() {
     let counted = Counted::new("pages").await;
     let events = long_stream(&counted, 10_000).await;
     let installation = counted.test_tables.installation_by(&counted.config());
-    let (queries, id) = (queries(&installation), record_id(1));
-    let at = |version: usize| Some(events[version - 1].event.timestamp());
-    let page =
-        |page, order| HistoryRequest { page: Some(page), page_size: Some(50), order, ..HistoryRequest::default() };
-    let dates = HistoryRequest { from_date: at(5_000), to_date: at(5_030), ..page(1, HistoryOrder::Ascending) };
-    let backwards = HistoryRequest { order: HistoryOrder::Descending, ..dates.clone() };
-    for (request, first, last, most) in [
-        (page(1, HistoryOrder::Ascending), 1, 50, 2),
-        (page(100, HistoryOrder::Ascending), 4_951, 5_000, 3),
-        (page(200, HistoryOrder::Ascending), 9_951, 10_000, 3),
-        (page(1, HistoryOrder::Descending), 10_000, 9_951, 3),
-        (page(100, HistoryOrder::Descending), 5_050, 5_001, 3),
-        (dates, 5_000, 5_030, 3),
-        (backwards, 5_030, 5_000, 6),
+    let queries = queries(&installation);
+    let page = |page, page_size, order| HistoryRequest {
+        page: Some(page),
+        page_size: Some(page_size),
+        order,
+        ..HistoryRequest::default()
+    };
+    for (request, range) in [
+        (page(1, 50, HistoryOrder::Ascending), (1, 50)),
+        (page(100, 50, HistoryOrder::Ascending), (4_951, 5_000)),
+        (page(200, 50, HistoryOrder::Ascending), (9_951, 10_000)),
+        (page(112, 45, HistoryOrder::Ascending), (4_996, 5_040)),
+        (page(1, 50, HistoryOrder::Descending), (10_000, 9_951)),
+        (page(100, 50, HistoryOrder::Descending), (5_050, 5_001)),
+        (page(113, 45, HistoryOrder::Descending), (4_960, 4_916)),
+        (HistoryRequest { raw: true, ..page(100, 50, HistoryOrder::Descending) }, (5_050, 5_001)),
     ] {
-        let found = queries.history("clients", &id, &request).await.expect("the store answers");
-        let (events, state) = counted.seen();
-        let versions: Vec<u64> = found.results.iter().map(|event| event.version.get()).collect();
-        assert_eq!((versions.first(), versions.last()), (Some(&first), Some(&last)), "{request:?}");
-        assert!(events.len() + state.len() <= most, "{request:?}: {events:?}, {state:?}");
+        let found = check_page(&counted, &queries, &request, range, 2).await;
+        assert_eq!(found.count, Some(10_000));
+    }
+    // What a page says does not depend on how it was read.
+    let several = HistoryRequest { page_size: Some(200), page: Some(25), ..HistoryRequest::default() };
+    let expected = check_page(&counted, &queries, &several, (4_801, 5_000), 3).await.results;
+    let found =
+        check_page(&counted, &queries, &page(100, 50, HistoryOrder::Ascending), (4_951, 5_000), 2).await.results;
+    let changes = |events: &[HistoryEvent]| events.iter().map(|event| event.changes.clone()).collect::<Vec<_>>();
+    assert_eq!(changes(&found), changes(&expected[150..]));
+    assert_eq!(events.len(), 10_000);
+    counted.test_tables.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_by_date_is_one_request_more_and_each_that_follows_by_cursor_is_two() {
+    let counted = Counted::new("dates").await;
+    let events = long_stream(&counted, 10_000).await;
+    let installation = counted.test_tables.installation_by(&counted.config());
+    let queries = queries(&installation);
+    let at = |version: usize| Some(events[version - 1].event.timestamp());
+    let dates = |from, to, order| HistoryRequest {
+        from_date: at(from),
+        to_date: at(to),
+        cursor: Some(String::new()),
+        page_size: Some(49),
+        order,
+        ..HistoryRequest::default()
+    };
+    for (request, first, pages) in [
+        (dates(5_000, 5_030, HistoryOrder::Ascending), 3, vec![(5_000, 5_030)]),
+        (dates(5_000, 5_030, HistoryOrder::Descending), 3, vec![(5_030, 5_000)]),
+        (dates(1_000, 5_000, HistoryOrder::Ascending), 3, vec![(1_000, 1_048), (1_049, 1_097), (1_098, 1_146)]),
+        (dates(1_000, 5_000, HistoryOrder::Descending), 3, vec![(5_000, 4_952), (4_951, 4_903), (4_902, 4_854)]),
+        // The dates end just before the next snapshot: only the event after them shows that.
+        (dates(3_950, 4_049, HistoryOrder::Descending), 4, vec![(4_049, 4_001), (4_000, 3_952), (3_951, 3_950)]),
+    ] {
+        let (mut request, mut requests) = (request, first);
+        let last = pages.len() - 1;
+        for (number, range) in pages.into_iter().enumerate() {
+            let found = check_page(&counted, &queries, &request, range, requests).await;
+            match found.next {
+                Some(PageLink::Cursor(cursor)) => request.cursor = Some(cursor),
+                next => assert_eq!((number, next), (last, None)),
+            }
+            requests = 2;
+        }
     }
     counted.test_tables.remove().await;
 }

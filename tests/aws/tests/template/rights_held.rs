@@ -84,7 +84,7 @@ const PROJECTION: &[Held] = &[
 
 /// `query` reads, and sends POST requests to OpenSearch only for searches.
 const QUERY: &[Held] = &[
-    (EVENTS, &["dynamodb:Query"]),
+    (EVENTS, &["dynamodb:BatchGetItem", "dynamodb:Query"]),
     (STATE, &["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"]),
     (LIST, &["dynamodb:Query"]),
     (INDICES, &["es:ESHttpGet", "es:ESHttpHead"]),
