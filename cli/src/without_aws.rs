@@ -36,7 +36,7 @@ pub(crate) async fn rebuild(_: &Shared, _: &Rebuild) -> Result<Exit, Failure> {
     Err(not_built_in())
 }
 
-pub(crate) async fn past_entities(_: &Shared, _: &EntitySchema, _: Option<Timestamp>) -> Result<EntitySource, Failure> {
+pub(crate) async fn past_entities(_: &Shared, _: &EntitySchema, _: Timestamp) -> Result<EntitySource, Failure> {
     Err(not_built_in())
 }
 

@@ -29,7 +29,7 @@ const SEGMENTS: u32 = 4;
 pub(crate) async fn past_entities(
     shared: &Shared,
     schema: &EntitySchema,
-    as_of: Option<Timestamp>,
+    as_of: Timestamp,
 ) -> Result<EntitySource, Failure> {
     let tables = settings::tables(&shared.on_aws, shared.salesforce_org.as_deref())?;
     let installation = Aws::connect(tables).await?.installation;
@@ -85,7 +85,7 @@ struct SegmentFold {
     adapters: ProviderAdapters,
     catalog: Arc<Catalog>,
     objects: Vec<EntityName>,
-    as_of: Option<Timestamp>,
+    as_of: Timestamp,
     current: Option<CurrentStream>,
 }
 
@@ -110,7 +110,7 @@ impl SegmentFold {
         }
         let current = self.current.get_or_insert(CurrentStream { key, state: None, failure: None });
         let folded = match item {
-            Ok(stored) if self.as_of.is_some_and(|as_of| stored.event.timestamp() > as_of) => Ok(()),
+            Ok(stored) if stored.event.timestamp() > self.as_of => Ok(()),
             Ok(stored) => current.fold(&self.adapters, &stored),
             Err(undecodable) => Err(undecodable.to_string()),
         };

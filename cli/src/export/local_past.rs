@@ -9,6 +9,7 @@ use annals_application::ports::PortError;
 use annals_application::queries::{EntityQueries, MomentRequest, QueryError};
 use annals_domain::definition::EntitySchema;
 use annals_domain::identity::{AggregateId, EntityKey, EntityName};
+use annals_domain::timestamp::Timestamp;
 use annals_sqlite::{Database, SqliteEventStore};
 use futures::stream::{self, StreamExt};
 use uuid::Uuid;
@@ -27,8 +28,9 @@ pub(crate) async fn entities(
     shared: &Shared,
     queries: EntityQueries,
     schema: &EntitySchema,
-    moment: MomentRequest,
+    as_of: Timestamp,
 ) -> Result<EntitySource, Failure> {
+    let moment = MomentRequest { as_of: Some(as_of), ..MomentRequest::default() };
     let database = Database::open(&shared.db).map_err(|error| Failure::because(&error))?;
     let store = SqliteEventStore::new(database);
     let mut keys = Vec::new();

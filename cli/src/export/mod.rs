@@ -1,12 +1,13 @@
 //! `export`: every entity of a type, deleted ones too, now or at a moment, as CSV or JSON lines.
 //!
-//! The entities are folded from the events, so an export does not depend on the search and is never behind.
-//! Entities are written as they are read, in the order of their aggregate ids, so that two exports of the same entities
+//! Now they come from the read model, as lists do; as of a moment they are folded from the events alone. Entities are
+//! written as they are read, in the order of their aggregate ids, so that two exports of the same entities
 //! are equal. What is not read in that order, or whose columns are known only at the end, waits in a temporary file. An
 //! entity that cannot be read is named, and the others are exported.
 
 mod columns;
 mod csv_file;
+mod current;
 pub(crate) mod entity;
 mod file;
 mod local_past;
@@ -14,7 +15,6 @@ pub(crate) mod objects;
 mod sink;
 mod spool;
 
-use annals_application::queries::MomentRequest;
 use annals_domain::definition::EntitySchema;
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -34,10 +34,10 @@ use crate::style::plain;
 pub(crate) async fn run(shared: &Shared, export: &Export) -> Result<Exit, Failure> {
     let queries = open_queries(shared).await?;
     let schema = queries.schema(&export.entity_type).await?;
-    let moment = MomentRequest { as_of: export.as_of, ..MomentRequest::default() };
-    let source = match shared.on_aws.target {
-        Target::Local => local_past::entities(shared, queries, &schema, moment).await?,
-        Target::Aws => aws::past_entities(shared, &schema, export.as_of).await?,
+    let source = match (export.as_of, shared.on_aws.target) {
+        (None, _) => current::entities(queries, &export.entity_type).await?,
+        (Some(as_of), Target::Local) => local_past::entities(shared, queries, &schema, as_of).await?,
+        (Some(as_of), Target::Aws) => aws::past_entities(shared, &schema, as_of).await?,
     };
     let file = ExportFile::create(export.output.as_deref())?;
     let bar = bar(source.total);

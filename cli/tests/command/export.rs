@@ -1,5 +1,6 @@
 //! `export`: the file of every entity of a type.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::{Value, json};
@@ -33,6 +34,9 @@ fn every_entity_is_a_line_of_json_now_and_as_of_a_moment() {
     let now = export(&[]);
     assert_eq!(now.len(), 3);
     assert!(now.is_sorted_by_key(|entity| entity["aggregate_id"].as_str().unwrap().to_owned()));
+    for entity in &now {
+        assert_eq!(*entity, folder.json(&["get", "client", entity["id"].as_str().unwrap()]));
+    }
     // What is exported is what `get` shows.
     for as_of in ["2024-01-01T00:00:00Z", "2024-01-01T00:00:20Z", "2024-01-01"] {
         let entities = export(&["--as-of", as_of]);
@@ -47,6 +51,21 @@ fn every_entity_is_a_line_of_json_now_and_as_of_a_moment() {
     assert_eq!(export(&["--as-of", "2023-12-31"]), Vec::<Value>::new());
     let run = folder.annals(&["export", "client", "--as-of", "2024-01-01"]).exits(0);
     assert_eq!(run.stderr, "3 entities exported\n");
+}
+
+#[test]
+fn an_export_of_now_has_every_page_of_the_read_model() {
+    let folder = Folder::new();
+    folder.file("in.jsonl", lines((1..=450).map(created)));
+    folder.annals(&["ingest", "in.jsonl"]).exits(0);
+    let run = folder.annals(&["export", "clients", "--format", "ndjson"]).exits(0);
+    let ids: BTreeSet<String> = rows(&run.stdout).iter().map(|entity| entity["id"].to_string()).collect();
+    assert_eq!((run.stdout.lines().count(), ids.len()), (450, 450));
+    assert_eq!(run.stderr, "450 entities exported\n");
+    assert_eq!(
+        run.stdout,
+        folder.annals(&["export", "clients", "--as-of", "2024-01-01", "--format", "ndjson"]).exits(0).stdout
+    );
 }
 
 #[test]

@@ -123,3 +123,20 @@ fn the_past_is_shown_compared_and_exported_from_the_events() {
         }
     }
 }
+
+#[test]
+fn an_export_of_now_comes_from_the_read_model() {
+    let aws = Installation::new();
+    let deletion = crate::changes::change(2, 20, "DELETE", &json!({}));
+    aws.folder.file("in.jsonl", lines((1..=230).map(created).chain([updated(1, 30), deletion])));
+    aws.annals(&["ingest", "in.jsonl"]).exits(0);
+    let export = || aws.annals(&["export", "clients", "--format", "ndjson"]).exits(0).stdout;
+    assert_eq!(export(), "", "nothing is projected yet");
+    aws.annals(&["rebuild", "--known-after", "0"]).exits(0);
+    let exported = export();
+    assert_eq!(exported.lines().count(), 230);
+    assert_eq!(
+        exported,
+        aws.annals(&["export", "clients", "--as-of", "2024-01-01", "--format", "ndjson"]).exits(0).stdout
+    );
+}
