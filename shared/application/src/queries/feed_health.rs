@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use annals_domain::timestamp::Timestamp;
+use futures::join;
 
 use super::dependency::{DependencyState, Health, in_time};
 use super::lag_report::Lag;
@@ -40,8 +41,10 @@ struct Backlog {
 
 impl FeedHealth {
     pub(super) async fn read(&self, now: Timestamp) -> Lag {
-        let indexing = in_time(self.backlog(FeedConsumer::ReadModel, now)).await;
-        let publishing = in_time(self.backlog(FeedConsumer::Publisher, now)).await;
+        let (indexing, publishing) = join!(
+            in_time(self.backlog(FeedConsumer::ReadModel, now)),
+            in_time(self.backlog(FeedConsumer::Publisher, now)),
+        );
         let (events, millis) = indexing.as_ref().ok().map(|backlog| (backlog.events, backlog.oldest_ms)).unzip();
         let event_store = match &indexing {
             Ok(_) => DependencyState::of("event_store", Ok(writes(&self.writes, now))),

@@ -1,11 +1,13 @@
 //! Health: whether each dependency works, and how far the projections are behind the events.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::identity::EntityName;
 use annals_domain::timestamp::Timestamp;
 use async_trait::async_trait;
+use futures::join;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
@@ -49,7 +51,8 @@ const MAX_COUNT: usize = 1_000;
 /// Checks an installation through its ports.
 ///
 /// Anyone may call it, so a check is cheap: waiting work is counted and not read, and a report may be
-/// reused for some time. Callers that come during a check wait for its report.
+/// reused for some time. Callers that come during a check wait, and then share the next one. A dependency that does not answer within
+/// two seconds counts as degraded; all are asked at the same time.
 pub struct PortsHealth {
     store: Arc<dyn EventStore>,
     lag: LagSource,
@@ -59,8 +62,17 @@ pub struct PortsHealth {
     /// The schema whose documents a check reads.
     schema: EntitySchema,
     reuse_ms: i64,
-    /// The last report, and when it was made.
-    last: Mutex<Option<(Timestamp, HealthReport)>>,
+    /// The number of reports that were begun.
+    begun: AtomicU64,
+    last: Mutex<Option<MadeReport>>,
+}
+
+/// A report that may be returned again.
+struct MadeReport {
+    report: HealthReport,
+    made_at: Timestamp,
+    /// It is the report that was begun as the one of this number.
+    number: u64,
 }
 
 impl PortsHealth {
@@ -75,7 +87,17 @@ impl PortsHealth {
         let schema = catalog.definitions().first().map(|definition| EntitySchema::Defined(Arc::clone(definition)));
         let schema = schema.unwrap_or_else(|| catalog.open(&EntityName::new("none")));
         let QueryPorts { store, read_model, .. } = ports.clone();
-        Self { store, lag, state, read_model, clock, schema, reuse_ms: 0, last: Mutex::default() }
+        Self {
+            store,
+            lag,
+            state,
+            read_model,
+            clock,
+            schema,
+            reuse_ms: 0,
+            begun: AtomicU64::new(0),
+            last: Mutex::default(),
+        }
     }
 
     /// Returns each report again for so many milliseconds.
@@ -84,10 +106,20 @@ impl PortsHealth {
         Self { reuse_ms: millis, ..self }
     }
 
+    /// A negative age means that the clock was set back: the report's real age is unknown.
+    fn is_recent(&self, made: &MadeReport) -> bool {
+        (0..self.reuse_ms).contains(&(self.clock.now().millis() - made.made_at.millis()))
+    }
+
     async fn report(&self) -> HealthReport {
-        let Lag { mut dependencies, events, millis } = self.lag.read(&*self.store, self.clock.now()).await;
-        let state_store = DependencyState::of("state_store", in_time(self.waiting_work()).await);
-        let read = in_time(self.read_model.get(&self.schema, unused_id())).await;
+        // At the same time, so that several dependencies that hang hold up the report no longer than one does.
+        let (lag, work, read) = join!(
+            self.lag.read(&*self.store, self.clock.now()),
+            in_time(self.waiting_work()),
+            in_time(self.read_model.get(&self.schema, unused_id())),
+        );
+        let Lag { mut dependencies, events, millis } = lag;
+        let state_store = DependencyState::of("state_store", work);
         dependencies.extend([state_store, DependencyState::of_read("read_model", read)]);
         let audits = in_time(self.state.notes.notes()).await.map(last_audits).unwrap_or_default();
         let all_ok = dependencies.iter().all(|dependency| dependency.status == Health::Ok);
@@ -124,14 +156,14 @@ fn count_text(count: usize) -> String {
 #[async_trait]
 impl HealthCheck for PortsHealth {
     async fn check(&self) -> HealthReport {
+        let begun = self.begun.load(Ordering::SeqCst);
         let mut last = self.last.lock().await;
-        let age = |made_at: &Timestamp| self.clock.now().millis() - made_at.millis();
-        // A negative age means that the clock was set back: the report's real age is unknown.
-        if let Some((_, report)) = last.as_ref().filter(|(made_at, _)| (0..self.reuse_ms).contains(&age(made_at))) {
-            return report.clone();
+        if let Some(made) = last.as_ref().filter(|made| made.number > begun || self.is_recent(made)) {
+            return made.report.clone();
         }
+        let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let report = self.report().await;
-        *last = Some((self.clock.now(), report.clone()));
+        *last = Some(MadeReport { report: report.clone(), made_at: self.clock.now(), number });
         report
     }
 }

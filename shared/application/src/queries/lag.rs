@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use annals_domain::identity::{EntityKey, EntityName};
 use annals_domain::timestamp::Timestamp;
+use futures::join;
 
 use super::dependency::{DependencyState, Health, in_time, unused_id};
 use super::feed_health::FeedHealth;
@@ -35,8 +36,10 @@ impl LagSource {
 
 async fn from_notes(notes: &dyn LagNotes, store: &dyn EventStore, now: Timestamp) -> Lag {
     let unused_key = EntityKey { entity_name: EntityName::new("none"), aggregate_id: unused_id() };
-    let event_store = DependencyState::of_read("event_store", in_time(store.heads(&[unused_key])).await);
-    let notes = in_time(notes.lag_notes()).await.map(|notes| recent(notes, now));
+    let unused_key = [unused_key];
+    let (heads, notes) = join!(in_time(store.heads(&unused_key)), in_time(notes.lag_notes()));
+    let event_store = DependencyState::of_read("event_store", heads);
+    let notes = notes.map(|notes| recent(notes, now));
     let millis = notes.iter().flatten().map(|note| note.lag_at(now)).max();
     let projection = DependencyState::of("projection", notes.map(|notes| projection_status(&notes)));
     Lag { dependencies: vec![event_store, projection], events: None, millis }
