@@ -18,6 +18,7 @@ use super::past_state::PastStates;
 use super::query_ports::QueryPorts;
 use super::resolve::Resolver;
 use super::time_travel::TimeTravel;
+use crate::log_chain;
 use crate::ports::{MAX_PAGE_BYTES, ReadDocument};
 
 /// The queries over entities.
@@ -67,13 +68,20 @@ impl EntityQueries {
         self.resolver.schema(entity_type).await
     }
 
-    /// One entity, deleted or not. Fails with [`QueryError::NotFound`] if no event of it is stored, and
-    /// with [`QueryError::AwaitingBase`] if its creation has not arrived yet.
+    /// One entity, deleted or not; from its events while the read model does not answer. Fails with
+    /// [`QueryError::NotFound`] if no event of it is stored, and with [`QueryError::AwaitingBase`] if its creation has not
+    /// arrived yet.
     pub async fn get(&self, entity_type: &str, id: &str) -> Result<ReadDocument, QueryError> {
         let resolved = self.resolver.resolve(entity_type, id).await?;
         for key in &resolved.keys {
-            if let Some(document) = self.ports.read_model.get(&resolved.schema, key.aggregate_id).await? {
-                return self.in_answer(&resolved.schema, document);
+            match self.ports.read_model.get(&resolved.schema, key.aggregate_id).await {
+                Ok(Some(document)) => return self.in_answer(&resolved.schema, document),
+                Ok(None) => {}
+                Err(error) if error.is_retryable() => {
+                    tracing::warn!(error = %log_chain(&error), "entity answered from its events");
+                    return self.time_travel.get(entity_type, id, &MomentRequest::default()).await;
+                }
+                Err(error) => return Err(error.into()),
             }
         }
         let heads = self.ports.store.heads(&resolved.keys).await?;
@@ -83,8 +91,7 @@ impl EntityQueries {
         Err(QueryError::not_found(resolved.schema.aggregate_type(), id))
     }
 
-    /// One entity of at least a version: from its events where the read model does not have that version yet, or does
-    /// not answer. Fails with [`QueryError::NotAtMoment`] if no event of that version is stored.
+    /// One entity of at least a version: from its events where the read model does not have that version yet. Fails with [`QueryError::NotAtMoment`] if no event of that version is stored.
     pub async fn get_at_least(
         &self,
         entity_type: &str,
@@ -94,7 +101,6 @@ impl EntityQueries {
         match self.get(entity_type, id).await {
             Ok(document) if document.version >= version => return Ok(document),
             Ok(_) | Err(QueryError::NotFound { .. }) => {}
-            Err(QueryError::Port(error)) if error.is_retryable() => {}
             Err(error) => return Err(error),
         }
         let newest = self.time_travel.get(entity_type, id, &MomentRequest::default()).await?;

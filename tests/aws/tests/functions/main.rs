@@ -17,6 +17,7 @@ mod published_events;
 mod queue;
 mod rebuild;
 mod requests;
+mod search_away;
 mod shards;
 mod start;
 mod strays;
