@@ -17,8 +17,6 @@ use crate::ports::{Condition, FieldSelection, Filter, QueryField, QueryValue, So
 pub const MAX_FILTERS: usize = 100;
 /// The most fields of a sort: each adds to a cursor.
 pub const MAX_SORT_FIELDS: usize = 5;
-/// The most characters of a folded text that `contains` looks for: a search engine limits the effort of a pattern.
-const MAX_CONTAINED: usize = 100;
 
 /// A parameter of a request that is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,14 +57,7 @@ fn condition_of(field: &QueryField, request: &FilterRequest) -> Result<Condition
             let values = split_at_commas(value);
             Condition::OneOf(values.iter().map(|value| one(value)).collect::<Result<_, _>>()?)
         }
-        Operator::Contains => {
-            let folded = fold(value);
-            if folded.chars().count() > MAX_CONTAINED {
-                let message = format!("invalid value: expected at most {MAX_CONTAINED} characters for `contains`");
-                return Err(invalid(message));
-            }
-            Condition::Contains(folded)
-        }
+        Operator::Contains => Condition::Contains(fold(value)),
         Operator::Prefix => Condition::StartsWith(fold(value)),
         Operator::Exists => {
             let exists = value.parse().map_err(|_| invalid(invalid_value(value, "true or false")))?;

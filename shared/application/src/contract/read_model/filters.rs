@@ -5,10 +5,11 @@ use std::sync::Arc;
 use annals_domain::change::{RefetchReason, Stale};
 use annals_domain::entity::FieldValue;
 use annals_domain::position::Version;
+use annals_domain::search_text::fold;
 
 use super::{all_of, equals, found_sorted, index_all};
 use crate::contract::samples::{document, key_of, text, thing, timestamp};
-use crate::ports::{EntityQuery, Filter, QueryValue, ReadModel};
+use crate::ports::{Condition, EntityQuery, Filter, QueryValue, ReadModel};
 
 /// A number as the mapping returns it, with its digits.
 fn number(digits: &str) -> FieldValue {
@@ -137,6 +138,37 @@ pub async fn a_null_or_absent_value_equals_nothing(model: &impl ReadModel) {
     let values = [value(""), value(""), QueryValue::Bool(false), QueryValue::Number(0.0), QueryValue::Number(0.0)];
     for (field, value) in fields.into_iter().zip(values) {
         check(model, vec![equals(field, value)], &[]).await;
+    }
+}
+
+/// However long it is: no part of it is enough. Only the first 1,000 characters of a text are looked at.
+pub async fn a_long_text_is_looked_for_as_a_whole(model: &impl ReadModel) {
+    let long = "aB*é".repeat(200);
+    let (start, end) = (&long[..250], &long[255..]);
+    let texts = [
+        ("whole", format!("x{long}y")),
+        ("parts", format!("{start}-{end}")),
+        ("repeated", "z".repeat(499)),
+        ("longest", "w".repeat(1_200)),
+    ];
+    index_all(model, texts.map(|(id, value)| thing(id, vec![("order", text(&value))])).to_vec()).await;
+    let is_in = |needle: &str| {
+        let condition = Condition::Contains(fold(needle));
+        vec![Filter { condition, ..equals("order", value("")) }]
+    };
+    let repeated = |text: &str, count: usize| text.repeat(count);
+    for (needle, expected) in [
+        (long.clone(), &["whole"][..]),
+        (start.to_owned(), &["parts", "whole"]),
+        (end.to_owned(), &["parts", "whole"]),
+        (repeated("z", 101), &["repeated"]),
+        (repeated("z", 499), &["repeated"]),
+        (repeated("z", 500), &[]),
+        (repeated("w", 1_000), &["longest"]),
+        (repeated("w", 1_001), &[]),
+        (format!("{}q", repeated("z", 200)), &[]),
+    ] {
+        check(model, is_in(&needle), expected).await;
     }
 }
 

@@ -21,8 +21,8 @@ pub use self::filter_table::{
 };
 pub use self::filters::{
     a_filter_finds_equal_values_of_every_type, a_filter_finds_values_of_system_fields,
-    a_long_text_is_compared_by_its_first_thousand_characters, a_null_or_absent_value_equals_nothing,
-    all_filters_must_match, texts_are_compared_exactly,
+    a_long_text_is_compared_by_its_first_thousand_characters, a_long_text_is_looked_for_as_a_whole,
+    a_null_or_absent_value_equals_nothing, all_filters_must_match, texts_are_compared_exactly,
 };
 pub use self::order::{
     a_page_is_selected_by_offset_and_limit, a_text_sort_ignores_case_and_accents,
@@ -67,6 +67,7 @@ macro_rules! read_model_contract {
                 texts_are_compared_exactly,
                 a_null_or_absent_value_equals_nothing,
                 a_long_text_is_compared_by_its_first_thousand_characters,
+                a_long_text_is_looked_for_as_a_whole,
                 all_filters_must_match,
                 a_word_is_found_anywhere_in_the_search_text,
                 all_words_must_be_found,

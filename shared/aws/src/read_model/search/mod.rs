@@ -1,6 +1,7 @@
 //! Reading documents: translating queries, and reading their hits.
 
 mod hits;
+mod long_text;
 mod order;
 mod query;
 mod searcher;

@@ -7,18 +7,22 @@ use annals_application::ports::{
     Comparison, Condition, EntityQuery, Filter, QueryField, QueryValue, compared_number, compared_text, prefix_end,
 };
 use annals_domain::definition::{EntitySchema, SystemField};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::read_model::index::{FieldGroup, IndexedField, SEARCH_TEXT};
-use crate::read_model::search::word_search::WordSearch;
+use crate::read_model::search::long_text::LongText;
+use crate::read_model::search::word_search::{PATTERN_LENGTH, WordSearch};
 
 /// The conditions of a query.
 #[derive(Debug)]
 pub(super) struct TranslatedQuery {
     /// All fields that the conditions name.
     pub(super) fields: Vec<IndexedField>,
-    pub(super) words: WordSearch,
+    words: WordSearch,
+    /// OpenSearch checks only their beginnings.
+    long_texts: Vec<LongText>,
     must: Vec<Value>,
     must_not: Vec<Value>,
 }
@@ -26,6 +30,8 @@ pub(super) struct TranslatedQuery {
 /// A condition in OpenSearch's query language.
 enum Clause {
     Must(Value),
+    /// It finds all matches and more.
+    Checked(Value, LongText),
     MustNot(Value),
     /// Every document matches.
     Always,
@@ -36,8 +42,9 @@ enum Clause {
 impl TranslatedQuery {
     /// Translates the conditions of a query; `None` where they exclude every document.
     pub(super) fn of(query: &EntityQuery) -> Option<Self> {
-        let mut translated =
-            Self { fields: Vec::new(), words: WordSearch::of(&query.words), must: Vec::new(), must_not: Vec::new() };
+        let words = WordSearch::of(&query.words);
+        let (fields, long_texts, must, must_not) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut translated = Self { fields, words, long_texts, must, must_not };
         if let EntitySchema::Open(object) = &query.schema {
             translated.must.push(json!({ "term": { "entity_name": object.name } }));
         }
@@ -49,6 +56,10 @@ impl TranslatedQuery {
                 // OpenSearch limits the clauses of a query, so that equal ones are stated once.
                 Clause::Must(clause) if translated.must.contains(&clause) => {}
                 Clause::Must(clause) => translated.must.push(clause),
+                Clause::Checked(clause, text) => {
+                    translated.must.push(clause);
+                    translated.long_texts.push(text);
+                }
                 Clause::MustNot(clause) if translated.must_not.contains(&clause) => {}
                 Clause::MustNot(clause) => translated.must_not.push(clause),
                 Clause::Always => {}
@@ -66,6 +77,17 @@ impl TranslatedQuery {
         self.fields.push(IndexedField::new(SEARCH_TEXT, "wildcard"));
         let contains = |part: &String| json!({ "wildcard": { SEARCH_TEXT: { "value": format!("*{part}*") } } });
         self.must.extend(self.words.patterns().iter().map(contains));
+    }
+
+    /// Whether the hits must be filtered by [`Self::matches`].
+    pub(super) fn has_unchecked(&self) -> bool {
+        self.words.has_unchecked_words() || !self.long_texts.is_empty()
+    }
+
+    /// Whether a document matches what OpenSearch does not check.
+    pub(super) fn matches(&self, search_text: &str, entity: &RawValue) -> serde_json::Result<bool> {
+        let has_words = self.words.matches(search_text);
+        self.long_texts.iter().try_fold(has_words, |matches, text| Ok(matches && text.is_in(entity)?))
     }
 
     /// The request body that counts or finds the matches.
@@ -113,10 +135,7 @@ fn clause(filter: &Filter, fields: &mut Vec<IndexedField>) -> Clause {
         Condition::Compares(comparison, value) => compares(field, path, *comparison, value),
         Condition::Exists(true) => Clause::Must(json!({ "exists": { "field": path } })),
         Condition::Exists(false) => Clause::MustNot(json!({ "exists": { "field": path } })),
-        Condition::Contains(folded) => {
-            let folded_path = folded_path(field, fields);
-            Clause::Must(json!({ "wildcard": { folded_path: { "value": format!("*{}*", literal(folded)) } } }))
-        }
+        Condition::Contains(folded) => contains(field, &folded_path(field, fields), folded),
         Condition::StartsWith(folded) => {
             let folded_path = folded_path(field, fields);
             let mut range = json!({ "gte": folded });
@@ -133,6 +152,16 @@ fn folded_path(field: &QueryField, fields: &mut Vec<IndexedField>) -> String {
     let path = folded.path.clone();
     fields.push(folded);
     path
+}
+
+/// The pattern of a text, or of its beginning if it is longer than a pattern may be.
+fn contains(field: &QueryField, path: &str, text: &str) -> Clause {
+    let start: String = text.chars().take(PATTERN_LENGTH).collect();
+    let pattern = json!({ "wildcard": { path: { "value": format!("*{}*", literal(&start)) } } });
+    match start.len() == text.len() {
+        true => Clause::Must(pattern),
+        false => Clause::Checked(pattern, LongText::new(field.name(), text)),
+    }
 }
 
 /// A text in a wildcard pattern of a keyword field.

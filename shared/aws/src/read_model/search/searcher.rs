@@ -77,7 +77,7 @@ impl Searcher {
             return Ok(FoundPage::empty());
         }
         let mut page = HitPage::new(query, &order);
-        if translated.words.has_unchecked_words() {
+        if translated.has_unchecked() {
             let count = self.scan(&alias, &translated, query, &order, &mut page).await?;
             return Ok(page.finish(count));
         }
@@ -93,7 +93,7 @@ impl Searcher {
         if !self.indices.serves(&query.schema, &translated.fields).await? {
             return Ok(0);
         }
-        if translated.words.has_unchecked_words() {
+        if translated.has_unchecked() {
             let unordered = EntityQuery::first(query.schema.clone(), 0);
             let order = HitOrder::of(&unordered);
             let portions = Portions::new(translated.body(), &order, &PageStart::Offset(0), SCAN_PORTION);
@@ -163,7 +163,7 @@ impl Searcher {
         Ok(keys.iter().zip(&ids).filter(|(_, id)| is_found(id)).map(|(key, _)| key.clone()).collect())
     }
 
-    /// Fills a page with the hits that have the words which OpenSearch could not check. Returns the number of all of
+    /// Fills a page with the hits that match what OpenSearch could not check. Returns the number of all of
     /// them, for which it looks at every hit.
     async fn scan(
         &self,
@@ -179,7 +179,7 @@ impl Searcher {
         };
         let portions = Portions::new(query.body(), order, &start, SCAN_PORTION);
         let taken = self.walk(alias, portions, |hit| {
-            if !query.words.matches(&hit.source.search_text) {
+            if !is_match(query, hit)? {
                 return Ok(ControlFlow::Continue(()));
             }
             if skip > 0 {
@@ -193,11 +193,11 @@ impl Searcher {
         self.count_checked(alias, query, portions).await
     }
 
-    /// The number of hits that have the words which OpenSearch could not check.
+    /// The number of hits that match what OpenSearch could not check.
     async fn count_checked(&self, alias: &str, query: &TranslatedQuery, portions: Portions) -> Result<u64, PortError> {
         let mut count = 0;
         let counted = self.walk(alias, portions, |hit| {
-            count += u64::from(query.words.matches(&hit.source.search_text));
+            count += u64::from(is_match(query, hit)?);
             Ok(ControlFlow::Continue(()))
         });
         counted.await?;
@@ -276,9 +276,7 @@ impl<'q> HitPage<'q> {
 
     fn add(&mut self, hit: &Hit<'_>) -> Result<ControlFlow<()>, PortError> {
         let json = match &self.query.fields {
-            Some(fields) => fields.of(hit.source.entity).map_err(|error| {
-                PortError::new(PortErrorKind::Corrupt, &*hit.index, "a document is not an object").caused_by(error)
-            })?,
+            Some(fields) => fields.of(hit.source.entity).map_err(|error| corrupt(hit, error))?,
             None => hit.source.entity.to_owned(),
         };
         let bytes = json.get().len();
@@ -297,6 +295,15 @@ impl<'q> HitPage<'q> {
         let (documents, end) = self.page.finish();
         FoundPage { documents, count, end, last, ended_at: self.ended_at }
     }
+}
+
+/// Whether a hit matches what OpenSearch could not check.
+fn is_match(query: &TranslatedQuery, hit: &Hit<'_>) -> Result<bool, PortError> {
+    query.matches(&hit.source.search_text, hit.source.entity).map_err(|error| corrupt(hit, error))
+}
+
+fn corrupt(hit: &Hit<'_>, error: serde_json::Error) -> PortError {
+    PortError::new(PortErrorKind::Corrupt, &*hit.index, "the entity of a document cannot be read").caused_by(error)
 }
 
 /// Refuses a page that OpenSearch would refuse.

@@ -6,7 +6,7 @@
 use crate::read_model::index::searchable_text;
 
 /// The most characters of one pattern: OpenSearch may refuse the effort of a longer one with repetitions.
-const PATTERN_LENGTH: usize = 100;
+pub(super) const PATTERN_LENGTH: usize = 100;
 /// The most clauses for words. OpenSearch allows 1,024 in a query, filters included.
 const WORD_CLAUSES: usize = 900;
 
