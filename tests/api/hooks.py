@@ -24,15 +24,13 @@ def fitting(path, query):
     if not path.endswith("/history") and not page_is_in_reach(query):
         query.pop("page")
 
-    # A version is a moment by itself. The least version is of the newest entity, which no other parameter asks for.
+    # A version is a moment by itself.
     if of_one and "version" in query:
         query = without(query, "as_of", "known_at")
-    if of_one and len(query) > 1:
-        query = without(query, "min_version")
 
-    # A list is of some ids at a moment, and then has no other parameter, or it is of the present.
+    # A list is of some ids at a moment, and then has few other parameters, or it is of the present.
     if of_list and "ids" in query and ("as_of" in query or "known_at" in query):
-        query = {name: query[name] for name in ("ids", "as_of", "known_at", "cursor") if name in query}
+        query = {name: query[name] for name in ("ids", "as_of", "known_at", "fields", "cursor") if name in query}
     elif of_list:
         query = without(query, "ids", "as_of", "known_at")
 

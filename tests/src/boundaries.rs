@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use annals_application::ports::{EventStore, ReadOptions, StoredEvent};
 use annals_application::queries::{
-    DiffPoint, EntityQueries, HistoryEvent, HistoryOrder, HistoryRequest, MomentRequest, PageLink, QueryError,
+    DiffPoint, EntityQueries, HistoryEvent, HistoryOrder, HistoryRequest, IdsRequest, MomentRequest, PageLink,
+    QueryError,
 };
 use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::Catalog;
@@ -298,7 +299,8 @@ fn around(times: impl Iterator<Item = Timestamp>) -> BTreeSet<Timestamp> {
 pub async fn check_several(pasts: &[Past<'_>], moment: &MomentRequest) {
     let Some(first) = pasts.first() else { return };
     let ids: Vec<String> = pasts.iter().map(|past| past.id.to_owned()).collect();
-    let found = first.queries.time_travel().get_many(TYPE, &ids, moment, None).await.expect("the store answers");
+    let request = IdsRequest { ids, moment: *moment, ..IdsRequest::default() };
+    let found = first.queries.time_travel().get_many(TYPE, &request).await.expect("the store answers");
     let found: Vec<Value> =
         found.results.iter().map(|one| serde_json::from_str(one.json.get()).expect("JSON")).collect();
     let expected = pasts.iter().filter_map(|past| match past.expected(moment) {

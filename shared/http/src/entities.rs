@@ -18,12 +18,12 @@ use crate::QueryApi;
 use crate::diff::diff;
 use crate::guard::GuardedRoutes;
 use crate::history::history;
-use crate::list_query::{PAGING, count_request, list_request, min_version, parameter_hint};
+use crate::list_query::{PAGING, count_request, list_request, parameter_hint};
 use crate::parameters::{Parameters, PathParameters};
 use crate::problem::{Problem, no_such_route, wrong_method};
 use crate::response::{PageBody, json, json_bytes};
 use crate::route::Route;
-use crate::time_travel::{PastRequest, is_of_several, past_request, several};
+use crate::time_travel::{PastRequest, is_of_several, past_request, present_request, several};
 
 /// The number of characters of a definition's digest in an entity tag.
 const TAG_DIGEST_LENGTH: usize = 16;
@@ -90,9 +90,16 @@ async fn one(
     let parameters = Parameters::read(query.as_deref())?;
     let past = api.queries.time_travel();
     let document = match past_request(&parameters)? {
-        Some(PastRequest { moment, explain: true }) => past.explain(&entity_type, &id, &moment).await?,
-        Some(PastRequest { moment, explain: false }) => past.get(&entity_type, &id, &moment).await?,
-        None => match min_version(&parameters)? {
+        Some(PastRequest { moment, explain, min_version }) => {
+            if let Some(version) = min_version {
+                past.require_version(&entity_type, &id, version).await?;
+            }
+            match explain {
+                true => past.explain(&entity_type, &id, &moment).await?,
+                false => past.get(&entity_type, &id, &moment).await?,
+            }
+        }
+        None => match present_request(&parameters)? {
             Some(version) => api.queries.get_at_least(&entity_type, &id, version).await?,
             None => api.queries.get(&entity_type, &id).await?,
         },

@@ -1,10 +1,9 @@
-//! The query parameters of lists, counts and single entities.
+//! The query parameters of lists and counts.
 //!
 //! A parameter of the route wins over a field of the same name; every other name is a field, which the application
 //! checks. Parameters of the routes beside it are errors.
 
 use annals_application::queries::{FilterRequest, InvalidFilter, ListRequest};
-use annals_domain::position::Version;
 
 use crate::parameters::{ParameterReader, Parameters};
 use crate::problem::Problem;
@@ -14,9 +13,8 @@ pub(crate) const SELECTING: [&str; 3] = ["search_term", "include_deleted", "filt
 pub(crate) const PAGING: [&str; 5] = ["sort", "page", "cursor", "page_size", "fields"];
 /// The error of such a parameter.
 const NOT_HERE: &str = "it selects one entity, or several by `ids` and `as_of`: use `filter` for a field of this name";
-const MIN_VERSION: &str = "min_version";
 /// Parameters of other routes, whose names are no fields here.
-pub(crate) const OF_OTHERS: [&str; 6] = ["ids", "as_of", "known_at", "version", "explain", MIN_VERSION];
+pub(crate) const OF_OTHERS: [&str; 6] = ["ids", "as_of", "known_at", "version", "explain", "min_version"];
 
 pub(crate) fn list_request(parameters: &Parameters) -> Result<ListRequest, Problem> {
     let mut reader = ParameterReader::new(parameters);
@@ -47,20 +45,6 @@ pub(crate) fn parameter_hint(parameters: &Parameters, paging: &[&str]) -> Option
     let own: Vec<&str> = SELECTING.iter().chain(paging).copied().collect();
     let is_other = parameters.pairs().iter().any(|(name, _)| !own.contains(&name.as_str()));
     is_other.then(|| format!("parameters beside fields: {}", own.join(", ")))
-}
-
-/// The least version of an entity that is not asked for at a moment.
-pub(crate) fn min_version(parameters: &Parameters) -> Result<Option<Version>, Problem> {
-    let mut reader = ParameterReader::new(parameters);
-    let version = reader.number(MIN_VERSION);
-    if version == Some(0) {
-        reader.add_error(MIN_VERSION, "invalid value `0`: expected a number from 1");
-    }
-    for (name, _) in parameters.pairs().iter().filter(|(name, _)| name != MIN_VERSION) {
-        let expected = "expected min_version, or as_of, known_at, version or explain for an entity of the past";
-        reader.add_error(name, format!("unknown parameter: {expected}"));
-    }
-    reader.finish(version.map(Version::new))
 }
 
 fn selection(parameters: &Parameters, reader: &mut ParameterReader<'_>) -> ListRequest {
@@ -193,21 +177,5 @@ mod tests {
         assert!(read(count_request, "search_term=a&status=b&filter=name:eq:c&include_deleted=true").is_ok());
         let expected = "a count has no pages: expected search_term, include_deleted, filter or fields";
         check_refused(count_request, "page=1&sort=name", &[&format!("sort: {expected}"), &format!("page: {expected}")]);
-    }
-
-    #[test]
-    fn a_single_entity_may_have_a_least_version() {
-        let read = |query: &str| min_version(&Parameters::read(Some(query)).unwrap());
-        assert_eq!(read("").unwrap(), None);
-        assert_eq!(read("min_version=7").unwrap(), Some(Version::new(7)));
-        for (query, expected) in [
-            ("min_version=0", "min_version: invalid value `0`: expected a number from 1"),
-            ("min_version=-1", "min_version: invalid value `-1`: expected a whole number such as 1"),
-            ("min_version=1&min_version=2", "min_version: repeated: expected at most once"),
-            ("raw=true", "raw: unknown parameter: expected min_version, or as_of, known_at, version or explain"),
-        ] {
-            let found = read(query).unwrap_err().errors()[0].to_string();
-            assert!(found.starts_with(expected), "{query}: {found}");
-        }
     }
 }

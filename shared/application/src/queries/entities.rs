@@ -105,9 +105,8 @@ impl EntityQueries {
         }
         let newest = self.time_travel.get(entity_type, id, &MomentRequest::default()).await?;
         if newest.version < version {
-            let aggregate_type = self.schema(entity_type).await?.aggregate_type().to_string();
-            let reason = format!("it has no version {version}, its newest is {}", newest.version);
-            return Err(QueryError::NotAtMoment { aggregate_type, id: id.to_owned(), reason });
+            let schema = self.schema(entity_type).await?;
+            return Err(QueryError::no_version(schema.aggregate_type(), id, version, newest.version));
         }
         Ok(newest)
     }

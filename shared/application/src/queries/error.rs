@@ -1,5 +1,6 @@
 //! Why a query fails.
 
+use annals_domain::position::Version;
 use annals_domain::provider_adapter::UnreadableEvent;
 
 use super::filter::InvalidParameter;
@@ -61,6 +62,12 @@ pub enum QueryError {
 impl QueryError {
     pub(super) fn not_found(aggregate_type: impl ToString, id: &str) -> Self {
         Self::NotFound { aggregate_type: aggregate_type.to_string(), id: id.to_owned() }
+    }
+
+    /// The error of an entity that does not have a version yet.
+    pub(super) fn no_version(aggregate_type: impl ToString, id: &str, version: Version, newest: Version) -> Self {
+        let reason = format!("it has no version {version}, its newest is {newest}");
+        Self::NotAtMoment { aggregate_type: aggregate_type.to_string(), id: id.to_owned(), reason }
     }
 
     pub(super) fn awaiting_base(aggregate_type: impl ToString, id: &str) -> Self {

@@ -18,6 +18,7 @@ mod health;
 mod history;
 mod history_reader;
 mod history_request;
+mod ids_request;
 mod lag;
 mod lag_report;
 mod list_query;
@@ -43,6 +44,7 @@ pub use self::filter::{InvalidParameter, MAX_FILTERS, MAX_SORT_FIELDS};
 pub use self::health::{HealthCheck, HealthReport, PortsHealth};
 pub use self::history::{HistoryEvent, HistoryPosition};
 pub use self::history_request::{HistoryOrder, HistoryRequest};
+pub use self::ids_request::IdsRequest;
 pub use self::lag::LagSource;
 #[cfg(feature = "testing")]
 pub(crate) use self::list_query::ListQuery;

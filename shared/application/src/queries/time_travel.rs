@@ -7,6 +7,7 @@ use annals_domain::definition::EntitySchema;
 use annals_domain::entity::Entity;
 use annals_domain::identity::EntityKey;
 use annals_domain::mapping;
+use annals_domain::position::Version;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
@@ -14,12 +15,13 @@ use serde_json::value::to_raw_value;
 
 use super::cursor::CursorScope;
 use super::error::QueryError;
-use super::filter::InvalidParameter;
+use super::filter::{InvalidParameter, select};
+use super::ids_request::IdsRequest;
 use super::moment::{Known, Moment, MomentRequest};
 use super::page::{Page, PageLink};
 use super::past_state::{PastState, PastStates};
 use super::resolve::{ResolvedId, Resolver};
-use crate::ports::{Added, BoundedPage, PageEnd, PortError, PortErrorKind, ReadDocument};
+use crate::ports::{Added, BoundedPage, FieldSelection, PageEnd, PortError, PortErrorKind, ReadDocument};
 
 /// The largest number of entities in one request.
 pub const MAX_IDS: usize = 100;
@@ -54,6 +56,21 @@ impl TimeTravel {
         self.within_bytes(document(&found.past.state, &self.entity(&found, id)?.as_json(&found.schema))?, &found, id)
     }
 
+    /// Fails unless an event of that version is stored, with [`QueryError::NotAtMoment`] if the stream is shorter: what is
+    /// read of its past from then on includes that version.
+    pub async fn require_version(&self, entity_type: &str, id: &str, version: Version) -> Result<(), QueryError> {
+        let resolved = self.resolver.resolve(entity_type, id).await?;
+        let aggregate_type = resolved.schema.aggregate_type();
+        let heads = self.states.store.heads(&resolved.keys).await?;
+        match heads.into_iter().flatten().next() {
+            None => Err(QueryError::not_found(aggregate_type, id)),
+            Some(head) if head.version < version => {
+                Err(QueryError::no_version(aggregate_type, id, version, head.version))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
     /// The entity of a stream as it was; `None` if it was not visible.
     pub async fn get_by_key(
         &self,
@@ -78,17 +95,14 @@ impl TimeTravel {
 
     /// Up to [`MAX_IDS`] entities as they were, deleted or not, in the order of their ids. Left out are those that had
     /// no event yet, or whose creation had not arrived. A page that ends early continues by `cursor`.
-    pub async fn get_many(
-        &self,
-        entity_type: &str,
-        ids: &[String],
-        moment: &MomentRequest,
-        cursor: Option<&str>,
-    ) -> Result<Page<ReadDocument>, QueryError> {
+    pub async fn get_many(&self, entity_type: &str, request: &IdsRequest) -> Result<Page<ReadDocument>, QueryError> {
+        let IdsRequest { ids, moment, fields, cursor } = request;
         let checked = checked(moment)?;
         let scope = CursorScope::of(&(entity_type, ids, moment.as_of, moment.known_at, moment.version));
-        let start = Self::start_of(scope, ids, cursor)?;
-        self.resolver.schema(entity_type).await?;
+        let start = Self::start_of(scope, ids, cursor.as_deref())?;
+        let schema = self.resolver.schema(entity_type).await?;
+        let fields = fields.as_deref().map(|fields| select(&schema, fields)).transpose();
+        let fields = fields.map_err(|no| QueryError::InvalidParameters(vec![no]))?;
         let reads = ids.iter().enumerate().skip(start).map(|(index, id)| {
             // Boxed, because the compiler cannot prove otherwise that these futures are `Send`.
             let read: BoxFuture<'_, Result<_, QueryError>> =
@@ -99,6 +113,10 @@ impl TimeTravel {
         let (mut page, mut next) = (BoundedPage::new(MAX_IDS as u64, self.max_bytes), None);
         while let Some((index, document)) = found.try_next().await? {
             let Some(document) = document else { continue };
+            let document = match &fields {
+                Some(fields) => selected(document, fields)?,
+                None => document,
+            };
             let bytes = document.json.get().len();
             if page.add(document, bytes) == Added::No {
                 next = Some(index);
@@ -187,11 +205,11 @@ impl TimeTravel {
         let Some(head) = heads.into_iter().flatten().next() else {
             return Ok(QueryError::not_found(aggregate_type, id));
         };
-        let reason = match moment.known {
-            Known::Version(version) => format!("it has no version {version}, its newest is {}", head.version),
-            Known::All | Known::At(_) => "its first event is later".to_owned(),
-        };
-        Ok(QueryError::NotAtMoment { aggregate_type: aggregate_type.to_string(), id: id.to_owned(), reason })
+        if let Known::Version(version) = moment.known {
+            return Ok(QueryError::no_version(aggregate_type, id, version, head.version));
+        }
+        let (aggregate_type, reason) = (aggregate_type.to_string(), "its first event is later".to_owned());
+        Ok(QueryError::NotAtMoment { aggregate_type, id: id.to_owned(), reason })
     }
 
     /// The entity of a state, as readers see it.
@@ -210,13 +228,19 @@ fn too_large(aggregate_type: impl Display, id: &str, bytes: usize) -> QueryError
     QueryError::TooLarge { what: format!("the {aggregate_type} `{id}`"), bytes, remedy }
 }
 
+/// The document with only these fields.
+fn selected(document: ReadDocument, fields: &FieldSelection) -> Result<ReadDocument, QueryError> {
+    Ok(ReadDocument { json: fields.of(&document.json).map_err(not_json)?, ..document })
+}
+
 /// A document with this JSON.
 pub(super) fn document(state: &Aggregate, json: &impl Serialize) -> Result<ReadDocument, QueryError> {
-    let failed = |error: serde_json::Error| {
-        PortError::new(PortErrorKind::Corrupt, "entity", "it cannot be written as JSON").caused_by(error)
-    };
-    let json = to_raw_value(json).map_err(failed)?;
+    let json = to_raw_value(json).map_err(not_json)?;
     Ok(ReadDocument { aggregate_id: state.key().aggregate_id, version: state.version(), json })
+}
+
+fn not_json(error: serde_json::Error) -> PortError {
+    PortError::new(PortErrorKind::Corrupt, "entity", "it cannot be written as JSON").caused_by(error)
 }
 
 pub(super) fn checked(moment: &MomentRequest) -> Result<Moment, QueryError> {

@@ -108,7 +108,7 @@ pub(super) fn of_one() -> Vec<Value> {
         query("explain", "Adds what is behind each value.", boolean()),
         query(
             "min_version",
-            "At least this version, also where the index lags. Not with the others.",
+            "At least this version, also where the index lags. At a moment: this version must be stored by now.",
             number(MAX_NUMBER),
         ),
     ]
@@ -118,7 +118,7 @@ pub(super) fn of_one() -> Vec<Value> {
 pub(super) fn ids() -> Value {
     let description = format!(
         "Up to {MAX_IDS} ids, separated by commas: these entities at the moment that `as_of` and \
-        `known_at` name. With no other parameter but `cursor`."
+        `known_at` name. With no other parameter but `fields` and `cursor`."
     );
     query("ids", &description, whole(&pattern::list("[A-Za-z0-9:-]+", Some(MAX_IDS))))
 }

@@ -109,6 +109,38 @@ async fn several_entities_are_seen_at_one_moment_in_the_order_of_their_ids() {
 }
 
 #[tokio::test]
+async fn several_entities_at_a_moment_may_have_only_some_fields() {
+    let annals = renamed().await;
+    let path = format!("/clients?ids={}&as_of={}", record(1), at(12));
+    let page = annals.get(&format!("{path}&fields=version,name")).await;
+    assert_eq!(page.body["results"], json!([{"version": 3, "name": "Halcyon Songs"}]));
+    for (fields, expected) in
+        [("nonsense", "fields: nonsense: a client has no such field"), ("", "fields: invalid value")]
+    {
+        let refused = annals.get(&format!("{path}&fields={fields}")).await;
+        assert_eq!(refused.status, 400);
+        assert!(refused.body["detail"].as_str().unwrap().starts_with(expected), "{}", refused.body);
+    }
+}
+
+#[tokio::test]
+async fn a_moment_may_ask_for_a_version_that_must_be_stored_by_now() {
+    let annals = renamed().await;
+    let path = |query: &str| format!("/clients/{}?{query}", record(1));
+    let at_moment = format!("as_of={}", at(12));
+    for moment in [&*at_moment, "version=2", "known_at=2100-01-01", "explain=true"] {
+        let plain = annals.get(&path(moment)).await;
+        assert_eq!(plain.status, 200, "{moment}");
+        assert_eq!(annals.get(&path(&format!("{moment}&min_version=3"))).await.body, plain.body, "{moment}");
+        let later = annals.get(&path(&format!("{moment}&min_version=4"))).await;
+        let detail = format!("no client `{}` at that moment: it has no version 4, its newest is 3", record(1));
+        assert_eq!((later.status, &later.body["detail"]), (404, &json!(detail)), "{moment}");
+    }
+    let unknown = annals.get(&format!("/clients/{}?version=1&min_version=1", record(2))).await;
+    assert_eq!((unknown.status, &unknown.body["detail"]), (404, &json!(format!("no client `{}`", record(2)))));
+}
+
+#[tokio::test]
 async fn the_tag_of_a_moment_changes_only_if_a_late_event_does_change_it() {
     let annals = renamed().await;
     let path = format!("/clients/{}?as_of={}", record(1), at(12));
