@@ -2,21 +2,28 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use annals_application::contract::samples::{key, timestamp};
-use annals_application::ports::{Clock, ParkedProjection, RefetchTask, SeparateSections, StatePorts};
+use annals_application::ports::{
+    Clock, Document, EntityQuery, FoundPage, IndexOutcome, ParkedProjection, PortError, ReadDocument, ReadModel,
+    RefetchTask, SeparateSections, StatePorts,
+};
 use annals_application::queries::{FeedHealth, Health, HealthCheck, LagSource, PortsHealth, QueryPorts};
 use annals_application::work_status::WorkStatus;
 use annals_crm::salesforce::Salesforce;
 use annals_domain::change::RefetchReason;
-use annals_domain::definition::Catalog;
-use annals_domain::identity::{ExternalId, Provider};
+use annals_domain::definition::{Catalog, EntitySchema};
+use annals_domain::identity::{AggregateId, ExternalId, Provider};
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
 use annals_domain::timestamp::Timestamp;
 use annals_sqlite::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore};
+use async_trait::async_trait;
+use futures::future::join_all;
 use tempfile::TempDir;
 
 /// A clock in milliseconds.
@@ -41,7 +48,35 @@ struct Bench {
     _folder: TempDir,
 }
 
+/// A read model that never answers.
+struct Hanging;
+
+#[async_trait]
+impl ReadModel for Hanging {
+    async fn index(&self, _: Vec<Document>) -> Result<Vec<IndexOutcome>, PortError> {
+        pending().await
+    }
+
+    async fn get(&self, _: &EntitySchema, _: AggregateId) -> Result<Option<ReadDocument>, PortError> {
+        pending().await
+    }
+
+    async fn search(&self, _: &EntityQuery) -> Result<FoundPage, PortError> {
+        pending().await
+    }
+
+    async fn count(&self, _: &EntityQuery) -> Result<u64, PortError> {
+        pending().await
+    }
+}
+
 async fn bench() -> Bench {
+    let bench = bench_with(None).await;
+    Bench { health: bench.health.reusing_reports_for(10_000), ..bench }
+}
+
+/// With a report for every call, and with the read model of the file if there is no other.
+async fn bench_with(read_model: Option<Arc<dyn ReadModel>>) -> Bench {
     let folder = TempDir::new().unwrap();
     let database = Database::open(&folder.path().join("annals.db")).unwrap();
     let adapters = ProviderAdapters::new([Arc::new(Salesforce::new(None)) as Arc<dyn ProviderAdapter>]);
@@ -53,14 +88,16 @@ async fn bench() -> Bench {
         snapshots: Arc::clone(&state.snapshots),
         sections: Arc::new(SeparateSections { store: events.clone(), snapshots: Arc::clone(&state.snapshots) }),
         objects: Arc::clone(&state.objects),
-        read_model: Arc::new(SqliteReadModel::open(database, &catalog).await.unwrap()),
+        read_model: match read_model {
+            Some(read_model) => read_model,
+            None => Arc::new(SqliteReadModel::open(database, &catalog).await.unwrap()),
+        },
     };
     let clock = Arc::new(SetClock(AtomicI64::new(100_000)));
     let status = || Arc::new(WorkStatus::new(Arc::clone(&clock) as _));
     let (writes, publisher) = (status(), status());
     let feed = FeedHealth { feed: events, writes, read_model: status(), publisher, crm: status() };
-    let health = PortsHealth::new(&ports, state.clone(), LagSource::Feed(feed), Arc::clone(&clock) as _, &catalog)
-        .reusing_reports_for(10_000);
+    let health = PortsHealth::new(&ports, state.clone(), LagSource::Feed(feed), Arc::clone(&clock) as _, &catalog);
     Bench { health, state, clock, _folder: folder }
 }
 
@@ -100,6 +137,19 @@ impl Bench {
 
 const NO_WORK: &str =
     "0 records to refetch from their CRM, 0 backfill jobs waiting, 0 projections parked, 0 inputs in quarantine";
+
+#[tokio::test]
+async fn a_dependency_that_hangs_holds_up_no_caller_for_longer_than_two_reports() {
+    let bench = bench_with(Some(Arc::new(Hanging))).await;
+    let begin = Instant::now();
+    let reports = join_all((0..50).map(|_| bench.health.check())).await;
+    assert!(begin.elapsed() < Duration::from_secs(5), "two seconds a report: {:?}", begin.elapsed());
+    for report in reports {
+        let degraded = report.dependencies.iter().filter(|dependency| dependency.status == Health::Degraded);
+        let names: Vec<&str> = degraded.map(|dependency| &*dependency.name).collect();
+        assert_eq!((report.status, names), (Health::Degraded, vec!["read_model"]));
+    }
+}
 
 #[tokio::test]
 async fn a_report_is_reused_for_the_set_time() {

@@ -113,15 +113,16 @@ impl PortsHealth {
 
     async fn report(&self) -> HealthReport {
         // At the same time, so that several dependencies that hang hold up the report no longer than one does.
-        let (lag, work, read) = join!(
+        let (lag, work, read, notes) = join!(
             self.lag.read(&*self.store, self.clock.now()),
             in_time(self.waiting_work()),
             in_time(self.read_model.get(&self.schema, unused_id())),
+            in_time(self.state.notes.notes()),
         );
         let Lag { mut dependencies, events, millis } = lag;
         let state_store = DependencyState::of("state_store", work);
         dependencies.extend([state_store, DependencyState::of_read("read_model", read)]);
-        let audits = in_time(self.state.notes.notes()).await.map(last_audits).unwrap_or_default();
+        let audits = notes.map(last_audits).unwrap_or_default();
         let all_ok = dependencies.iter().all(|dependency| dependency.status == Health::Ok);
         HealthReport {
             status: if all_ok { Health::Ok } else { Health::Degraded },
