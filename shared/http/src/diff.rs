@@ -11,6 +11,8 @@ use crate::parameters::{ParameterReader, Parameters, PathParameters};
 use crate::problem::Problem;
 use crate::response::json;
 
+pub(crate) const PARAMETERS: [&str; 2] = ["from", "to"];
+
 /// `GET /{type}/{id}/diff`.
 pub(crate) async fn diff(
     State(api): State<Arc<QueryApi>>,
@@ -27,7 +29,7 @@ fn points(parameters: &Parameters) -> Result<(DiffPoint, Option<DiffPoint>), Pro
     if !parameters.has_any(&["from"]) {
         reader.add_error("from", "missing: expected a timestamp such as 2024-04-09T20:19:25Z or version:3");
     }
-    reader.allow_only(&["from", "to"]);
+    reader.allow_only(&PARAMETERS);
     let from = from.unwrap_or(DiffPoint::Version(1));
     reader.finish((from, to))
 }

@@ -14,6 +14,9 @@ use crate::parameters::{DayEnd, ParameterReader, Parameters, PathParameters};
 use crate::problem::Problem;
 use crate::response::{PageBody, json};
 
+pub(crate) const PARAMETERS: [&str; 8] =
+    ["page", "cursor", "page_size", "from_date", "to_date", "field", "order", "raw"];
+
 /// `GET /{type}/{id}/history`.
 pub(crate) async fn history(
     State(api): State<Arc<QueryApi>>,
@@ -43,7 +46,7 @@ fn history_request(parameters: &Parameters) -> Result<HistoryRequest, Problem> {
         order: reader.parsed("order", "asc or desc", order).unwrap_or_default(),
         raw: reader.bool("raw").unwrap_or(false),
     };
-    reader.allow_only(&["page", "cursor", "page_size", "from_date", "to_date", "field", "order", "raw"]);
+    reader.allow_only(&PARAMETERS);
     reader.finish(request)
 }
 

@@ -35,6 +35,8 @@ pub(crate) const STATES: [(&str, QuarantineState); 3] = [
     ("dismissed", QuarantineState::Dismissed),
 ];
 
+pub(crate) const LIST_PARAMETERS: [&str; 4] = ["page", "page_size", "cursor", "state"];
+
 /// `GET /quarantine` and one entry.
 pub(crate) fn read_routes(api: Arc<QueryApi>) -> Router {
     let routes = GuardedRoutes::new().with(Route::ListQuarantine, list).with(Route::GetQuarantined, one);
@@ -108,7 +110,7 @@ fn list_request(parameters: &Parameters) -> Result<QuarantineRequest, Problem> {
         cursor: reader.text("cursor").map(str::to_owned),
         page_size: reader.number("page_size"),
     };
-    reader.allow_only(&["page", "page_size", "cursor", "state"]);
+    reader.allow_only(&LIST_PARAMETERS);
     reader.finish(request)
 }
 

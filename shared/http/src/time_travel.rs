@@ -14,10 +14,10 @@ use crate::problem::Problem;
 use crate::response::{PageBody, json};
 
 /// The parameters of one entity that are answered from its events.
-const OF_ONE: [&str; 4] = ["as_of", "known_at", "version", "explain"];
-const MIN_VERSION: &str = "min_version";
+pub(crate) const OF_ONE: [&str; 4] = ["as_of", "known_at", "version", "explain"];
+pub(crate) const MIN_VERSION: &str = "min_version";
 /// The parameters that name several entities at a moment: their versions have nothing in common.
-const OF_SEVERAL: [&str; 3] = ["ids", "as_of", "known_at"];
+pub(crate) const OF_SEVERAL: [&str; 3] = ["ids", "as_of", "known_at"];
 /// The parameters that may stand beside them.
 const BESIDE_SEVERAL: [&str; 2] = ["fields", "cursor"];
 

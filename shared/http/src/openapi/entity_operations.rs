@@ -4,14 +4,15 @@ use std::iter::once;
 use std::sync::Arc;
 
 use annals_application::ports::QueryField;
-use annals_domain::definition::{Catalog, EntityDefinition, EntitySchema, SystemField};
+use annals_domain::definition::{Catalog, EntityDefinition, SystemField};
 use serde_json::{Value, json};
 
 use super::entity_schema::EntityType;
+use super::example;
+use super::fixed_schemas::DIFF_POINT;
 use super::operation::{Operation, Tag};
 use super::parameter;
-use super::schema::{reference, text};
-use super::{example, pattern};
+use super::schema::{boolean, reference, text};
 use crate::list_query::{OF_OTHERS, PAGING, SELECTING};
 use crate::problem::ProblemKind;
 use crate::route::{ENTITIES, Route};
@@ -75,7 +76,7 @@ impl EntityOperations<'_> {
 
     fn list(&self) -> Operation {
         let plural = self.entity_type.plural();
-        let fields = self.query_fields();
+        let fields = self.entity_type.query_fields();
         let names = self.selectable();
         let selected = parameter::fields(
             "fields",
@@ -101,14 +102,17 @@ impl EntityOperations<'_> {
 
     /// Links to the operations of one entity with this id.
     fn linked(&self, operation: Operation, id: &str) -> Operation {
-        let parameters = match self.entity_type {
+        let name = self.entity_type.name();
+        let to = |operation: Operation, target: String| operation.link(&target, self.link_parameters(id));
+        [format!("get{name}"), format!("get{name}History")].into_iter().fold(operation, to)
+    }
+
+    /// The parameters of the path in a link to an entity.
+    fn link_parameters(&self, id: &str) -> Value {
+        match self.entity_type {
             EntityType::Defined(_) => json!({"id": id}),
             EntityType::Any => json!({"type": "$request.path.type", "id": id}),
-        };
-        let name = self.entity_type.name();
-        [format!("get{name}"), format!("get{name}History")]
-            .iter()
-            .fold(operation, |operation, target| operation.link(target, parameters.clone()))
+        }
     }
 
     fn count(&self) -> Operation {
@@ -117,7 +121,11 @@ impl EntityOperations<'_> {
             format!("count{}", self.entity_type.plural()),
             format!("The number of {}", self.words()),
         );
-        operation.parameters(self.filters(&self.query_fields())).responds(200, "The number", reference("Count"))
+        operation.parameters(self.filters(&self.entity_type.query_fields())).responds(
+            200,
+            "The number",
+            reference("Count"),
+        )
     }
 
     fn one(&self) -> Operation {
@@ -140,22 +148,16 @@ impl EntityOperations<'_> {
             .responds_with(304, unchanged)
             .problems([ProblemKind::NotFound, ProblemKind::AwaitingBase])
             .problems([ProblemKind::ResultTooLarge]);
-        let operation = self.linked(operation, "$response.body#/aggregate_id");
-        let path = match self.entity_type {
-            EntityType::Defined(_) => json!({}),
-            EntityType::Any => json!({"type": "$request.path.type"}),
-        };
-        let mut parameters = path;
-        parameters["id"] = "$response.body#/aggregate_id".into();
-        parameters["from"] = "version:1".into();
-        operation.link(&format!("diff{name}"), parameters)
+        let id = "$response.body#/aggregate_id";
+        let mut since_first = self.link_parameters(id);
+        since_first["from"] = "version:1".into();
+        self.linked(operation, id).link(&format!("diff{name}"), since_first)
     }
 
     fn history(&self) -> Operation {
-        let own =
-            self.entity_type.definition().map(|d| d.fields.iter().map(|f| &*f.name).collect()).unwrap_or_default();
-        let own: Vec<&str> = own;
-        let raw = parameter::query("raw", "Adds the stored inputs. Needs the scope `admin`.", super::schema::boolean());
+        let fields = self.entity_type.definition().map(|definition| &*definition.fields).unwrap_or_default();
+        let fields = fields.iter().map(|field| &*field.name);
+        let raw = parameter::query("raw", "Adds the stored inputs. Needs the scope `admin`.", boolean());
         let name = self.entity_type.name();
         let operation =
             self.operation(Route::History, format!("get{name}History"), "The events of an entity".to_owned());
@@ -164,7 +166,7 @@ impl EntityOperations<'_> {
             .parameters([
                 parameter::first_moment("from_date", "The first time, by the CRM's clock."),
                 parameter::moment("to_date", "The last time, by the CRM's clock."),
-                parameter::fields("field", "Only events that changed one of these fields.", own),
+                parameter::fields("field", "Only events that changed one of these fields.", fields),
                 parameter::order(),
                 parameter::history_page(),
                 parameter::page_size(),
@@ -176,7 +178,7 @@ impl EntityOperations<'_> {
     }
 
     fn diff(&self) -> Operation {
-        let point = || super::schema::pattern(&format!("(?:{}|version:[1-9][0-9]{{0,8}})", pattern::moment()));
+        let point = || reference(DIFF_POINT);
         let from = parameter::query("from", "A time by the CRM's clock, or `version:N`.", point());
         let from = parameter::with_example(parameter::required(from), Some("version:1".into()));
         let to = parameter::query("to", "The same; the newest version by default.", point());
@@ -209,12 +211,6 @@ impl EntityOperations<'_> {
         parameter::with_example(parameter::path("id", description, json!({"type": "string", "minLength": 1})), example)
     }
 
-    /// The fields that a query may name; none if they are not known.
-    fn query_fields(&self) -> Vec<QueryField> {
-        let schema = self.entity_type.definition().map(|d| EntitySchema::Defined(Arc::clone(d)));
-        schema.map(|schema| QueryField::all(&schema)).unwrap_or_default()
-    }
-
     /// The names of the fields that a response has; none if they are not known.
     fn selectable(&self) -> Vec<String> {
         self.entity_type.definition().map(|definition| names_of(definition)).unwrap_or_default()
@@ -226,7 +222,11 @@ impl EntityOperations<'_> {
             !SELECTING.contains(&name) && !PAGING.contains(&name) && !OF_OTHERS.contains(&name)
         };
         let equals = fields.iter().filter(is_free).map(parameter::equals);
-        parameter::of_search().into_iter().chain([parameter::filter(fields)]).chain(equals).collect()
+        parameter::of_search()
+            .into_iter()
+            .chain([parameter::filter(&self.entity_type.filter_name())])
+            .chain(equals)
+            .collect()
     }
 }
 

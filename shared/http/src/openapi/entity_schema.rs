@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use annals_domain::definition::{EntityDefinition, Field, Operation, OperationInput, SystemField};
+use annals_application::ports::QueryField;
+use annals_domain::definition::{EntityDefinition, EntitySchema, Field, Operation, OperationInput, SystemField};
 use serde_json::{Map, Value, json};
 
-use super::fixed_schemas;
 use super::schema::{
     array, boolean, described, names, nullable, object, object_with, page_of, reference, text, timestamp, uuid,
     value_of, version,
 };
+use super::{filter_schema, fixed_schemas};
 
 /// A type of entities in the document.
 #[derive(Clone)]
@@ -46,8 +47,19 @@ impl EntityType {
         }
     }
 
-    /// The schemas of the type, by name: an entity, the fields of it that a list selects, and a page.
-    pub(super) fn schemas(&self) -> Vec<(String, Value)> {
+    /// The name of the schema of a filter.
+    pub(super) fn filter_name(&self) -> String {
+        format!("{}Filter", self.name())
+    }
+
+    /// The fields that a query may name; none if they are not known.
+    pub(super) fn query_fields(&self) -> Vec<QueryField> {
+        let schema = self.definition().map(|definition| EntitySchema::Defined(Arc::clone(definition)));
+        schema.map(|schema| QueryField::all(&schema)).unwrap_or_default()
+    }
+
+    /// The schemas of the type, by name: an entity, the fields of it that a list selects, a page, and a filter.
+    pub(super) fn schemas(&self) -> [(String, Value); 4] {
         let name = self.name();
         let selection = format!("{name}Selection");
         let mut selected = self.entity();
@@ -56,7 +68,13 @@ impl EntityType {
             selected.insert("description".to_owned(), "All fields, or those that `fields` names.".into());
         }
         let page = page_of(reference(&selection));
-        vec![(name.clone(), self.entity()), (selection, selected), (format!("{name}Page"), page)]
+        let filter = filter_schema::of(&self.query_fields());
+        [
+            (name.clone(), self.entity()),
+            (selection, selected),
+            (format!("{name}Page"), page),
+            (self.filter_name(), filter),
+        ]
     }
 
     fn entity(&self) -> Value {
@@ -64,9 +82,12 @@ impl EntityType {
             json!({"type": "object", "additionalProperties": reference("Provenance")}),
             "What is behind each value; with `explain=true`.",
         );
-        let own = self.definition().map_or_else(open_properties, |definition| properties(definition));
-        let members = own.iter().map(|(name, schema)| (name.as_str(), schema.clone())).chain(system_properties(self));
-        let mut entity = object_with(members, [("explain", explain)]);
+        let own = self.definition().map(|definition| properties(definition)).unwrap_or_default();
+        let own = own.iter().map(|(name, schema)| (name.as_str(), schema.clone()));
+        // A definition need not state these two.
+        let open = [(SystemField::Id.name(), text()), (SystemField::IsDeleted.name(), boolean())];
+        let open = open.into_iter().filter(|_| self.definition().is_none());
+        let mut entity = object_with(own.chain(system_properties(self)), open.chain([("explain", explain)]));
         entity["description"] = match self {
             Self::Defined(definition) => {
                 format!("A {}. A value that is not known is null.", definition.aggregate_type).into()
@@ -97,11 +118,6 @@ pub(super) fn field_schema(definition: &EntityDefinition, field: &Field) -> Valu
         schema["examples"] = json!(definition.statuses);
     }
     schema
-}
-
-fn open_properties() -> Map<String, Value> {
-    let own = [(SystemField::Id.name(), text()), (SystemField::IsDeleted.name(), boolean())];
-    own.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
 
 /// The fields that every entity has and that no definition states.

@@ -22,16 +22,16 @@ pub(super) fn operations(catalog: &Catalog) -> Vec<(String, Operation)> {
         Route::GetQuarantined => Some(quarantined()),
         Route::Redrive => Some(redrive()),
         Route::Dismiss => Some(dismiss()),
-        Route::StartBackfill => Some(start_backfill()),
-        Route::BackfillStatus => Some(backfill(route, "getBackfill", "The newest job of a type")),
+        Route::StartBackfill => Some(start_backfill(catalog)),
+        Route::BackfillStatus => Some(backfill(catalog, route, "getBackfill", "The newest job of a type")),
         Route::PauseBackfill => {
-            Some(backfill(route, "pauseBackfill", "Pauses the running job").problems([ProblemKind::Conflict]))
+            Some(backfill(catalog, route, "pauseBackfill", "Pauses the running job").problems([ProblemKind::Conflict]))
         }
         Route::ResumeBackfill => {
-            Some(backfill(route, "resumeBackfill", "Resumes a paused job").problems([ProblemKind::Conflict]))
+            Some(backfill(catalog, route, "resumeBackfill", "Resumes a paused job").problems([ProblemKind::Conflict]))
         }
         Route::CancelBackfill => {
-            Some(backfill(route, "cancelBackfill", "Cancels a job").problems([ProblemKind::Conflict]))
+            Some(backfill(catalog, route, "cancelBackfill", "Cancels a job").problems([ProblemKind::Conflict]))
         }
         Route::Health => Some(health()),
         Route::OpenApi => Some(document()),
@@ -112,29 +112,29 @@ fn dismiss() -> Operation {
     operation.responds_with(204, json!({"description": "It is dismissed"}))
 }
 
-fn backfill(route: Route, id: &str, summary: &str) -> Operation {
-    let schema = json!({"type": "string", "minLength": 1, "examples": ["clients"]});
-    let description = "The plural, the singular or the provider's object.";
+fn backfill(catalog: &Catalog, route: Route, id: &str, summary: &str) -> Operation {
     Operation::new(route, id, Tag::Backfill, summary)
-        .parameters([parameter::path("type", description, schema)])
+        .parameters([type_to_read(catalog)])
         .responds(200, "The job", reference("BackfillJob"))
         .problems([ProblemKind::NotFound, ProblemKind::UnknownType])
 }
 
-fn start_backfill() -> Operation {
-    let schema = json!({"type": "string", "minLength": 1, "examples": ["clients"]});
+/// The type whose records are read.
+fn type_to_read(catalog: &Catalog) -> Value {
     let description = "The plural, the singular or the provider's object.";
+    let parameter = parameter::path("type", description, json!({"type": "string", "minLength": 1}));
+    let example = catalog.definitions().first().map(|definition| definition.plural.as_str().into());
+    parameter::with_example(parameter, example)
+}
+
+fn start_backfill(catalog: &Catalog) -> Operation {
     let path = || json!({"type": "$request.path.type"});
-    let start = Operation::new(
-        Route::StartBackfill,
-        "startBackfill",
-        Tag::Backfill,
-        "Starts reading the records of a type from their CRM",
-    )
-    .parameters([parameter::path("type", description, schema)])
-    .body(json!({"content": {"application/json": {"schema": reference("BackfillRequest")}}}))
-    .responds(202, "The job", reference("BackfillJob"))
-    .problems([ProblemKind::InvalidBody, ProblemKind::UnknownType, ProblemKind::TooLarge, ProblemKind::Conflict]);
+    let summary = "Starts reading the records of a type from their CRM";
+    let start = Operation::new(Route::StartBackfill, "startBackfill", Tag::Backfill, summary)
+        .parameters([type_to_read(catalog)])
+        .body(json!({"content": {"application/json": {"schema": reference("BackfillRequest")}}}))
+        .responds(202, "The job", reference("BackfillJob"))
+        .problems([ProblemKind::InvalidBody, ProblemKind::UnknownType, ProblemKind::TooLarge, ProblemKind::Conflict]);
     let targets = ["getBackfill", "pauseBackfill", "resumeBackfill", "cancelBackfill"];
     targets.into_iter().fold(start, |start, target| start.link(target, path()))
 }

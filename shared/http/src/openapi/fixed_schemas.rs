@@ -16,6 +16,13 @@ use crate::quarantine::STATES;
 
 /// The schema of an entity of any type.
 pub(super) const ENTITY: &str = "Entity";
+/// The texts of times in parameters and bodies.
+pub(super) const TIMESTAMP: &str = "Timestamp";
+pub(super) const DAY: &str = "Day";
+/// A timestamp or a day.
+pub(super) const MOMENT: &str = "Moment";
+/// One side of a difference.
+pub(super) const DIFF_POINT: &str = "DiffPoint";
 /// The largest page of a backfill.
 const LARGEST_PAGE: u32 = annals_application::backfill::LARGEST_BACKFILL_PAGE;
 
@@ -34,8 +41,24 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
     all.extend(of_quarantine());
     all.extend(of_backfills());
     all.extend(of_health());
+    all.extend(of_times());
     all.push(("Count", object([("count", count())])));
     all
+}
+
+fn of_times() -> [(&'static str, Value); 4] {
+    let point = format!("(?:{}|version:[1-9][0-9]{{0,8}})", pattern::moment());
+    [
+        (TIMESTAMP, described(whole(&pattern::timestamp()), "RFC 3339 with an offset, such as 2024-04-09T20:19:25Z.")),
+        (DAY, whole(&pattern::day())),
+        (MOMENT, described(whole(&pattern::moment()), "A timestamp, or a day in UTC.")),
+        (DIFF_POINT, described(whole(&point), "A timestamp, a day in UTC, or `version:N`.")),
+    ]
+}
+
+/// A text that the expression describes as a whole.
+fn whole(expression: &str) -> Value {
+    super::schema::pattern(expression)
 }
 
 pub(super) fn provider() -> Value {
@@ -216,7 +239,7 @@ fn of_quarantine() -> Vec<(&'static str, Value)> {
 
 /// The id of a quarantined input: a SHA-256 in hexadecimal.
 pub(super) fn pattern_of_id() -> Value {
-    super::schema::pattern("[0-9a-f]{64}")
+    whole("[0-9a-f]{64}")
 }
 
 fn of_backfills() -> Vec<(&'static str, Value)> {
@@ -256,8 +279,8 @@ fn backfill_request() -> Value {
         schema["additionalProperties"] = false.into();
         schema
     };
-    let since = super::schema::pattern(&pattern::moment());
-    let ids = json!({"type": "array", "items": super::schema::pattern(ID), "minItems": 1});
+    let since = reference(MOMENT);
+    let ids = json!({"type": "array", "items": whole(ID), "minItems": 1});
     json!({
         "description": "Reads all records, those modified since a time, or those with the given ids.",
         "oneOf": [with("full", None), with("since", Some(("since", since))), with("ids", Some(("ids", ids)))],

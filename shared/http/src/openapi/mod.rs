@@ -7,6 +7,7 @@ mod entity_operations;
 mod entity_schema;
 mod event_operations;
 mod example;
+mod filter_schema;
 mod fixed_schemas;
 mod operation;
 mod parameter;

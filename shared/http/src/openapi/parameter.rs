@@ -2,13 +2,14 @@
 
 use annals_application::ports::QueryField;
 use annals_application::queries::{
-    DEFAULT_PAGE_SIZE, MAX_FILTERS, MAX_IDS, MAX_PAGE_OFFSET, MAX_PAGE_SIZE, MAX_SORT_FIELDS, Operator,
+    DEFAULT_PAGE_SIZE, MAX_FILTERS, MAX_IDS, MAX_PAGE_OFFSET, MAX_PAGE_SIZE, MAX_SORT_FIELDS,
 };
 use annals_domain::definition::FieldType;
 use serde_json::{Value, json};
 
+use super::fixed_schemas::{DAY, MOMENT, TIMESTAMP};
 use super::pattern;
-use super::schema::{boolean, names, text};
+use super::schema::{boolean, names, reference, text};
 use crate::parameters::MAX_NUMBER;
 
 /// A parameter of the path.
@@ -71,12 +72,12 @@ pub(super) fn cursor() -> Value {
 
 /// A moment at which something begins.
 pub(super) fn first_moment(name: &str, description: &str) -> Value {
-    query(name, &format!("{description} A day is its first millisecond in UTC."), whole(&pattern::moment()))
+    query(name, &format!("{description} A day is its first millisecond in UTC."), reference(MOMENT))
 }
 
 /// A moment at which something ends.
 pub(super) fn moment(name: &str, description: &str) -> Value {
-    query(name, &format!("{description} A day is its last millisecond in UTC."), whole(&pattern::moment()))
+    query(name, &format!("{description} A day is its last millisecond in UTC."), reference(MOMENT))
 }
 
 pub(super) fn as_of() -> Value {
@@ -123,79 +124,20 @@ pub(super) fn ids() -> Value {
     query("ids", &description, whole(&pattern::list("[A-Za-z0-9:-]+", Some(MAX_IDS))))
 }
 
-/// The filter of a type with these fields. Without any, of a type that is not known.
-pub(super) fn filter(fields: &[QueryField]) -> Value {
-    let forms: Vec<String> = GROUPS.iter().filter_map(|types| filters_of(fields, types)).collect();
-    let expression = match fields {
-        [] => format!("[^:]+:{}:{}", pattern::one_of(Operator::ALL.map(Operator::as_str)), pattern::TEXT),
-        _ => pattern::one_of(forms.iter().map(String::as_str)),
-    };
+/// The filters of a type, by the name of their schema.
+pub(super) fn filter(schema: &str) -> Value {
     let description = "`{field}:{operator}:{value}`; may be repeated, and all must hold; the fields of the request \
-         count as filters too. Operators: `eq`, `ne`, `in` (values \
-        separated by commas), `gt`, `gte`, `lt`, `lte`, `contains`, `prefix`, `exists` (`true` or `false`).";
-    let schema = json!({"type": "array", "items": whole(&expression), "maxItems": MAX_FILTERS});
-    let mut parameter = query("filter", description, schema);
-    parameter["explode"] = true.into();
-    parameter
-}
-
-/// The types that have the same operators, and whose values are written alike.
-const GROUPS: [&[FieldType]; 6] = [
-    &[FieldType::Id, FieldType::Reference, FieldType::String],
-    &[FieldType::List],
-    &[FieldType::Number, FieldType::Decimal],
-    &[FieldType::Datetime],
-    &[FieldType::Date],
-    &[FieldType::Bool],
-];
-
-/// How a value of a type is written.
-fn values_of(field_type: FieldType) -> String {
-    match field_type {
-        FieldType::Id | FieldType::Reference | FieldType::String | FieldType::List => pattern::TEXT.to_owned(),
-        FieldType::Number | FieldType::Decimal => pattern::NUMBER.to_owned(),
-        FieldType::Datetime => pattern::timestamp(),
-        FieldType::Date => pattern::day(),
-        FieldType::Bool => pattern::BOOL.to_owned(),
-    }
-}
-
-/// The filters by fields of some types; `None` if there is no such field.
-fn filters_of(fields: &[QueryField], types: &[FieldType]) -> Option<String> {
-    let is_of_type = |field: &&QueryField| types.contains(&field.field_type());
-    let fields: Vec<&str> = fields.iter().filter(is_of_type).map(QueryField::name).collect();
-    let applies = |operator: &Operator| types.iter().all(|of_type| operator.applies_to(*of_type));
-    let mut by_value: Vec<(String, Vec<&str>)> = Vec::new();
-    for operator in Operator::ALL.into_iter().filter(applies) {
-        let value = operand_of(operator, types[0]);
-        match by_value.iter_mut().find(|(other, _)| *other == value) {
-            Some((_, operators)) => operators.push(operator.as_str()),
-            None => by_value.push((value, vec![operator.as_str()])),
-        }
-    }
-    let forms = by_value.into_iter().map(|(value, operators)| format!("{}:{value}", pattern::one_of(operators)));
-    let forms: Vec<String> = forms.collect();
-    let filter =
-        || format!("{}:{}", pattern::one_of(fields.iter().copied()), pattern::one_of(forms.iter().map(String::as_str)));
-    (!fields.is_empty()).then(filter)
-}
-
-/// What an operator compares a field of a type with.
-fn operand_of(operator: Operator, field_type: FieldType) -> String {
-    let value = values_of(field_type);
-    match operator {
-        Operator::Exists => pattern::BOOL.to_owned(),
-        Operator::In if value != pattern::TEXT => pattern::list(&value, None),
-        // A text may become longer when it is folded.
-        Operator::Contains => r"[\s\S]{0,50}".to_owned(),
-        _ => value,
-    }
+         count as filters too. Operators: `eq`, `ne`, `in` (values separated by commas), `gt`, `gte`, `lt`, `lte`, \
+         `contains`, `prefix`, `exists` (`true` or `false`).";
+    let filters = json!({"type": "array", "items": reference(schema), "maxItems": MAX_FILTERS});
+    query("filter", description, filters)
 }
 
 /// `{field}={value}` for a field that has no parameter of the same name.
 pub(super) fn equals(field: &QueryField) -> Value {
     let schema = match field.field_type() {
-        FieldType::Datetime | FieldType::Date => whole(&values_of(field.field_type())),
+        FieldType::Datetime => reference(TIMESTAMP),
+        FieldType::Date => reference(DAY),
         FieldType::Bool => boolean(),
         FieldType::Number | FieldType::Decimal => json!({"type": "number"}),
         FieldType::Id | FieldType::Reference | FieldType::String | FieldType::List => text(),

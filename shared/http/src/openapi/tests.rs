@@ -8,6 +8,10 @@ use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
 
 use super::*;
 use crate::access::Access;
+use crate::list_query::{PAGING, SELECTING};
+use crate::quarantine::LIST_PARAMETERS;
+use crate::time_travel::{MIN_VERSION, OF_ONE, OF_SEVERAL};
+use crate::{diff, history};
 
 fn catalog() -> Catalog {
     let adapter: Arc<dyn ProviderAdapter> = Arc::new(Salesforce::new(None));
@@ -65,6 +69,27 @@ fn every_route_is_in_the_document_with_what_it_asks() {
         assert_eq!(security, &expected, "{}", route.path());
     }
     assert_eq!(document["paths"]["/clients/{id}"]["get"]["security"], json!([{"bearer": ["read:clients"]}]));
+}
+
+#[track_caller]
+fn check_parameters(document: &Value, path: &str, expected: &[&str]) {
+    let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap().iter();
+    let of_query = parameters.filter(|parameter| parameter["in"] == "query");
+    let names: BTreeSet<_> = of_query.map(|parameter| parameter["name"].as_str().unwrap()).collect();
+    assert_eq!(names, expected.iter().copied().collect(), "{path}");
+}
+
+#[test]
+fn the_parameters_of_a_route_are_those_that_it_reads() {
+    let document = openapi_document(&catalog());
+    // Without the fields, which a type that the path names does not show.
+    let selecting: &[&str] = &SELECTING;
+    check_parameters(&document, "/entities/{type}", &[selecting, &PAGING, &OF_SEVERAL].concat());
+    check_parameters(&document, "/entities/{type}/count", &SELECTING);
+    check_parameters(&document, "/clients/{id}", &[&OF_ONE[..], &[MIN_VERSION]].concat());
+    check_parameters(&document, "/clients/{id}/history", &history::PARAMETERS);
+    check_parameters(&document, "/clients/{id}/diff", &diff::PARAMETERS);
+    check_parameters(&document, "/quarantine", &LIST_PARAMETERS);
 }
 
 #[test]
