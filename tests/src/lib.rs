@@ -3,6 +3,7 @@
 //! A seed gives the same history on every machine. Only `boundaries` and `lanes` assert; all other
 //! assertions are in the tests.
 
+pub mod bad_requests;
 pub mod boundaries;
 pub mod change_events;
 pub mod changes;

@@ -5,6 +5,7 @@
 
 mod aged;
 mod any_order;
+mod bad_requests;
 mod batches;
 mod crm;
 mod emulator;
