@@ -268,7 +268,8 @@ impl HistoryReader {
     }
 
     async fn read_events(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredEvent>, QueryError> {
-        let limit = READ_PAGE.min(to.get() - from.get() + 1);
+        // A snapshot of the newest version has no events after it.
+        let limit = READ_PAGE.min(to.next().get().saturating_sub(from.get()));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let options = ReadOptions { to_version: Some(to), max_bytes: READ_BYTES, ..ReadOptions::from(from, limit) };
         Ok(self.store.read(key, &options).await?)

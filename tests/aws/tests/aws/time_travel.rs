@@ -14,6 +14,7 @@ use annals_aws_tests::decided::decided;
 use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::EntitySchema;
 use annals_domain::identity::AggregateId;
+use annals_domain::timestamp::Timestamp;
 use annals_lambda::Installation;
 use annals_tests::boundaries::{Past, PastEntity, check_several};
 use annals_tests::changes::{change, record_id};
@@ -236,6 +237,13 @@ async fn a_page_by_date_is_one_request_more_and_each_that_follows_by_cursor_is_t
             }
             requests = 2;
         }
+    }
+    for order in [HistoryOrder::Ascending, HistoryOrder::Descending] {
+        let after = Timestamp::from_millis(4_102_444_800_000).ok();
+        let none = HistoryRequest { from_date: after, to_date: after, order, ..HistoryRequest::default() };
+        let found = queries.history("clients", &record_id(1), &none).await.expect("the store answers");
+        assert_eq!((found.results.len(), found.next), (0, None));
+        assert!(counted.number() <= 3, "the newest snapshot is of the newest version");
     }
     counted.test_tables.remove().await;
 }
