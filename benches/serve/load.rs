@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use annals_tests::changes::{change, record_id};
 use anyhow::{Result, ensure};
 
-use crate::client::Client;
-use crate::server::Server;
+use annals_benches::client::Client;
+use annals_benches::server::Server;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Readers {

@@ -6,10 +6,8 @@
 //! second, the slowest percent under 250 ms; acknowledged = stored = projected = published; memory below 300 MB; the
 //! write-ahead log below 100 MB. `cargo bench -p annals-benches --bench serve` takes ten minutes.
 
-mod client;
 mod load;
 mod outcome;
-mod server;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -24,7 +22,7 @@ use anyhow::{Context, Result};
 
 use crate::load::{Load, Phase, Readers};
 use crate::outcome::check;
-use crate::server::Server;
+use annals_benches::server::Server;
 
 const WRITERS: [usize; 2] = [16, 64];
 const READERS: usize = 16;
@@ -65,7 +63,7 @@ fn main() -> Result<()> {
     println!("annals serve on {records} records, {seconds} s each");
     let (mut acknowledged, mut load) = (0, Load::new(records));
     for writers in WRITERS {
-        let server = Server::start(annals, folder.path())?;
+        let server = Server::start(annals, folder.path(), &[])?;
         println!("{writers} writers");
         let time = Duration::from_secs(seconds);
         let alone = load.run(&server, writers, Readers::NONE, time / 4)?;

@@ -3,7 +3,9 @@
 //! It reports medians of at least seven rounds with their spread, and ratios of times that were measured in
 //! the same minutes. It checks no limits: each benchmark documents what is required.
 
+pub mod client;
 pub mod counted;
+pub mod server;
 
 use std::convert::Infallible;
 use std::hint::black_box;

@@ -90,7 +90,8 @@ pub(super) fn select(
     })?;
     let name = object.name.clone();
     let checked = soql::check(query, object)?;
-    let records = state.records(&name).filter(|(_, record)| with_deleted || !record.is_deleted());
+    let records = state.records_after(&name, checked.after_id());
+    let records = records.filter(|(_, record)| with_deleted || !record.is_deleted());
     let rows = checked.select(records);
     Ok((checked, rows))
 }

@@ -1,6 +1,7 @@
 //! The records of all objects, and every kind of change to them.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use annals_crm::salesforce::Salesforce;
 use annals_domain::provider_adapter::ProviderAdapter;
@@ -60,7 +61,14 @@ impl OrgState {
 
     /// The object's records in the order of their ids, deleted ones too.
     pub(crate) fn records(&self, object: &str) -> impl Iterator<Item = (&str, &StoredRecord)> {
-        let records = self.objects.get(object).into_iter().flat_map(|object| &object.records);
+        self.records_after(object, None)
+    }
+
+    /// The same, from the first one behind that id on.
+    pub(crate) fn records_after(&self, object: &str, id: Option<&str>) -> impl Iterator<Item = (&str, &StoredRecord)> {
+        let start = id.map_or(Bound::Unbounded, Bound::Excluded);
+        let objects = self.objects.get(object).into_iter();
+        let records = objects.flat_map(move |object| object.records.range::<str, _>((start, Bound::Unbounded)));
         records.map(|(id, record)| (id.as_str(), record))
     }
 

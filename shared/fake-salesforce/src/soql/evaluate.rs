@@ -121,12 +121,26 @@ impl Checked {
         &self.fields
     }
 
-    /// The matching records, in the order of the query, or of their ids.
+    /// The id behind which all matching records are, if the query names one in 18 characters.
+    pub(crate) fn after_id(&self) -> Option<&str> {
+        self.query.conditions.iter().find_map(|condition| match &condition.comparison {
+            Comparison::Is(Operator::Greater, Literal::Text(id)) if condition.field == "Id" && id.len() == 18 => {
+                Some(id.as_str())
+            }
+            _ => None,
+        })
+    }
+
+    /// The matching records, in the order of the query, or of their ids. `records` are in the order of their ids.
     pub(crate) fn select<'a>(
         &self,
         records: impl Iterator<Item = (&'a str, &'a StoredRecord)>,
     ) -> Vec<Map<String, Value>> {
         let matching = records.filter(|(_, record)| self.query.conditions.iter().all(|it| it.matches(record)));
+        if self.query.order.iter().all(|order| order.field == "Id" && !order.descending) {
+            let found = matching.take(self.query.limit.unwrap_or(usize::MAX));
+            return found.map(|(_, record)| self.row(record)).collect();
+        }
         let mut found: Vec<_> = matching.collect();
         found.sort_by(|(id, one), (other_id, other)| {
             let by_order = self.query.order.iter().map(|order| order.compare(one, other));

@@ -1,34 +1,52 @@
-//! A client of one connection that stays open.
+//! A bare HTTP client: one connection that stays open, and responses of a known length.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
 use anyhow::{Context, Result};
 
-pub(crate) struct Client {
+/// A connection.
+pub struct Client {
     address: String,
     stream: BufReader<TcpStream>,
 }
 
-pub(crate) struct Response {
-    pub(crate) status: u16,
-    pub(crate) body: String,
+/// What a server answered.
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// The body.
+    pub body: String,
 }
 
 impl Client {
-    pub(crate) fn connect(address: &str) -> Result<Self> {
+    /// To `host:port`.
+    pub fn connect(address: &str) -> Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         Ok(Self { address: address.to_owned(), stream: BufReader::new(stream) })
     }
 
-    pub(crate) fn get(&mut self, path: &str) -> Result<Response> {
-        self.send(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address))
+    /// Gets a path.
+    pub fn get(&mut self, path: &str) -> Result<Response> {
+        self.get_with(path, "")
     }
 
-    pub(crate) fn post(&mut self, path: &str, body: &str) -> Result<Response> {
+    /// The same with more headers, each a line that ends with `\r\n`.
+    pub fn get_with(&mut self, path: &str, headers: &str) -> Result<Response> {
+        self.send(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", self.address))
+    }
+
+    /// Posts a body.
+    pub fn post(&mut self, path: &str, body: &str) -> Result<Response> {
+        self.post_with(path, "", body)
+    }
+
+    /// The same with more headers.
+    pub fn post_with(&mut self, path: &str, headers: &str, body: &str) -> Result<Response> {
         let (host, length) = (&self.address, body.len());
-        self.send(&format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}"))
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n{headers}\r\n");
+        self.send(&(head + body))
     }
 
     fn send(&mut self, request: &str) -> Result<Response> {

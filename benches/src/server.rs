@@ -8,25 +8,29 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use annals_benches::peak_memory;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::client::Client;
+use crate::peak_memory;
 
 /// How long the projections may take to catch up once nobody writes any more.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(60);
 
-pub(crate) struct Server {
+/// The process.
+pub struct Server {
     child: Child,
-    pub(crate) address: String,
+    /// Where it serves, as `host:port`.
+    pub address: String,
     watch: Watch,
 }
 
 /// The most of each, in bytes.
-pub(crate) struct Peaks {
-    pub(crate) memory: u64,
-    pub(crate) log: u64,
+pub struct Peaks {
+    /// Of the process.
+    pub memory: u64,
+    /// Of the write-ahead log.
+    pub log: u64,
 }
 
 struct Watch {
@@ -50,10 +54,11 @@ impl Watch {
 }
 
 impl Server {
-    pub(crate) fn start(annals: &Path, folder: &Path) -> Result<Self> {
+    /// Serves the database in that folder, with these variables beside those of this process.
+    pub fn start(annals: &Path, folder: &Path, variables: &[(&str, String)]) -> Result<Self> {
         let mut command = Command::new(annals);
         command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(folder).stdout(Stdio::piped());
-        let mut child = command.spawn()?;
+        let mut child = command.envs(variables.iter().cloned()).spawn()?;
         let lines = BufReader::new(child.stdout.take().context("it is piped")?).lines();
         let address = lines
             .map_while(Result::ok)
@@ -63,7 +68,7 @@ impl Server {
     }
 
     /// Waits until everything is projected and published, then stops it.
-    pub(crate) fn stop(mut self) -> Result<Peaks> {
+    pub fn stop(mut self) -> Result<Peaks> {
         let begin = Instant::now();
         while !self.has_caught_up()? {
             ensure!(begin.elapsed() < CATCH_UP_TIMEOUT, "the projections do not catch up");
