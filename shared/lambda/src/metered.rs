@@ -33,6 +33,10 @@ impl<S: EventStore> EventStore for MeteredEventStore<S> {
         self.0.heads(keys).await
     }
 
+    async fn have_events(&self, keys: &[EntityKey]) -> Result<Vec<bool>, PortError> {
+        self.0.have_events(keys).await
+    }
+
     async fn search(&self, searches: &[DuplicateSearch]) -> Result<Vec<Admission>, PortError> {
         self.0.search(searches).await
     }

@@ -36,6 +36,7 @@ macro_rules! event_store_contract {
                 equal_ids_of_different_objects_are_different_streams,
                 an_event_is_read_exactly_as_it_was_stored,
                 heads_are_returned_in_the_order_of_the_keys,
+                a_stream_has_events_once_its_first_is_stored,
                 a_long_stream_is_read_completely,
                 a_search_finds_each_stored_change_in_whatever_order_they_arrived,
                 a_search_finds_a_change_among_very_many_of_one_timestamp,
@@ -240,6 +241,15 @@ pub async fn heads_are_returned_in_the_order_of_the_keys(store: &impl EventStore
     let head = |index: usize| index.is_multiple_of(2).then(|| streams[index / 2][1].head.clone());
     let expected: Vec<Option<StreamHead>> = (0..150).chain([0, 1]).map(head).collect();
     assert_eq!(heads, expected);
+}
+
+pub async fn a_stream_has_events_once_its_first_is_stored(store: &impl EventStore) {
+    let keys: Vec<_> = (0..250).map(|number| key(&format!("k{number}"))).collect();
+    let streams: Vec<_> = keys.iter().step_by(3).map(|key| stream(key, 2)).collect();
+    append_all(store, &streams.concat()).await;
+    let expected: Vec<bool> = (0..250_usize).map(|index| index.is_multiple_of(3)).collect();
+    assert_eq!(store.have_events(&keys).await.expect("the store reads"), expected);
+    assert_eq!(store.have_events(&[]).await.expect("the store reads"), [true; 0]);
 }
 
 /// 10,000 events of more than 1 MB are read at once and page by page, and the stream can be continued.

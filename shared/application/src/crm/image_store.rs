@@ -126,9 +126,18 @@ impl ImageStore {
         Ok(key_of(adapter_of(&self.adapters, provider)?, object, id))
     }
 
-    /// The heads of streams, as they are stored.
+    /// Whether records have events here.
+    pub async fn are_known(&self, keys: &[EntityKey]) -> Result<Vec<bool>, CommandError> {
+        Ok(self.store.have_events(keys).await?)
+    }
+
+    /// The heads of streams, as they are stored. Only those of known records are read one by one.
     pub async fn heads(&self, keys: &[EntityKey], deadline: Instant) -> Result<Vec<Option<StreamHead>>, CommandError> {
-        self.handler.heads(keys, deadline).await
+        let known = self.are_known(keys).await?;
+        let of_known = keys.iter().zip(&known).filter(|(_, is_known)| **is_known).map(|(key, _)| key.clone());
+        let of_known: Vec<EntityKey> = of_known.collect();
+        let mut heads = self.handler.heads(&of_known, deadline).await?.into_iter();
+        Ok(known.into_iter().map(|is_known| if is_known { heads.next().flatten() } else { None }).collect())
     }
 
     /// The state of each record; `None` of one that has no event.
@@ -160,7 +169,7 @@ impl ImageStore {
     ) -> Result<Vec<ImageResult>, CommandError> {
         let adapter = adapter_of(&self.adapters, read.provider)?;
         let keys: Vec<EntityKey> = records.iter().map(|record| key_of(adapter, read.object, &record.id)).collect();
-        let heads = self.handler.heads(&keys, deadline).await?;
+        let heads = self.heads(&keys, deadline).await?;
         let compared = records.iter().zip(keys).zip(heads).map(|((record, key), head)| {
             let comparison = Comparison { store: self, adapter, read, record };
             async move { comparison.compare(key, head).await }

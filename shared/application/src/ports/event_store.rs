@@ -110,6 +110,12 @@ pub trait EventStore: Send + Sync {
     /// Strongly consistent. One result per key, in their order; `None`: no events.
     async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError>;
 
+    /// Whether streams have events. Strongly consistent. One result per key, in their order; no key twice. A store that
+    /// can tell many at once does: most records of a first backfill have none.
+    async fn have_events(&self, keys: &[EntityKey]) -> Result<Vec<bool>, PortError> {
+        Ok(self.heads(keys).await?.iter().map(Option::is_some).collect())
+    }
+
     /// Strongly consistent. One result per search, in their order. The cost of a search grows at most with the logarithm
     /// of the stream's length, whatever the order in which its events arrived.
     async fn search(&self, searches: &[DuplicateSearch]) -> Result<Vec<Admission>, PortError>;

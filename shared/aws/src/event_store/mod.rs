@@ -7,6 +7,7 @@
 //! What an append in order needs is in the newest item; an index holds only the events that arrived in another order.
 
 mod append;
+mod first_events;
 mod item;
 mod late_index;
 mod read;
@@ -75,6 +76,10 @@ impl EventStore for DynamoEventStore {
 
     async fn heads(&self, keys: &[EntityKey]) -> Result<Vec<Option<StreamHead>>, PortError> {
         self.read_heads(keys).await
+    }
+
+    async fn have_events(&self, keys: &[EntityKey]) -> Result<Vec<bool>, PortError> {
+        self.find_first_events(keys).await
     }
 
     async fn search(&self, searches: &[DuplicateSearch]) -> Result<Vec<Admission>, PortError> {

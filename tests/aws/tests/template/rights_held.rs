@@ -95,7 +95,7 @@ const QUERY: &[Held] = &[
 
 /// `backfill` projects like `projection`, with leases, and rebuilds; it will append record images of the CRM.
 const BACKFILL: &[Held] = &[
-    (EVENTS, &["dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan"]),
+    (EVENTS, &["dynamodb:PutItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:Scan"]),
     (LATE_EVENTS, &["dynamodb:Query"]),
     (
         STATE,

@@ -26,8 +26,8 @@ impl JobReader<'_> {
         let page = self.connection.client.ids(&query).await?;
         let keys: Result<Vec<EntityKey>, _> =
             page.ids.iter().map(|id| self.runner.images.key(self.job.provider, &self.job.entity_name, id)).collect();
-        let heads = self.runner.images.heads(&keys?, self.deadline).await?;
-        let unknown = page.ids.into_iter().zip(heads).filter(|(_, head)| head.is_none()).map(|(id, _)| id);
+        let known = self.runner.images.are_known(&keys?).await?;
+        let unknown = page.ids.into_iter().zip(known).filter(|(_, is_known)| !is_known).map(|(id, _)| id);
         let unknown: Vec<ExternalId> = unknown.collect();
         for ids in unknown.chunks(self.connection.client.ids_per_call()) {
             let results = self.read_records(ids).await?;
