@@ -12,13 +12,13 @@ use tokio::runtime::Runtime;
 use crate::changes::created;
 use crate::folder::{Folder, Run};
 
-struct FakeOrg {
-    server: FakeSalesforce,
+pub(crate) struct FakeOrg {
+    pub(crate) server: FakeSalesforce,
     _runtime: Runtime,
 }
 
 impl FakeOrg {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let runtime = Runtime::new().unwrap();
         let org = Org::new(ORG_ID, OrgClock::following(Arc::new(SystemClock)), objects());
         let server = runtime.block_on(FakeSalesforce::start(org, FakeSettings::default())).unwrap();
