@@ -2,12 +2,12 @@
 //! and the peak memory. Required: less than 256 MB.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, BufWriter, Write};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use annals_benches::{is_small, run_measured};
+use annals_benches::{is_small, run_measured, write_changes};
 use annals_services::built;
 use annals_tests::changes::change;
 use anyhow::{Context, Result, ensure};
@@ -16,18 +16,6 @@ use anyhow::{Context, Result, ensure};
 const CHANGES: usize = 3;
 /// The most memory of an export, in bytes.
 const MOST: u64 = 256_000_000;
-
-/// Writes the changes of all records, round by round.
-fn write_changes(path: &Path, records: usize) -> Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    for round in 0..CHANGES {
-        for record in 0..records {
-            serde_json::to_writer(&mut file, &change(round, record))?;
-            file.write_all(b"\n")?;
-        }
-    }
-    Ok(file.flush()?)
-}
 
 /// The time of the CRM's clock before the last change of any record.
 fn before_the_last_round() -> Result<String> {
@@ -63,7 +51,7 @@ fn main() -> Result<()> {
     let annals = built.get("annals").context("cargo names every binary that it built")?;
     let folder = tempfile::tempdir()?;
     let changes = folder.path().join("changes.jsonl");
-    write_changes(&changes, records)?;
+    write_changes(&changes, records, CHANGES)?;
     let mut ingest = Command::new(annals);
     ingest.arg("ingest").arg(&changes).arg("--db").arg(folder.path().join("annals.db"));
     run_measured(ingest.args(["--publish", "none"]).stdout(Stdio::null()))?;

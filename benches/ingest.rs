@@ -6,15 +6,13 @@
 //! derived data is not). Required: at least half the rate of the floor, with less than 150 MB.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use annals_benches::{is_small, remove_database, run_measured, try_pair};
+use annals_benches::{is_small, remove_database, run_measured, try_pair, write_changes};
 use annals_services::built;
-use annals_tests::changes::{change, is_searchable};
+use annals_tests::changes::is_searchable;
 use anyhow::{Context, Result, ensure};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Statement, params_from_iter};
@@ -23,18 +21,6 @@ use rusqlite::{Connection, Statement, params_from_iter};
 const BATCH: usize = 512;
 /// The number of changes of a record: its creation, then updates.
 const CHANGES: usize = 10;
-
-/// Writes the changes of all records, round by round.
-fn write_changes(path: &Path, records: usize) -> Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    for round in 0..CHANGES {
-        for record in 0..records {
-            serde_json::to_writer(&mut file, &change(round, record))?;
-            file.write_all(b"\n")?;
-        }
-    }
-    Ok(file.flush()?)
-}
 
 /// Runs `annals ingest` to its end. Returns its time and its peak memory in bytes.
 fn ingest(annals: &Path, changes: &Path, db: &Path, publish: &str) -> Result<(Duration, u64)> {
@@ -167,7 +153,7 @@ fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (changes, db, by_hand) =
         (folder.path().join("changes.jsonl"), folder.path().join("a.db"), folder.path().join("b.db"));
-    write_changes(&changes, records)?;
+    write_changes(&changes, records, CHANGES)?;
     ingest(annals, &changes, &db, "none")?;
     let rows = rows(&db, records)?;
     let mut peaks = Vec::new();

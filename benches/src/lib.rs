@@ -8,11 +8,14 @@ pub mod counted;
 pub mod server;
 
 use std::convert::Infallible;
+use std::fs::File;
 use std::hint::black_box;
+use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use annals_tests::changes::change;
 use anyhow::{Context, Result, ensure};
 
 /// The number of measured rounds of a pair, after one warm-up round.
@@ -124,6 +127,18 @@ pub fn run_measured(command: &mut Command) -> Result<(Duration, u64)> {
     };
     ensure!(exit.success(), "{command:?} ended with {exit}");
     Ok((start.elapsed(), peak))
+}
+
+/// Writes the changes of all records to a file, round by round.
+pub fn write_changes(path: &Path, records: usize, rounds: usize) -> Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for round in 0..rounds {
+        for record in 0..records {
+            serde_json::to_writer(&mut file, &change(round, record))?;
+            file.write_all(b"\n")?;
+        }
+    }
+    Ok(file.flush()?)
 }
 
 /// Removes a local process's database and the file of its published events.
