@@ -26,22 +26,6 @@ pub(super) struct ReadIntervals {
 }
 
 impl SyncSchedule {
-    /// What was modified at that interval, for all types.
-    pub fn every(provider: Provider, modified: ReadInterval) -> Self {
-        Self(BTreeMap::from([(provider.as_str().to_owned(), modified)]))
-    }
-
-    /// The intervals of both; those of `other` count where both have one.
-    #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
-        self.0.extend(other.0);
-        self
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Checks that each name is a connected CRM's or a type's that one of them has.
     pub fn check(&self, catalog: &Catalog, connected: &BTreeSet<Provider>) -> Result<(), InvalidSchedule> {
         for name in self.0.keys() {

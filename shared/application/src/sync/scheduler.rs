@@ -137,7 +137,7 @@ impl Scheduler {
     }
 }
 
-/// What is due of an object. Until it was read once, everything is, at the shorter of both intervals.
+/// What is due of an object. Until it was read once, everything is, at the interval of modified records if it has one.
 fn due(note: &ObjectNote, intervals: ReadIntervals, now: Timestamp) -> Option<ScheduledRead> {
     let is_due = |last: Option<Timestamp>, every: Option<ReadInterval>| {
         let millis = |every: ReadInterval| i64::try_from(every.duration().as_millis()).unwrap_or(i64::MAX);
