@@ -10,6 +10,7 @@ mod append;
 mod bootstrap;
 mod items;
 mod load;
+mod plain_json;
 mod projection;
 mod start;
 mod writers;

@@ -69,7 +69,7 @@ impl<'a> Past<'a> {
             let metadata = &event.metadata;
             let state = state
                 .get_or_insert_with(|| Aggregate::new(event.key(), metadata.provider, metadata.external_id.clone()));
-            state.apply(event.version, &self.adapters.read_event(event).expect("a stored event is readable"));
+            state.apply(event.version, &self.adapters.read_event(&event.input()).expect("a stored event is readable"));
         }
         state
     }

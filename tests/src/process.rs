@@ -114,7 +114,7 @@ pub async fn load(
         Aggregate::new(key.clone(), first.metadata.provider, first.metadata.external_id.clone())
     });
     for stored in tail {
-        let change = adapters.read_event(&stored.event).expect("a stored event is readable");
+        let change = adapters.read_event(&stored.event.input()).expect("a stored event is readable");
         aggregate.apply(stored.event.version, &change);
     }
     aggregate

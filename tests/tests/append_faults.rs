@@ -12,6 +12,7 @@ use annals_application::commands::{
 };
 use annals_application::ports::{
     AppendError, DuplicateSearch, EventStore, PortError, PortErrorKind, ReadOptions, StatePorts, StoredEvent,
+    StoredInput,
 };
 use annals_application::system::{RandomIds, SystemClock};
 use annals_crm::salesforce::Salesforce;
@@ -85,6 +86,10 @@ impl EventStore for Faulty {
 
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {
         self.store.read(key, options).await
+    }
+
+    async fn read_inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, PortError> {
+        self.store.read_inputs(key, from, to).await
     }
 }
 

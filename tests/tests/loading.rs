@@ -26,7 +26,7 @@ async fn states(test: &TestProcess, store: &SqliteEventStore) -> Vec<Aggregate> 
     let metadata = &events[0].event.metadata;
     let mut states = vec![Aggregate::new(key, metadata.provider, metadata.external_id.clone())];
     for stored in &events {
-        let change = test.process.adapters.read_event(&stored.event).expect("a stored event is readable");
+        let change = test.process.adapters.read_event(&stored.event.input()).expect("a stored event is readable");
         let mut state = states[states.len() - 1].clone();
         state.apply(stored.event.version, &change);
         states.push(state);

@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use annals_application::commands::{CommandHandler, CommandMetadata, HandlerSettings, Outcome};
 use annals_application::ports::{
-    AppendError, DuplicateSearch, EventStore, PortError, ReadOptions, StatePorts, StoredEvent,
+    AppendError, DuplicateSearch, EventStore, PortError, ReadOptions, StatePorts, StoredEvent, StoredInput,
 };
 use annals_application::system::{RandomIds, SystemClock};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::definition::Catalog;
 use annals_domain::identity::{EntityKey, Provider};
+use annals_domain::position::Version;
 use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
 use annals_domain::stream_head::{Admission, StreamHead};
 use annals_sqlite::{Database, SqliteEventStore, SqliteStateStore};
@@ -56,6 +57,10 @@ impl EventStore for CountingStore {
 
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {
         self.count().read(key, options).await
+    }
+
+    async fn read_inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, PortError> {
+        self.count().read_inputs(key, from, to).await
     }
 }
 

@@ -163,4 +163,28 @@ impl DomainEvent {
     pub fn key(&self) -> EntityKey {
         EntityKey { entity_name: self.entity_name.clone(), aggregate_id: self.aggregate_id }
     }
+
+    pub fn input(&self) -> EventInput<'_> {
+        EventInput {
+            provider: self.metadata.provider,
+            entity_name: &self.entity_name,
+            external_id: &self.metadata.external_id,
+            source: self.metadata.source,
+            position: self.position,
+            observed: &self.metadata.observed,
+            data: &self.data,
+        }
+    }
+}
+
+/// What of a stored event determines its change.
+#[derive(Debug, Clone, Copy)]
+pub struct EventInput<'a> {
+    pub provider: Provider,
+    pub entity_name: &'a EntityName,
+    pub external_id: &'a ExternalId,
+    pub source: Source,
+    pub position: Position,
+    pub observed: &'a ObservedParts,
+    pub data: &'a str,
 }

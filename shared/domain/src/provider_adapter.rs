@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::change::Change;
-use crate::event::{DomainEvent, EventType, Metadata, ObservedParts};
+use crate::event::{EventInput, EventType, Metadata, ObservedParts};
 use crate::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use crate::path::Path;
 use crate::position::EventId;
@@ -154,7 +154,7 @@ pub trait ProviderAdapter: Send + Sync {
     ) -> Result<IncomingChange, Vec<ValidationIssue>>;
 
     /// Parses a stored event: the same change as on arrival.
-    fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent>;
+    fn read_event(&self, event: &EventInput<'_>) -> Result<Change, UnreadableEvent>;
 }
 
 #[derive(Clone, Default)]
@@ -176,11 +176,10 @@ impl ProviderAdapters {
         self.by_provider.values()
     }
 
-    pub fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent> {
-        let provider = event.metadata.provider;
-        let adapter = self.get(provider).ok_or_else(|| UnreadableEvent {
-            event_id: event.event_id(),
-            reason: format!("no adapter for {provider} in this installation"),
+    pub fn read_event(&self, event: &EventInput<'_>) -> Result<Change, UnreadableEvent> {
+        let adapter = self.get(event.provider).ok_or_else(|| UnreadableEvent {
+            event_id: event.position.event_id,
+            reason: format!("no adapter for {} in this installation", event.provider),
         })?;
         adapter.read_event(event)
     }

@@ -12,7 +12,7 @@ use crate::aggregate::Aggregate;
 use crate::change::{Change, CreationTime, FieldWrite, Lifecycle, Observation, RefetchReason, WriteContent};
 use crate::definition::{Catalog, DefinitionFile, EntitySchema};
 use crate::entity::Entity;
-use crate::event::{BodyForm, DomainEvent, EventType, Metadata, ObservedParts, Source};
+use crate::event::{BodyForm, EventInput, EventType, Metadata, ObservedParts, Source};
 use crate::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use crate::mapping::{self, FieldExplanation};
 use crate::path::Path;
@@ -82,8 +82,11 @@ impl ProviderAdapter for PlainAdapter {
         Err(vec![ValidationIssue::new("", "the plain adapter parses nothing")])
     }
 
-    fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent> {
-        Err(UnreadableEvent { event_id: event.event_id(), reason: "the plain adapter parses nothing".to_owned() })
+    fn read_event(&self, event: &EventInput<'_>) -> Result<Change, UnreadableEvent> {
+        Err(UnreadableEvent {
+            event_id: event.position.event_id,
+            reason: "the plain adapter parses nothing".to_owned(),
+        })
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use annals_application::ports::{
     AppendError, DuplicateSearch, EventPublisher, EventStore, JobOutcome, JobReport, NormalizedEntityEvent, PortError,
-    ProjectionJob, ProjectionJobs, ReadOptions, StoredEvent,
+    ProjectionJob, ProjectionJobs, ReadOptions, StoredEvent, StoredInput,
 };
 use annals_domain::identity::EntityKey;
+use annals_domain::position::Version;
 use annals_domain::services::broadcast::BroadcastDecision;
 use annals_domain::stream_head::{Admission, StreamHead};
 use async_trait::async_trait;
@@ -43,6 +44,10 @@ impl<S: EventStore> EventStore for MeteredEventStore<S> {
 
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {
         self.0.read(key, options).await
+    }
+
+    async fn read_inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, PortError> {
+        self.0.read_inputs(key, from, to).await
     }
 }
 

@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use annals_application::commands::CommandMetadata;
-use annals_application::ports::{AppendError, DuplicateSearch, EventStore, PortError, ReadOptions, StoredEvent};
+use annals_application::ports::{
+    AppendError, DuplicateSearch, EventStore, PortError, ReadOptions, StoredEvent, StoredInput,
+};
 use annals_domain::identity::{EntityKey, Provider};
+use annals_domain::position::Version;
 use annals_domain::stream_head::{Admission, StreamHead};
 use annals_lambda::Installation;
 use async_trait::async_trait;
@@ -50,6 +53,10 @@ impl EventStore for RecordingStore {
     }
 
     async fn read(&self, _: &EntityKey, _: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {
+        Ok(Vec::new())
+    }
+
+    async fn read_inputs(&self, _: &EntityKey, _: Version, _: Version) -> Result<Vec<StoredInput>, PortError> {
         Ok(Vec::new())
     }
 }

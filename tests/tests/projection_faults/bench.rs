@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use annals_application::ports::{
     AppendError, Clock, CommitPosition, Document, DuplicateSearch, EntityQuery, EventFeed, EventPublisher, EventStore,
     FeedConsumer, FoundPage, IndexOutcome, NormalizedEntityEvent, PortError, PortErrorKind, ReadDocument, ReadModel,
-    ReadOptions, StatePorts, StoredEvent,
+    ReadOptions, StatePorts, StoredEvent, StoredInput,
 };
 use annals_application::projection::{
     BroadcastProjection, EventPattern, FeedLane, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts,
@@ -19,6 +19,7 @@ use annals_application::work_status::WorkStatus;
 use annals_domain::definition::EntitySchema;
 use annals_domain::event::DomainEvent;
 use annals_domain::identity::{AggregateId, EntityKey};
+use annals_domain::position::Version;
 use annals_domain::stream_head::{Admission, StreamHead};
 use annals_sqlite::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore, TracedJobs};
 use annals_tests::crm::{Account, Delivery};
@@ -119,6 +120,11 @@ impl EventStore for Counted {
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         self.inner.read(key, options).await
+    }
+
+    async fn read_inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, PortError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.inner.read_inputs(key, from, to).await
     }
 }
 

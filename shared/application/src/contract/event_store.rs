@@ -14,7 +14,7 @@ pub use super::event_search::{
 };
 pub use super::samples::append_all;
 use super::samples::{intricate_event, key, key_of, next_event, stream, timestamp};
-use crate::ports::{AppendError, Direction, EventStore, ReadOptions};
+use crate::ports::{AppendError, Direction, EventStore, ReadOptions, StoredInput};
 
 /// Defines a test for each rule.
 #[macro_export]
@@ -35,6 +35,7 @@ macro_rules! event_store_contract {
                 a_read_ends_after_the_event_that_reaches_its_bytes,
                 equal_ids_of_different_objects_are_different_streams,
                 an_event_is_read_exactly_as_it_was_stored,
+                inputs_are_those_of_the_events,
                 heads_are_returned_in_the_order_of_the_keys,
                 a_stream_has_events_once_its_first_is_stored,
                 a_long_stream_is_read_completely,
@@ -253,6 +254,24 @@ pub async fn a_stream_has_events_once_its_first_is_stored(store: &impl EventStor
 }
 
 /// 10,000 events of more than 1 MB are read at once and page by page, and the stream can be continued.
+/// Whatever an event has, its input is read without the rest; a range beyond the end has fewer.
+pub async fn inputs_are_those_of_the_events(store: &impl EventStore) {
+    let event = intricate_event(&key("a"));
+    let key = event.event.key();
+    append_all(store, std::slice::from_ref(&event)).await;
+    append_all(store, &[next_event(&key, Some(&event.head), "next")]).await;
+    let events = store.read(&key, &ReadOptions::from(Version::FIRST, usize::MAX)).await.expect("the store reads");
+    let expected: Vec<_> = events.iter().map(|stored| StoredInput::from(&*stored.event)).collect();
+    let newest = event.event.version.next();
+    for (from, to) in
+        [(Version::FIRST, newest), (Version::FIRST, newest.next()), (newest, newest), (newest.next(), newest)]
+    {
+        let inputs = store.read_inputs(&key, from, to).await.expect("the store reads");
+        let in_range = expected.iter().filter(|input| from <= input.version && input.version <= to);
+        assert!(inputs.iter().eq(in_range), "{from} to {to}: {inputs:?}");
+    }
+}
+
 pub async fn a_long_stream_is_read_completely(store: &impl EventStore) {
     let key = key("long");
     let mut events = stream(&key, 10_000);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use annals_domain::change::{Change, Lifecycle};
 use annals_domain::definition::{Catalog, DefinitionFile, EntitySchema};
 use annals_domain::entity::{Entity, FieldValue};
-use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, ObservedParts, Source};
+use annals_domain::event::{BodyForm, DomainEvent, EventInput, EventType, Metadata, ObservedParts, Source};
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::path::Path;
 use annals_domain::position::{ChangeKind, EventId, Position, Rank, Version};
@@ -313,8 +313,8 @@ impl ProviderAdapter for PlainAdapter {
         Err(vec![ValidationIssue::new("", "the samples' adapter parses no image")])
     }
 
-    fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent> {
+    fn read_event(&self, event: &EventInput<'_>) -> Result<Change, UnreadableEvent> {
         let reason = "the samples' adapter parses no event".to_owned();
-        Err(UnreadableEvent { event_id: event.event_id(), reason })
+        Err(UnreadableEvent { event_id: event.position.event_id, reason })
     }
 }

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use annals_domain::event::DomainEvent;
-use annals_domain::identity::EntityKey;
+use annals_domain::event::{DomainEvent, EventInput, ObservedParts, Source};
+use annals_domain::identity::{EntityKey, ExternalId, Provider};
 use annals_domain::position::{EventId, Position, Version};
 use annals_domain::stream_head::{Admission, StreamHead};
 use annals_domain::timestamp::Timestamp;
@@ -19,6 +19,49 @@ use super::{FeedConsumer, PortError};
 pub struct StoredEvent {
     pub event: Arc<DomainEvent>,
     pub head: StreamHead,
+}
+
+/// What folding needs of a stored event: not who made the change, what it warned of, or its stream head.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredInput {
+    pub version: Version,
+    pub position: Position,
+    pub provider: Provider,
+    pub external_id: ExternalId,
+    pub source: Source,
+    /// The parts of a record image that stand at the time of reading.
+    pub observed: ObservedParts,
+    /// The input byte for byte.
+    pub data: Arc<str>,
+}
+
+impl StoredInput {
+    /// The input for the provider's adapter, of an event in the stream of that key.
+    pub fn input<'a>(&'a self, key: &'a EntityKey) -> EventInput<'a> {
+        EventInput {
+            provider: self.provider,
+            entity_name: &key.entity_name,
+            external_id: &self.external_id,
+            source: self.source,
+            position: self.position,
+            observed: &self.observed,
+            data: &self.data,
+        }
+    }
+}
+
+impl From<&DomainEvent> for StoredInput {
+    fn from(event: &DomainEvent) -> Self {
+        Self {
+            version: event.version,
+            position: event.position,
+            provider: event.metadata.provider,
+            external_id: event.metadata.external_id.clone(),
+            source: event.metadata.source,
+            observed: event.metadata.observed.clone(),
+            data: Arc::clone(&event.data),
+        }
+    }
 }
 
 /// The question whether a change is stored already, if its stream's head cannot tell ([`StreamHead::admit`]).
@@ -122,6 +165,10 @@ pub trait EventStore: Send + Sync {
 
     /// Strongly consistent.
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError>;
+
+    /// The inputs of the events from one version to another, both included, in version order; fewer only at the end of
+    /// the stream. Strongly consistent, and less work than a read of whole events where the store can leave parts out.
+    async fn read_inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, PortError>;
 }
 
 /// The number of an event in the commit order of this store.

@@ -48,6 +48,7 @@ pub use self::error::{PortError, PortErrorKind};
 pub use self::event_publisher::{EventPublisher, NormalizedEntityEvent};
 pub use self::event_store::{
     AppendError, CommitPosition, Direction, DuplicateSearch, EventFeed, EventStore, ReadOptions, StoredEvent,
+    StoredInput,
 };
 pub use self::feed_consumer::FeedConsumer;
 pub use self::field_selection::FieldSelection;

@@ -6,12 +6,13 @@ use annals_domain::aggregate::Aggregate;
 use annals_domain::change::Change;
 use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::entity::Entity;
-use annals_domain::event::DomainEvent;
+use annals_domain::event::{DomainEvent, EventInput};
+use annals_domain::identity::{AggregateId, EntityKey};
 use annals_domain::mapping;
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters, UnreadableEvent};
 
-use crate::ports::Document;
+use crate::ports::{Document, StoredInput};
 
 /// Folds the events of one stream into the record's state, in version order.
 pub struct StreamFolder<'a> {
@@ -33,18 +34,39 @@ impl<'a> StreamFolder<'a> {
     /// Parses an event and folds it. An event that is in the state already changes nothing.
     pub fn fold(&mut self, event: &DomainEvent) -> Result<(), UnreadableEvent> {
         if event.version >= self.next_version() {
-            let change = self.adapters.read_event(event)?;
+            let change = self.adapters.read_event(&event.input())?;
             self.apply(event, &change);
+        }
+        Ok(())
+    }
+
+    /// The same for the input of an event of this stream.
+    pub fn fold_input(&mut self, key: &EntityKey, stored: &StoredInput) -> Result<(), UnreadableEvent> {
+        if stored.version >= self.next_version() {
+            let input = stored.input(key);
+            let change = self.adapters.read_event(&input)?;
+            self.apply_input(key.aggregate_id, stored.version, &input, &change);
         }
         Ok(())
     }
 
     /// Folds an event that is parsed already, and returns the new state.
     pub fn apply(&mut self, event: &DomainEvent, change: &Change) -> &Aggregate {
+        self.apply_input(event.aggregate_id, event.version, &event.input(), change)
+    }
+
+    fn apply_input(
+        &mut self,
+        aggregate_id: AggregateId,
+        version: Version,
+        input: &EventInput<'_>,
+        change: &Change,
+    ) -> &Aggregate {
         let state = self.state.get_or_insert_with(|| {
-            Aggregate::new(event.key(), event.metadata.provider, event.metadata.external_id.clone())
+            let key = EntityKey { entity_name: input.entity_name.clone(), aggregate_id };
+            Aggregate::new(key, input.provider, input.external_id.clone())
         });
-        state.apply(event.version, change);
+        state.apply(version, change);
         state
     }
 

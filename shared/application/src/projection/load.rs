@@ -9,13 +9,16 @@ use annals_domain::aggregate::Aggregate;
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::ProviderAdapters;
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::failure::ProjectionFailure;
 use super::folder::StreamFolder;
-use crate::ports::{EventStore, ReadOptions, SnapshotStore, StoredEvent};
+use crate::ports::{EventStore, ReadOptions, SnapshotStore, StoredEvent, StoredInput};
 
 /// The number of events in one read of a stream.
-pub(super) const READ_PAGE: usize = 500;
+pub(super) const READ_PAGE: u64 = 500;
+/// The number of reads that a load has under way, so that the store works while what it has returned is folded.
+const READS_AHEAD: usize = 2;
 
 pub(super) struct LoadedState {
     pub(super) aggregate: Aggregate,
@@ -46,13 +49,12 @@ impl StateLoader<'_> {
         version: Version,
     ) -> Result<LoadedState, ProjectionFailure> {
         let earliest = self.earliest_snapshot(version);
-        let tail = self.read(key, earliest.next(), version);
+        let tail = self.inputs(key, earliest.next(), version);
         let (snapshot, tail) = futures::try_join!(async { Ok(self.snapshots.newest(key, version).await?) }, tail)?;
         let start = snapshot.as_ref().map_or(0, |snapshot| snapshot.version().get());
         let mut folder = StreamFolder::new(self.adapters, snapshot);
         self.fold_up_to(earliest, &mut folder, key).await?;
-        fold_page(&mut folder, &tail)?;
-        self.fold_up_to(version, &mut folder, key).await?;
+        fold_all(&mut folder, key, &tail)?;
         let aggregate = folder.into_state().ok_or_else(|| not_stored(version))?;
         let folded = aggregate.version().get().saturating_sub(start);
         Ok(LoadedState { aggregate, folded })
@@ -65,11 +67,21 @@ impl StateLoader<'_> {
         folder: &mut StreamFolder<'_>,
         key: &EntityKey,
     ) -> Result<(), ProjectionFailure> {
-        while folder.next_version() <= version {
-            let page = self.read(key, folder.next_version(), version).await?;
-            fold_page(folder, &page)?;
+        let first = |from: Version| (from <= version).then_some(from);
+        let firsts = std::iter::successors(first(folder.next_version()), |from| first(from.plus(READ_PAGE - 1).next()));
+        let reads = firsts.map(|from| self.inputs(key, from, from.plus(READ_PAGE - 1).min(version)));
+        let mut pages = stream::iter(reads).buffered(READS_AHEAD);
+        while let Some(page) = pages.try_next().await? {
+            fold_all(folder, key, &page)?;
         }
         Ok(())
+    }
+
+    /// The inputs from `from` to `to`, both included. Fails if one is missing.
+    async fn inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, ProjectionFailure> {
+        let inputs = self.store.read_inputs(key, from, to).await.map_err(ProjectionFailure::of_stream_read)?;
+        let next = inputs.last().map_or(from, |last| last.version.next());
+        if next <= to { Err(not_stored(next)) } else { Ok(inputs) }
     }
 
     /// The version of the newest snapshot below `version`, if none is missing.
@@ -85,15 +97,16 @@ impl StateLoader<'_> {
         from: Version,
         to: Version,
     ) -> Result<Vec<StoredEvent>, ProjectionFailure> {
-        let options = ReadOptions { to_version: Some(to), ..ReadOptions::from(from, READ_PAGE) };
+        let limit = usize::try_from(READ_PAGE).unwrap_or(usize::MAX);
+        let options = ReadOptions { to_version: Some(to), ..ReadOptions::from(from, limit) };
         let page = self.store.read(key, &options).await.map_err(ProjectionFailure::of_stream_read)?;
         if page.is_empty() { Err(not_stored(from)) } else { Ok(page) }
     }
 }
 
-fn fold_page(folder: &mut StreamFolder<'_>, page: &[StoredEvent]) -> Result<(), ProjectionFailure> {
-    for stored in page {
-        folder.fold(&stored.event)?;
+fn fold_all(folder: &mut StreamFolder<'_>, key: &EntityKey, inputs: &[StoredInput]) -> Result<(), ProjectionFailure> {
+    for input in inputs {
+        folder.fold_input(key, input)?;
     }
     Ok(())
 }

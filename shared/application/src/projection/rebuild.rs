@@ -12,7 +12,7 @@ use annals_domain::provider_adapter::ProviderAdapters;
 use super::failure::ProjectionFailure;
 use super::folder::StreamFolder;
 use super::load::READ_PAGE;
-use crate::ports::{Document, EventStore, IndexOutcome, PortError, ReadModel, ReadOptions};
+use crate::ports::{Document, EventStore, IndexOutcome, PortError, ReadModel};
 
 /// What became of the streams that a [`StreamRebuilder`] rebuilt.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -73,12 +73,14 @@ impl StreamRebuilder {
     ) -> Result<Option<Document>, ProjectionFailure> {
         let mut folder = StreamFolder::new(&self.adapters, None);
         loop {
-            let page = self.store.read(key, &ReadOptions::from(folder.next_version(), READ_PAGE)).await?;
-            report.events += page.len() as u64;
-            for stored in &page {
-                folder.fold(&stored.event)?;
+            let from = folder.next_version();
+            let to = from.plus(READ_PAGE - 1);
+            let inputs = self.store.read_inputs(key, from, to).await?;
+            report.events += inputs.len() as u64;
+            for input in &inputs {
+                folder.fold_input(key, input)?;
             }
-            if page.len() < READ_PAGE {
+            if folder.next_version() <= to {
                 return Ok(folder.document(&self.catalog));
             }
         }

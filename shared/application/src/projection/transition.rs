@@ -155,7 +155,7 @@ impl TransitionLoader<'_> {
         // Equal ids do not prove equal events: the process may also project another account's store.
         match recent.filter(|change| change.position == event.position) {
             Some(change) => Ok(change),
-            None => Ok(Arc::new(self.states.adapters.read_event(event)?)),
+            None => Ok(Arc::new(self.states.adapters.read_event(&event.input())?)),
         }
     }
 }

@@ -283,7 +283,7 @@ impl HistoryReader {
         event: &DomainEvent,
         is_wanted: bool,
     ) -> Result<Option<HistoryEvent>, QueryError> {
-        let change = self.adapters.read_event(event).map_err(QueryError::Unreadable)?;
+        let change = self.adapters.read_event(&event.input()).map_err(QueryError::Unreadable)?;
         let is_wanted = is_wanted && of.request.has_date(event.timestamp());
         let adapter = self.adapters.get(event.metadata.provider).filter(|_| is_wanted);
         let Some(adapter) = adapter else {

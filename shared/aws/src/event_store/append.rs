@@ -90,7 +90,7 @@ impl DynamoEventStore {
     /// The conflict with the event that has the version, from the item that the failed condition returned.
     fn conflict(&self, stored: &StoredEvent, failed: &ConditionalCheckFailedException) -> AppendError {
         let item = failed.item().into_iter().flat_map(head_attributes).collect::<HashMap<_, _>>();
-        match decode_head(item.into()) {
+        match decode_head(item) {
             Ok((event_id, head)) => AppendError::Conflict { event_id, head: Box::new(head) },
             Err(error) => {
                 let (key, version) = (stored.event.key(), stored.event.version);

@@ -19,9 +19,10 @@ mod walk;
 use std::sync::Arc;
 
 use annals_application::ports::{
-    AppendError, DuplicateSearch, EventStore, PortError, PortErrorKind, ReadOptions, StoredEvent,
+    AppendError, DuplicateSearch, EventStore, PortError, PortErrorKind, ReadOptions, StoredEvent, StoredInput,
 };
 use annals_domain::identity::EntityKey;
+use annals_domain::position::Version;
 use annals_domain::stream_head::{Admission, StreamHead};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -88,5 +89,9 @@ impl EventStore for DynamoEventStore {
 
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {
         self.read_events(key, options).await
+    }
+
+    async fn read_inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, PortError> {
+        self.read_stream_inputs(key, from, to).await
     }
 }

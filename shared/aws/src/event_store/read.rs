@@ -1,8 +1,10 @@
 //! Reading streams, with consistent reads and over as many pages as needed.
 
 use std::collections::HashMap;
+use std::fmt::Display;
+use std::sync::LazyLock;
 
-use annals_application::ports::{Direction, PortError, ReadOptions, StoredEvent};
+use annals_application::ports::{Direction, PortError, ReadOptions, StoredEvent, StoredInput};
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
 use annals_domain::stream_head::StreamHead;
@@ -12,7 +14,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::client::port_error;
-use crate::event_store::item::{EVENT_ID, HEAD, Outline, RANK, TIME, decode, decode_head};
+use crate::event_store::item::{
+    EVENT_ID, HEAD, INPUT_ATTRIBUTES, ItemError, Outline, RANK, TIME, decode_attributes, decode_head, decode_input,
+};
 use crate::event_store::table::{ENTITY_KEY, VERSION};
 use crate::event_store::{CONCURRENT_REQUESTS, DynamoEventStore};
 
@@ -32,22 +36,18 @@ impl DynamoEventStore {
         to: Version,
     ) -> Result<Vec<Outline>, PortError> {
         let query = self
-            .query(key)
-            .key_condition_expression("#key = :key AND #version BETWEEN :lowest AND :highest")
+            .between(key, from, to)
             .projection_expression("#version, #event_id, #time, #head, #rank")
-            .expression_attribute_names("#version", VERSION)
             .expression_attribute_names("#event_id", EVENT_ID)
             .expression_attribute_names("#time", TIME)
             .expression_attribute_names("#head", HEAD)
-            .expression_attribute_names("#rank", RANK)
-            .expression_attribute_values(":lowest", number(from))
-            .expression_attribute_values(":highest", number(to));
+            .expression_attribute_names("#rank", RANK);
         let mut items = query.into_paginator().items().send();
         let mut outlines = Vec::new();
         while let Some(item) = items.next().await {
             let item = item.map_err(|error| port_error(&self.table, error))?;
-            let outline = Outline::decode(item.into());
-            outlines.push(outline.map_err(|error| self.corrupt(format!("an event of `{key}` cannot be read"), error))?);
+            let outline = Outline::decode(item);
+            outlines.push(outline.map_err(|error| self.unreadable(key, error))?);
         }
         Ok(outlines)
     }
@@ -65,7 +65,7 @@ impl DynamoEventStore {
             .limit(1);
         let page = query.send().await.map_err(|error| port_error(&self.table, error))?;
         let Some(item) = page.items.into_iter().flatten().next() else { return Ok(None) };
-        match decode_head(item.into()) {
+        match decode_head(item) {
             Ok((_, head)) => Ok(Some(head)),
             Err(error) => Err(self.corrupt(format!("the newest event of `{key}` cannot be read"), error)),
         }
@@ -122,17 +122,36 @@ impl DynamoEventStore {
         key: &EntityKey,
         item: HashMap<String, AttributeValue>,
     ) -> Result<StoredEvent, PortError> {
-        decode(item.into()).map_err(|error| self.corrupt(format!("an event of `{key}` cannot be read"), error))
+        decode_attributes(item).map_err(|error| self.unreadable(key, error))
+    }
+
+    /// Leaves out the attributes that folding does not need, which are more than half of an item's.
+    pub(crate) async fn read_stream_inputs(
+        &self,
+        key: &EntityKey,
+        from: Version,
+        to: Version,
+    ) -> Result<Vec<StoredInput>, PortError> {
+        if to < from {
+            return Ok(Vec::new());
+        }
+        let mut query = self.between(key, from, to).projection_expression(&*INPUT_PROJECTION);
+        for (index, name) in INPUT_ATTRIBUTES.iter().enumerate() {
+            query = query.expression_attribute_names(alias(index), *name);
+        }
+        let mut items = query.into_paginator().items().send();
+        let mut inputs = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|error| port_error(&self.table, error))?;
+            inputs.push(decode_input(item).map_err(|error| self.unreadable(key, error))?);
+        }
+        Ok(inputs)
     }
 
     fn query_of(&self, key: &EntityKey, options: &ReadOptions) -> QueryFluentBuilder {
         let highest = options.to_version.map_or(u64::MAX, |version| version.get());
         let query = self
-            .query(key)
-            .key_condition_expression("#key = :key AND #version BETWEEN :lowest AND :highest")
-            .expression_attribute_names("#version", VERSION)
-            .expression_attribute_values(":lowest", number(options.from_version))
-            .expression_attribute_values(":highest", number(highest))
+            .between(key, options.from_version, highest)
             .scan_index_forward(options.direction == Direction::Ascending);
         if !has_times(options) {
             return query;
@@ -146,6 +165,19 @@ impl DynamoEventStore {
             .expression_attribute_values(":latest", number(options.to_time.map_or(i64::MAX, Timestamp::millis)))
     }
 
+    /// A query of the versions from `from` to `to`, both included.
+    fn between(&self, key: &EntityKey, from: Version, to: impl Display) -> QueryFluentBuilder {
+        self.query(key)
+            .key_condition_expression("#key = :key AND #version BETWEEN :lowest AND :highest")
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_values(":lowest", number(from))
+            .expression_attribute_values(":highest", number(to))
+    }
+
+    fn unreadable(&self, key: &EntityKey, error: ItemError) -> PortError {
+        self.corrupt(format!("an event of `{key}` cannot be read"), error)
+    }
+
     pub(super) fn query(&self, key: &EntityKey) -> QueryFluentBuilder {
         self.reader
             .query()
@@ -154,6 +186,15 @@ impl DynamoEventStore {
             .expression_attribute_names("#key", ENTITY_KEY)
             .expression_attribute_values(":key", AttributeValue::S(key.to_string()))
     }
+}
+
+/// All of [`INPUT_ATTRIBUTES`], by their aliases.
+static INPUT_PROJECTION: LazyLock<String> =
+    LazyLock::new(|| (0..INPUT_ATTRIBUTES.len()).map(alias).collect::<Vec<_>>().join(", "));
+
+/// Some names of attributes are reserved words of expressions.
+fn alias(index: usize) -> String {
+    format!("#a{index}")
 }
 
 fn has_times(options: &ReadOptions) -> bool {
@@ -167,6 +208,6 @@ fn is_empty(options: &ReadOptions) -> bool {
     options.limit == 0 || no_version || no_time
 }
 
-fn number(number: impl std::fmt::Display) -> AttributeValue {
+fn number(number: impl Display) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }

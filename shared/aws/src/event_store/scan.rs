@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::port_error;
 use crate::event_store::DynamoEventStore;
-use crate::event_store::item::decode;
+use crate::event_store::item::decode_attributes;
 use crate::event_store::table::{ENTITY_KEY, VERSION};
 
 /// The key of an item, after which a scan continues.
@@ -59,7 +59,7 @@ impl DynamoEventStore {
         let page = scan.send().await.map_err(|error| port_error(&self.table, error))?;
         let read = |item: HashMap<String, AttributeValue>| {
             let key = ScanKey::of(&item);
-            decode(item.into()).map_err(|error| Undecodable { key, reason: error.to_string() })
+            decode_attributes(item).map_err(|error| Undecodable { key, reason: error.to_string() })
         };
         let next = page.last_evaluated_key.as_ref().map(ScanKey::of);
         Ok(ScanPage { items: page.items.into_iter().flatten().map(read).collect(), next })

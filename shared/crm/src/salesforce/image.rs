@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use annals_domain::change::{Change, FieldWrite, Lifecycle, Observation};
-use annals_domain::event::{BodyForm, DomainEvent, EventType, Metadata, ObservedParts, Source};
+use annals_domain::event::{BodyForm, EventInput, EventType, Metadata, ObservedParts, Source};
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::position::{ChangeKind, EventId, Position, Rank};
 use annals_domain::provider_adapter::{IncomingChange, RecordImage};
@@ -32,21 +32,24 @@ pub(super) struct RecordRef<'a> {
 struct ImageContent {
     stamp: Timestamp,
     lifecycle: Lifecycle,
-    hash: String,
     merged_into: Option<ExternalId>,
     writes: Vec<FieldWrite>,
 }
 
 pub(super) fn read(record_ref: &RecordRef<'_>, image: &RecordImage) -> Result<IncomingChange, Vec<ValidationIssue>> {
-    let content = match &image.record {
-        Some(record) => show(record_ref, record)?,
-        None => absence(image.fetched_at),
+    let (content, hash) = match &image.record {
+        Some(record) => {
+            let fields = fields(record)?;
+            let hash = canonical_json::sha256_of_fields(fields.iter().filter(|(key, _)| *key != "attributes"));
+            (content(record_ref, fields)?, hash)
+        }
+        None => (absence(image.fetched_at), canonical_json::sha256(&Json::Null)),
     };
     let (lifecycle, merged_into) = (content.lifecycle, content.merged_into.clone());
     Ok(IncomingChange {
         entity_name: record_ref.object.clone(),
         event_type: if lifecycle == Lifecycle::Deleted { EventType::Deleted } else { EventType::Updated },
-        change: Arc::new(change(position(record_ref, &content, image), &image.observed, content)),
+        change: Arc::new(change(position(record_ref, &content, &hash, image), &image.observed, content)),
         data: image.record.clone().unwrap_or_else(|| Arc::from(ABSENT)),
         metadata: metadata(record_ref.id, merged_into, image.observed.clone()),
         account: None,
@@ -55,28 +58,32 @@ pub(super) fn read(record_ref: &RecordRef<'_>, image: &RecordImage) -> Result<In
 }
 
 /// Parses a stored image, at the stored position.
-pub(super) fn reread(record_ref: &RecordRef<'_>, event: &DomainEvent) -> Result<Change, Vec<ValidationIssue>> {
-    let content = match &*event.data {
+pub(super) fn reread(record_ref: &RecordRef<'_>, event: &EventInput<'_>) -> Result<Change, Vec<ValidationIssue>> {
+    let content = match event.data {
         ABSENT => absence(event.position.timestamp),
-        record => show(record_ref, record)?,
+        record => content(record_ref, fields(record)?)?,
     };
-    Ok(change(event.position, &event.metadata.observed, content))
+    Ok(change(event.position, event.observed, content))
 }
 
 fn absence(fetched_at: Timestamp) -> ImageContent {
-    let hash = canonical_json::sha256(&Json::Null);
-    ImageContent { stamp: fetched_at, lifecycle: Lifecycle::Deleted, hash, merged_into: None, writes: Vec::new() }
+    ImageContent { stamp: fetched_at, lifecycle: Lifecycle::Deleted, merged_into: None, writes: Vec::new() }
 }
 
-fn show(record_ref: &RecordRef<'_>, record: &str) -> Result<ImageContent, Vec<ValidationIssue>> {
+/// The fields of a record as the REST API returns it.
+fn fields(record: &str) -> Result<Object<'_>, Vec<ValidationIssue>> {
     let value = json::read(record)
         .map_err(|error| vec![ValidationIssue::new("", format!("cannot be read as JSON: {error}"))])?;
-    let Json::Object(mut fields) = value else {
+    let Json::Object(fields) = value else {
         return Err(vec![ValidationIssue::new(
             "",
             "invalid record: expected a JSON object as the REST API returns it",
         )]);
     };
+    Ok(fields)
+}
+
+fn content(record_ref: &RecordRef<'_>, mut fields: Object<'_>) -> Result<ImageContent, Vec<ValidationIssue>> {
     let own_id = check_id(&fields, record_ref.id);
     let stamp = stamp(&fields);
     let (Ok(()), Ok(stamp)) = (&own_id, &stamp) else {
@@ -84,13 +91,10 @@ fn show(record_ref: &RecordRef<'_>, record: &str) -> Result<ImageContent, Vec<Va
     };
     let is_deleted = fields.get("IsDeleted") == Some(&Json::Bool(true));
     let master = fields.get("MasterRecordId").and_then(Json::as_str).and_then(ids::canonical);
-    let content_fields = fields.iter().filter(|(key, _)| *key != "attributes");
-    let hash = canonical_json::sha256_of_fields(content_fields);
     keep_own_fields(&mut fields);
     Ok(ImageContent {
         stamp: *stamp,
         lifecycle: if is_deleted { Lifecycle::Deleted } else { Lifecycle::Active },
-        hash,
         merged_into: master.filter(|_| is_deleted),
         writes: body::all(record_ref.object.as_str(), fields, &BTreeSet::new()).writes,
     })
@@ -125,7 +129,7 @@ fn keep_own_fields(fields: &mut Object<'_>) {
     fields.values_mut().filter_map(Json::as_object_mut).for_each(keep_own_fields);
 }
 
-fn position(record_ref: &RecordRef<'_>, content: &ImageContent, image: &RecordImage) -> Position {
+fn position(record_ref: &RecordRef<'_>, content: &ImageContent, hash: &str, image: &RecordImage) -> Position {
     let rank = if image.still_fresh { Rank::FreshImage } else { Rank::Image };
     // A fresh image and a later one with equal contents have different positions, so they are two events.
     let kind = if image.still_fresh { "fresh image" } else { "image" };
@@ -137,7 +141,7 @@ fn position(record_ref: &RecordRef<'_>, content: &ImageContent, image: &RecordIm
         record_ref.id.as_str(),
         kind,
         &stamp,
-        &content.hash,
+        hash,
     ];
     let fetched_at = image.fetched_at.millis().to_string();
     if image.is_correction {

@@ -28,7 +28,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use annals_domain::change::Change;
-use annals_domain::event::{DomainEvent, Source};
+use annals_domain::event::{EventInput, Source};
 use annals_domain::identity::{EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::path::Path;
 use annals_domain::provider_adapter::{IncomingChange, ParsedInput, ProviderAdapter, RecordImage, UnreadableEvent};
@@ -63,13 +63,13 @@ impl Salesforce {
         other.map(|org| ValidationIssue::new("source", message(org))).into_iter().collect()
     }
 
-    fn reread(&self, event: &DomainEvent) -> Result<Change, Vec<ValidationIssue>> {
-        let id = &event.metadata.external_id;
-        if event.metadata.source == Source::Backfill {
-            let record = image::RecordRef { account: &self.account, object: &event.entity_name, id };
+    fn reread(&self, event: &EventInput<'_>) -> Result<Change, Vec<ValidationIssue>> {
+        let id = event.external_id;
+        if event.source == Source::Backfill {
+            let record = image::RecordRef { account: &self.account, object: event.entity_name, id };
             return image::reread(&record, event);
         }
-        let value = json::read(&event.data).map_err(|error| vec![not_json(&error)])?;
+        let value = json::read(event.data).map_err(|error| vec![not_json(&error)])?;
         match envelope::open(value) {
             OpenedEnvelope::Change(change_event) => change::reread(change_event, id, event.position),
             OpenedEnvelope::Other(what) => Err(vec![ValidationIssue::new("", what)]),
@@ -138,10 +138,10 @@ impl ProviderAdapter for Salesforce {
         image::read(&image::RecordRef { account: &self.account, object, id }, image)
     }
 
-    fn read_event(&self, event: &DomainEvent) -> Result<Change, UnreadableEvent> {
+    fn read_event(&self, event: &EventInput<'_>) -> Result<Change, UnreadableEvent> {
         self.reread(event).map_err(|issues| {
             let reasons: Vec<String> = issues.iter().map(ValidationIssue::to_string).collect();
-            UnreadableEvent { event_id: event.event_id(), reason: reasons.join("; ") }
+            UnreadableEvent { event_id: event.position.event_id, reason: reasons.join("; ") }
         })
     }
 }

@@ -10,7 +10,7 @@ use annals_application::ports::{
     Ids, IndexOutcome, JobStore, Lease, LeaseStore, ObjectNote, ObjectNotes, ObjectOfProvider, ObjectRegistry,
     ParkedProjection, ParkedProjections, PortError, PortErrorKind, QuarantineEntry, QuarantinePlace, QuarantineState,
     QuarantineStore, ReadDocument, ReadModel, ReadOptions, RefetchQueue, RefetchTask, SeparateSections, Snapshot,
-    SnapshotStore, StatePorts, StoredEvent,
+    SnapshotStore, StatePorts, StoredEvent, StoredInput,
 };
 use annals_application::queries::{DependencyState, EntityQueries, Health, HealthCheck, HealthReport, QueryPorts};
 use annals_crm::salesforce::Salesforce;
@@ -112,6 +112,10 @@ impl EventStore for Unreachable {
         unreachable()
     }
     async fn read(&self, _: &EntityKey, _: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {
+        unreachable()
+    }
+
+    async fn read_inputs(&self, _: &EntityKey, _: Version, _: Version) -> Result<Vec<StoredInput>, PortError> {
         unreachable()
     }
 }

@@ -10,9 +10,10 @@ mod search;
 mod streams;
 
 use annals_application::ports::{
-    AppendError, Direction, DuplicateSearch, EventStore, PortError, ReadOptions, StoredEvent,
+    AppendError, Direction, DuplicateSearch, EventStore, PortError, ReadOptions, StoredEvent, StoredInput,
 };
 use annals_domain::identity::EntityKey;
+use annals_domain::position::Version;
 use annals_domain::stream_head::{Admission, StreamHead};
 use async_trait::async_trait;
 use rusqlite::{Transaction, params};
@@ -70,6 +71,11 @@ impl EventStore for SqliteEventStore {
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError> {
         let (key, options) = (key.clone(), options.clone());
         self.database.read(RESOURCE, move |transaction| read(transaction, &key, &options)).await
+    }
+
+    async fn read_inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, PortError> {
+        let options = ReadOptions { to_version: Some(to), ..ReadOptions::from(from, usize::MAX) };
+        Ok(self.read(key, &options).await?.iter().map(|stored| StoredInput::from(&*stored.event)).collect())
     }
 }
 

@@ -105,7 +105,7 @@ async fn a_cold_record_of_10_000_events_with_a_snapshot_is_two_reads() {
     let (newest, first) = (events.pop().expect("the newest"), &events[0].event);
     let mut snapshot = Aggregate::new(first.key(), first.metadata.provider, first.metadata.external_id.clone());
     for stored in &events[..10_000] {
-        let change = installation.adapters.read_event(&stored.event).expect("a decided event is readable");
+        let change = installation.adapters.read_event(&stored.event.input()).expect("a decided event is readable");
         snapshot.apply(stored.event.version, &change);
     }
     let recorded_at = events[9_999].event.recorded_at;

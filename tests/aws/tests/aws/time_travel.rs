@@ -64,7 +64,7 @@ pub(crate) async fn store_snapshots(installation: &Installation, events: &[Store
     let mut state = Aggregate::new(first.key(), first.metadata.provider, first.metadata.external_id.clone());
     let mut snapshots = Vec::new();
     for stored in events {
-        let change = installation.adapters.read_event(&stored.event).expect("a stored event is readable");
+        let change = installation.adapters.read_event(&stored.event.input()).expect("a stored event is readable");
         state.apply(stored.event.version, &change);
         if stored.event.version.get().is_multiple_of(interval as u64) {
             snapshots.push(Snapshot { state: state.clone(), recorded_at: stored.event.recorded_at });

@@ -13,8 +13,9 @@ use uuid::Uuid;
 use super::ItemError;
 use super::size::attributes_size;
 
-/// The attributes of an item that is being encoded or decoded.
-pub(super) struct Attributes(HashMap<String, AttributeValue>);
+/// The attributes of an item that is being encoded or decoded. To decode, each is converted when it is taken: an item of
+/// the SDK need not be built anew.
+pub(super) struct Attributes<V = AttributeValue>(HashMap<String, V>);
 
 impl Default for Attributes {
     fn default() -> Self {
@@ -23,9 +24,9 @@ impl Default for Attributes {
     }
 }
 
-impl From<Item> for Attributes {
-    fn from(item: Item) -> Self {
-        Self(item.into_inner())
+impl<V> From<HashMap<String, V>> for Attributes<V> {
+    fn from(item: HashMap<String, V>) -> Self {
+        Self(item)
     }
 }
 
@@ -68,13 +69,15 @@ impl Attributes {
             None => self.text(name, id),
         }
     }
+}
 
-    pub(super) fn is_null(&self, name: &str) -> bool {
-        matches!(self.0.get(name), Some(AttributeValue::Null(_)))
+impl<V: Into<AttributeValue>> Attributes<V> {
+    pub(super) fn take_if_present(&mut self, name: &'static str) -> Option<AttributeValue> {
+        self.0.remove(name).map(V::into)
     }
 
     pub(super) fn take(&mut self, name: &'static str) -> Result<AttributeValue, ItemError> {
-        self.0.remove(name).ok_or(ItemError::Missing(name))
+        self.take_if_present(name).ok_or(ItemError::Missing(name))
     }
 
     pub(super) fn take_text(&mut self, name: &'static str) -> Result<String, ItemError> {
@@ -82,7 +85,7 @@ impl Attributes {
     }
 
     pub(super) fn take_text_if_present(&mut self, name: &'static str) -> Result<Option<String>, ItemError> {
-        match self.0.remove(name) {
+        match self.take_if_present(name) {
             None => Ok(None),
             Some(AttributeValue::S(text)) => Ok(Some(text)),
             Some(_) => Err(ItemError::Invalid { attribute: name, expected: "a string" }),
@@ -95,7 +98,7 @@ impl Attributes {
 
     pub(super) fn take_number_if_present<T: FromStr>(&mut self, name: &'static str) -> Result<Option<T>, ItemError> {
         let invalid = ItemError::Invalid { attribute: name, expected: "a whole number in range" };
-        match self.0.remove(name) {
+        match self.take_if_present(name) {
             None => Ok(None),
             Some(AttributeValue::N(number)) => number.parse().map(Some).map_err(|_| invalid),
             Some(_) => Err(invalid),
@@ -108,7 +111,7 @@ impl Attributes {
     }
 
     pub(super) fn take_bytes_if_present(&mut self, name: &'static str) -> Result<Option<Vec<u8>>, ItemError> {
-        match self.0.remove(name) {
+        match self.take_if_present(name) {
             None => Ok(None),
             Some(AttributeValue::B(bytes)) => Ok(Some(bytes)),
             Some(_) => Err(ItemError::Invalid { attribute: name, expected: "a binary" }),
@@ -120,18 +123,11 @@ impl Attributes {
     }
 
     pub(super) fn take_id_if_present(&mut self, name: &'static str) -> Result<Option<String>, ItemError> {
-        match self.0.remove(name) {
-            None => Ok(None),
-            Some(AttributeValue::S(text)) => Ok(Some(text)),
-            Some(value) => match uuid_in(&value) {
-                Some(uuid) => Ok(Some(uuid.to_string())),
-                None => Err(ItemError::Invalid { attribute: name, expected: "a string or a binary of 16 bytes" }),
-            },
-        }
+        self.take_if_present(name).map(|value| id_in(name, value)).transpose()
     }
 
     pub(super) fn take_bool(&mut self, name: &'static str) -> Result<bool, ItemError> {
-        match self.0.remove(name) {
+        match self.take_if_present(name) {
             None => Ok(false),
             Some(AttributeValue::Bool(value)) => Ok(value),
             Some(_) => Err(ItemError::Invalid { attribute: name, expected: "a boolean" }),
@@ -152,9 +148,18 @@ impl Attributes {
         name: &'static str,
         expected: &'static str,
     ) -> Result<Option<T>, ItemError> {
-        let Some(value) = self.0.remove(name) else { return Ok(None) };
+        let Some(value) = self.take_if_present(name) else { return Ok(None) };
         from_attribute_value(value).map(Some).map_err(|_| ItemError::Invalid { attribute: name, expected })
     }
+}
+
+/// An opaque id, in one of the forms of [`Attributes::id`].
+pub(super) fn id_in(name: &'static str, value: AttributeValue) -> Result<String, ItemError> {
+    if let AttributeValue::S(text) = value {
+        return Ok(text);
+    }
+    let uuid = uuid_in(&value).map(|uuid| uuid.to_string());
+    uuid.ok_or(ItemError::Invalid { attribute: name, expected: "a string or a binary of 16 bytes" })
 }
 
 pub(super) fn uuid_in(value: &AttributeValue) -> Option<Uuid> {

@@ -50,7 +50,7 @@ fn check(size: usize) -> Result<(), EncodeError> {
     if size > MAX_ITEM_BYTES { Err(EncodeError::TooLarge { size }) } else { Ok(()) }
 }
 
-pub(super) fn take(item: &mut Attributes) -> Result<Arc<str>, ItemError> {
+pub(super) fn take<V: Into<AttributeValue>>(item: &mut Attributes<V>) -> Result<Arc<str>, ItemError> {
     match item.take_bytes_if_present(DATA_1)? {
         Some(compressed) => decompress(&compressed),
         None => Ok(item.take_text(DATA)?.into()),

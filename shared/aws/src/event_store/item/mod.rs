@@ -14,20 +14,20 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use annals_application::ports::StoredEvent;
-use annals_domain::event::{DomainEvent, EventType, Metadata};
+use annals_application::ports::{StoredEvent, StoredInput};
+use annals_domain::event::{DomainEvent, EventType, Metadata, ObservedParts};
 use annals_domain::identity::{EntityKey, ExternalId};
 use annals_domain::position::{EventId, Position, Rank, Version};
 use annals_domain::stream_head::StreamHead;
 use annals_domain::timestamp::Timestamp;
 use serde_dynamo::{AttributeValue, Item};
 
-use self::attributes::Attributes;
+use self::attributes::{Attributes, id_in};
 use self::names::{
     CAUSATION, COMMIT, CORRELATION, DATA_1, EXTERNAL_ID, FORM, MEETS_IMAGE, MERGED_INTO, OBSERVED, ORIGIN, PROVIDER,
     SEQUENCE, SOURCE, TRANSACTION, TYPE, USER, WARNINGS,
 };
-pub(crate) use self::names::{EVENT_ID, HEAD, HEAD_ATTRIBUTES, RANK, TIME};
+pub(crate) use self::names::{EVENT_ID, HEAD, HEAD_ATTRIBUTES, INPUT_ATTRIBUTES, RANK, TIME};
 pub use self::size::{MAX_ITEM_BYTES, item_size, write_units};
 use crate::event_store::late_index::{LATE, LateKey};
 use crate::event_store::table::{ENTITY_KEY, VERSION};
@@ -130,6 +130,10 @@ fn put_ids(item: &mut Attributes, metadata: &Metadata) {
 }
 
 pub fn decode(item: Item) -> Result<StoredEvent, ItemError> {
+    decode_attributes(item.into_inner())
+}
+
+pub(crate) fn decode_attributes<V: Into<AttributeValue>>(item: HashMap<String, V>) -> Result<StoredEvent, ItemError> {
     let mut item = Attributes::from(item);
     let (key, version) = take_key(&mut item)?;
     let event_type = item.take_serialized(TYPE, "an event type")?;
@@ -149,19 +153,38 @@ pub fn decode(item: Item) -> Result<StoredEvent, ItemError> {
     Ok(StoredEvent { event: Arc::new(event), head })
 }
 
+/// Decodes the input in an item that has at least the [`INPUT_ATTRIBUTES`] of its event.
+pub(crate) fn decode_input<V: Into<AttributeValue>>(item: HashMap<String, V>) -> Result<StoredInput, ItemError> {
+    let mut item = Attributes::from(item);
+    let event_type = item.take_serialized(TYPE, "an event type")?;
+    Ok(StoredInput {
+        version: take_version(&mut item)?,
+        position: take_position(&mut item, event_type)?,
+        provider: item.take_serialized(PROVIDER, "a provider")?,
+        external_id: ExternalId::new(item.take_text(EXTERNAL_ID)?),
+        source: item.take_serialized(SOURCE, "a source")?,
+        observed: take_observed(&mut item)?,
+        data: data::take(&mut item)?,
+    })
+}
+
 /// The stream and version in an item, or in a stream record's keys.
 pub fn key_of(item: &Item) -> Result<(EntityKey, Version), ItemError> {
     let keys = [ENTITY_KEY, VERSION].into_iter().filter_map(|name| Some((name.to_owned(), item.get(name)?.clone())));
-    take_key(&mut Attributes::from(Item::from(keys.collect::<HashMap<_, _>>())))
+    take_key(&mut Attributes::from(keys.collect::<HashMap<_, _>>()))
 }
 
 /// Decodes the event id and head in an item that has at least the [`HEAD_ATTRIBUTES`].
-pub(crate) fn decode_head(item: Item) -> Result<(EventId, StreamHead), ItemError> {
+pub(crate) fn decode_head<V: Into<AttributeValue>>(
+    item: HashMap<String, V>,
+) -> Result<(EventId, StreamHead), ItemError> {
     let (event_id, _, head) = decode_listed(item)?;
     Ok((event_id, head))
 }
 
-fn decode_listed(item: Item) -> Result<(EventId, Timestamp, StreamHead), ItemError> {
+fn decode_listed<V: Into<AttributeValue>>(
+    item: HashMap<String, V>,
+) -> Result<(EventId, Timestamp, StreamHead), ItemError> {
     let mut item = Attributes::from(item);
     let version = take_version(&mut item)?;
     let event_id = EventId::from_uuid(item.take_uuid(EVENT_ID)?);
@@ -177,24 +200,27 @@ pub(crate) struct Outline {
 
 impl Outline {
     /// Decodes an item that has at least the [`HEAD_ATTRIBUTES`], and the rank if the event has one.
-    pub(crate) fn decode(item: Item) -> Result<Self, ItemError> {
+    pub(crate) fn decode<V: Into<AttributeValue>>(item: HashMap<String, V>) -> Result<Self, ItemError> {
         let is_image = item.contains_key(RANK);
         let (event_id, timestamp, head) = decode_listed(item)?;
         Ok(Self { place: LateKey { timestamp, is_image, event_id }, head })
     }
 }
 
-fn take_key(item: &mut Attributes) -> Result<(EntityKey, Version), ItemError> {
+fn take_key<V: Into<AttributeValue>>(item: &mut Attributes<V>) -> Result<(EntityKey, Version), ItemError> {
     let key = item.take_text(ENTITY_KEY)?.parse();
     let key = key.map_err(|_| ItemError::Invalid { attribute: ENTITY_KEY, expected: "an entity key" })?;
     Ok((key, take_version(item)?))
 }
 
-fn take_version(item: &mut Attributes) -> Result<Version, ItemError> {
+fn take_version<V: Into<AttributeValue>>(item: &mut Attributes<V>) -> Result<Version, ItemError> {
     item.take_number(VERSION).map(Version::new)
 }
 
-fn take_position(item: &mut Attributes, event_type: EventType) -> Result<Position, ItemError> {
+fn take_position<V: Into<AttributeValue>>(
+    item: &mut Attributes<V>,
+    event_type: EventType,
+) -> Result<Position, ItemError> {
     let rank = item.take_serialized_if_present(RANK, "a rank")?.unwrap_or(Rank::Change);
     Ok(Position {
         timestamp: item.take_timestamp(TIME)?,
@@ -206,11 +232,12 @@ fn take_position(item: &mut Attributes, event_type: EventType) -> Result<Positio
     })
 }
 
-fn take_metadata(item: &mut Attributes) -> Result<Metadata, ItemError> {
+fn take_metadata<V: Into<AttributeValue>>(item: &mut Attributes<V>) -> Result<Metadata, ItemError> {
     let transaction_key = item.take_id_if_present(TRANSACTION)?;
-    let correlation_id = match item.is_null(CORRELATION) {
-        true => None,
-        false => item.take_id_if_present(CORRELATION)?.or_else(|| transaction_key.clone()),
+    let correlation_id = match item.take_if_present(CORRELATION) {
+        None => transaction_key.clone(),
+        Some(AttributeValue::Null(_)) => None,
+        Some(value) => Some(id_in(CORRELATION, value)?),
     };
     Ok(Metadata {
         source: item.take_serialized(SOURCE, "a source")?,
@@ -224,6 +251,10 @@ fn take_metadata(item: &mut Attributes) -> Result<Metadata, ItemError> {
         causation_id: item.take_id_if_present(CAUSATION)?,
         merged_into: item.take_text_if_present(MERGED_INTO)?.map(ExternalId::new),
         meets_image: item.take_bool(MEETS_IMAGE)?,
-        observed: item.take_serialized_if_present(OBSERVED, "parts of a record image")?.unwrap_or_default(),
+        observed: take_observed(item)?,
     })
+}
+
+fn take_observed<V: Into<AttributeValue>>(item: &mut Attributes<V>) -> Result<ObservedParts, ItemError> {
+    Ok(item.take_serialized_if_present(OBSERVED, "parts of a record image")?.unwrap_or_default())
 }

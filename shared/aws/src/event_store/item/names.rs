@@ -40,3 +40,7 @@ pub(super) const DATA: &str = "data";
 pub(super) const DATA_1: &str = "data_1";
 
 pub(crate) const HEAD_ATTRIBUTES: [&str; 4] = [VERSION, EVENT_ID, TIME, HEAD];
+
+/// What [`decode_input`](super::decode_input) needs. Those that are absent in an event have a default.
+pub(crate) const INPUT_ATTRIBUTES: [&str; 13] =
+    [VERSION, TYPE, EVENT_ID, TIME, RANK, COMMIT, SEQUENCE, SOURCE, PROVIDER, EXTERNAL_ID, OBSERVED, DATA, DATA_1];

@@ -177,7 +177,10 @@ fn a_stored_image_reads_the_same_as_on_arrival() {
             let observed = ObservedParts { whole, ..observed(&["A"]) };
             let image = RecordImage { still_fresh, observed, ..image(record.as_deref()) };
             let incoming = read(&image).unwrap();
-            assert_eq!(salesforce().read_event(&stored(&salesforce(), &incoming)), Ok((*incoming.change).clone()));
+            assert_eq!(
+                salesforce().read_event(&stored(&salesforce(), &incoming).input()),
+                Ok((*incoming.change).clone())
+            );
         }
     }
 }
