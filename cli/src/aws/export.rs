@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use annals_application::ports::StoredEvent;
+use annals_application::ports::StoredInput;
 use annals_application::projection::StreamFolder;
-use annals_aws::event_store::{ScanKey, Undecodable};
+use annals_aws::event_store::{ScanKey, ScannedInput, Undecodable};
 use annals_domain::aggregate::Aggregate;
 use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::identity::{EntityKey, EntityName};
@@ -99,9 +99,9 @@ struct CurrentStream {
 
 impl SegmentFold {
     /// Folds the next event of the segment. The entity of the stream before it goes to `done`.
-    fn add(&mut self, item: Result<StoredEvent, Undecodable>, done: &mut Vec<ExportedEntity>) {
+    fn add(&mut self, item: Result<ScannedInput, Undecodable>, done: &mut Vec<ExportedEntity>) {
         let key = match &item {
-            Ok(stored) => Some(stored.event.key()),
+            Ok(scanned) => Some(scanned.key.clone()),
             Err(undecodable) => undecodable.key.entity_key.parse().ok(),
         };
         let Some(key) = key.filter(|key: &EntityKey| self.objects.contains(&key.entity_name)) else { return };
@@ -110,8 +110,8 @@ impl SegmentFold {
         }
         let current = self.current.get_or_insert(CurrentStream { key, state: None, failure: None });
         let folded = match item {
-            Ok(stored) if stored.event.timestamp() > self.as_of => Ok(()),
-            Ok(stored) => current.fold(&self.adapters, &stored),
+            Ok(scanned) if scanned.input.position.timestamp > self.as_of => Ok(()),
+            Ok(scanned) => current.fold(&self.adapters, &scanned.input),
             Err(undecodable) => Err(undecodable.to_string()),
         };
         if let Err(reason) = folded {
@@ -134,9 +134,9 @@ impl SegmentFold {
 }
 
 impl CurrentStream {
-    fn fold(&mut self, adapters: &ProviderAdapters, stored: &StoredEvent) -> Result<(), String> {
+    fn fold(&mut self, adapters: &ProviderAdapters, input: &StoredInput) -> Result<(), String> {
         let mut folder = StreamFolder::new(adapters, self.state.take());
-        let folded = folder.fold(&stored.event);
+        let folded = folder.fold_input(&self.key, input);
         self.state = folder.into_state();
         folded.map_err(|error| error.to_string())
     }

@@ -49,12 +49,13 @@ impl StateLoader<'_> {
         version: Version,
     ) -> Result<LoadedState, ProjectionFailure> {
         let earliest = self.earliest_snapshot(version);
-        let tail = self.inputs(key, earliest.next(), version);
+        let tail = self.inputs(key, earliest.next(), version.min(earliest.plus(READ_PAGE)));
         let (snapshot, tail) = futures::try_join!(async { Ok(self.snapshots.newest(key, version).await?) }, tail)?;
         let start = snapshot.as_ref().map_or(0, |snapshot| snapshot.version().get());
         let mut folder = StreamFolder::new(self.adapters, snapshot);
         self.fold_up_to(earliest, &mut folder, key).await?;
         fold_all(&mut folder, key, &tail)?;
+        self.fold_up_to(version, &mut folder, key).await?;
         let aggregate = folder.into_state().ok_or_else(|| not_stored(version))?;
         let folded = aggregate.version().get().saturating_sub(start);
         Ok(LoadedState { aggregate, folded })
@@ -67,8 +68,8 @@ impl StateLoader<'_> {
         folder: &mut StreamFolder<'_>,
         key: &EntityKey,
     ) -> Result<(), ProjectionFailure> {
-        let first = |from: Version| (from <= version).then_some(from);
-        let firsts = std::iter::successors(first(folder.next_version()), |from| first(from.plus(READ_PAGE - 1).next()));
+        let within = |from: Version| (from <= version).then_some(from);
+        let firsts = std::iter::successors(within(folder.next_version()), |from| within(from.plus(READ_PAGE)));
         let reads = firsts.map(|from| self.inputs(key, from, from.plus(READ_PAGE - 1).min(version)));
         let mut pages = stream::iter(reads).buffered(READS_AHEAD);
         while let Some(page) = pages.try_next().await? {

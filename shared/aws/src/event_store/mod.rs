@@ -33,7 +33,7 @@ use crate::client::without_retries;
 
 pub use self::item::{EncodeError, ItemError, MAX_ITEM_BYTES, decode, encode, item_size, key_of, write_units};
 pub use self::late_index::{LATE, LATE_INDEX};
-pub use self::scan::{ScanKey, ScanPage, Undecodable};
+pub use self::scan::{ScanKey, ScanPage, ScannedInput, Undecodable};
 pub use self::table::{ENTITY_KEY, VERSION, create_table, create_table_without_stream};
 
 /// How many requests one call of the port makes at the same time.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::LazyLock;
 
 use annals_application::ports::{Direction, PortError, ReadOptions, StoredEvent, StoredInput};
 use annals_domain::identity::EntityKey;
@@ -15,7 +14,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::client::port_error;
 use crate::event_store::item::{
-    EVENT_ID, HEAD, INPUT_ATTRIBUTES, ItemError, Outline, RANK, TIME, decode_attributes, decode_head, decode_input,
+    EVENT_ID, HEAD, ItemError, Outline, RANK, TIME, decode_attributes, decode_head, decode_input, input_attributes,
 };
 use crate::event_store::table::{ENTITY_KEY, VERSION};
 use crate::event_store::{CONCURRENT_REQUESTS, DynamoEventStore};
@@ -135,9 +134,10 @@ impl DynamoEventStore {
         if to < from {
             return Ok(Vec::new());
         }
-        let mut query = self.between(key, from, to).projection_expression(&*INPUT_PROJECTION);
-        for (index, name) in INPUT_ATTRIBUTES.iter().enumerate() {
-            query = query.expression_attribute_names(alias(index), *name);
+        let (aliases, names): (Vec<_>, Vec<_>) = input_attributes().unzip();
+        let mut query = self.between(key, from, to).projection_expression(aliases.join(", "));
+        for (alias, name) in aliases.into_iter().zip(names) {
+            query = query.expression_attribute_names(alias, name);
         }
         let mut items = query.into_paginator().items().send();
         let mut inputs = Vec::new();
@@ -186,15 +186,6 @@ impl DynamoEventStore {
             .expression_attribute_names("#key", ENTITY_KEY)
             .expression_attribute_values(":key", AttributeValue::S(key.to_string()))
     }
-}
-
-/// All of [`INPUT_ATTRIBUTES`], by their aliases.
-static INPUT_PROJECTION: LazyLock<String> =
-    LazyLock::new(|| (0..INPUT_ATTRIBUTES.len()).map(alias).collect::<Vec<_>>().join(", "));
-
-/// Some names of attributes are reserved words of expressions.
-fn alias(index: usize) -> String {
-    format!("#a{index}")
 }
 
 fn has_times(options: &ReadOptions) -> bool {

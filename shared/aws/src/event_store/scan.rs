@@ -7,13 +7,14 @@
 
 use std::collections::HashMap;
 
-use annals_application::ports::{PortError, StoredEvent};
+use annals_application::ports::{PortError, StoredInput};
+use annals_domain::identity::EntityKey;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use crate::client::port_error;
 use crate::event_store::DynamoEventStore;
-use crate::event_store::item::decode_attributes;
+use crate::event_store::item::{decode_keyed_input, input_attributes};
 use crate::event_store::table::{ENTITY_KEY, VERSION};
 
 /// The key of an item, after which a scan continues.
@@ -31,14 +32,24 @@ pub struct Undecodable {
     pub reason: String,
 }
 
+/// What folding needs of a scanned event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScannedInput {
+    pub at: ScanKey,
+    pub key: EntityKey,
+    pub input: StoredInput,
+}
+
 /// One page of a segment: up to 1 MB of items.
 #[derive(Debug, Clone, Default)]
 pub struct ScanPage {
     /// In the order of the table: stream by stream, by version.
-    pub items: Vec<Result<StoredEvent, Undecodable>>,
+    pub items: Vec<Result<ScannedInput, Undecodable>>,
     /// The start of the next page; `None` at the end of the segment. A page without items need not be the last.
     pub next: Option<ScanKey>,
 }
+
+const KEY_ALIAS: &str = "#entity_key";
 
 impl DynamoEventStore {
     /// The next page of one of `total_segments` segments (numbered from 0), consistently read.
@@ -48,18 +59,27 @@ impl DynamoEventStore {
         total_segments: u32,
         start: Option<ScanKey>,
     ) -> Result<ScanPage, PortError> {
+        let (mut aliases, names): (Vec<_>, Vec<_>) = input_attributes().unzip();
+        let names = aliases.iter().cloned().zip(names.into_iter().map(str::to_owned));
+        let names: HashMap<_, _> = names.chain([(KEY_ALIAS.to_owned(), ENTITY_KEY.to_owned())]).collect();
+        aliases.push(KEY_ALIAS.to_owned());
         let scan = self
             .reader
             .scan()
             .table_name(&*self.table)
             .consistent_read(true)
+            .projection_expression(aliases.join(", "))
+            .set_expression_attribute_names(Some(names))
             .segment(i32::try_from(segment).unwrap_or(i32::MAX))
             .total_segments(i32::try_from(total_segments).unwrap_or(i32::MAX))
             .set_exclusive_start_key(start.map(ScanKey::into_key));
         let page = scan.send().await.map_err(|error| port_error(&self.table, error))?;
         let read = |item: HashMap<String, AttributeValue>| {
-            let key = ScanKey::of(&item);
-            decode_attributes(item).map_err(|error| Undecodable { key, reason: error.to_string() })
+            let at = ScanKey::of(&item);
+            match decode_keyed_input(item) {
+                Ok((key, input)) => Ok(ScannedInput { at, key, input }),
+                Err(error) => Err(Undecodable { key: at, reason: error.to_string() }),
+            }
         };
         let next = page.last_evaluated_key.as_ref().map(ScanKey::of);
         Ok(ScanPage { items: page.items.into_iter().flatten().map(read).collect(), next })

@@ -4,14 +4,13 @@
 //! follow each other is reported as incomplete, to be read by itself. A stream with an event that cannot be read
 //! is reported with the reason.
 
-use annals_application::ports::{Document, StoredEvent};
+use annals_application::ports::{Document, StoredInput};
 use annals_application::projection::StreamFolder;
 use annals_domain::definition::Catalog;
 use annals_domain::identity::{EntityKey, EntityName, Provider};
-use annals_domain::position::Version;
 use annals_domain::provider_adapter::ProviderAdapters;
 
-use crate::event_store::{ScanKey, Undecodable};
+use crate::event_store::{ScanKey, ScannedInput, Undecodable};
 use crate::rebuild::plan::RebuildPlan;
 
 #[derive(Debug)]
@@ -60,24 +59,24 @@ impl<'a> SegmentFold<'a> {
     }
 
     /// Adds the next event. Returns the stream before it, where that has ended.
-    pub(super) fn push(&mut self, item: &Result<StoredEvent, Undecodable>) -> Option<FoldedStream> {
-        let key = match item {
-            Ok(stored) => scan_key(&stored.event.key(), stored.event.version),
-            Err(undecodable) => undecodable.key.clone(),
+    pub(super) fn push(&mut self, item: Result<ScannedInput, Undecodable>) -> Option<FoldedStream> {
+        let at = match &item {
+            Ok(scanned) => &scanned.at,
+            Err(undecodable) => &undecodable.key,
         };
-        let is_same = self.current.as_ref().is_some_and(|current| current.last.entity_key == key.entity_key);
+        let is_same = self.current.as_ref().is_some_and(|current| current.last.entity_key == at.entity_key);
         let ended = if is_same { None } else { self.end() };
         let (object, state) = match self.current.take() {
             Some(current) => (current.object, current.state),
-            None => (None, self.start(item)),
+            None => (None, self.start(&item)),
         };
-        let object_of = |stored: &StoredEvent| (stored.event.metadata.provider, stored.event.entity_name.clone());
+        let object_of = |scanned: &ScannedInput| (scanned.input.provider, scanned.key.entity_name.clone());
         let object = object.or_else(|| item.as_ref().ok().map(object_of));
-        let state = match item {
-            Ok(stored) => state.with(stored),
-            Err(undecodable) => state.broken_by(undecodable),
+        let (last, state) = match item {
+            Ok(ScannedInput { at, key, input }) => (at, state.with(key, &input)),
+            Err(undecodable) => (undecodable.key.clone(), state.broken_by(&undecodable)),
         };
-        self.current = Some(CurrentStream { last: key, object, state });
+        self.current = Some(CurrentStream { last, object, state });
         ended
     }
 
@@ -96,9 +95,9 @@ impl<'a> SegmentFold<'a> {
         Some(FoldedStream { last, object, result })
     }
 
-    fn start(&self, item: &Result<StoredEvent, Undecodable>) -> FoldState<'a> {
+    fn start(&self, item: &Result<ScannedInput, Undecodable>) -> FoldState<'a> {
         match item {
-            Ok(stored) if self.is_rebuilt(stored.event.metadata.provider, &stored.event.entity_name) => {
+            Ok(scanned) if self.is_rebuilt(scanned.input.provider, &scanned.key.entity_name) => {
                 FoldState::Folding(Box::new(StreamFolder::new(self.adapters, None)))
             }
             Err(undecodable) if self.may_be_rebuilt(&undecodable.key) => FoldState::Unreadable(undecodable.to_string()),
@@ -118,12 +117,12 @@ impl<'a> SegmentFold<'a> {
 }
 
 impl FoldState<'_> {
-    fn with(self, stored: &StoredEvent) -> Self {
+    fn with(self, key: EntityKey, input: &StoredInput) -> Self {
         let Self::Folding(mut folder) = self else { return self };
-        if stored.event.version != folder.next_version() {
-            return Self::Incomplete(stored.event.key());
+        if input.version != folder.next_version() {
+            return Self::Incomplete(key);
         }
-        match folder.fold(&stored.event) {
+        match folder.fold_input(&key, input) {
             Ok(()) => Self::Folding(folder),
             Err(error) => Self::Unreadable(error.to_string()),
         }
@@ -135,8 +134,4 @@ impl FoldState<'_> {
             Self::Skipped | Self::Unreadable(_) => self,
         }
     }
-}
-
-fn scan_key(key: &EntityKey, version: Version) -> ScanKey {
-    ScanKey { entity_key: key.to_string(), version: version.get().to_string() }
 }

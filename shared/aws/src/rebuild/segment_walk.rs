@@ -86,9 +86,9 @@ impl SegmentWalk {
         let mut start = progress.written_through;
         loop {
             let page = self.retry("scan", || self.ports.events.scan_page(self.number, total, start.clone())).await?;
-            for item in &page.items {
+            for item in page.items {
                 pending.counts.events += 1;
-                pending.bytes += item.as_ref().map_or(0, |stored| stored.event.data.len());
+                pending.bytes += item.as_ref().map_or(0, |scanned| scanned.input.data.len());
                 if let Some(stream) = fold.push(item) {
                     self.add(stream, &mut pending).await?;
                 }

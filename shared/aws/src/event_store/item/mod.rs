@@ -27,7 +27,7 @@ use self::names::{
     CAUSATION, COMMIT, CORRELATION, DATA_1, EXTERNAL_ID, FORM, MEETS_IMAGE, MERGED_INTO, OBSERVED, ORIGIN, PROVIDER,
     SEQUENCE, SOURCE, TRANSACTION, TYPE, USER, WARNINGS,
 };
-pub(crate) use self::names::{EVENT_ID, HEAD, HEAD_ATTRIBUTES, INPUT_ATTRIBUTES, RANK, TIME};
+pub(crate) use self::names::{EVENT_ID, HEAD, HEAD_ATTRIBUTES, RANK, TIME, input_attributes};
 pub use self::size::{MAX_ITEM_BYTES, item_size, write_units};
 use crate::event_store::late_index::{LATE, LateKey};
 use crate::event_store::table::{ENTITY_KEY, VERSION};
@@ -153,18 +153,32 @@ pub(crate) fn decode_attributes<V: Into<AttributeValue>>(item: HashMap<String, V
     Ok(StoredEvent { event: Arc::new(event), head })
 }
 
-/// Decodes the input in an item that has at least the [`INPUT_ATTRIBUTES`] of its event.
+/// Decodes the input in an item that has at least the [`input_attributes`] of its event.
 pub(crate) fn decode_input<V: Into<AttributeValue>>(item: HashMap<String, V>) -> Result<StoredInput, ItemError> {
     let mut item = Attributes::from(item);
+    let version = take_version(&mut item)?;
+    take_input(&mut item, version)
+}
+
+/// The same with the event's stream, for an item that has its [`ENTITY_KEY`] too.
+pub(crate) fn decode_keyed_input<V: Into<AttributeValue>>(
+    item: HashMap<String, V>,
+) -> Result<(EntityKey, StoredInput), ItemError> {
+    let mut item = Attributes::from(item);
+    let (key, version) = take_key(&mut item)?;
+    Ok((key, take_input(&mut item, version)?))
+}
+
+fn take_input<V: Into<AttributeValue>>(item: &mut Attributes<V>, version: Version) -> Result<StoredInput, ItemError> {
     let event_type = item.take_serialized(TYPE, "an event type")?;
     Ok(StoredInput {
-        version: take_version(&mut item)?,
-        position: take_position(&mut item, event_type)?,
+        version,
+        position: take_position(item, event_type)?,
         provider: item.take_serialized(PROVIDER, "a provider")?,
         external_id: ExternalId::new(item.take_text(EXTERNAL_ID)?),
         source: item.take_serialized(SOURCE, "a source")?,
-        observed: take_observed(&mut item)?,
-        data: data::take(&mut item)?,
+        observed: take_observed(item)?,
+        data: data::take(item)?,
     })
 }
 

@@ -42,5 +42,11 @@ pub(super) const DATA_1: &str = "data_1";
 pub(crate) const HEAD_ATTRIBUTES: [&str; 4] = [VERSION, EVENT_ID, TIME, HEAD];
 
 /// What [`decode_input`](super::decode_input) needs. Those that are absent in an event have a default.
-pub(crate) const INPUT_ATTRIBUTES: [&str; 13] =
+const INPUT_ATTRIBUTES: [&str; 13] =
     [VERSION, TYPE, EVENT_ID, TIME, RANK, COMMIT, SEQUENCE, SOURCE, PROVIDER, EXTERNAL_ID, OBSERVED, DATA, DATA_1];
+
+/// The attributes that [`decode_input`](super::decode_input) needs, each with its alias for a projection expression:
+/// some names are reserved there.
+pub(crate) fn input_attributes() -> impl Iterator<Item = (String, &'static str)> {
+    INPUT_ATTRIBUTES.iter().enumerate().map(|(index, name)| (format!("#input{index}"), *name))
+}
