@@ -1,10 +1,13 @@
 //! The queries over entities: one entity, a page of entities, their number, and an entity's history.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use annals_domain::definition::{Catalog, EntitySchema};
+use annals_domain::identity::AggregateId;
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::ProviderAdapters;
+use tokio::time::timeout;
 
 use super::error::QueryError;
 use super::history::HistoryEvent;
@@ -19,7 +22,11 @@ use super::query_ports::QueryPorts;
 use super::resolve::Resolver;
 use super::time_travel::TimeTravel;
 use crate::log_chain;
-use crate::ports::{MAX_PAGE_BYTES, ReadDocument};
+use crate::ports::{MAX_PAGE_BYTES, PortError, PortErrorKind, ReadDocument};
+
+/// How long the read model may take for one document. A function has 18 seconds for a request, in which the entity must
+/// still be read from its events.
+const DOCUMENT_TIME: Duration = Duration::from_secs(3);
 
 /// The queries over entities.
 ///
@@ -68,13 +75,13 @@ impl EntityQueries {
         self.resolver.schema(entity_type).await
     }
 
-    /// One entity, deleted or not; from its events while the read model does not answer. Fails with
+    /// One entity, deleted or not; from its events if the read model does not answer within three seconds. Fails with
     /// [`QueryError::NotFound`] if no event of it is stored, and with [`QueryError::AwaitingBase`] if its creation has not
     /// arrived yet.
     pub async fn get(&self, entity_type: &str, id: &str) -> Result<ReadDocument, QueryError> {
         let resolved = self.resolver.resolve(entity_type, id).await?;
         for key in &resolved.keys {
-            match self.ports.read_model.get(&resolved.schema, key.aggregate_id).await {
+            match self.document(&resolved.schema, key.aggregate_id).await {
                 Ok(Some(document)) => return self.in_answer(&resolved.schema, document),
                 Ok(None) => {}
                 Err(error) if error.is_retryable() => {
@@ -91,7 +98,8 @@ impl EntityQueries {
         Err(QueryError::not_found(resolved.schema.aggregate_type(), id))
     }
 
-    /// One entity of at least a version: from its events where the read model does not have that version yet. Fails with [`QueryError::NotAtMoment`] if no event of that version is stored.
+    /// One entity of at least a version: from its events where the read model does not have that version yet. Fails with
+    /// [`QueryError::NotAtMoment`] if no event of that version is stored.
     pub async fn get_at_least(
         &self,
         entity_type: &str,
@@ -141,6 +149,12 @@ impl EntityQueries {
         };
         let of = HistoryOf { schema: &resolved.schema, key, head: &head, request };
         self.history.read(&of, page).await
+    }
+
+    /// A document of the read model. One that hangs counts as one that cannot be reached.
+    async fn document(&self, schema: &EntitySchema, id: AggregateId) -> Result<Option<ReadDocument>, PortError> {
+        let late = || PortError::new(PortErrorKind::Unavailable, "read model", "no response in time");
+        timeout(DOCUMENT_TIME, self.ports.read_model.get(schema, id)).await.unwrap_or_else(|_| Err(late()))
     }
 
     /// Refuses an entity that is larger than an answer may be.

@@ -57,6 +57,23 @@ async fn without_opensearch_lists_are_unavailable_and_one_entity_is_answered_fro
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_opensearch_hangs_one_entity_is_answered_from_its_events_within_the_timeout() {
+    let (_deployment, proxy, query) = projected().await;
+    // That of the template.
+    let query = query.within(Duration::from_secs(20));
+    let one = format!("/clients/{}", record_id(0));
+    let paths = [one.clone(), format!("{one}?min_version=3")];
+    let before = [get(&query, &paths[0]).await, get(&query, &paths[1]).await];
+    proxy.rule(Rule::always(Match::Any, Fault::HangBefore));
+    for (path, before) in paths.iter().zip(before) {
+        let begin = Instant::now();
+        let found = get(&query, path).await;
+        assert_eq!((found.0, &found), (200, &before), "{path}: {}", found.1);
+        assert!(begin.elapsed() < Duration::from_secs(6), "{path}: {:?}", begin.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dependencies_that_hang_do_not_hold_up_the_health_report() {
     let deployment = Deployment::new().await;
     let (opensearch, dynamodb) = (Proxy::start(&deployment.opensearch), Proxy::start(&dynamodb_endpoint()));
