@@ -88,8 +88,14 @@ impl EventStore for Faulty {
         self.store.read(key, options).await
     }
 
-    async fn read_inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, PortError> {
-        self.store.read_inputs(key, from, to).await
+    async fn read_inputs(
+        &self,
+        key: &EntityKey,
+        from: Version,
+        to: Version,
+        max_bytes: usize,
+    ) -> Result<Vec<StoredInput>, PortError> {
+        self.store.read_inputs(key, from, to, max_bytes).await
     }
 }
 

@@ -4,25 +4,48 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use annals_application::ports::{EventStore, ReadOptions, Snapshot, SnapshotStore};
-use annals_application::projection::StateLoader;
+use annals_application::projection::{StateLoader, StreamRebuildReport, StreamRebuilder};
 use annals_domain::aggregate::Aggregate;
 use annals_domain::position::Version;
 use annals_sqlite::{Database, SqliteEventStore, SqliteStateStore};
-use annals_tests::crm::Account;
+use annals_tests::changes::change;
+use annals_tests::crm::{Account, Delivery};
 use annals_tests::process::TestProcess;
 use annals_tests::random::Random;
+use serde_json::Value;
 
 const EVENTS: usize = 130;
+const LARGE_EVENTS: usize = 7;
 
-/// The state of the record before any event and after each event.
-async fn states(test: &TestProcess, store: &SqliteEventStore) -> Vec<Aggregate> {
+fn random_changes() -> Vec<Delivery> {
     let mut random = Random::new(5);
     let mut account = Account::new("001000000000001AAA");
     let mut deliveries = vec![account.create(&mut random)];
     deliveries.extend((1..EVENTS).map(|_| account.update(&mut random)));
+    deliveries
+}
+
+/// Changes of 900 kB each.
+fn large_changes() -> Vec<Delivery> {
+    let large = |round: usize| {
+        let mut event = change(round, 0);
+        let payload = &mut event["detail"]["payload"];
+        payload["Description"] = round.to_string().repeat(900_000).into();
+        if round > 0 {
+            let changed = payload["ChangeEventHeader"]["changedFields"].as_array_mut();
+            changed.expect("an update names its fields").push(Value::from("Description"));
+        }
+        Delivery::Event(event.to_string().into())
+    };
+    (0..LARGE_EVENTS).map(large).collect()
+}
+
+/// The state of the record before any change and after each of them.
+async fn states(test: &TestProcess, store: &SqliteEventStore, deliveries: Vec<Delivery>) -> Vec<Aggregate> {
+    let count = deliveries.len();
     let read = &test.deliver(deliveries).await[0][0];
     let key = annals_tests::process::key_of(read);
-    let events = store.read(&key, &ReadOptions::from(Version::FIRST, EVENTS)).await.expect("the store reads");
+    let events = store.read(&key, &ReadOptions::from(Version::FIRST, count)).await.expect("the store reads");
     let metadata = &events[0].event.metadata;
     let mut states = vec![Aggregate::new(key, metadata.provider, metadata.external_id.clone())];
     for stored in &events {
@@ -38,7 +61,7 @@ async fn states(test: &TestProcess, store: &SqliteEventStore) -> Vec<Aggregate> 
 async fn a_state_does_not_depend_on_the_stored_snapshots() {
     let test = TestProcess::new().await;
     let store = SqliteEventStore::new(Database::open(&test.settings.db).unwrap());
-    let states = states(&test, &store).await;
+    let states = states(&test, &store, random_changes()).await;
     let key = states[0].key().clone();
     for (number, snapshots) in [&[][..], &[50, 100], &[51, 103, 129], &[7], &[120]].into_iter().enumerate() {
         let database = Database::open(&test.folder().join(format!("snapshots-{number}.db"))).unwrap();
@@ -64,7 +87,7 @@ async fn a_state_does_not_depend_on_the_stored_snapshots() {
 async fn loading_a_version_that_is_not_in_the_store_fails() {
     let test = TestProcess::new().await;
     let store = SqliteEventStore::new(Database::open(&test.settings.db).unwrap());
-    let states = states(&test, &store).await;
+    let states = states(&test, &store, random_changes()).await;
     let none = SqliteStateStore::new(Database::open(&test.folder().join("none.db")).unwrap());
     let (adapters, snapshot_interval) = (&test.process.adapters, NonZeroU64::new(50).unwrap());
     let loader = StateLoader { store: &store, snapshots: &none, adapters, snapshot_interval };
@@ -72,4 +95,25 @@ async fn loading_a_version_that_is_not_in_the_store_fails() {
         let loaded = loader.load(states[0].key(), Version::new(version as u64)).await;
         assert!(format!("{loaded:?}").contains("is not in the store"), "{version}: {loaded:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_folded_to_its_end_where_reads_end_early_because_events_are_large() {
+    let test = TestProcess::new().await;
+    let store = SqliteEventStore::new(Database::open(&test.settings.db).unwrap());
+    let states = states(&test, &store, large_changes()).await;
+    let (key, adapters) = (states[0].key(), &test.process.adapters);
+    let none = SqliteStateStore::new(Database::open(&test.folder().join("none.db")).unwrap());
+    for interval in [1, 4, 50] {
+        let snapshot_interval = NonZeroU64::new(interval).unwrap();
+        let loader = StateLoader { store: &store, snapshots: &none, adapters, snapshot_interval };
+        for version in 1..=LARGE_EVENTS {
+            let loaded = loader.load(key, Version::new(version as u64)).await.unwrap();
+            assert!(loaded == states[version], "version {version}, snapshots each {interval}");
+        }
+    }
+    let rebuilder = StreamRebuilder::new(Arc::new(store.clone()), Arc::clone(&test.process.catalog), adapters.clone());
+    let mut report = StreamRebuildReport::default();
+    let document = rebuilder.document(key, &mut report).await.unwrap().expect("it has a base");
+    assert_eq!((report.events, document.entity.version), (7, Version::new(7)));
 }

@@ -46,8 +46,14 @@ impl<S: EventStore> EventStore for MeteredEventStore<S> {
         self.0.read(key, options).await
     }
 
-    async fn read_inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, PortError> {
-        self.0.read_inputs(key, from, to).await
+    async fn read_inputs(
+        &self,
+        key: &EntityKey,
+        from: Version,
+        to: Version,
+        max_bytes: usize,
+    ) -> Result<Vec<StoredInput>, PortError> {
+        self.0.read_inputs(key, from, to, max_bytes).await
     }
 }
 

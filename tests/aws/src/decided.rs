@@ -56,7 +56,13 @@ impl EventStore for RecordingStore {
         Ok(Vec::new())
     }
 
-    async fn read_inputs(&self, _: &EntityKey, _: Version, _: Version) -> Result<Vec<StoredInput>, PortError> {
+    async fn read_inputs(
+        &self,
+        _: &EntityKey,
+        _: Version,
+        _: Version,
+        _: usize,
+    ) -> Result<Vec<StoredInput>, PortError> {
         Ok(Vec::new())
     }
 }

@@ -122,9 +122,15 @@ impl EventStore for Counted {
         self.inner.read(key, options).await
     }
 
-    async fn read_inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, PortError> {
+    async fn read_inputs(
+        &self,
+        key: &EntityKey,
+        from: Version,
+        to: Version,
+        max_bytes: usize,
+    ) -> Result<Vec<StoredInput>, PortError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        self.inner.read_inputs(key, from, to).await
+        self.inner.read_inputs(key, from, to, max_bytes).await
     }
 }
 

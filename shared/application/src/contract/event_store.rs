@@ -36,6 +36,7 @@ macro_rules! event_store_contract {
                 equal_ids_of_different_objects_are_different_streams,
                 an_event_is_read_exactly_as_it_was_stored,
                 inputs_are_those_of_the_events,
+                a_read_of_inputs_ends_after_the_one_that_reaches_its_bytes,
                 heads_are_returned_in_the_order_of_the_keys,
                 a_stream_has_events_once_its_first_is_stored,
                 a_long_stream_is_read_completely,
@@ -253,7 +254,6 @@ pub async fn a_stream_has_events_once_its_first_is_stored(store: &impl EventStor
     assert_eq!(store.have_events(&[]).await.expect("the store reads"), [true; 0]);
 }
 
-/// 10,000 events of more than 1 MB are read at once and page by page, and the stream can be continued.
 /// Whatever an event has, its input is read without the rest; a range beyond the end has fewer.
 pub async fn inputs_are_those_of_the_events(store: &impl EventStore) {
     let event = intricate_event(&key("a"));
@@ -266,12 +266,29 @@ pub async fn inputs_are_those_of_the_events(store: &impl EventStore) {
     for (from, to) in
         [(Version::FIRST, newest), (Version::FIRST, newest.next()), (newest, newest), (newest.next(), newest)]
     {
-        let inputs = store.read_inputs(&key, from, to).await.expect("the store reads");
+        let inputs = store.read_inputs(&key, from, to, usize::MAX).await.expect("the store reads");
         let in_range = expected.iter().filter(|input| from <= input.version && input.version <= to);
         assert!(inputs.iter().eq(in_range), "{from} to {to}: {inputs:?}");
     }
 }
 
+/// As for whole events.
+pub async fn a_read_of_inputs_ends_after_the_one_that_reaches_its_bytes(store: &impl EventStore) {
+    let key = key("a");
+    let events = stream(&key, 5);
+    append_all(store, &events).await;
+    let size = |count: usize| events[..count].iter().map(|stored| stored.event.data.len()).sum::<usize>();
+    let newest = events[4].event.version;
+    for (max_bytes, expected) in
+        [(0, 1), (1, 1), (size(1), 1), (size(1) + 1, 2), (size(3), 3), (size(5), 5), (size(5) + 1, 5)]
+    {
+        let inputs = store.read_inputs(&key, Version::FIRST, newest, max_bytes).await.expect("the store reads");
+        let in_bytes = events[..expected].iter().map(|stored| StoredInput::from(&*stored.event));
+        assert!(inputs.iter().cloned().eq(in_bytes), "{max_bytes}: {inputs:?}");
+    }
+}
+
+/// 10,000 events of more than 1 MB are read at once and page by page, and the stream can be continued.
 pub async fn a_long_stream_is_read_completely(store: &impl EventStore) {
     let key = key("long");
     let mut events = stream(&key, 10_000);

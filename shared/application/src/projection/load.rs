@@ -17,6 +17,8 @@ use crate::ports::{EventStore, ReadOptions, SnapshotStore, StoredEvent, StoredIn
 
 /// The number of events in one read of a stream.
 pub(super) const READ_PAGE: u64 = 500;
+/// The bytes of the events' data in one read, which ordinary events do not reach: a load has up to four reads in memory.
+pub(super) const READ_BYTES: usize = 2 * 1024 * 1024;
 /// The number of reads that a load has under way, so that the store works while what it has returned is folded.
 const READS_AHEAD: usize = 2;
 
@@ -54,14 +56,15 @@ impl StateLoader<'_> {
         let start = snapshot.as_ref().map_or(0, |snapshot| snapshot.version().get());
         let mut folder = StreamFolder::new(self.adapters, snapshot);
         self.fold_up_to(earliest, &mut folder, key).await?;
-        fold_all(&mut folder, key, &tail)?;
+        fold_all(&mut folder, key, tail)?;
         self.fold_up_to(version, &mut folder, key).await?;
         let aggregate = folder.into_state().ok_or_else(|| not_stored(version))?;
         let folded = aggregate.version().get().saturating_sub(start);
         Ok(LoadedState { aggregate, folded })
     }
 
-    /// Folds the events that the state lacks up to a version, page by page.
+    /// Folds the events that the state lacks up to a version, range by range. What one read of a range did not return,
+    /// because the events are large, is read before the next range is folded.
     async fn fold_up_to(
         &self,
         version: Version,
@@ -70,19 +73,26 @@ impl StateLoader<'_> {
     ) -> Result<(), ProjectionFailure> {
         let within = |from: Version| (from <= version).then_some(from);
         let firsts = std::iter::successors(within(folder.next_version()), |from| within(from.plus(READ_PAGE)));
-        let reads = firsts.map(|from| self.inputs(key, from, from.plus(READ_PAGE - 1).min(version)));
-        let mut pages = stream::iter(reads).buffered(READS_AHEAD);
-        while let Some(page) = pages.try_next().await? {
-            fold_all(folder, key, &page)?;
+        let reads = firsts.map(|from| async move {
+            let to = from.plus(READ_PAGE - 1).min(version);
+            Ok::<_, ProjectionFailure>((to, self.inputs(key, from, to).await?))
+        });
+        let mut ranges = stream::iter(reads).buffered(READS_AHEAD);
+        while let Some((to, inputs)) = ranges.try_next().await? {
+            fold_all(folder, key, inputs)?;
+            while folder.next_version() <= to {
+                let inputs = self.inputs(key, folder.next_version(), to).await?;
+                fold_all(folder, key, inputs)?;
+            }
         }
         Ok(())
     }
 
-    /// The inputs from `from` to `to`, both included. Fails if one is missing.
+    /// The first inputs from `from` to `to`, both included: as many as one read returns. Fails if there is none.
     async fn inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, ProjectionFailure> {
-        let inputs = self.store.read_inputs(key, from, to).await.map_err(ProjectionFailure::of_stream_read)?;
-        let next = inputs.last().map_or(from, |last| last.version.next());
-        if next <= to { Err(not_stored(next)) } else { Ok(inputs) }
+        let read = self.store.read_inputs(key, from, to, READ_BYTES).await;
+        let inputs = read.map_err(ProjectionFailure::of_stream_read)?;
+        if inputs.is_empty() { Err(not_stored(from)) } else { Ok(inputs) }
     }
 
     /// The version of the newest snapshot below `version`, if none is missing.
@@ -105,9 +115,15 @@ impl StateLoader<'_> {
     }
 }
 
-fn fold_all(folder: &mut StreamFolder<'_>, key: &EntityKey, inputs: &[StoredInput]) -> Result<(), ProjectionFailure> {
+/// Whether a read of a page found the last events of a stream.
+pub(super) fn is_last_page(inputs: &[StoredInput]) -> bool {
+    let bytes: usize = inputs.iter().map(|input| input.data.len()).sum();
+    (inputs.len() as u64) < READ_PAGE && bytes < READ_BYTES
+}
+
+fn fold_all(folder: &mut StreamFolder<'_>, key: &EntityKey, inputs: Vec<StoredInput>) -> Result<(), ProjectionFailure> {
     for input in inputs {
-        folder.fold_input(key, input)?;
+        folder.fold_input(key, &input)?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use annals_domain::provider_adapter::ProviderAdapters;
 
 use super::failure::ProjectionFailure;
 use super::folder::StreamFolder;
-use super::load::READ_PAGE;
+use super::load::{READ_BYTES, READ_PAGE, is_last_page};
 use crate::ports::{Document, EventStore, IndexOutcome, PortError, ReadModel};
 
 /// What became of the streams that a [`StreamRebuilder`] rebuilt.
@@ -75,12 +75,12 @@ impl StreamRebuilder {
         loop {
             let from = folder.next_version();
             let to = from.plus(READ_PAGE - 1);
-            let inputs = self.store.read_inputs(key, from, to).await?;
+            let inputs = self.store.read_inputs(key, from, to, READ_BYTES).await?;
             report.events += inputs.len() as u64;
             for input in &inputs {
                 folder.fold_input(key, input)?;
             }
-            if folder.next_version() <= to {
+            if is_last_page(&inputs) {
                 return Ok(folder.document(&self.catalog));
             }
         }

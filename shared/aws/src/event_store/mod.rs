@@ -91,7 +91,13 @@ impl EventStore for DynamoEventStore {
         self.read_events(key, options).await
     }
 
-    async fn read_inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, PortError> {
-        self.read_stream_inputs(key, from, to).await
+    async fn read_inputs(
+        &self,
+        key: &EntityKey,
+        from: Version,
+        to: Version,
+        max_bytes: usize,
+    ) -> Result<Vec<StoredInput>, PortError> {
+        self.read_stream_inputs(key, from, to, max_bytes).await
     }
 }

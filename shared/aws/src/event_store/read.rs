@@ -130,6 +130,7 @@ impl DynamoEventStore {
         key: &EntityKey,
         from: Version,
         to: Version,
+        max_bytes: usize,
     ) -> Result<Vec<StoredInput>, PortError> {
         if to < from {
             return Ok(Vec::new());
@@ -140,10 +141,15 @@ impl DynamoEventStore {
             query = query.expression_attribute_names(alias, name);
         }
         let mut items = query.into_paginator().items().send();
-        let mut inputs = Vec::new();
+        let (mut inputs, mut bytes) = (Vec::new(), 0);
         while let Some(item) = items.next().await {
             let item = item.map_err(|error| port_error(&self.table, error))?;
-            inputs.push(decode_input(item).map_err(|error| self.unreadable(key, error))?);
+            let input = decode_input(item).map_err(|error| self.unreadable(key, error))?;
+            bytes += input.data.len();
+            inputs.push(input);
+            if bytes >= max_bytes {
+                break;
+            }
         }
         Ok(inputs)
     }

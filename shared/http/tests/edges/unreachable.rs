@@ -115,7 +115,13 @@ impl EventStore for Unreachable {
         unreachable()
     }
 
-    async fn read_inputs(&self, _: &EntityKey, _: Version, _: Version) -> Result<Vec<StoredInput>, PortError> {
+    async fn read_inputs(
+        &self,
+        _: &EntityKey,
+        _: Version,
+        _: Version,
+        _: usize,
+    ) -> Result<Vec<StoredInput>, PortError> {
         unreachable()
     }
 }

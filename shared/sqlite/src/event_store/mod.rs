@@ -73,8 +73,14 @@ impl EventStore for SqliteEventStore {
         self.database.read(RESOURCE, move |transaction| read(transaction, &key, &options)).await
     }
 
-    async fn read_inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, PortError> {
-        let options = ReadOptions { to_version: Some(to), ..ReadOptions::from(from, usize::MAX) };
+    async fn read_inputs(
+        &self,
+        key: &EntityKey,
+        from: Version,
+        to: Version,
+        max_bytes: usize,
+    ) -> Result<Vec<StoredInput>, PortError> {
+        let options = ReadOptions { to_version: Some(to), max_bytes, ..ReadOptions::from(from, usize::MAX) };
         Ok(self.read(key, &options).await?.iter().map(|stored| StoredInput::from(&*stored.event)).collect())
     }
 }
