@@ -292,6 +292,7 @@ impl<'a> ObjectAudit<'a> {
             object: &self.object.1,
             calculated: &self.selection.calculated,
             records,
+            are_mostly_unknown: false,
             fetched_at,
             correlation_id: Some(self.audit_id.to_string()),
         };

@@ -45,6 +45,9 @@ pub struct ReadRecords<'a> {
     /// The fields that change without their record being modified.
     pub calculated: &'a BTreeSet<Path>,
     pub records: Vec<ReadRecord>,
+    /// Whether most of the records probably have no event, as in a first backfill. Then it is asked first which ones
+    /// have, for many at once; of other records that would be a read more each.
+    pub are_mostly_unknown: bool,
     /// By the CRM's clock.
     pub fetched_at: Timestamp,
     pub correlation_id: Option<String>,
@@ -131,12 +134,21 @@ impl ImageStore {
         Ok(self.store.have_events(keys).await?)
     }
 
-    /// The heads of streams, as they are stored. Only those of known records are read one by one.
+    /// The heads of streams, as they are stored.
     pub async fn heads(&self, keys: &[EntityKey], deadline: Instant) -> Result<Vec<Option<StreamHead>>, CommandError> {
+        self.handler.heads(keys, deadline).await
+    }
+
+    /// The same for streams most of which have no event: only the heads of the others are read one by one.
+    async fn heads_of_few(
+        &self,
+        keys: &[EntityKey],
+        deadline: Instant,
+    ) -> Result<Vec<Option<StreamHead>>, CommandError> {
         let known = self.are_known(keys).await?;
         let of_known = keys.iter().zip(&known).filter(|(_, is_known)| **is_known).map(|(key, _)| key.clone());
         let of_known: Vec<EntityKey> = of_known.collect();
-        let mut heads = self.handler.heads(&of_known, deadline).await?.into_iter();
+        let mut heads = self.heads(&of_known, deadline).await?.into_iter();
         Ok(known.into_iter().map(|is_known| if is_known { heads.next().flatten() } else { None }).collect())
     }
 
@@ -169,7 +181,10 @@ impl ImageStore {
     ) -> Result<Vec<ImageResult>, CommandError> {
         let adapter = adapter_of(&self.adapters, read.provider)?;
         let keys: Vec<EntityKey> = records.iter().map(|record| key_of(adapter, read.object, &record.id)).collect();
-        let heads = self.heads(&keys, deadline).await?;
+        let heads = match read.are_mostly_unknown {
+            true => self.heads_of_few(&keys, deadline).await?,
+            false => self.heads(&keys, deadline).await?,
+        };
         let compared = records.iter().zip(keys).zip(heads).map(|((record, key), head)| {
             let comparison = Comparison { store: self, adapter, read, record };
             async move { comparison.compare(key, head).await }

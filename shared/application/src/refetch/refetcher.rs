@@ -353,6 +353,7 @@ impl Refetcher {
             object,
             calculated: &selection.calculated,
             records: lookup.into_records().map(record).collect(),
+            are_mostly_unknown: false,
             fetched_at,
             correlation_id: None,
         };

@@ -10,7 +10,7 @@ use annals_aws_tests::functions::{Deployment, Function, Mapping, deliver};
 use annals_fake_salesforce::demo::{ORG_ID, Sizes, objects, seed};
 use annals_fake_salesforce::{FakeSalesforce, FakeSettings, Org, OrgClock};
 use annals_lambda::telemetry::AUDIT_DIFFERENCES;
-use annals_services::{moto_endpoint, sdk_config, unique_name};
+use annals_services::{Proxy, dynamodb_endpoint, moto_endpoint, sdk_config, unique_name};
 use aws_sdk_secretsmanager::Client;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -83,6 +83,14 @@ impl Connected {
         shown.into_iter().map(|(id, client)| (id, client["name"].clone())).collect()
     }
 
+    /// Reads all clients in two pages.
+    async fn read_all(&self) {
+        let body = json!({ "page_size": ACCOUNTS / 2 }).to_string();
+        let asked = request("POST", "/events/backfill/clients", Caller::Admin, Some(&body));
+        assert_eq!(self.backfill.invoke_with(&asked).await.http().0, 202);
+        self.until_idle().await;
+    }
+
     fn expected(&self) -> BTreeMap<String, Value> {
         let org = self.org.org();
         let name = |id: &str| org.record("Account", id).unwrap()["Name"].clone();
@@ -113,6 +121,24 @@ async fn a_backfill_is_read_in_parts_survives_a_kill_and_is_what_the_org_has() {
     assert_eq!(connected.names().await, connected.expected());
     let pages = connected.org.requests();
     assert!(pages.iter().filter(|it| it.contains("/query")).count() >= ACCOUNTS / 2, "pages of two: {pages:?}");
+}
+
+/// Of the events table, which also tells which ids of the CRM have no stream: one request for all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_first_backfill_asks_which_records_have_events() {
+    let proxy = Proxy::start(&dynamodb_endpoint());
+    let connected = Connected::new(&[("AWS_ENDPOINT_URL_DYNAMODB", &proxy.endpoint())]).await;
+    let reads = |operation: &str| {
+        let of_events = |body: &[u8]| String::from_utf8_lossy(body).contains(&connected.deployment.events_table);
+        let requests = proxy.requests();
+        requests.iter().filter(|it| it.operation() == Some(operation) && of_events(&it.body)).count()
+    };
+    connected.read_all().await;
+    assert_eq!((reads("BatchGetItem"), reads("Query")), (2 + 1, 0));
+    proxy.clear();
+    connected.read_all().await;
+    assert_eq!(reads("BatchGetItem"), 1);
+    assert!(reads("Query") >= ACCOUNTS, "{}", reads("Query"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

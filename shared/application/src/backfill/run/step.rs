@@ -42,6 +42,8 @@ pub(super) struct JobReader<'a> {
     pub(super) schema: EntitySchema,
     pub(super) selection: Selection,
     pub(super) checkpoint: Checkpoint,
+    /// Whether the object was never read completely before.
+    is_first_read: bool,
     usage_per_mille: Option<u64>,
     pub(super) deadline: Instant,
 }
@@ -60,10 +62,13 @@ impl<'a> JobReader<'a> {
         let description = connection.client.describe(&job.entity_name).await?;
         let schema = runner.catalog.schema(job.provider, &job.entity_name);
         let selection = Selection::new(&job.entity_name, &description, &schema, adapter);
+        let note = runner.ports.notes.note(&(job.provider, job.entity_name.clone())).await?;
+        let is_first_read = note.synced_until.is_none();
         let is_new = checkpoint.is_none();
         let checkpoint = checkpoint.unwrap_or_else(|| Checkpoint::start(job, description.described_at));
         let job = job.clone();
-        let mut reader = Self { runner, connection, job, schema, selection, checkpoint, usage_per_mille, deadline };
+        let mut reader =
+            Self { runner, connection, job, schema, selection, checkpoint, is_first_read, usage_per_mille, deadline };
         if is_new {
             reader.checkpoint.counts.total = Some(reader.count_total().await?);
         }
@@ -76,6 +81,15 @@ impl<'a> JobReader<'a> {
 
     pub(super) fn usage_per_mille(&self) -> Option<u64> {
         self.usage_per_mille
+    }
+
+    /// Whether most records that this step reads probably have no event.
+    fn reads_unknown_records(&self) -> bool {
+        match (&self.checkpoint.phase, &self.job.mode) {
+            (Phase::Window { .. }, BackfillMode::Full) => self.is_first_read,
+            (Phase::Missing { .. }, _) => true,
+            _ => false,
+        }
     }
 
     async fn count_total(&self) -> Result<u64, StepError> {
@@ -198,6 +212,7 @@ impl<'a> JobReader<'a> {
             object: &self.job.entity_name,
             calculated: &self.selection.calculated,
             records: records.map(|(id, record)| ReadRecord { id, record, caused_by }).collect(),
+            are_mostly_unknown: self.reads_unknown_records(),
             fetched_at,
             correlation_id: Some(caused_by.to_string()),
         };
