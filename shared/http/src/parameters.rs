@@ -116,7 +116,7 @@ impl<'a> ParameterReader<'a> {
     pub(crate) fn number(&mut self, name: &str) -> Option<u64> {
         let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         let number = |text: &str| text.parse().ok().filter(|number| is_plain(text) && *number <= MAX_NUMBER);
-        self.parsed(name, "a whole number such as 1", number)
+        self.parsed(name, &format!("a whole number such as 1, at most {MAX_NUMBER}"), number)
     }
 
     pub(crate) fn bool(&mut self, name: &str) -> Option<bool> {
@@ -243,7 +243,7 @@ mod tests {
         let problem = reader.finish(()).unwrap_err();
         let lines: Vec<_> = problem.errors().iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(lines.join("\n"), @"
-        page: invalid value `x`: expected a whole number such as 1
+        page: invalid value `x`: expected a whole number such as 1, at most 9007199254740991
         page_size: repeated: expected at most once
         raw: invalid value `1`: expected true or false
         from_date: invalid value `yesterday`: expected a timestamp such as 2024-04-09T20:19:25Z (with %2B for a + in its offset), or a date

@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(
             refused,
             [
-                "version: invalid value `-1`: expected a whole number such as 1".to_owned(),
+                "version: invalid value `-1`: expected a whole number such as 1, at most 9007199254740991".to_owned(),
                 format!("as_of: invalid value `2024-04-09T20:19:25`: expected {time}"),
                 "page: unknown parameter: expected one of as_of, known_at, version, explain, min_version".to_owned(),
             ]
@@ -160,7 +160,10 @@ mod tests {
         assert_eq!(read("min_version=7").unwrap(), Some(Version::new(7)));
         for (query, expected) in [
             ("min_version=0", "min_version: invalid value `0`: expected a number from 1"),
-            ("min_version=-1", "min_version: invalid value `-1`: expected a whole number such as 1"),
+            (
+                "min_version=-1",
+                "min_version: invalid value `-1`: expected a whole number such as 1, at most 9007199254740991",
+            ),
             ("min_version=1&min_version=2", "min_version: repeated: expected at most once"),
             ("raw=true", "raw: unknown parameter: expected one of as_of, known_at, version, explain, min_version"),
         ] {
