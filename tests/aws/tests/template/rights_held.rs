@@ -93,7 +93,7 @@ const QUERY: &[Held] = &[
     ("${QueryLogs.Arn}", LOG),
 ];
 
-/// `backfill` projects like `projection`, with leases, and rebuilds; it will append record images of the CRM.
+/// `backfill` projects like `projection`, with leases, rebuilds, and appends record images of the CRM.
 const BACKFILL: &[Held] = &[
     (EVENTS, &["dynamodb:PutItem", "dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:Scan"]),
     (LATE_EVENTS, &["dynamodb:Query"]),
