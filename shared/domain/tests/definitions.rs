@@ -61,6 +61,23 @@ fn a_definition_is_found_by_plural_singular_and_object() {
 }
 
 #[test]
+fn the_names_of_a_type_mean_all_its_objects_and_that_of_an_object_means_only_it() {
+    let text = GOOD.replace("salesforce = \"Thing__c\"", "salesforce = \"Thing__c\"\nhubspot = \"gadget\"");
+    let catalog = load(&text).expect("a valid definition");
+    let check = |name: &str, expected: &[&str]| {
+        let objects = catalog.objects_named(name);
+        let found: Vec<String> = objects.iter().map(|(provider, object)| format!("{provider} {object}")).collect();
+        assert_eq!(found, expected, "{name}");
+    };
+    for name in ["thing", "things"] {
+        check(name, &["salesforce Thing__c", "hubspot gadget"]);
+    }
+    check("Thing__c", &["salesforce Thing__c"]);
+    check("gadget", &["hubspot gadget"]);
+    check("Thing", &[]);
+}
+
+#[test]
 fn another_definition_has_another_digest() {
     let digest = |text: &str| load(text).expect("a valid definition").definitions()[0].digest.clone();
     assert_eq!(digest(GOOD), digest(GOOD));

@@ -24,12 +24,13 @@ impl Auditor {
 
     /// The objects of a type at the connected CRMs, by its plural, its singular or an object; of all types for `all`.
     pub fn objects(&self, name: &str) -> Vec<ObjectOfProvider> {
-        let definitions = self.context.catalog.definitions().iter().filter(|definition| {
-            let is_object = definition.objects.values().any(|object| object.as_str() == name);
-            name == "all" || is_object || definition.plural == name || definition.aggregate_type.as_str() == name
-        });
-        let objects = definitions.flat_map(|definition| definition.objects.clone());
-        objects.filter(|(provider, _)| self.context.connections.get(*provider).is_some()).collect()
+        let catalog = &self.context.catalog;
+        let mut objects = match name {
+            "all" => catalog.definitions().iter().flat_map(|definition| definition.objects.clone()).collect(),
+            name => catalog.objects_named(name),
+        };
+        objects.retain(|(provider, _)| self.context.connections.get(*provider).is_some());
+        objects
     }
 
     /// Compares an object's records, and notes the result.

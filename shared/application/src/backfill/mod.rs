@@ -198,21 +198,15 @@ impl Backfill {
     /// The objects of the type `name` whose providers have an adapter. An object without a definition
     /// is found in the registry or in a job.
     async fn objects(&self, name: &str) -> Result<Vec<Object>, BackfillError> {
-        let mut objects: Vec<Object> = match self.catalog.named(name) {
-            Some(definition) => {
-                let is_type = definition.plural == name || definition.aggregate_type.as_str() == name;
-                let objects = definition.objects.iter().filter(|(_, object)| is_type || object.as_str() == name);
-                objects.map(|(provider, object)| (*provider, object.clone())).collect()
-            }
-            None => {
-                let of_jobs = self.jobs.all().await?.into_iter().map(|job| (job.provider, job.entity_name));
-                let registered = self.objects.registered().await?;
-                let is_named = |object: &EntityName| {
-                    object.as_str() == name || self.catalog.open(object).aggregate_type().as_str() == name
-                };
-                of_jobs.chain(registered).filter(|(_, object)| is_named(object)).collect()
-            }
-        };
+        let mut objects = self.catalog.objects_named(name);
+        if objects.is_empty() {
+            let of_jobs = self.jobs.all().await?.into_iter().map(|job| (job.provider, job.entity_name));
+            let registered = self.objects.registered().await?;
+            let is_named = |object: &EntityName| {
+                object.as_str() == name || self.catalog.open(object).aggregate_type().as_str() == name
+            };
+            objects.extend(of_jobs.chain(registered).filter(|(_, object)| is_named(object)));
+        }
         objects.retain(|(provider, _)| self.adapters.get(*provider).is_some());
         objects.sort();
         objects.dedup();

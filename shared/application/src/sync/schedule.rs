@@ -35,8 +35,7 @@ impl SyncSchedule {
                 }
                 continue;
             }
-            let definition = catalog.named(name).filter(|it| it.objects.keys().any(|of| connected.contains(of)));
-            if definition.is_none() {
+            if !catalog.objects_named(name).iter().any(|(provider, _)| connected.contains(provider)) {
                 return Err(InvalidSchedule(format!(
                     "invalid name `{name}` in the sync: expected a connected CRM, or an entity type that it has"
                 )));
@@ -47,9 +46,7 @@ impl SyncSchedule {
 
     /// Without an interval of its own everything is read once a day, if modified records are read by the schedule at all.
     pub(super) fn intervals(&self, definition: &EntityDefinition, provider: Provider) -> ReadIntervals {
-        let of_type = [&*definition.plural, definition.aggregate_type.as_str()].into_iter();
-        let of_type = of_type.chain(definition.objects.values().map(|object| object.as_str()));
-        let set = of_type.filter_map(|name| self.0.get(name)).next().copied();
+        let set = definition.names_at(provider).find_map(|name| self.0.get(name)).copied();
         let modified = set.or(definition.sync.modified).or_else(|| self.0.get(provider.as_str()).copied());
         let everything = definition.sync.everything.or(modified.map(|_| ReadInterval::DAILY));
         ReadIntervals { modified, everything }

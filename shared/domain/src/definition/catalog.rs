@@ -73,8 +73,8 @@ impl Catalog {
         let mut definitions = Vec::new();
         for read in read {
             let (file, definition) = read?;
-            for name in names_of(&definition) {
-                if let Some(other) = used.insert(name.clone(), file.name.clone()) {
+            for name in names_of(&definition).collect::<BTreeSet<_>>() {
+                if let Some(other) = used.insert(name.to_owned(), file.name.clone()) {
                     return Err(file.error(0, format!("`{name}` is already used by {other}")));
                 }
             }
@@ -104,19 +104,21 @@ impl Catalog {
 
     /// The definition with that plural name, singular name or provider's object.
     pub fn named(&self, name: &str) -> Option<&Arc<EntityDefinition>> {
-        self.definitions.iter().find(|definition| {
-            definition.plural == name
-                || definition.aggregate_type.as_str() == name
-                || definition.objects.values().any(|object| object.as_str() == name)
-        })
+        self.definitions.iter().find(|definition| names_of(definition).any(|known| known == name))
+    }
+
+    /// The objects with a definition that a name means: all of a definition by its plural or singular, an object by its own
+    /// name.
+    pub fn objects_named(&self, name: &str) -> Vec<(Provider, EntityName)> {
+        let objects = self.definitions.iter().flat_map(|definition| {
+            let is_meant = |provider: &Provider| definition.names_at(*provider).any(|known| known == name);
+            definition.objects.iter().filter(move |(provider, _)| is_meant(provider))
+        });
+        objects.map(|(provider, object)| (*provider, object.clone())).collect()
     }
 }
 
 /// The names by which requests find a definition. No other definition may use them.
-fn names_of(definition: &EntityDefinition) -> Vec<String> {
-    let mut names = vec![definition.aggregate_type.as_str().to_owned(), definition.plural.clone()];
-    names.extend(definition.objects.values().map(|object| object.as_str().to_owned()));
-    names.sort();
-    names.dedup();
-    names
+fn names_of(definition: &EntityDefinition) -> impl Iterator<Item = &str> {
+    definition.objects.keys().flat_map(|provider| definition.names_at(*provider))
 }

@@ -135,4 +135,10 @@ impl EntityDefinition {
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| &*field.name == name)
     }
+
+    /// The names that mean its object at a provider: the plural, the singular and the object's own.
+    pub fn names_at(&self, provider: Provider) -> impl Iterator<Item = &str> {
+        let object = self.objects.get(&provider).map(EntityName::as_str);
+        [&*self.plural, self.aggregate_type.as_str()].into_iter().chain(object)
+    }
 }
