@@ -50,18 +50,29 @@ impl SimulatedObject {
 
     /// The first ids of a window after a cursor, in the order in which it is read, and the cursor after them.
     fn window(&self, window: ReadWindow, after: Option<&str>, most: usize) -> (Vec<ExternalId>, Option<String>) {
-        let key = |(id, record): (&ExternalId, &SimulatedRecord)| match window {
-            ReadWindow::Full { .. } => (format!("{id}"), id.clone()),
-            ReadWindow::Since { .. } => (format!("{:015} {id}", record.stamp.millis()), id.clone()),
+        let is_next = |key: &str| after.is_none_or(|after| key > after);
+        let mut found: Vec<(String, ExternalId)> = match window {
+            // The records are in the order of their ids.
+            ReadWindow::Full { .. } => {
+                let ids = self.in_window(window).map(|(id, _)| id).filter(|id| is_next(id.as_str()));
+                ids.take(most + 1).map(|id| (id.to_string(), id.clone())).collect()
+            }
+            ReadWindow::Since { .. } => {
+                let keys = self.in_window(window).map(|(id, record)| (key_of(id, record), id.clone()));
+                keys.filter(|(key, _)| is_next(key)).collect()
+            }
         };
-        let mut keys: Vec<_> = self.in_window(window).map(key).collect();
-        keys.sort();
-        keys.retain(|(key, _)| after.is_none_or(|after| key.as_str() > after));
-        let is_last = keys.len() <= most;
-        keys.truncate(most);
-        let next = keys.last().filter(|_| !is_last).map(|(key, _)| key.clone());
-        (keys.into_iter().map(|(_, id)| id).collect(), next)
+        found.sort();
+        let is_last = found.len() <= most;
+        found.truncate(most);
+        let next = found.last().filter(|_| !is_last).map(|(key, _)| key.clone());
+        (found.into_iter().map(|(_, id)| id).collect(), next)
     }
+}
+
+/// The place of a record among those modified since a moment.
+fn key_of(id: &ExternalId, record: &SimulatedRecord) -> String {
+    format!("{:015} {id}", record.stamp.millis())
 }
 
 impl SimulatedOrg {
