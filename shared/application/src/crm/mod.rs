@@ -15,4 +15,6 @@ pub use self::connection::{CrmConnection, CrmConnections, QuotaRefusal, QuotaSta
 pub use self::image_store::{ImageEffect, ImageResult, ImageStore, ReadRecord, ReadRecords};
 pub(crate) use self::missing_records::MissingRecords;
 pub use self::selection::Selection;
-pub(crate) use self::timing::{OVERLAP_MS, READ_AGAIN_MS, SETTLED_AFTER_MS, lease_end};
+pub(crate) use self::timing::{
+    OVERLAP_MS, READ_AGAIN_MS, SETTLED_AFTER_MS, crm_retry_at, lease_end, quota_retry_at, retry_at,
+};
