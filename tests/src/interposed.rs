@@ -136,7 +136,7 @@ impl KillSwitch {
     }
 }
 
-/// Leases whose holder may be killed before a checkpoint is stored.
+/// Leases whose holder may be killed before a checkpoint is stored, or the work is finished.
 pub struct KillingLeases {
     /// The leases.
     pub leases: Arc<dyn LeaseStore>,
@@ -172,6 +172,7 @@ impl LeaseStore for KillingLeases {
     }
 
     async fn finish(&self, work: &str, token: Uuid) -> Result<bool, PortError> {
+        self.switch.pass().await;
         self.leases.finish(work, token).await
     }
 

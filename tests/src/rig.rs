@@ -1,5 +1,6 @@
 //! A simulated org and an installation that reads from it, on SQLite and at a virtual time.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use annals_application::audit::Auditor;
@@ -53,6 +54,7 @@ pub const FORMULA: &str = "Orfium_SSO_ID_Comp__c";
 /// A field that the org derives; no test changes it.
 const ACTIVITY: &str = "LastActivityDate";
 
+const DATABASE: &str = "annals.db";
 /// The start of the virtual time.
 pub const START_MS: i64 = 1_767_225_600_000;
 
@@ -80,7 +82,7 @@ pub struct CrmRig {
     pub connections: CrmConnections,
     /// Stores images.
     pub images: Arc<ImageStore>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl CrmRig {
@@ -113,7 +115,7 @@ impl CrmRig {
         let folder = tempfile::tempdir().expect("a folder for the test");
         let adapters = annals_crm::adapters(None).expect("no org is configured");
         let catalog = Arc::new(catalog);
-        let database = Database::open(&folder.path().join("annals.db")).expect("an empty file opens");
+        let database = Database::open(&folder.path().join(DATABASE)).expect("an empty file opens");
         let opened = SqliteReadModel::open(database.clone(), &catalog).await.expect("an empty file opens");
         let (read_model, live): (Arc<dyn ReadModel>, Arc<dyn LiveEntities>) =
             (Arc::new(opened.clone()), Arc::new(opened));
@@ -153,20 +155,12 @@ impl CrmRig {
         ));
         let client: Arc<dyn CrmClient> = Arc::clone(&org) as _;
         let connections = CrmConnections::new([CrmConnection { client, quota_share: 50 }]);
-        Self {
-            clock,
-            org,
-            handler,
-            state,
-            store,
-            read_model,
-            live,
-            catalog,
-            adapters,
-            connections,
-            images,
-            _folder: folder,
-        }
+        Self { clock, org, handler, state, store, read_model, live, catalog, adapters, connections, images, folder }
+    }
+
+    /// The file of its database.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join(DATABASE)
     }
 
     /// Ingests a change event.

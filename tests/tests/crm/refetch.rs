@@ -188,7 +188,7 @@ async fn a_field_that_no_event_carried_is_read() {
     rig.clock.advance(60_000);
     rig.refetch_all(2).await;
     same(rig.differences(&record).await);
-    let state = rig.images.states(&[rig.key(&record)]).await.unwrap().remove(0).unwrap();
+    let state = rig.images.states(&[rig.key(&record)]).await.unwrap().remove(0).unwrap().unwrap();
     assert_eq!((state.unknown_paths().count(), state.raw()["Extra__c"].clone()), (0, json!("x")));
 }
 

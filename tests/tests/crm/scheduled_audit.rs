@@ -1,11 +1,13 @@
 //! Audits that a schedule asks for: in parts, within a deadline, one after the other.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use annals_application::audit::{AuditRequest, ScheduledAuditReport, ScheduledAudits};
+use annals_application::audit::{AuditReport, AuditRequest, ScheduledAuditReport, ScheduledAudits};
 use annals_application::backfill::BackfillRequest;
 use annals_application::ports::{AuditNote, CrmErrorKind, ObjectNote};
 use annals_domain::identity::{EntityName, Provider};
+use annals_tests::interposed::{KillSwitch, KillingLeases};
 use annals_tests::rig::{CrmRig, OBJECT, far, id};
 use serde_json::{Map, json};
 use tokio::time::{Duration, Instant};
@@ -51,7 +53,7 @@ async fn an_audit_goes_on_in_the_next_run_and_notes_the_whole_result() {
     assert_eq!(audits.request(None).await.unwrap(), 1);
     rig.org.take_pages();
     let mut runs = 0;
-    while note(&rig).await.audit_asked.is_some() {
+    while note(&rig).await.requested_audit.is_some() {
         // So little time that a run begins one page or two.
         let report = run(&rig, &audits, Duration::from_millis(1_001)).await;
         assert!(report.finished + report.unfinished <= 1 && report.stopped.is_empty(), "{report:?}");
@@ -66,16 +68,67 @@ async fn an_audit_goes_on_in_the_next_run_and_notes_the_whole_result() {
 }
 
 #[tokio::test]
-async fn a_sample_compares_so_many_records_and_an_audit_by_hand_answers_what_was_asked() {
+async fn a_sample_compares_so_many_records() {
     let (rig, audits) = backfilled(30).await;
     audits.request(Some(7)).await.unwrap();
     assert_eq!(run(&rig, &audits, Duration::from_secs(60)).await.finished, 1);
     let sampled = note(&rig).await.audit.unwrap();
     assert_eq!((sampled.compared, sampled.is_complete), (7, false));
-    audits.request(Some(7)).await.unwrap();
+}
+
+async fn by_hand(rig: &CrmRig, sample: Option<u64>) -> AuditReport {
     let object = (Provider::Salesforce, EntityName::new(OBJECT));
-    rig.auditor().audit(&object, AuditRequest::default(), &mut |_| {}).await.unwrap();
-    assert_eq!((note(&rig).await.audit.unwrap().compared, note(&rig).await.audit_asked), (30, None));
+    rig.auditor().audit(&object, AuditRequest { sample, repair: false }, &mut |_| {}).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_audit_by_hand_answers_a_request_for_no_more_than_it_compares() {
+    let (rig, audits) = backfilled(30).await;
+    for (requested, done, answers) in [
+        (Some(7), Some(6), false),
+        (Some(7), Some(7), true),
+        (None, Some(30), false),
+        (Some(7), None, true),
+        (None, None, true),
+    ] {
+        audits.request(requested).await.unwrap();
+        by_hand(&rig, done).await;
+        assert_eq!(note(&rig).await.requested_audit.is_none(), answers, "{requested:?} {done:?}");
+        by_hand(&rig, None).await;
+    }
+}
+
+/// Wherever it dies, and whether the rest is done by the schedule or by hand.
+#[tokio::test]
+async fn after_a_process_died_the_next_request_compares_everything() {
+    let mut passes = 0;
+    for is_by_hand in [false, true] {
+        for pass in 1.. {
+            let (rig, audits) = backfilled(500).await;
+            let switch = Arc::new(KillSwitch::default());
+            let leases = KillingLeases { leases: Arc::clone(&rig.state.leases), switch: Arc::clone(&switch) };
+            let killed = ScheduledAudits::new(rig.auditor(), Arc::new(leases));
+            killed.request(None).await.unwrap();
+            switch.arm(pass);
+            if switch.run(killed.run(far())).await.is_some() {
+                break;
+            }
+            passes += 1;
+            rig.clock.advance(2 * 3_600_000);
+            if is_by_hand {
+                by_hand(&rig, None).await;
+            } else {
+                run(&rig, &audits, Duration::from_secs(60)).await;
+            }
+            assert_eq!(note(&rig).await.requested_audit, None);
+            let planted = plant(&rig, 500);
+            audits.request(None).await.unwrap();
+            assert_eq!(run(&rig, &audits, Duration::from_secs(60)).await.finished, 1);
+            let AuditNote { compared, different, .. } = note(&rig).await.audit.unwrap();
+            assert_eq!((compared, different), (500, planted), "pass {pass}");
+        }
+    }
+    assert_eq!(passes, 14, "three pages of records, three of deletions and the end, twice");
 }
 
 #[tokio::test]
@@ -97,7 +150,7 @@ async fn an_audit_waits_for_an_outage_and_for_the_quota_and_ends_where_the_objec
         audits.request(None).await.unwrap();
         rig.org.fail_next([kind.clone()]);
         let report = run(&rig, &audits, Duration::from_secs(60)).await;
-        assert_eq!((report.stopped.len(), note(&rig).await.audit_asked.is_some()), (1, is_left), "{kind:?}");
+        assert_eq!((report.stopped.len(), note(&rig).await.requested_audit.is_some()), (1, is_left), "{kind:?}");
     }
     let (rig, audits) = backfilled(5).await;
     audits.request(None).await.unwrap();
@@ -105,5 +158,84 @@ async fn an_audit_waits_for_an_outage_and_for_the_quota_and_ends_where_the_objec
     let report = run(&rig, &audits, Duration::from_secs(60)).await;
     assert!(report.stopped[0].contains("this installation stops at 50 percent"), "{report:?}");
     rig.org.renew_quota();
+    rig.clock.advance(15 * 60_000);
     assert_eq!(run(&rig, &audits, Duration::from_secs(60)).await.finished, 1);
+}
+
+/// As long as it refuses, calls cost what others need.
+#[tokio::test]
+async fn a_crm_that_cannot_be_read_is_not_called_each_minute() {
+    let (rig, audits) = backfilled(5).await;
+    audits.request(None).await.unwrap();
+    rig.org.set_quota(90, 100);
+    let calls = rig.org.calls();
+    for _ in 0..10 {
+        run(&rig, &audits, Duration::from_secs(60)).await;
+    }
+    assert_eq!(rig.org.calls(), calls, "the quota is used up");
+
+    let (rig, audits) = backfilled(5).await;
+    audits.request(None).await.unwrap();
+    rig.org.set_down(true);
+    let mut stopped = 0;
+    for _ in 0..63 {
+        stopped += run(&rig, &audits, Duration::from_secs(60)).await.stopped.len();
+    }
+    assert_eq!(stopped, 8, "tried after 0, 1, 2, 4, 8, 16, 32 and 62 minutes");
+
+    let (rig, audits) = backfilled(5).await;
+    audits.request(None).await.unwrap();
+    rig.org.fail_next([CrmErrorKind::Unauthorised]);
+    let mut finished = Vec::new();
+    for _ in 0..6 {
+        finished.push(run(&rig, &audits, Duration::from_secs(60)).await.finished);
+    }
+    assert_eq!(finished, [0, 0, 0, 0, 0, 1], "credentials are tried again after five minutes");
+}
+
+#[tokio::test]
+async fn what_concerns_the_whole_crm_lets_the_audits_of_its_other_objects_wait() {
+    let rig = CrmRig::new().await;
+    let audits = ScheduledAudits::new(rig.auditor(), Arc::clone(&rig.state.leases));
+    let objects = audits.request(None).await.unwrap();
+    assert!(objects > 1);
+    rig.org.fail_next([CrmErrorKind::Unauthorised]);
+    assert_eq!(run(&rig, &audits, Duration::from_secs(60)).await.stopped.len(), 1);
+    // The org has one of the objects.
+    rig.clock.advance(5 * 60_000);
+    let report = run(&rig, &audits, Duration::from_secs(60)).await;
+    assert_eq!((report.finished, report.stopped.len()), (1, objects - 1));
+}
+
+/// A connection of its own, to damage what is stored.
+fn database(rig: &CrmRig) -> rusqlite::Connection {
+    rusqlite::Connection::open(rig.database()).unwrap()
+}
+
+#[tokio::test]
+async fn a_damaged_stream_is_a_difference_of_its_record_and_ends_no_audit() {
+    for column in ["data", "head"] {
+        let (rig, audits) = backfilled(30).await;
+        let connection = database(&rig);
+        connection.execute_batch("DROP TRIGGER events_are_not_changed").unwrap();
+        let damage = format!("UPDATE events SET {column} = 'x' WHERE aggregate_id = ?");
+        assert_eq!(connection.execute(&damage, [rig.key(&id(7)).aggregate_id.uuid().as_bytes()]).unwrap(), 1);
+        audits.request(None).await.unwrap();
+        let report = run(&rig, &audits, Duration::from_secs(60)).await;
+        assert_eq!((report.finished, report.differences), (1, Some(1)), "{column}: {report:?}");
+        let different = by_hand(&rig, None).await.different;
+        let [difference] = different.as_slice() else { panic!("{column}: {different:?}") };
+        assert_eq!((&difference.external_id, &difference.fields), (&id(7), &BTreeSet::from(["*".to_owned()])));
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_an_error_and_the_audit_goes_on_later() {
+    let (rig, audits) = backfilled(5).await;
+    audits.request(None).await.unwrap();
+    database(&rig).execute_batch("ALTER TABLE events RENAME TO away").unwrap();
+    audits.run(far()).await.expect_err("it cannot be compared");
+    database(&rig).execute_batch("ALTER TABLE away RENAME TO events").unwrap();
+    let report = run(&rig, &audits, Duration::from_secs(60)).await;
+    assert_eq!((report.finished, report.differences), (1, Some(0)));
 }

@@ -49,10 +49,13 @@ impl Auditor {
         Ok(audit.into_report())
     }
 
-    /// Notes the result of an audit that ended. One that a schedule asked for is answered by it, too.
+    /// Notes the result of an audit that ended. A request that it answers is done.
     pub(super) async fn note(&self, object: &ObjectOfProvider, audit: &ObjectAudit<'_>) -> Result<(), PortError> {
         let result = audit.note(self.context.clock.now());
-        let ended = |note: &mut ObjectNote| (note.audit, note.audit_asked) = (Some(result.clone()), None);
+        let ended = |note: &mut ObjectNote| {
+            note.audit = Some(result.clone());
+            note.requested_audit = note.requested_audit.take().filter(|request| !audit.answers(request));
+        };
         revise_note(&*self.context.notes, object, ended).await
     }
 }

@@ -20,8 +20,12 @@ use super::context::{AuditContext, AuditRequest};
 use super::error::AuditError;
 use super::place::{AuditCheckpoint, AuditPlace};
 use super::report::{AuditReport, RecordDifference};
-use crate::crm::{CrmConnection, MissingRecords, ReadRecord, ReadRecords, SETTLED_AFTER_MS, Selection, differences};
-use crate::ports::{AuditNote, FetchedRecord, ObjectOfProvider, PageQuery, ReadWindow};
+use crate::crm::{
+    CrmConnection, MissingRecords, QuotaRefusal, ReadRecord, ReadRecords, RecordState, SETTLED_AFTER_MS, Selection,
+    differences,
+};
+use crate::log_chain;
+use crate::ports::{AuditNote, FetchedRecord, ObjectOfProvider, PageQuery, PortErrorKind, ReadWindow, RequestedAudit};
 
 const PAGE_SIZE: u32 = 200;
 /// The documents that are read at the same time.
@@ -55,7 +59,7 @@ enum Verdict {
 }
 
 /// A record as the CRM has it, or not.
-type Read = (ExternalId, Option<Arc<str>>);
+type CrmRecord = (ExternalId, Option<Arc<str>>);
 
 impl<'a> ObjectAudit<'a> {
     /// Begins an audit, or goes on with another one.
@@ -69,6 +73,7 @@ impl<'a> ObjectAudit<'a> {
         let not_connected = || AuditError::NotConnected(*provider);
         let connection = context.connections.get(*provider).ok_or_else(not_connected)?;
         let adapter = context.adapters.get(*provider).map(|adapter| &**adapter).ok_or_else(not_connected)?;
+        check_quota(connection).await?;
         let description = connection.client.describe(name).await?;
         let schema = context.catalog.schema(*provider, name);
         let selection = Selection::new(name, &description, &schema, adapter);
@@ -137,15 +142,18 @@ impl<'a> ObjectAudit<'a> {
         }
     }
 
+    /// Whether it compares all that the request is about.
+    pub(super) fn answers(&self, request: &RequestedAudit) -> bool {
+        self.request.sample.is_none_or(|sample| request.sample.is_some_and(|requested| requested <= sample))
+    }
+
     fn different(&self) -> u64 {
         self.different_before + self.report.different.len() as u64
     }
 
     /// Compares the next page. On an error the page is compared again by the next call.
     pub(super) async fn step(&mut self) -> Result<(), AuditError> {
-        if let Some(refusal) = self.connection.quota().await?.refusal {
-            return Err(AuditError::Quota(refusal.reason));
-        }
+        check_quota(self.connection).await?;
         self.place = match self.place.clone() {
             AuditPlace::Records { until, after } => self.compare_records(until, after).await?,
             AuditPlace::Deletions { after } => self.compare_deletions(after).await?,
@@ -194,7 +202,7 @@ impl<'a> ObjectAudit<'a> {
         self.compare_page(lookup.into_records().collect(), fetched_at).await
     }
 
-    async fn compare_page(&mut self, records: Vec<Read>, fetched_at: Timestamp) -> Result<(), AuditError> {
+    async fn compare_page(&mut self, records: Vec<CrmRecord>, fetched_at: Timestamp) -> Result<(), AuditError> {
         let verdicts = self.verdicts(&records, fetched_at).await?;
         let (mut different, mut repairs, mut changing) = (Vec::new(), Vec::new(), 0);
         self.report.compared += records.len() as u64;
@@ -218,7 +226,7 @@ impl<'a> ObjectAudit<'a> {
     }
 
     /// One verdict a record. States and documents are read several at a time: on AWS each is a request.
-    async fn verdicts(&self, records: &[Read], fetched_at: Timestamp) -> Result<Vec<Verdict>, AuditError> {
+    async fn verdicts(&self, records: &[CrmRecord], fetched_at: Timestamp) -> Result<Vec<Verdict>, AuditError> {
         let images = &self.context.images;
         let keys: Result<Vec<EntityKey>, _> =
             records.iter().map(|(id, _)| images.key(self.object.0, &self.object.1, id)).collect();
@@ -235,15 +243,20 @@ impl<'a> ObjectAudit<'a> {
         key: &EntityKey,
         id: &ExternalId,
         record: Option<Arc<str>>,
-        state: Option<Aggregate>,
+        state: RecordState,
         fetched_at: Timestamp,
     ) -> Result<Verdict, AuditError> {
         let whole = || BTreeSet::from([RECORD.to_owned()]);
         let different = |fields, document_fields| {
             Verdict::Different(RecordDifference { external_id: id.clone(), fields, document_fields })
         };
-        let Some(state) = state else {
-            return Ok(different(whole(), BTreeSet::new()));
+        let state = match state {
+            Ok(Some(state)) => state,
+            Ok(None) => return Ok(different(whole(), BTreeSet::new())),
+            Err(error) => {
+                tracing::warn!(entity_key = %key, error = %log_chain(&error), "the stream cannot be read");
+                return Ok(different(whole(), BTreeSet::new()));
+            }
         };
         let is_there = record.is_some();
         let image = RecordImage::new(record, fetched_at);
@@ -273,8 +286,11 @@ impl<'a> ObjectAudit<'a> {
 
     /// In what the document that readers see differs from the folded events.
     async fn document_differences(&self, key: &EntityKey, state: &Aggregate) -> Result<BTreeSet<String>, AuditError> {
-        let document = self.context.read_model.get(&self.schema, key.aggregate_id).await?;
         let whole = || BTreeSet::from([RECORD.to_owned()]);
+        let document = match self.context.read_model.get(&self.schema, key.aggregate_id).await {
+            Err(error) if error.kind == PortErrorKind::Corrupt => return Ok(whole()),
+            document => document?,
+        };
         let document = match (document, state.has_base()) {
             (Some(document), true) => document,
             (None, false) => return Ok(BTreeSet::new()),
@@ -299,5 +315,12 @@ impl<'a> ObjectAudit<'a> {
         let deadline = Instant::now() + REPAIR_TIME;
         self.context.images.store(read, deadline).await?;
         Ok(())
+    }
+}
+
+async fn check_quota(connection: &CrmConnection) -> Result<(), AuditError> {
+    match connection.quota().await?.refusal {
+        Some(QuotaRefusal { reason, until }) => Err(AuditError::Quota { reason, until }),
+        None => Ok(()),
     }
 }

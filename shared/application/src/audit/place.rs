@@ -30,3 +30,14 @@ pub(super) struct AuditCheckpoint {
     pub(super) changing: u64,
     pub(super) different: u64,
 }
+
+/// What is kept of a requested audit until it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RequestCheckpoint {
+    /// The time of the request: another one is not gone on with from here.
+    pub(super) requested_at: Timestamp,
+    /// What is done; `None` before the first page.
+    pub(super) done: Option<AuditCheckpoint>,
+    /// The failures in a row since the last page.
+    pub(super) failures: u32,
+}

@@ -10,7 +10,7 @@ use serde::Serialize;
 pub struct RecordDifference {
     pub external_id: ExternalId,
     /// What differs in the folded events: fields by their names here; `*` where the record is unknown here, is deleted on
-    /// one side only, or waits to be read again.
+    /// one side only, waits to be read again, or has a damaged stream.
     pub fields: BTreeSet<String>,
     /// What differs in the document that readers see from the folded events.
     pub document_fields: BTreeSet<String>,

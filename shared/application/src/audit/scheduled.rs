@@ -3,21 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use annals_domain::timestamp::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::auditor::Auditor;
 use super::context::AuditRequest;
 use super::error::AuditError;
 use super::object_audit::ObjectAudit;
-use super::place::AuditCheckpoint;
+use super::place::RequestCheckpoint;
+use super::report::RecordDifference;
+use crate::commands::CommandError;
 use crate::crm::lease_end;
 use crate::log_chain;
-use crate::ports::{AuditAsked, LeaseStore, ObjectNote, ObjectOfProvider, PortError, PortErrorKind, revise_note};
+use crate::ports::{LeaseStore, ObjectNote, ObjectOfProvider, PortError, PortErrorKind, RequestedAudit, revise_note};
 
 /// A page is not begun later than this before the deadline, nor than twice the time of the longest one.
 const MARGIN: Duration = Duration::from_secs(1);
-/// The differences that are logged of a page.
+/// The differences that are logged of a page; the others are counted.
 const MAX_LOGGED: usize = 20;
 
 /// What a run came to.
@@ -39,6 +43,16 @@ pub struct ScheduledAudits {
     leases: Arc<dyn LeaseStore>,
 }
 
+/// An audit that this process does, with its lease.
+struct HeldAudit<'a> {
+    object: &'a ObjectOfProvider,
+    work: String,
+    token: Uuid,
+    until: Timestamp,
+    request: RequestedAudit,
+    checkpoint: RequestCheckpoint,
+}
+
 enum AuditEnd {
     Finished,
     Interrupted,
@@ -51,28 +65,32 @@ impl ScheduledAudits {
         Self { auditor, leases }
     }
 
-    /// Asks for an audit of each object that has a definition, unless it is asked for already. `sample`: as in
+    /// Requests an audit of each object that has a definition, unless one is requested already. `sample`: as in
     /// [`AuditRequest`]. Returns the number of objects.
     pub async fn request(&self, sample: Option<u64>) -> Result<usize, PortError> {
-        let asked = Some(AuditAsked { at: self.auditor.context.clock.now(), sample });
+        let requested = RequestedAudit { at: self.auditor.context.clock.now(), sample, not_before: None };
         let objects = self.auditor.objects("all");
         for object in &objects {
-            let ask = |note: &mut ObjectNote| note.audit_asked = note.audit_asked.clone().or_else(|| asked.clone());
-            revise_note(&*self.auditor.context.notes, object, ask).await?;
+            let request = |note: &mut ObjectNote| {
+                note.requested_audit.get_or_insert_with(|| requested.clone());
+            };
+            revise_note(&*self.auditor.context.notes, object, request).await?;
         }
         Ok(objects.len())
     }
 
-    /// Compares what is asked for, until shortly before the deadline. An error is one of this installation's stores.
+    /// Compares what is requested and due, until shortly before the deadline. An error is one of this installation's
+    /// stores.
     pub async fn run(&self, deadline: Instant) -> Result<ScheduledAuditReport, PortError> {
-        let mut report = ScheduledAuditReport::default();
-        for (object, note) in self.auditor.context.notes.notes().await? {
-            let is_readable = self.auditor.context.connections.get(object.0).is_some();
-            if let Some(asked) = note.audit_asked.filter(|_| is_readable && Instant::now() + MARGIN < deadline) {
-                self.run_object(&object, &asked, deadline, &mut report).await?;
+        let (mut report, context) = (ScheduledAuditReport::default(), &self.auditor.context);
+        for (object, note) in context.notes.notes().await? {
+            let is_readable = context.connections.get(object.0).is_some();
+            let is_due = note.requested_audit.is_some_and(|request| request.is_due(context.clock.now()));
+            if is_readable && is_due && Instant::now() + MARGIN < deadline {
+                self.run_object(&object, deadline, &mut report).await?;
             }
         }
-        let notes = self.auditor.context.notes.notes().await?;
+        let notes = context.notes.notes().await?;
         let audits: Vec<u64> = notes.into_iter().filter_map(|(_, note)| Some(note.audit?.different)).collect();
         report.differences = (!audits.is_empty()).then(|| audits.iter().sum());
         Ok(report)
@@ -81,59 +99,54 @@ impl ScheduledAudits {
     async fn run_object(
         &self,
         object: &ObjectOfProvider,
-        asked: &AuditAsked,
         deadline: Instant,
         report: &mut ScheduledAuditReport,
     ) -> Result<(), PortError> {
-        let (work, context) = (format!("audit {} {}", object.0, object.1), &self.auditor.context);
-        let (token, now) = (context.ids.fresh(), context.clock.now());
-        let until = lease_end(now, deadline);
-        let Some(lease) = self.leases.acquire(&work, token, now, until).await? else { return Ok(()) };
-        // A checkpoint of another release is not understood: the audit starts again.
-        let checkpoint = lease.checkpoint.and_then(|text| serde_json::from_str(&text).ok());
-        let keep = async |checkpoint: &AuditCheckpoint| {
-            let text = serde_json::to_string(checkpoint).map_err(|error| {
-                PortError::new(PortErrorKind::Rejected, work.clone(), "a checkpoint cannot be written").caused_by(error)
-            })?;
-            self.leases.renew(&work, token, until, Some(&text)).await
-        };
-        match self.compare(object, asked, checkpoint, deadline, keep).await {
+        let Some(mut held) = self.hold(object, deadline).await? else { return Ok(()) };
+        match self.compare(&mut held, deadline).await {
             Ok(AuditEnd::Finished) => {
                 report.finished += 1;
-                self.leases.finish(&work, token).await.map(drop)
+                self.leases.finish(&held.work, held.token).await.map(drop)
             }
             Ok(AuditEnd::Interrupted) => {
                 report.unfinished += 1;
-                self.leases.release(&work, token).await.map(drop)
+                self.leases.release(&held.work, held.token).await.map(drop)
             }
             Ok(AuditEnd::Superseded) => Ok(()),
-            Err(AuditError::Port(error)) => {
-                self.leases.release(&work, token).await?;
-                Err(error)
-            }
-            Err(error) => {
-                report.stopped.push(format!("{}: {}", object.1, log_chain(&error)));
-                tracing::warn!(provider = %object.0, entity_name = %object.1, error = %log_chain(&error), "audit stopped");
-                if error.may_pass() {
-                    return self.leases.release(&work, token).await.map(drop);
-                }
-                // It would fail in every run.
-                self.leases.finish(&work, token).await?;
-                revise_note(&*context.notes, object, |note| note.audit_asked = None).await
-            }
+            Err(error) => self.stop(held, error, report).await,
         }
     }
 
-    async fn compare(
+    /// Takes the lease of an object's audit; `None` if another process has it, or nothing is due any more.
+    async fn hold<'a>(
         &self,
-        object: &ObjectOfProvider,
-        asked: &AuditAsked,
-        checkpoint: Option<AuditCheckpoint>,
+        object: &'a ObjectOfProvider,
         deadline: Instant,
-        keep: impl AsyncFn(&AuditCheckpoint) -> Result<bool, PortError>,
-    ) -> Result<AuditEnd, AuditError> {
-        let request = AuditRequest { sample: asked.sample, repair: false };
-        let mut audit = ObjectAudit::open(&self.auditor.context, object, request, checkpoint).await?;
+    ) -> Result<Option<HeldAudit<'a>>, PortError> {
+        let (work, context) = (format!("audit {} {}", object.0, object.1), &self.auditor.context);
+        let (token, now) = (context.ids.fresh(), context.clock.now());
+        let until = lease_end(now, deadline);
+        let Some(lease) = self.leases.acquire(&work, token, now, until).await? else { return Ok(None) };
+        // Meanwhile another process may have finished it, or found that the CRM cannot be read.
+        let request = context.notes.note(object).await?.requested_audit.filter(|request| request.is_due(now));
+        let Some(request) = request else {
+            self.leases.release(&work, token).await?;
+            return Ok(None);
+        };
+        // A checkpoint of another release is not understood: the audit starts again.
+        let stored: Option<RequestCheckpoint> = lease.checkpoint.and_then(|text| serde_json::from_str(&text).ok());
+        let checkpoint = stored.filter(|stored| stored.requested_at == request.at).unwrap_or(RequestCheckpoint {
+            requested_at: request.at,
+            done: None,
+            failures: 0,
+        });
+        Ok(Some(HeldAudit { object, work, token, until, request, checkpoint }))
+    }
+
+    async fn compare(&self, held: &mut HeldAudit<'_>, deadline: Instant) -> Result<AuditEnd, AuditError> {
+        let request = AuditRequest { sample: held.request.sample, repair: false };
+        let done = held.checkpoint.done.clone();
+        let mut audit = ObjectAudit::open(&self.auditor.context, held.object, request, done).await?;
         let (mut longest, mut logged) = (Duration::ZERO, 0);
         while !audit.is_done() {
             if Instant::now() + MARGIN.max(longest * 2) >= deadline {
@@ -142,16 +155,80 @@ impl ScheduledAudits {
             let begun = Instant::now();
             audit.step().await?;
             longest = longest.max(begun.elapsed());
-            for difference in audit.report().different.iter().skip(logged).take(MAX_LOGGED) {
-                tracing::warn!(provider = %object.0, entity_name = %object.1, external_id = %difference.external_id,
-                    fields = ?difference.fields, document_fields = ?difference.document_fields, "record differs");
-            }
+            log_differences(held.object, &audit.report().different[logged..]);
             logged = audit.report().different.len();
-            if !keep(&audit.checkpoint()).await? {
+            (held.checkpoint.done, held.checkpoint.failures) = (Some(audit.checkpoint()), 0);
+            if !self.keep(held).await? {
                 return Ok(AuditEnd::Superseded);
             }
         }
-        self.auditor.note(object, &audit).await?;
+        self.auditor.note(held.object, &audit).await?;
         Ok(AuditEnd::Finished)
+    }
+
+    /// Stores the checkpoint. `false`: another process has the lease.
+    async fn keep(&self, held: &HeldAudit<'_>) -> Result<bool, PortError> {
+        let text = serde_json::to_string(&held.checkpoint).map_err(|error| {
+            let message = "a checkpoint cannot be written";
+            PortError::new(PortErrorKind::Rejected, held.work.clone(), message).caused_by(error)
+        })?;
+        self.leases.renew(&held.work, held.token, held.until, Some(&text)).await
+    }
+
+    /// Reports why an audit stopped, and lets it wait. A failure of this installation's own stores is passed on.
+    async fn stop(
+        &self,
+        mut held: HeldAudit<'_>,
+        error: AuditError,
+        report: &mut ScheduledAuditReport,
+    ) -> Result<(), PortError> {
+        if let AuditError::Port(error) | AuditError::Command(CommandError::Port(error)) = error {
+            self.leases.release(&held.work, held.token).await?;
+            return Err(error);
+        }
+        let (provider, name) = held.object;
+        let reason = log_chain(&error);
+        tracing::warn!(%provider, entity_name = %name, error = reason, "audit stopped");
+        report.stopped.push(format!("{name}: {reason}"));
+        held.checkpoint.failures = held.checkpoint.failures.saturating_add(1);
+        match error.retry_at(held.checkpoint.failures, self.auditor.context.clock.now()) {
+            Some(at) => {
+                self.keep(&held).await?;
+                self.leases.release(&held.work, held.token).await?;
+                self.postpone(held.object, error.concerns_all_objects(), at).await
+            }
+            // It would fail in every run.
+            None => {
+                self.leases.finish(&held.work, held.token).await?;
+                revise_note(&*self.auditor.context.notes, held.object, |note| note.requested_audit = None).await
+            }
+        }
+    }
+
+    /// Lets the audit of an object wait, or those of all objects of its CRM.
+    async fn postpone(&self, object: &ObjectOfProvider, is_of_all: bool, until: Timestamp) -> Result<(), PortError> {
+        let notes = &*self.auditor.context.notes;
+        for (other, _) in notes.notes().await? {
+            if &other == object || (is_of_all && other.0 == object.0) {
+                let wait = |note: &mut ObjectNote| {
+                    if let Some(request) = &mut note.requested_audit {
+                        request.not_before = Some(until);
+                    }
+                };
+                revise_note(notes, &other, wait).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn log_differences((provider, name): &ObjectOfProvider, differences: &[RecordDifference]) {
+    for difference in differences.iter().take(MAX_LOGGED) {
+        tracing::warn!(%provider, entity_name = %name, external_id = %difference.external_id,
+            fields = ?difference.fields, document_fields = ?difference.document_fields, "record differs");
+    }
+    let left_out = differences.len().saturating_sub(MAX_LOGGED);
+    if left_out > 0 {
+        tracing::warn!(%provider, entity_name = %name, left_out, "more records differ; `annals audit` names each");
     }
 }

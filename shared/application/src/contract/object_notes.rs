@@ -4,7 +4,7 @@ use annals_domain::identity::{EntityName, Provider};
 use annals_domain::path::Path;
 
 use super::samples::timestamp;
-use crate::ports::{AuditAsked, AuditNote, ObjectNote, ObjectNotes, ObjectOfProvider};
+use crate::ports::{AuditNote, ObjectNote, ObjectNotes, ObjectOfProvider, RequestedAudit};
 
 /// Makes a test of each rule for stores of notes.
 #[macro_export]
@@ -30,7 +30,7 @@ fn full() -> ObjectNote {
         refresh_started_at: Some(timestamp(3)),
         compare_started_at: Some(timestamp(4)),
         audit: Some(AuditNote { ended_at: timestamp(5), compared: 100, different: 2, is_complete: true }),
-        audit_asked: Some(AuditAsked { at: timestamp(6), sample: Some(7) }),
+        requested_audit: Some(RequestedAudit { at: timestamp(6), sample: Some(7), not_before: Some(timestamp(8)) }),
     }
 }
 

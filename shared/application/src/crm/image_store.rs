@@ -88,6 +88,9 @@ pub struct ImageResult {
     pub unknown: BTreeSet<Path>,
 }
 
+/// What the events of a record come to; `None` if it has none, and an error if its stream is damaged.
+pub type RecordState = Result<Option<Aggregate>, PortError>;
+
 /// Stores images through a command handler.
 pub struct ImageStore {
     handler: Arc<CommandHandler>,
@@ -152,16 +155,32 @@ impl ImageStore {
         Ok(known.into_iter().map(|is_known| if is_known { heads.next().flatten() } else { None }).collect())
     }
 
-    /// The state of each record; `None` of one that has no event.
-    pub async fn states(&self, keys: &[EntityKey]) -> Result<Vec<Option<Aggregate>>, CommandError> {
-        let heads = self.store.heads(keys).await?;
+    /// The state of each record; an error of this installation's store concerns all of them.
+    pub async fn states(&self, keys: &[EntityKey]) -> Result<Vec<RecordState>, PortError> {
+        let heads = self.heads_apart(keys).await?;
         let states = keys.iter().zip(heads).map(|(key, head)| async move {
             match head {
-                Some(head) => self.load(key, &head).await.map(Some),
-                None => Ok(None),
+                Ok(Some(head)) => apart(self.load(key, &head).await.map(Some)),
+                Ok(None) => Ok(Ok(None)),
+                Err(damage) => Ok(Err(damage)),
             }
         });
         stream::iter(states).buffered(CONCURRENT_LOADS).try_collect().await
+    }
+
+    /// The heads of streams. If one is damaged each is read by itself, so that those of the others are found.
+    async fn heads_apart(&self, keys: &[EntityKey]) -> Result<Vec<Result<Option<StreamHead>, PortError>>, PortError> {
+        let damage = match apart(self.store.heads(keys).await)? {
+            Ok(heads) => return Ok(heads.into_iter().map(Ok).collect()),
+            Err(damage) => damage,
+        };
+        tracing::warn!(error = %log_chain(&damage), "heads are read one by one");
+        let mut heads = Vec::with_capacity(keys.len());
+        for key in keys {
+            let head = self.store.heads(std::slice::from_ref(key)).await;
+            heads.push(apart(head.map(|head| head.into_iter().next().flatten()))?);
+        }
+        Ok(heads)
     }
 
     /// Stores records. One result a record, in their order. Repeating a call that failed is safe.
@@ -234,7 +253,7 @@ impl ImageStore {
         Ok(again)
     }
 
-    async fn load(&self, key: &EntityKey, head: &StreamHead) -> Result<Aggregate, CommandError> {
+    async fn load(&self, key: &EntityKey, head: &StreamHead) -> Result<Aggregate, PortError> {
         let loader = StateLoader {
             store: &*self.store,
             snapshots: &*self.snapshots,
@@ -242,11 +261,19 @@ impl ImageStore {
             snapshot_interval: SNAPSHOT_INTERVAL,
         };
         loader.load(key, head.version).await.map_err(|failure| match failure {
-            ProjectionFailure::Outage(error) => CommandError::Port(error),
+            ProjectionFailure::Outage(error) => error,
             ProjectionFailure::Poison(message) => {
-                CommandError::Port(PortError::new(PortErrorKind::Corrupt, format!("stream `{key}`"), message))
+                PortError::new(PortErrorKind::Corrupt, format!("stream `{key}`"), message)
             }
         })
+    }
+}
+
+/// A damaged stream must not hold up the others.
+fn apart<T>(read: Result<T, PortError>) -> Result<Result<T, PortError>, PortError> {
+    match read {
+        Err(error) if error.kind != PortErrorKind::Corrupt => Err(error),
+        read => Ok(read),
     }
 }
 
@@ -289,14 +316,12 @@ impl Comparison<'_> {
         if head.is_only_newest(&change.position) {
             return Ok(Compared::Settled(pending.result));
         }
-        match self.store.load(&pending.result.key, &head).await {
+        match apart(self.store.load(&pending.result.key, &head).await)? {
             Ok(state) => Ok(self.compare_with(pending, &state, &change)),
-            // One damaged stream must not hold up the others.
-            Err(CommandError::Port(error)) if error.kind == PortErrorKind::Corrupt => {
+            Err(error) => {
                 tracing::warn!(entity_key = %pending.result.key, error = %log_chain(&error), "image stored uncompared");
                 Ok(Compared::Pending(Box::new(pending)))
             }
-            Err(error) => Err(error),
         }
     }
 

@@ -12,7 +12,7 @@ mod timing;
 
 pub use self::comparison::{Differences, differences};
 pub use self::connection::{CrmConnection, CrmConnections, QuotaRefusal, QuotaState};
-pub use self::image_store::{ImageEffect, ImageResult, ImageStore, ReadRecord, ReadRecords};
+pub use self::image_store::{ImageEffect, ImageResult, ImageStore, ReadRecord, ReadRecords, RecordState};
 pub(crate) use self::missing_records::MissingRecords;
 pub use self::selection::Selection;
 pub(crate) use self::timing::{

@@ -59,7 +59,7 @@ pub use self::lag_notes::{LagNote, LagNotes};
 pub use self::lease_store::{Lease, LeaseStore};
 pub use self::live_entities::{LiveEntities, LiveEntity};
 pub(crate) use self::object_notes::revise_note;
-pub use self::object_notes::{AuditAsked, AuditNote, ObjectNote, ObjectNotes, ObjectOfProvider};
+pub use self::object_notes::{AuditNote, ObjectNote, ObjectNotes, ObjectOfProvider, RequestedAudit};
 pub use self::object_registry::ObjectRegistry;
 pub use self::parked_projections::{ParkedProjection, ParkedProjections};
 pub use self::projection_jobs::{JobOutcome, JobReport, ProjectionJob, ProjectionJobs};

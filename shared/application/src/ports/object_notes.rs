@@ -25,15 +25,24 @@ pub struct ObjectNote {
     /// The last audit that ended.
     pub audit: Option<AuditNote>,
     /// An audit that is not done yet.
-    pub audit_asked: Option<AuditAsked>,
+    pub requested_audit: Option<RequestedAudit>,
 }
 
 /// A request for an audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditAsked {
+pub struct RequestedAudit {
+    /// When it was requested, which identifies it.
     pub at: Timestamp,
     /// The records that are compared at most; `None` for all, and deletions.
     pub sample: Option<u64>,
+    /// When it is tried again after a failure.
+    pub not_before: Option<Timestamp>,
+}
+
+impl RequestedAudit {
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.not_before.is_none_or(|at| at <= now)
+    }
 }
 
 /// The result of an audit.
