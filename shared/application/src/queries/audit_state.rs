@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::ports::{AuditNote, ObjectNote, ObjectOfProvider};
 
-/// What the last audit of an object found. A difference does not make the installation degraded: it is what the next read
-/// mends.
+/// What the last audit of an object found. A difference does not make the installation degraded: the next read of
+/// everything mends it, or a rebuild where only a document differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditState {
     /// The CRM.

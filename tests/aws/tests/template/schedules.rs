@@ -11,7 +11,7 @@ fn schedules(stack: &Stack) -> Vec<(String, Value, Value)> {
     let described = |(id, rule): (&str, &Value)| {
         let targets = rule["Targets"].as_array().expect("targets");
         let [target] = targets.as_slice() else { panic!("{id} has {} targets", targets.len()) };
-        assert_eq!(target["Arn"], "${BackfillFunction.Arn}", "{id}");
+        assert_eq!(target["Arn"], "${BackfillSchedules}", "{id}");
         let input = serde_json::from_str(target["Input"].as_str().expect("a text")).expect("the input is JSON");
         (id.to_owned(), rule["ScheduleExpression"].clone(), input)
     };
@@ -27,7 +27,7 @@ fn check(parameters: &[(&str, &str)], expected: &[(&str, &str, Value)]) {
     // A rule without a permission invokes nothing.
     for (id, _, _) in found {
         let permission = stack.properties(&id.replace("Rule", "Permission"));
-        let expected = json!({"Action": "lambda:InvokeFunction", "FunctionName": "${BackfillFunction}",
+        let expected = json!({"Action": "lambda:InvokeFunction", "FunctionName": "${BackfillSchedules}",
             "Principal": "events.amazonaws.com", "SourceArn": format!("${{{id}.Arn}}")});
         assert_eq!(permission, &expected, "{id}");
     }
@@ -49,9 +49,31 @@ fn audits_are_scheduled_with_the_chosen_sample() {
     check(&[&parameters[..], &[("AuditSample", "0")]].concat(), &[audit(0)]);
 }
 
+/// A lost one would lose a day or a week. What runs each minute is not retried.
+#[test]
+fn scheduled_invocations_are_retried_for_an_hour() {
+    let stack = Template::read().with(&[ORG]);
+    let alias = json!({"FunctionName": "${BackfillFunction}", "FunctionVersion": "$LATEST", "Name": "schedules"});
+    assert_eq!(stack.properties("BackfillSchedules"), &alias);
+    let retries = json!({"FunctionName": "${BackfillFunction}", "Qualifier": alias["Name"],
+        "MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3_600});
+    assert_eq!(stack.properties("BackfillSchedulesRetries"), &retries);
+}
+
+#[test]
+fn schedules_need_an_org() {
+    let template = Template::read();
+    for (rule, parameter) in [("SyncHasAnOrg", "Sync"), ("AuditsHaveAnOrg", "AuditSchedule")] {
+        let rule = &template.document()["Rules"][rule];
+        let is_set = |parameter| json!({"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]});
+        assert_eq!(rule["RuleCondition"], is_set(parameter));
+        assert_eq!(rule["Assertions"][0]["Assert"], is_set("SalesforceUrl"));
+    }
+}
+
 #[test]
 fn without_an_org_nothing_is_scheduled() {
-    check(&[("AuditSchedule", "rate(7 days)")], &[]);
+    check(&[], &[]);
     let stack = Template::read().with(&[("Sync", "salesforce=5m")]);
     assert_eq!(stack.function("BackfillFunction").environment.get("ANNALS_SYNC"), None);
 }
