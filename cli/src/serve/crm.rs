@@ -40,12 +40,7 @@ pub(super) async fn read(sync: Option<CrmSync>, status: &WorkStatus) -> Infallib
     loop {
         ticks.tick().await;
         match AssertUnwindSafe(sync.run(Instant::now() + RUN)).catch_unwind().await {
-            Ok(Ok(report)) => {
-                status.succeeded();
-                for reason in report.refetch.waiting.iter().chain(&report.backfill.stopped) {
-                    tracing::warn!(reason, "records wait to be read");
-                }
-            }
+            Ok(Ok(_)) => status.succeeded(),
             Ok(Err(error)) => {
                 status.failed(error.message.clone());
                 tracing::error!(error = %log_chain(&error), "reading the CRM failed; trying again");

@@ -80,10 +80,10 @@ impl DueWork {
         run.outage.map_or(Ok(()), |error| Err(failure(error)))
     }
 
-    /// Asks for what a schedule wants. Returns the number of objects; 0 if no CRM is connected.
-    pub(crate) async fn ask(&self, schedule: Schedule) -> Result<usize, InvocationFailed> {
+    /// Requests what a schedule says. Returns the number of objects; 0 if no CRM is connected.
+    pub(crate) async fn request(&self, schedule: Schedule) -> Result<usize, InvocationFailed> {
         match &self.crm {
-            Some(crm) => crm.ask(schedule).await.map_err(InvocationFailed),
+            Some(crm) => crm.request(schedule).await.map_err(InvocationFailed),
             None => Ok(0),
         }
     }

@@ -21,14 +21,14 @@ impl Inputs {
         Self { due, gateway }
     }
 
-    /// Handles a request, notes what a schedule asks for, or does the due work.
+    /// Handles a request, notes what a schedule requests, or does the due work.
     pub(crate) async fn handle(&self, invocation: Invocation) -> Result<Box<RawValue>, InvocationFailed> {
         if let Some(request) = Gateway::request(&invocation.payload) {
             return self.gateway.handle(request, invocation.deadline).await;
         }
         if let Some(schedule) = Schedule::of(invocation.payload.get()) {
-            let asked = self.due.ask(schedule).await?;
-            return response(&json!({ "asked": asked }));
+            let requested = self.due.request(schedule).await?;
+            return response(&json!({ "requested": requested }));
         }
         response(&self.due.run(invocation).await?)
     }

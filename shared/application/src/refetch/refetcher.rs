@@ -261,6 +261,7 @@ impl Refetcher {
         let connection = self.connections.get(*provider).ok_or(CommandError::UnknownProvider(*provider))?;
         let adapter = adapter_of(&self.adapters, *provider)?;
         if let Some(refusal) = connection.quota().await?.refusal {
+            tracing::warn!(%provider, reason = refusal.reason, "records wait to be refetched");
             run.report.waiting.push(format!("{provider}: {}", refusal.reason));
             run.blocked.insert(*provider);
             return Ok(None);

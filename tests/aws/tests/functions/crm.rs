@@ -162,13 +162,13 @@ async fn a_gap_is_read_again_by_the_next_minutes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn schedules_ask_for_reads_and_audits_which_the_minutes_do() {
+async fn schedules_request_reads_and_audits_which_the_minutes_do() {
     let connected = Connected::new(&[("ANNALS_SYNC", "contracts=1h")]).await;
     let first = connected.minute().await;
     assert_eq!(first["crm"]["scheduled"], 1, "contracts have an interval: {first}");
-    let asked = connected.backfill.invoke(r#"{"schedule":"refresh"}"#).await.value();
+    let requested = connected.backfill.invoke(r#"{"schedule":"refresh"}"#).await.value();
     // That of contracts may have ended already.
-    assert!(asked["asked"].as_u64().is_some_and(|asked| (5..=6).contains(&asked)), "{asked}");
+    assert!(requested["requested"].as_u64().is_some_and(|objects| (5..=6).contains(&objects)), "{requested}");
     connected.until_idle().await;
     connected.project().await;
     assert_eq!(connected.audits().await, json!([]));
@@ -176,8 +176,8 @@ async fn schedules_ask_for_reads_and_audits_which_the_minutes_do() {
     // A formula changes, which no event tells.
     let id = connected.org.org().ids("Account").remove(0);
     connected.org.org().recalculate("Account", &id, json!({ "Orfium_SSO_ID_Comp__c": "later" }));
-    let asked = connected.backfill.invoke(r#"{"schedule":"audit","sample":0}"#).await.value();
-    assert_eq!(asked, json!({ "asked": 6 }));
+    let requested = connected.backfill.invoke(r#"{"schedule":"audit","sample":0}"#).await.value();
+    assert_eq!(requested, json!({ "requested": 6 }));
     let (mut ended, mut lines) = (0, Vec::new());
     while ended < 6 {
         let minute = connected.backfill.invoke(&of_file("backfill/schedule.json")).await;

@@ -252,6 +252,7 @@ impl BackfillRunner {
             return match error {
                 StepError::Port(error) | StepError::Command(CommandError::Port(error)) => Err(error),
                 error => {
+                    tracing::warn!(provider = %job.provider, entity_name = %job.entity_name, reason = %error, "backfill stopped");
                     report.stopped.push(format!("{}: {error}", job.entity_name));
                     Ok(())
                 }
