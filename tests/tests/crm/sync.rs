@@ -1,5 +1,6 @@
 //! The scheduled sync, and refetch, schedule and jobs as one run.
 
+use annals_application::backfill::BackfillRequest;
 use annals_application::ports::JobState;
 use annals_application::sync::{CrmSync, SyncSchedule};
 use annals_domain::identity::{EntityName, Provider};
@@ -168,6 +169,35 @@ async fn everything_is_read_when_a_schedule_asks_for_it_unless_the_type_has_its_
     }
     let own = CrmRig::with_clients_and("[sync]\neverything = \"6h\"").await;
     assert_eq!(own.sync(Some(SyncSchedule::default())).request_everything().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_scheduled_read_of_everything_waits_for_a_job_that_is_another_read() {
+    for is_paused in [false, true] {
+        let rig = CrmRig::with_clients_and("").await;
+        for number in 1..=20 {
+            rig.org.put(OBJECT, &id(number), named("old"));
+        }
+        rig.clock.advance(60 * MINUTE_MS);
+        let sync = rig.sync(Some(SyncSchedule::default()));
+        assert_eq!(sync.request_everything().await.unwrap(), 1);
+        sync.run(far()).await.unwrap();
+        rig.org.calculate(OBJECT, &id(7), FORMULA, json!("later"));
+        let of_one = BackfillRequest { ids: Some(vec![id(1).to_string()]), ..BackfillRequest::default() };
+        rig.backfill().request("clients", &if is_paused { BackfillRequest::default() } else { of_one }).await.unwrap();
+        if is_paused {
+            rig.backfill().pause("clients").await.unwrap();
+        }
+        assert_eq!(sync.request_everything().await.unwrap(), 0);
+        assert_eq!(asked_after(&rig, &sync, 1).await, 0);
+        assert!(!rig.differences(&id(7)).await.is_empty());
+        if is_paused {
+            rig.backfill().cancel("clients").await.unwrap();
+        }
+        assert_eq!(asked_after(&rig, &sync, 1).await, 1);
+        check_equal(&rig, 20).await;
+        assert_eq!(asked_after(&rig, &sync, 1).await, 0, "it is done once");
+    }
 }
 
 /// Rule 13 of reading CRMs: a field that a definition names stands at the time of the read, as a formula does.

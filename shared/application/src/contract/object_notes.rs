@@ -29,6 +29,7 @@ fn full() -> ObjectNote {
         sync_started_at: Some(timestamp(2)),
         refresh_started_at: Some(timestamp(3)),
         compare_started_at: Some(timestamp(4)),
+        refresh_requested_at: Some(timestamp(9)),
         audit: Some(AuditNote { ended_at: timestamp(5), compared: 100, different: 2, is_complete: true }),
         requested_audit: Some(RequestedAudit { at: timestamp(6), sample: Some(7), not_before: Some(timestamp(8)) }),
     }

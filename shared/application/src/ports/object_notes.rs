@@ -22,6 +22,8 @@ pub struct ObjectNote {
     pub sync_started_at: Option<Timestamp>,
     pub refresh_started_at: Option<Timestamp>,
     pub compare_started_at: Option<Timestamp>,
+    /// When a read of everything was requested that waits for another job of the object.
+    pub refresh_requested_at: Option<Timestamp>,
     /// The last audit that ended.
     pub audit: Option<AuditNote>,
     /// An audit that is not done yet.

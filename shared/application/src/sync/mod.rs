@@ -110,7 +110,7 @@ impl CrmSync {
         Self { refetcher, runner, scheduler, follows_schedule }
     }
 
-    /// Asks for a read of everything now, for a schedule that is kept elsewhere: the next runs do it. Returns the number of
+    /// Requests a read of everything now, for a schedule that is kept elsewhere: the next runs do it. Returns the number of
     /// jobs.
     pub async fn request_everything(&self) -> Result<usize, PortError> {
         self.scheduler.request_everything().await

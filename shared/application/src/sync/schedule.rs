@@ -26,8 +26,9 @@ pub(super) struct ReadIntervals {
 }
 
 impl SyncSchedule {
-    /// Checks that each name is a connected CRM's or a type's that one of them has.
+    /// Checks that each name is a connected CRM's or a type's that one of them has, and names no type a second time.
     pub fn check(&self, catalog: &Catalog, connected: &BTreeSet<Provider>) -> Result<(), InvalidSchedule> {
+        let mut names = BTreeMap::new();
         for name in self.0.keys() {
             if let Ok(provider) = name.parse::<Provider>() {
                 if !connected.contains(&provider) {
@@ -35,9 +36,15 @@ impl SyncSchedule {
                 }
                 continue;
             }
-            if !catalog.objects_named(name).iter().any(|(provider, _)| connected.contains(provider)) {
+            let objects = catalog.objects_named(name);
+            if !objects.iter().any(|(provider, _)| connected.contains(provider)) {
                 return Err(InvalidSchedule(format!(
                     "invalid name `{name}` in the sync: expected a connected CRM, or an entity type that it has"
+                )));
+            }
+            if let Some(other) = objects.into_iter().find_map(|object| names.insert(object, name)) {
+                return Err(InvalidSchedule(format!(
+                    "`{other}` and `{name}` are names of one entity type: expected one interval for each type"
                 )));
             }
         }
@@ -127,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn each_name_must_be_a_connected_crm_or_a_type_that_it_has() {
+    fn each_name_must_be_a_connected_crm_or_a_type_that_it_has_and_a_type_has_one() {
         let refused = |text: &str, connected: &[Provider]| {
             let schedule: SyncSchedule = text.parse().expect("a valid schedule");
             schedule.check(&catalog(""), &connected.iter().copied().collect()).err().map(|error| error.to_string())
@@ -137,6 +144,9 @@ mod tests {
         assert_eq!(refused("hubspot=5m", &salesforce).as_deref(), Some("no hubspot connection is set up to sync"));
         let message = "in the sync: expected a connected CRM, or an entity type that it has";
         assert_eq!(refused("leads=5m", &salesforce), Some(format!("invalid name `leads` {message}")));
+        let message_of_two =
+            "`Thing__c` and `things` are names of one entity type: expected one interval for each type";
+        assert_eq!(refused("things=5m,Thing__c=1h", &salesforce).as_deref(), Some(message_of_two));
         assert_eq!(refused("things=5m", &[]), Some(format!("invalid name `things` {message}")));
     }
 }

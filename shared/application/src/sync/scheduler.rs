@@ -1,10 +1,10 @@
-//! Asks for the reads that a schedule wants, as backfill jobs.
+//! Requests the reads that a schedule says, as backfill jobs.
 //!
 //! What was modified is read every few minutes, so that an installation without change events has history at that grain.
 //! Everything is read once a day or more often: calculated fields change without a modification, and deletions show only
 //! in ids. The first read of an object is a full one: there is no silent start date.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use annals_domain::definition::{Catalog, EntityDefinition, ReadInterval};
@@ -15,7 +15,8 @@ use super::schedule::{ReadIntervals, SyncSchedule};
 use crate::backfill::{Backfill, BackfillError, BackfillRequest};
 use crate::crm::OVERLAP_MS;
 use crate::ports::{
-    BACKFILL_PAGE_SIZE, BackfillJob, Clock, JobStore, ObjectNote, ObjectNotes, ObjectOfProvider, PortError, revise_note,
+    BACKFILL_PAGE_SIZE, BackfillJob, BackfillMode, Clock, JobState, JobStore, ObjectNote, ObjectNotes,
+    ObjectOfProvider, PortError, revise_note,
 };
 
 /// What a scheduled job keeps as its input.
@@ -44,15 +45,13 @@ pub(super) struct Scheduler {
 }
 
 impl Scheduler {
-    /// Asks for the reads that are due by their intervals. Returns their number.
+    /// Requests the reads that are due by their intervals, or that waited for another job. Returns their number.
     pub(super) async fn request_due(&self) -> Result<usize, PortError> {
         let mut requested = 0;
+        let mut notes: BTreeMap<ObjectOfProvider, ObjectNote> = self.notes.notes().await?.into_iter().collect();
         for (definition, object) in self.objects() {
             let intervals = self.schedule.intervals(definition, object.0);
-            if intervals.modified.is_none() && intervals.everything.is_none() {
-                continue;
-            }
-            let (note, now) = (self.notes.note(&object).await?, self.clock.now());
+            let (note, now) = (notes.remove(&object).unwrap_or_default(), self.clock.now());
             if let Some(read) = due(&note, intervals, now) {
                 requested += usize::from(self.request(object, read, &note, now).await?);
             }
@@ -60,7 +59,7 @@ impl Scheduler {
         Ok(requested)
     }
 
-    /// Asks for a read of everything now, except of types whose definition says how often that is. Returns the number of
+    /// Requests a read of everything now, except of types whose definition says how often that is. Returns the number of
     /// jobs.
     pub(super) async fn request_everything(&self) -> Result<usize, PortError> {
         let mut requested = 0;
@@ -101,8 +100,12 @@ impl Scheduler {
         };
         match self.backfill.request(object.1.as_str(), &request).await {
             Ok(_) => {}
-            // A job that somebody asked for, or that waits, is the same read.
-            Err(BackfillError::NotEnded { .. } | BackfillError::Contended(_)) => return Ok(false),
+            Err(error @ (BackfillError::NotEnded { .. } | BackfillError::Contended(_))) => {
+                if read == ScheduledRead::Everything && !self.is_being_read(&object).await? {
+                    self.keep_due(&object, note, &error, now).await?;
+                }
+                return Ok(false);
+            }
             Err(BackfillError::Port(error)) => return Err(error),
             Err(error) => {
                 tracing::warn!(entity_name = %object.1, %error, "scheduled read not requested");
@@ -114,11 +117,36 @@ impl Scheduler {
         Ok(true)
     }
 
+    /// Whether a job that goes on by itself reads everything of the object: it is the same read.
+    async fn is_being_read(&self, (provider, name): &ObjectOfProvider) -> Result<bool, PortError> {
+        let is_same_read = |job: &BackfillJob| {
+            let is_open = !job.state.has_ended() && job.state != JobState::Paused;
+            (job.provider, &job.entity_name) == (*provider, name) && is_open && matches!(job.mode, BackfillMode::Full)
+        };
+        Ok(self.jobs.all().await?.iter().any(is_same_read))
+    }
+
+    /// Lets a read of everything wait for the job that is in its way.
+    async fn keep_due(
+        &self,
+        object: &ObjectOfProvider,
+        note: &ObjectNote,
+        reason: &BackfillError,
+        now: Timestamp,
+    ) -> Result<(), PortError> {
+        if note.refresh_requested_at.is_some() {
+            return Ok(());
+        }
+        tracing::info!(provider = %object.0, entity_name = %object.1, %reason, "the scheduled read of everything waits");
+        revise_note(&*self.notes, object, |note| note.refresh_requested_at = Some(now)).await
+    }
+
     async fn note_start(&self, object: &ObjectOfProvider, is_full: bool, now: Timestamp) -> Result<(), PortError> {
         let start = |note: &mut ObjectNote| {
             note.sync_started_at = Some(now);
             if is_full {
                 (note.refresh_started_at, note.compare_started_at) = (Some(now), Some(now));
+                note.refresh_requested_at = None;
             }
         };
         revise_note(&*self.notes, object, start).await
@@ -143,6 +171,9 @@ fn due(note: &ObjectNote, intervals: ReadIntervals, now: Timestamp) -> Option<Sc
         let millis = |every: ReadInterval| i64::try_from(every.duration().as_millis()).unwrap_or(i64::MAX);
         every.is_some_and(|every| last.is_none_or(|last| last.plus_millis(millis(every)) <= now))
     };
+    if note.refresh_requested_at.is_some() {
+        return Some(ScheduledRead::Everything);
+    }
     let ReadIntervals { modified, everything } = intervals;
     if note.synced_until.is_none() {
         let either = modified.or(everything);
