@@ -107,9 +107,9 @@ async fn a_stream_is_folded_to_its_end_where_reads_end_early_because_events_are_
     for interval in [1, 4, 50] {
         let snapshot_interval = NonZeroU64::new(interval).unwrap();
         let loader = StateLoader { store: &store, snapshots: &none, adapters, snapshot_interval };
-        for version in 1..=LARGE_EVENTS {
-            let loaded = loader.load(key, Version::new(version as u64)).await.unwrap();
-            assert!(loaded == states[version], "version {version}, snapshots each {interval}");
+        for state in &states[1..] {
+            let loaded = loader.load(key, state.version()).await.unwrap();
+            assert!(loaded == *state, "version {}, snapshots each {interval}", state.version());
         }
     }
     let rebuilder = StreamRebuilder::new(Arc::new(store.clone()), Arc::clone(&test.process.catalog), adapters.clone());
