@@ -16,11 +16,11 @@ use super::folder::StreamFolder;
 use crate::ports::{EventStore, ReadOptions, SnapshotStore, StoredEvent, StoredInput};
 
 /// The number of events in one read of a stream.
-pub(super) const READ_PAGE: u64 = 500;
-/// The bytes of the events' data in one read, which ordinary events do not reach: a load has up to four reads in memory.
-pub(super) const READ_BYTES: usize = 2 * 1024 * 1024;
+pub(super) const READ_PAGE: u64 = 250;
+/// The bytes of the events' data in one read, which ordinary events do not reach: a load has up to six reads in memory.
+pub(super) const READ_BYTES: usize = 1024 * 1024;
 /// The number of reads that a load has under way, so that the store works while what it has returned is folded.
-const READS_AHEAD: usize = 2;
+const READS_AHEAD: usize = 4;
 
 pub(super) struct LoadedState {
     pub(super) aggregate: Aggregate,
