@@ -44,9 +44,13 @@ impl DynamoEventStore {
     }
 
     async fn find_all(&self, mut wanted: Option<Wanted>, found: &mut HashSet<String>) -> Result<(), PortError> {
-        for attempt in 0..ATTEMPTS {
+        let mut attempt = 0;
+        while let Some(left) = wanted.filter(|left| !left.is_empty()) {
+            if attempt == ATTEMPTS {
+                return Err(PortError::new(PortErrorKind::Unavailable, self.table(), "reads are throttled"));
+            }
             tokio::time::sleep(PAUSE * attempt).await;
-            let Some(left) = wanted.filter(|left| !left.is_empty()) else { return Ok(()) };
+            attempt += 1;
             let request = self.reader.batch_get_item().set_request_items(Some(left));
             let response = request.send().await.map_err(|error| port_error(&self.table, error))?;
             let items = response.responses.into_iter().flatten().flat_map(|(_, items)| items);
@@ -56,9 +60,6 @@ impl DynamoEventStore {
             }));
             wanted = response.unprocessed_keys;
         }
-        match wanted.filter(|left| !left.is_empty()) {
-            None => Ok(()),
-            Some(_) => Err(PortError::new(PortErrorKind::Unavailable, self.table(), "reads are throttled")),
-        }
+        Ok(())
     }
 }
