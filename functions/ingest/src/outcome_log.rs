@@ -8,12 +8,12 @@ pub(crate) struct OutcomeLogger;
 impl OutcomeObserver for OutcomeLogger {
     fn observed(&self, read: &EventRead) {
         count(read.outcome);
-        let aggregate = match (&read.entity_name, read.aggregate_id) {
+        let entity_key = match (&read.entity_name, read.aggregate_id) {
             (Some(name), Some(id)) => format!("{name}#{id}"),
             _ => String::new(),
         };
         tracing::info!(
-            aggregate,
+            entity_key,
             version = read.version.map(|version| version.get()),
             event_id = read.event_id.map(tracing::field::display),
             correlation_id = read.correlation_id,

@@ -86,7 +86,7 @@ impl StreamProjection {
         // The correlation id is unknown, because the event cannot be read.
         let parking = ParkRequest { key: key.clone(), versions: (version, version), reason, correlation_id: None };
         if let Err(error) = self.projector.park(parking).await {
-            tracing::error!(aggregate = %key, version = version.get(), error = %log_chain(&error), "not parked");
+            tracing::error!(entity_key = %key, version = version.get(), error = %log_chain(&error), "not parked");
             add_failure(response, sequence);
         }
     }
@@ -107,7 +107,7 @@ impl StreamProjection {
         let newest = records.iter().max_by_key(|record| record.stored.event.version).map(|record| &record.stored.event);
         let correlation_id = newest.and_then(|event| event.metadata.correlation_id.as_deref());
         let version = lowest.get();
-        tracing::warn!(aggregate = %key, version, correlation_id, error = %log_chain(error), "not projected");
+        tracing::warn!(entity_key = %key, version, correlation_id, error = %log_chain(error), "not projected");
         if records.iter().any(|record| self.is_too_old(record)) {
             let highest = newest.map_or(lowest, |event| event.version);
             let reason = format!("not projected for hours: {error}");
@@ -120,7 +120,7 @@ impl StreamProjection {
                     return None;
                 }
                 Err(error) => {
-                    tracing::error!(aggregate = %key, version, correlation_id, error = %log_chain(&error), "not parked");
+                    tracing::error!(entity_key = %key, version, correlation_id, error = %log_chain(&error), "not parked");
                 }
             }
         }

@@ -89,7 +89,7 @@ impl ProjectionJobs for LoggedJobs {
         }
         for (job, outcomes) in records.into_values() {
             tracing::info!(
-                aggregate = %job.key,
+                entity_key = %job.key,
                 version = job.to_version.get(),
                 from_version = job.from_version.get(),
                 correlation_id = job.correlation_id,

@@ -343,7 +343,7 @@ impl Projector {
         let parked =
             ParkedProjection { key: key.clone(), from_version, to_version, reason: reason.clone(), parked_at: now };
         self.ports.parked.park(parked).await?;
-        tracing::error!(aggregate = %key, version = from_version.get(), correlation_id, reason, "projection parked");
+        tracing::error!(entity_key = %key, version = from_version.get(), correlation_id, reason, "projection parked");
         let job = ProjectionJob {
             job_id: self.ports.ids.fresh(),
             projection: "all",

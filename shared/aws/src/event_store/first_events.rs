@@ -1,23 +1,18 @@
 //! Which streams have events: those with an item of the first version, since versions are dense. A hundred a request.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
-use annals_application::ports::{PortError, PortErrorKind};
+use annals_application::ports::PortError;
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
-use crate::client::port_error;
+use crate::client::{port_error, wait_for_batch};
 use crate::event_store::DynamoEventStore;
 use crate::event_store::table::{ENTITY_KEY, VERSION};
 
 /// The most keys that DynamoDB takes in one request.
 const KEYS_A_CALL: usize = 100;
-/// The requests for what DynamoDB leaves of one, because it is throttled or the items have more than 16 MB.
-const ATTEMPTS: u32 = 8;
-/// Before the first repetition; longer before each later one.
-const PAUSE: Duration = Duration::from_millis(50);
 
 type Wanted = HashMap<String, KeysAndAttributes>;
 
@@ -46,10 +41,7 @@ impl DynamoEventStore {
     async fn find_all(&self, mut wanted: Option<Wanted>, found: &mut HashSet<String>) -> Result<(), PortError> {
         let mut attempt = 0;
         while let Some(left) = wanted.filter(|left| !left.is_empty()) {
-            if attempt == ATTEMPTS {
-                return Err(PortError::new(PortErrorKind::Unavailable, self.table(), "reads are throttled"));
-            }
-            tokio::time::sleep(PAUSE * attempt).await;
+            wait_for_batch(&self.table, attempt).await?;
             attempt += 1;
             let request = self.reader.batch_get_item().set_request_items(Some(left));
             let response = request.send().await.map_err(|error| port_error(&self.table, error))?;

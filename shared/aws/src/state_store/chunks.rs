@@ -5,6 +5,7 @@
 //! an entry at the same time cannot leave an open one without its body. An entry is marked
 //! ([`EXPIRY_MARK`]) while its chunks may have an expiry: a call that stopped half way is repeated.
 
+use annals_application::backoff::Backoff;
 use annals_application::ports::{PortError, PortErrorKind, QuarantineEntry};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, ConditionCheck, TransactWriteItem, Update};
@@ -21,9 +22,9 @@ pub(super) const EXPIRY_MARK: &str = "chunks_bound";
 /// How much longer chunks stay than their entry, so that an entry always has its body.
 const LONGER_SECONDS: i64 = 24 * 60 * 60;
 
-/// How often a transaction that conflicts with another one is tried, and the pause that is added each time.
+/// How often a transaction that conflicts with another one is tried, and the waits between.
 const ATTEMPTS: u32 = 8;
-const PAUSE: Duration = Duration::from_millis(20);
+const WAITS: Backoff = Backoff::doubling(Duration::from_millis(20), Duration::from_millis(160));
 
 const BYTES: &str = "bytes";
 
@@ -93,7 +94,9 @@ async fn change_expiry(
     at: Option<i64>,
 ) -> Result<bool, PortError> {
     for attempt in 0..ATTEMPTS {
-        sleep(PAUSE * attempt).await;
+        if attempt > 0 {
+            sleep(WAITS.wait(attempt)).await;
+        }
         let request = table.client.transact_write_items();
         let request = request.transact_items(check(table, entry, at)).transact_items(update(table, chunk, at));
         let Err(error) = request.send().await else { return Ok(true) };

@@ -17,18 +17,13 @@ use aws_sdk_dynamodb::types::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::{Duration, sleep};
 
 use super::table::{LISTED, PK, SK};
-use crate::client::port_error;
+use crate::client::{port_error, wait_for_batch};
 
 /// How often a conditional write is tried. Each failed attempt is another writer's success, so only
 /// this many concurrent writers of one item can reach it.
 const ATTEMPTS: usize = 200;
-
-/// How often the unprocessed rest of a batch is requested again, and the first pause, which doubles.
-const BATCH_ATTEMPTS: u32 = 7;
-const BATCH_PAUSE: Duration = Duration::from_millis(25);
 
 /// DynamoDB's limits of items in one batch call.
 const READS_A_CALL: usize = 100;
@@ -281,7 +276,7 @@ impl StateTable {
             let mut left = Some(HashMap::from([(self.name.clone(), keys.expect("there are keys"))]));
             let mut attempt = 0;
             while let Some(wanted) = left.filter(|left| !left.is_empty()) {
-                self.pause(attempt).await?;
+                wait_for_batch(&self.name, attempt).await?;
                 attempt += 1;
                 let request = self.client.batch_get_item().set_request_items(Some(wanted));
                 let response = request.send().await.map_err(|error| self.failed(error))?;
@@ -302,28 +297,12 @@ impl StateTable {
             let mut left = Some(HashMap::from([(self.name.clone(), deletes.collect::<Vec<_>>())]));
             let mut attempt = 0;
             while let Some(wanted) = left.filter(|left| !left.is_empty()) {
-                self.pause(attempt).await?;
+                wait_for_batch(&self.name, attempt).await?;
                 attempt += 1;
                 let request = self.client.batch_write_item().set_request_items(Some(wanted));
                 let response = request.send().await.map_err(|error| self.failed(error))?;
                 left = response.unprocessed_items;
             }
-        }
-        Ok(())
-    }
-
-    /// Waits before the rest of a batch is requested again: DynamoDB leaves a rest if it is throttled,
-    /// or if a response would exceed 16 MB.
-    async fn pause(&self, attempt: u32) -> Result<(), PortError> {
-        if attempt >= BATCH_ATTEMPTS {
-            return Err(PortError::new(
-                PortErrorKind::Unavailable,
-                &self.name,
-                "DynamoDB left a part of the batch unprocessed, repeatedly",
-            ));
-        }
-        if attempt > 0 {
-            sleep(BATCH_PAUSE * 2_u32.pow(attempt - 1)).await;
         }
         Ok(())
     }

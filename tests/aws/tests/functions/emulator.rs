@@ -12,7 +12,7 @@ fn alike(answer: &InvocationResult) -> (Result<Value, Value>, Vec<String>, usize
     let read = |text: &String| serde_json::from_str::<Value>(text).unwrap();
     let lines = logged(&answer.lines);
     assert!(lines.iter().all(|line| line["span"]["request_id"].is_string()), "{lines:#?}");
-    let messages = lines.iter().map(|line| format!("{} {} {}", line["message"], line["aggregate"], line["outcome"]));
+    let messages = lines.iter().map(|line| format!("{} {} {}", line["message"], line["entity_key"], line["outcome"]));
     let mut messages: Vec<String> = messages.collect();
     messages.sort();
     let mut outcome = answer.outcome.as_ref().map(read).map_err(read);

@@ -93,7 +93,7 @@ async fn every_invocation_logs_its_request_and_records_and_never_a_value() {
     let of_records = lines_of(&ingested, "ingested");
     assert_eq!(of_records.len(), 2);
     for line in &of_records {
-        assert!(line["aggregate"].as_str().unwrap().starts_with("Account#"), "{line}");
+        assert!(line["entity_key"].as_str().unwrap().starts_with("Account#"), "{line}");
         assert!(line["correlation_id"].is_string(), "{line}");
         assert_eq!((&line["version"], &line["outcome"]), (&json!(1), &json!("stored")));
     }
@@ -105,7 +105,7 @@ async fn every_invocation_logs_its_request_and_records_and_never_a_value() {
     let of_records = lines_of(&projected, "projected");
     assert_eq!(of_records.len(), 2, "expected one line per record");
     for line in &of_records {
-        assert!(line["aggregate"].as_str().unwrap().starts_with("Account#"), "{line}");
+        assert!(line["entity_key"].as_str().unwrap().starts_with("Account#"), "{line}");
         assert!(line["correlation_id"].is_string(), "{line}");
         let became = ["version", "read_model", "refetch"].map(|name| &line[name]);
         assert_eq!(became, [&json!(1), &json!("indexed"), &json!("not_needed")], "{line}");

@@ -107,7 +107,7 @@ async fn an_unreadable_event_is_parked_alone_and_redriven_after_its_repair() {
     assert_eq!((delivered.done, delivered.invocations()), (100, 1));
     assert_eq!((total(delivered.lines(), "Projected"), total(delivered.lines(), "Parked")), (99, 1));
     let parked: Vec<Value> = logged(delivered.lines()).into_iter().filter(|line| line["outcome"] == "parked").collect();
-    assert_eq!((parked.len(), &parked[0]["aggregate"]), (1, &json!(poisoned)));
+    assert_eq!((parked.len(), &parked[0]["entity_key"]), (1, &json!(poisoned)));
     let shown = clients(&deployment, &query).await;
     assert_eq!((shown.len(), shown.contains_key(&poisoned_id)), (99, false));
 
