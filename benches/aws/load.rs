@@ -44,30 +44,38 @@ pub(crate) fn run() -> Result<()> {
     let bare = Bare::new(&test_tables.config, &test_tables.events_table);
     runtime.block_on(filled_floor(&bare, &inputs))?;
     let fresh = runtime.block_on(filled(&installation, inputs))?;
-    let floor_of = "floor: Query of plain texts, parse, newest value a field in a plain map";
-    let loads = [
-        (format!("load of {EVENTS} events of {bytes} bytes ({floor_of})"), None, "2.0"),
-        (format!("the same from a snapshot at version {SNAPSHOT_AT} (the same floor)"), Some(SNAPSHOT_AT), "0.15"),
-    ];
-    for (name, snapshot, limit) in loads {
-        let (mut of_floor, mut of_subject) = (Duration::ZERO, Duration::ZERO);
-        let repeats = if snapshot.is_some() { LOADS } else { 1 };
-        if snapshot.is_some() {
-            runtime.block_on(keep_snapshot(&installation, &fresh))?;
-        }
-        let (floor, subject) = try_pair(
-            &name,
-            || timed(&runtime, bare_fold(&bare), &mut of_floor),
-            || Ok(timed(&runtime, repeated(&installation, &fresh, repeats), &mut of_subject)? / repeats),
-        )?;
-        let [of_floor, of_subject] = [of_floor, of_subject / repeats].map(|time| time / (ROUNDS as u32 + 1));
-        println!(
-            "  {:.3} of the floor's time, {:.3} of its processor time ({of_subject:.2?} against {of_floor:.2?}; must be at most {limit})",
-            subject.over(&floor),
-            of_subject.as_secs_f64() / of_floor.as_secs_f64()
-        );
-    }
+    let floor = |processor: &mut Duration| timed(&runtime, bare_fold(&bare), processor);
+    let subject = |loads: u32| {
+        let (runtime, installation, fresh) = (&runtime, &installation, &fresh);
+        move |processor: &mut Duration| timed(runtime, repeated(installation, fresh, loads), processor)
+    };
+    let name = format!(
+        "load of {EVENTS} events of {bytes} bytes (floor: Query of plain texts, parse, newest value a field in a plain map)"
+    );
+    compare(&name, "2.0", floor, subject(1), 1)?;
+    runtime.block_on(keep_snapshot(&installation, &fresh))?;
+    let name = format!("the same from a snapshot at version {SNAPSHOT_AT} (the same floor)");
+    compare(&name, "0.15", floor, subject(LOADS), LOADS)?;
     runtime.block_on(test_tables.remove());
+    Ok(())
+}
+
+/// Measures loads beside the floor, by time and by processor time. The subject loads `loads` times.
+fn compare(
+    name: &str,
+    limit: &str,
+    floor: impl Fn(&mut Duration) -> Result<Duration>,
+    subject: impl Fn(&mut Duration) -> Result<Duration>,
+    loads: u32,
+) -> Result<()> {
+    let (mut of_floor, mut of_subject) = (Duration::ZERO, Duration::ZERO);
+    let (floor, subject) = try_pair(name, || floor(&mut of_floor), || Ok(subject(&mut of_subject)? / loads))?;
+    let [of_floor, of_subject] = [of_floor, of_subject / loads].map(|time| time / (ROUNDS as u32 + 1));
+    println!(
+        "  {:.3} of the floor's time, {:.3} of its processor time ({of_subject:.2?} against {of_floor:.2?}; must be at most {limit})",
+        subject.over(&floor),
+        of_subject.as_secs_f64() / of_floor.as_secs_f64()
+    );
     Ok(())
 }
 

@@ -88,14 +88,8 @@ impl EventStore for Faulty {
         self.store.read(key, options).await
     }
 
-    async fn read_inputs(
-        &self,
-        key: &EntityKey,
-        from: Version,
-        to: Version,
-        max_bytes: usize,
-    ) -> Result<Vec<StoredInput>, PortError> {
-        self.store.read_inputs(key, from, to, max_bytes).await
+    async fn read_inputs(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredInput>, PortError> {
+        self.store.read_inputs(key, options).await
     }
 }
 

@@ -14,7 +14,6 @@ use annals_application::system::{RandomIds, SystemClock};
 use annals_crm::salesforce::Salesforce;
 use annals_domain::definition::Catalog;
 use annals_domain::identity::{EntityKey, Provider};
-use annals_domain::position::Version;
 use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
 use annals_domain::stream_head::{Admission, StreamHead};
 use annals_sqlite::{Database, SqliteEventStore, SqliteStateStore};
@@ -59,14 +58,8 @@ impl EventStore for CountingStore {
         self.count().read(key, options).await
     }
 
-    async fn read_inputs(
-        &self,
-        key: &EntityKey,
-        from: Version,
-        to: Version,
-        max_bytes: usize,
-    ) -> Result<Vec<StoredInput>, PortError> {
-        self.count().read_inputs(key, from, to, max_bytes).await
+    async fn read_inputs(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredInput>, PortError> {
+        self.count().read_inputs(key, options).await
     }
 }
 

@@ -8,7 +8,6 @@ use annals_application::ports::{
     ProjectionJob, ProjectionJobs, ReadOptions, StoredEvent, StoredInput,
 };
 use annals_domain::identity::EntityKey;
-use annals_domain::position::Version;
 use annals_domain::services::broadcast::BroadcastDecision;
 use annals_domain::stream_head::{Admission, StreamHead};
 use async_trait::async_trait;
@@ -46,14 +45,8 @@ impl<S: EventStore> EventStore for MeteredEventStore<S> {
         self.0.read(key, options).await
     }
 
-    async fn read_inputs(
-        &self,
-        key: &EntityKey,
-        from: Version,
-        to: Version,
-        max_bytes: usize,
-    ) -> Result<Vec<StoredInput>, PortError> {
-        self.0.read_inputs(key, from, to, max_bytes).await
+    async fn read_inputs(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredInput>, PortError> {
+        self.0.read_inputs(key, options).await
     }
 }
 

@@ -8,7 +8,6 @@ use annals_application::ports::{
     AppendError, DuplicateSearch, EventStore, PortError, ReadOptions, StoredEvent, StoredInput,
 };
 use annals_domain::identity::{EntityKey, Provider};
-use annals_domain::position::Version;
 use annals_domain::stream_head::{Admission, StreamHead};
 use annals_lambda::Installation;
 use async_trait::async_trait;
@@ -56,13 +55,7 @@ impl EventStore for RecordingStore {
         Ok(Vec::new())
     }
 
-    async fn read_inputs(
-        &self,
-        _: &EntityKey,
-        _: Version,
-        _: Version,
-        _: usize,
-    ) -> Result<Vec<StoredInput>, PortError> {
+    async fn read_inputs(&self, _: &EntityKey, _: &ReadOptions) -> Result<Vec<StoredInput>, PortError> {
         Ok(Vec::new())
     }
 }

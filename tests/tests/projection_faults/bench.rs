@@ -19,7 +19,6 @@ use annals_application::work_status::WorkStatus;
 use annals_domain::definition::EntitySchema;
 use annals_domain::event::DomainEvent;
 use annals_domain::identity::{AggregateId, EntityKey};
-use annals_domain::position::Version;
 use annals_domain::stream_head::{Admission, StreamHead};
 use annals_sqlite::{Database, SqliteEventStore, SqliteReadModel, SqliteStateStore, TracedJobs};
 use annals_tests::crm::{Account, Delivery};
@@ -122,15 +121,9 @@ impl EventStore for Counted {
         self.inner.read(key, options).await
     }
 
-    async fn read_inputs(
-        &self,
-        key: &EntityKey,
-        from: Version,
-        to: Version,
-        max_bytes: usize,
-    ) -> Result<Vec<StoredInput>, PortError> {
+    async fn read_inputs(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredInput>, PortError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        self.inner.read_inputs(key, from, to, max_bytes).await
+        self.inner.read_inputs(key, options).await
     }
 }
 

@@ -204,20 +204,18 @@ impl<'a> ObjectAudit<'a> {
 
     async fn compare_page(&mut self, records: Vec<CrmRecord>, fetched_at: Timestamp) -> Result<(), AuditError> {
         let verdicts = self.verdicts(&records, fetched_at).await?;
-        let (mut different, mut repairs, mut changing) = (Vec::new(), Vec::new(), 0);
+        let mut repairs = Vec::new();
         self.report.compared += records.len() as u64;
         for ((id, record), verdict) in records.into_iter().zip(verdicts) {
             match verdict {
                 Verdict::Same => {}
-                Verdict::Changing => changing += 1,
+                Verdict::Changing => self.report.changing += 1,
                 Verdict::Different(difference) => {
-                    different.push(difference);
+                    self.report.different.push(difference);
                     repairs.push(ReadRecord { id, record, caused_by: self.audit_id });
                 }
             }
         }
-        self.report.changing += changing;
-        self.report.different.append(&mut different);
         if self.request.repair && !repairs.is_empty() {
             self.report.repaired += repairs.len() as u64;
             self.repair(repairs, fetched_at).await?;

@@ -34,7 +34,7 @@ pub(super) struct AuditCheckpoint {
 /// What is kept of a requested audit until it ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RequestCheckpoint {
-    /// The time of the request: another one is not gone on with from here.
+    /// The time of the request. The audit of another request starts from the beginning.
     pub(super) requested_at: Timestamp,
     /// What is done; `None` before the first page.
     pub(super) done: Option<AuditCheckpoint>,

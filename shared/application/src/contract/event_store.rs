@@ -266,7 +266,8 @@ pub async fn inputs_are_those_of_the_events(store: &impl EventStore) {
     for (from, to) in
         [(Version::FIRST, newest), (Version::FIRST, newest.next()), (newest, newest), (newest.next(), newest)]
     {
-        let inputs = store.read_inputs(&key, from, to, usize::MAX).await.expect("the store reads");
+        let options = ReadOptions { to_version: Some(to), ..ReadOptions::from(from, usize::MAX) };
+        let inputs = store.read_inputs(&key, &options).await.expect("the store reads");
         let in_range = expected.iter().filter(|input| from <= input.version && input.version <= to);
         assert!(inputs.iter().eq(in_range), "{from} to {to}: {inputs:?}");
     }
@@ -282,7 +283,8 @@ pub async fn a_read_of_inputs_ends_after_the_one_that_reaches_its_bytes(store: &
     for (max_bytes, expected) in
         [(0, 1), (1, 1), (size(1), 1), (size(1) + 1, 2), (size(3), 3), (size(5), 5), (size(5) + 1, 5)]
     {
-        let inputs = store.read_inputs(&key, Version::FIRST, newest, max_bytes).await.expect("the store reads");
+        let range = ReadOptions { to_version: Some(newest), ..ReadOptions::from(Version::FIRST, usize::MAX) };
+        let inputs = store.read_inputs(&key, &ReadOptions { max_bytes, ..range }).await.expect("the store reads");
         let in_bytes = events[..expected].iter().map(|stored| StoredInput::from(&*stored.event));
         assert!(inputs.iter().cloned().eq(in_bytes), "{max_bytes}: {inputs:?}");
     }

@@ -166,16 +166,8 @@ pub trait EventStore: Send + Sync {
     /// Strongly consistent.
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError>;
 
-    /// The inputs of the events from one version to another, both included, in version order; fewer only at the end of
-    /// the stream, or for `max_bytes` as in [`ReadOptions`]. Strongly consistent, and less work than a read of whole events
-    /// where the store can leave parts out.
-    async fn read_inputs(
-        &self,
-        key: &EntityKey,
-        from: Version,
-        to: Version,
-        max_bytes: usize,
-    ) -> Result<Vec<StoredInput>, PortError>;
+    /// The inputs of the events that [`read`](Self::read) returns: less work where the store can leave parts out.
+    async fn read_inputs(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredInput>, PortError>;
 }
 
 /// The number of an event in the commit order of this store.

@@ -16,9 +16,9 @@ use super::folder::StreamFolder;
 use crate::ports::{EventStore, ReadOptions, SnapshotStore, StoredEvent, StoredInput};
 
 /// The number of events in one read of a stream.
-pub(super) const READ_PAGE: u64 = 250;
+const READ_PAGE: u64 = 250;
 /// The bytes of the events' data in one read, which ordinary events do not reach: a load has up to six reads in memory.
-pub(super) const READ_BYTES: usize = 1024 * 1024;
+const READ_BYTES: usize = 1024 * 1024;
 /// The number of reads that a load has under way, so that the store works while what it has returned is folded.
 const READS_AHEAD: usize = 4;
 
@@ -90,7 +90,7 @@ impl StateLoader<'_> {
 
     /// The first inputs from `from` to `to`, both included: as many as one read returns. Fails if there is none.
     async fn inputs(&self, key: &EntityKey, from: Version, to: Version) -> Result<Vec<StoredInput>, ProjectionFailure> {
-        let read = self.store.read_inputs(key, from, to, READ_BYTES).await;
+        let read = self.store.read_inputs(key, &range(from, to)).await;
         let inputs = read.map_err(ProjectionFailure::of_stream_read)?;
         if inputs.is_empty() { Err(not_stored(from)) } else { Ok(inputs) }
     }
@@ -108,9 +108,7 @@ impl StateLoader<'_> {
         from: Version,
         to: Version,
     ) -> Result<Vec<StoredEvent>, ProjectionFailure> {
-        let limit = usize::try_from(READ_PAGE).unwrap_or(usize::MAX);
-        let options = ReadOptions { to_version: Some(to), ..ReadOptions::from(from, limit) };
-        let page = self.store.read(key, &options).await.map_err(ProjectionFailure::of_stream_read)?;
+        let page = self.store.read(key, &range(from, to)).await.map_err(ProjectionFailure::of_stream_read)?;
         if page.is_empty() { Err(not_stored(from)) } else { Ok(page) }
     }
 }
@@ -119,6 +117,17 @@ impl StateLoader<'_> {
 pub(super) fn is_last_page(inputs: &[StoredInput]) -> bool {
     let bytes: usize = inputs.iter().map(|input| input.data.len()).sum();
     (inputs.len() as u64) < READ_PAGE && bytes < READ_BYTES
+}
+
+/// The options of one read of a range of versions, both ends included.
+fn range(from: Version, to: Version) -> ReadOptions {
+    ReadOptions { to_version: Some(to), ..page(from) }
+}
+
+/// The options of one read from a version on.
+pub(super) fn page(from: Version) -> ReadOptions {
+    let limit = usize::try_from(READ_PAGE).unwrap_or(usize::MAX);
+    ReadOptions { max_bytes: READ_BYTES, ..ReadOptions::from(from, limit) }
 }
 
 fn fold_all(folder: &mut StreamFolder<'_>, key: &EntityKey, inputs: Vec<StoredInput>) -> Result<(), ProjectionFailure> {

@@ -11,7 +11,7 @@ use annals_domain::provider_adapter::ProviderAdapters;
 
 use super::failure::ProjectionFailure;
 use super::folder::StreamFolder;
-use super::load::{READ_BYTES, READ_PAGE, is_last_page};
+use super::load::{is_last_page, page};
 use crate::ports::{Document, EventStore, IndexOutcome, PortError, ReadModel};
 
 /// What became of the streams that a [`StreamRebuilder`] rebuilt.
@@ -73,9 +73,7 @@ impl StreamRebuilder {
     ) -> Result<Option<Document>, ProjectionFailure> {
         let mut folder = StreamFolder::new(&self.adapters, None);
         loop {
-            let from = folder.next_version();
-            let to = from.plus(READ_PAGE - 1);
-            let inputs = self.store.read_inputs(key, from, to, READ_BYTES).await?;
+            let inputs = self.store.read_inputs(key, &page(folder.next_version())).await?;
             report.events += inputs.len() as u64;
             for input in &inputs {
                 folder.fold_input(key, input)?;

@@ -22,7 +22,6 @@ use annals_application::ports::{
     AppendError, DuplicateSearch, EventStore, PortError, PortErrorKind, ReadOptions, StoredEvent, StoredInput,
 };
 use annals_domain::identity::EntityKey;
-use annals_domain::position::Version;
 use annals_domain::stream_head::{Admission, StreamHead};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -91,13 +90,7 @@ impl EventStore for DynamoEventStore {
         self.read_events(key, options).await
     }
 
-    async fn read_inputs(
-        &self,
-        key: &EntityKey,
-        from: Version,
-        to: Version,
-        max_bytes: usize,
-    ) -> Result<Vec<StoredInput>, PortError> {
-        self.read_stream_inputs(key, from, to, max_bytes).await
+    async fn read_inputs(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredInput>, PortError> {
+        self.read_stream_inputs(key, options).await
     }
 }

@@ -76,11 +76,37 @@ impl DynamoEventStore {
         key: &EntityKey,
         options: &ReadOptions,
     ) -> Result<Vec<StoredEvent>, PortError> {
+        let query = self.query_of(key, options);
+        self.read_pages(key, options, query, decode_attributes, |stored| stored.event.data.len()).await
+    }
+
+    /// Leaves out the attributes that folding does not need, which are more than half of an item's.
+    pub(crate) async fn read_stream_inputs(
+        &self,
+        key: &EntityKey,
+        options: &ReadOptions,
+    ) -> Result<Vec<StoredInput>, PortError> {
+        let (aliases, names): (Vec<_>, Vec<_>) = input_attributes().unzip();
+        let mut query = self.query_of(key, options).projection_expression(aliases.join(", "));
+        for (alias, name) in aliases.into_iter().zip(names) {
+            query = query.expression_attribute_names(alias, name);
+        }
+        self.read_pages(key, options, query, decode_input, |input| input.data.len()).await
+    }
+
+    /// What a query of some events returns, decoded. `bytes_of`: the bytes of an event's data.
+    async fn read_pages<T>(
+        &self,
+        key: &EntityKey,
+        options: &ReadOptions,
+        query: QueryFluentBuilder,
+        decode: fn(HashMap<String, AttributeValue>) -> Result<T, ItemError>,
+        bytes_of: fn(&T) -> usize,
+    ) -> Result<Vec<T>, PortError> {
         let (mut events, mut bytes) = (Vec::new(), 0);
         if is_empty(options) {
             return Ok(events);
         }
-        let query = self.query_of(key, options);
         let mut start = None;
         loop {
             let mut page = query.clone().set_exclusive_start_key(start);
@@ -90,9 +116,9 @@ impl DynamoEventStore {
             }
             let page = page.send().await.map_err(|error| port_error(&self.table, error))?;
             for item in page.items.into_iter().flatten().take(options.limit - events.len()) {
-                let stored = self.decoded(key, item)?;
-                bytes += stored.event.data.len();
-                events.push(stored);
+                let event = decode(item).map_err(|error| self.unreadable(key, error))?;
+                bytes += bytes_of(&event);
+                events.push(event);
                 if bytes >= options.max_bytes {
                     return Ok(events);
                 }
@@ -122,36 +148,6 @@ impl DynamoEventStore {
         item: HashMap<String, AttributeValue>,
     ) -> Result<StoredEvent, PortError> {
         decode_attributes(item).map_err(|error| self.unreadable(key, error))
-    }
-
-    /// Leaves out the attributes that folding does not need, which are more than half of an item's.
-    pub(crate) async fn read_stream_inputs(
-        &self,
-        key: &EntityKey,
-        from: Version,
-        to: Version,
-        max_bytes: usize,
-    ) -> Result<Vec<StoredInput>, PortError> {
-        if to < from {
-            return Ok(Vec::new());
-        }
-        let (aliases, names): (Vec<_>, Vec<_>) = input_attributes().unzip();
-        let mut query = self.between(key, from, to).projection_expression(aliases.join(", "));
-        for (alias, name) in aliases.into_iter().zip(names) {
-            query = query.expression_attribute_names(alias, name);
-        }
-        let mut items = query.into_paginator().items().send();
-        let (mut inputs, mut bytes) = (Vec::new(), 0);
-        while let Some(item) = items.next().await {
-            let item = item.map_err(|error| port_error(&self.table, error))?;
-            let input = decode_input(item).map_err(|error| self.unreadable(key, error))?;
-            bytes += input.data.len();
-            inputs.push(input);
-            if bytes >= max_bytes {
-                break;
-            }
-        }
-        Ok(inputs)
     }
 
     fn query_of(&self, key: &EntityKey, options: &ReadOptions) -> QueryFluentBuilder {

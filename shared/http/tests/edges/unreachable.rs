@@ -115,13 +115,7 @@ impl EventStore for Unreachable {
         unreachable()
     }
 
-    async fn read_inputs(
-        &self,
-        _: &EntityKey,
-        _: Version,
-        _: Version,
-        _: usize,
-    ) -> Result<Vec<StoredInput>, PortError> {
+    async fn read_inputs(&self, _: &EntityKey, _: &ReadOptions) -> Result<Vec<StoredInput>, PortError> {
         unreachable()
     }
 }

@@ -13,7 +13,6 @@ use annals_application::ports::{
     AppendError, Direction, DuplicateSearch, EventStore, PortError, ReadOptions, StoredEvent, StoredInput,
 };
 use annals_domain::identity::EntityKey;
-use annals_domain::position::Version;
 use annals_domain::stream_head::{Admission, StreamHead};
 use async_trait::async_trait;
 use rusqlite::{Transaction, params};
@@ -73,15 +72,8 @@ impl EventStore for SqliteEventStore {
         self.database.read(RESOURCE, move |transaction| read(transaction, &key, &options)).await
     }
 
-    async fn read_inputs(
-        &self,
-        key: &EntityKey,
-        from: Version,
-        to: Version,
-        max_bytes: usize,
-    ) -> Result<Vec<StoredInput>, PortError> {
-        let options = ReadOptions { to_version: Some(to), max_bytes, ..ReadOptions::from(from, usize::MAX) };
-        Ok(self.read(key, &options).await?.iter().map(|stored| StoredInput::from(&*stored.event)).collect())
+    async fn read_inputs(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredInput>, PortError> {
+        Ok(self.read(key, options).await?.iter().map(|stored| StoredInput::from(&*stored.event)).collect())
     }
 }
 
