@@ -10,15 +10,16 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The first millisecond of the year 10000: RFC 3339 has four digits for the year.
-const YEAR_10000_MS: i64 = 253_402_300_800_000;
+/// The latest timestamp that can be written: 9999-12-30T22:00:00Z. RFC 3339 has four digits for the year, and every
+/// offset has this one before the year 10000.
+const LATEST_MS: i64 = 253_402_207_200_000;
 
 const DAY_MS: i64 = 86_400_000;
 
 /// Smaller numbers are seconds until the year 5138.
 const SMALLEST_MILLIS: u64 = 100_000_000_000;
 
-/// A point in time: milliseconds since 1970 in UTC, before the year 10000.
+/// A point in time: milliseconds since 1970 in UTC, before the last day of the year 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -32,8 +33,8 @@ impl Timestamp {
 
     /// `millis` since 1970, in the years -9999 to 9999.
     pub fn from_millis(millis: i64) -> Result<Self, InvalidTimestamp> {
-        let writable = millis < YEAR_10000_MS && jiff::Timestamp::from_millisecond(millis).is_ok();
-        if writable { Ok(Self(millis)) } else { Err(InvalidTimestamp(millis.to_string())) }
+        let is_writable = jiff::Timestamp::from_millisecond(millis).is_ok();
+        if is_writable { Ok(Self(millis)) } else { Err(InvalidTimestamp(millis.to_string())) }
     }
 
     /// A number from a CRM, as milliseconds since 1970. `None` for one that is more likely to be seconds or days: of the
@@ -58,7 +59,7 @@ impl Timestamp {
     /// The timestamp `millis` later (earlier if negative), limited to the years 1970 to 9999.
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {
-        Self(self.0.saturating_add(millis).clamp(0, YEAR_10000_MS - 1))
+        Self(self.0.saturating_add(millis).clamp(0, LATEST_MS))
     }
 
     /// The calendar day in UTC.
@@ -125,6 +126,50 @@ mod tests {
         check("2019-05-02", None);
         check("10000-01-01T00:00:00Z", None);
         check("", None);
+    }
+
+    #[test]
+    fn a_timestamp_is_in_the_years_that_can_be_written() {
+        let is_valid = |millis: i64| Timestamp::from_millis(millis).is_ok();
+        assert!(is_valid(253_402_207_200_000), "9999-12-30T22:00:00Z");
+        assert!(!is_valid(253_402_207_200_001) && !is_valid(i64::MAX));
+        assert!(is_valid(-62_135_596_800_000), "the year 1");
+        assert!(!is_valid(i64::MIN));
+    }
+
+    #[test]
+    fn a_number_is_milliseconds_if_it_is_too_large_for_seconds_or_a_midnight() {
+        let read = |number: i64| Timestamp::from_number(number).map(Timestamp::millis);
+        for number in [100_000_000_000, -100_000_000_000, 1_653_955_200_001, 86_400_000, -86_400_000, 0] {
+            assert_eq!(read(number), Some(number));
+        }
+        for number in [99_999_999_999, -99_999_999_999, 1_653_955_200, 86_400_001, 1, 253_402_300_800_000] {
+            assert_eq!(read(number), None, "{number}");
+        }
+        let midnight = |number: i64| Timestamp::from_midnight(number).map(|at| at.date().to_string());
+        assert_eq!(midnight(1_653_955_200_000).as_deref(), Some("2022-05-31"));
+        assert_eq!(midnight(1_653_955_200_001), None);
+    }
+
+    #[test]
+    fn a_sum_stays_in_the_years_1970_to_9999() {
+        let plus =
+            |millis: i64, more: i64| Timestamp::from_millis(millis).expect("in range").plus_millis(more).millis();
+        assert_eq!((plus(5_000, 1_000), plus(5_000, -1_000)), (6_000, 4_000));
+        assert_eq!((plus(5_000, -9_000), plus(5_000, i64::MIN)), (0, 0));
+        let latest = 253_402_207_200_000;
+        assert_eq!((plus(5_000, i64::MAX), plus(latest, 0), plus(latest, 1)), (latest, latest, latest));
+        let text = Timestamp::EARLIEST.plus_millis(i64::MAX).to_string();
+        assert_eq!(text, "9999-12-30T22:00:00Z", "it can be written");
+    }
+
+    #[test]
+    fn a_timestamp_is_a_text_in_json() {
+        let timestamp = Timestamp::from_millis(1_712_693_965_123).expect("in range");
+        assert_eq!(serde_json::to_string(&timestamp).expect("a text"), "\"2024-04-09T20:19:25.123Z\"");
+        let read = |json: &str| serde_json::from_str::<Timestamp>(json).ok();
+        assert_eq!(read("\"2024-04-09T22:19:25.123+02:00\""), Some(timestamp));
+        assert_eq!((read("\"soon\""), read("1712693965123")), (None, None));
     }
 
     #[test]

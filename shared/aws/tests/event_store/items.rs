@@ -50,7 +50,7 @@ fn id() -> impl Strategy<Value = Option<String>> {
 }
 
 fn timestamps() -> impl Strategy<Value = Timestamp> {
-    (-62_000_000_000_000_i64..253_402_300_799_999).prop_map(|millis| Timestamp::from_millis(millis).expect("in range"))
+    (-62_000_000_000_000_i64..253_402_207_200_000).prop_map(|millis| Timestamp::from_millis(millis).expect("in range"))
 }
 
 fn positions() -> impl Strategy<Value = Position> {
