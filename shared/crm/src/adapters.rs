@@ -21,3 +21,26 @@ pub fn adapters(salesforce_org: Option<&str>) -> Result<ProviderAdapters, Invali
     let salesforce: Arc<dyn ProviderAdapter> = Arc::new(Salesforce::new(account.transpose()?));
     Ok(ProviderAdapters::new([salesforce]))
 }
+
+#[cfg(test)]
+mod tests {
+    use annals_domain::identity::Provider;
+
+    use super::*;
+
+    #[test]
+    fn an_org_id_has_15_or_18_letters_and_digits() {
+        for (org, account) in [
+            (None, "default"),
+            (Some("00DRM000000Fxts"), "00DRM000000Fxts2AC"),
+            (Some("00DRM000000Fxts2AC"), "00DRM000000Fxts2AC"),
+        ] {
+            let adapters = adapters(org).expect("a valid org");
+            let salesforce = adapters.get(Provider::Salesforce).expect("there is one");
+            assert_eq!(salesforce.account().as_str(), account);
+        }
+        for org in ["", "00DRM000000Fxt", "00DRM000000Fxts2", "00DRM000000Fxt-", "00DRM000000Fxts2A\u{e9}"] {
+            assert_eq!(adapters(Some(org)).err(), Some(InvalidOrgId(org.to_owned())), "{org}");
+        }
+    }
+}

@@ -45,7 +45,7 @@ pub(super) fn unknown(paths: BTreeSet<Path>) -> BodyWrites {
 /// its struct is null, else unknown.
 pub(super) fn named(object: &str, mut body: Object<'_>, named: &NamedFields, form: BodyForm) -> BodyWrites {
     let roots: BTreeSet<&str> = named.paths.iter().map(|path| root(path.as_str())).collect();
-    let is_listed = |key: &str| key != HEADER && roots.contains(&*paths::locate(object, root(key)).root);
+    let is_listed = |key: &str| roots.contains(&*paths::locate(object, root(key)).root);
     body.retain(|key, _| is_listed(key));
     let carried = all(object, body, &named.diffs);
     FieldSelection::of(named, form).select(carried)

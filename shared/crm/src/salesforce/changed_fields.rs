@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn names_that_the_values_contradict_are_not_believed() {
-        let body = format!(r#"{{"ChangeEventHeader":null,"Fax":"1",{BODY}}}"#);
+        let body = format!(r#"{{"ChangeEventHeader":null,"Fax":"1","Phone":null,{BODY}}}"#);
         let naming = |changed: &str, nulled: &str| {
             naming(&format!(r#","changedFields":{changed},"nulledFields":{nulled},"diffFields":[]"#), &body)
         };

@@ -1,6 +1,7 @@
 //! Parsing of change events: envelopes, orgs, records, identities, metadata.
 
 use annals_domain::event::Source;
+use annals_domain::identity::ProviderAccount;
 use annals_domain::position::{EventId, Rank};
 use annals_domain::provider_adapter::{ParsedInput, ProviderAdapter};
 use serde_json::{Value, json};
@@ -156,6 +157,15 @@ fn an_event_of_another_org_is_rejected_if_the_org_is_configured() {
     let broken = event_bridge("00DRM000000Fxts2AC", r#"{"ChangeEventHeader":null}"#);
     let ParsedInput::Malformed(issues) = org("00DRM000000Fxtt").read_input(&broken) else { panic!("malformed") };
     assert_eq!(issues.len(), 2);
+}
+
+#[test]
+fn the_org_that_an_input_names_is_noted_if_none_is_configured() {
+    let account = |adapter: &super::Salesforce, input: &str| changes(adapter, input)[0].account.clone();
+    let input = event_bridge("00DRM000000Fxts", &updated(&json!({})));
+    assert_eq!(account(&salesforce(), &input), Some(ProviderAccount::new("00DRM000000Fxts2AC")));
+    assert_eq!(account(&salesforce(), &updated(&json!({}))), None);
+    assert_eq!(account(&org("00DRM000000Fxts2AC"), &input), None);
 }
 
 #[test]

@@ -4,6 +4,8 @@ mod copies;
 mod deliveries;
 mod images;
 mod laws;
+mod merged;
+mod records;
 mod statements;
 
 use annals_domain::change::{Change, WriteContent};
