@@ -143,6 +143,15 @@ mod tests {
     }
 
     #[test]
+    fn versions_count_the_events_of_a_stream() {
+        let third = Version::new(3);
+        assert_eq!((third.get(), third.to_string()), (3, "3".to_owned()));
+        assert_eq!((third.next().get(), third.plus(4).get(), third.previous().get()), (4, 7, 2));
+        assert_eq!((Version::FIRST.previous().get(), Version::new(0).previous().get()), (0, 0));
+        assert_eq!(third.plus(u64::MAX).get(), u64::MAX);
+    }
+
+    #[test]
     fn of_otherwise_equal_changes_a_creation_comes_first_and_a_deletion_last() {
         use ChangeKind::{Creation, Deletion, Gap, Restoration, Update};
         let of = |kind, id: &str| Position { kind, event_id: EventId::of(&[id]), ..at(1, Rank::Change, None, None) };

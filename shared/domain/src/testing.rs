@@ -181,6 +181,27 @@ impl ChangeBuilder {
         self
     }
 
+    /// The same change, committed or, for an image, read at that second: its commit number.
+    #[must_use]
+    pub fn read_at(mut self, seconds: i64) -> Self {
+        self.change.position.commit_number = Some(at(seconds).millis());
+        self
+    }
+
+    /// The same image with another rank.
+    #[must_use]
+    pub fn ranked(mut self, rank: Rank) -> Self {
+        self.change.position.rank = rank;
+        self
+    }
+
+    /// The same change, which does not state the whole record.
+    #[must_use]
+    pub fn partial(mut self) -> Self {
+        self.change.is_base = false;
+        self
+    }
+
     /// The same change with another event id.
     #[must_use]
     pub fn identified(mut self, event_id: EventId) -> Self {

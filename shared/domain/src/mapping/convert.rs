@@ -200,6 +200,33 @@ mod tests {
     }
 
     #[test]
+    fn a_message_quotes_a_value_up_to_60_characters() {
+        let text = |length: usize| format!("\"{}\"", "x".repeat(length - 2));
+        check(FieldType::Bool, &text(60), Err(&format!("`{}` is not a bool", text(60))));
+        let start = &text(61)[..60];
+        check(FieldType::Bool, &text(61), Err(&format!("`{start}…` (61 bytes) is not a bool")));
+    }
+
+    #[test]
+    fn each_type_takes_the_forms_that_cannot_be_misread() {
+        check(FieldType::String, "12.50", Ok(json!("12.50")));
+        check(FieldType::String, "true", Err("`true` is not a string"));
+        check(FieldType::List, "[1,\"b\"]", Ok(json!(["1", "b"])));
+        check(FieldType::List, "[true]", Err("`[true]` is not a list"));
+        check(FieldType::Bool, "false", Ok(json!(false)));
+        check(FieldType::Bool, "\"false\"", Ok(json!(false)));
+        check(FieldType::Bool, "\"yes\"", Err("`\"yes\"` is not a bool"));
+        check(FieldType::Bool, "1", Err("`1` is not a bool"));
+        check(FieldType::Number, "true", Err("`true` is not a number"));
+        check(FieldType::Number, "\" 12 \"", Ok(json!(12)));
+        check(FieldType::Datetime, "true", Err("`true` is not a datetime"));
+        check(FieldType::Date, "true", Err("`true` is not a date"));
+        for field_type in [FieldType::String, FieldType::List, FieldType::Date, FieldType::Bool] {
+            check(field_type, "null", Ok(Value::Null));
+        }
+    }
+
+    #[test]
     fn an_empty_text_is_null_for_a_field_that_is_not_a_text() {
         check(FieldType::Number, "\"\"", Ok(Value::Null));
         check(FieldType::String, "\"\"", Ok(json!("")));

@@ -5,10 +5,17 @@ use annals_domain::testing::{
     ChangeBuilder, created, deleted, gap, given, image, restored_in_part, restored_whole, updated,
 };
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// Another copy of a change: at the same place in the order of the source, with an id of its own.
 fn copy(change: ChangeBuilder, id: &str) -> ChangeBuilder {
     change.identified(EventId::of(&[id]))
+}
+
+/// The difference between two texts of one line.
+fn diff(from: &str, to: &str) -> String {
+    let hash = base16ct::lower::encode_string(&Sha256::digest(to));
+    format!("--- \n+++ {hash}\n@@ -1,1 +1,1 @@\n-{from}\n+{to}")
 }
 
 /// The field has the value in both orders, whichever copy has the greater id.
@@ -39,13 +46,22 @@ fn a_known_value_wins_over_an_unknown_one() {
 
 #[test]
 fn a_difference_wins_over_an_unknown_value_and_a_text_over_both() {
-    use sha2::{Digest, Sha256};
-    let hash = base16ct::lower::encode_string(&Sha256::digest("new"));
-    let diff = format!("--- \n+++ {hash}\n@@ -1,1 +1,1 @@\n-old\n+new");
-    let difference = updated(1).diffing("Description", &diff);
+    let difference = updated(1).diffing("Description", &diff("old", "new"));
     both_orders(&difference, &updated(1).naming("Description"), "description", "new");
     both_orders(&difference, &difference, "description", "new");
     both_orders(&difference, &updated(1).with("Description", "whole"), "description", "whole");
+}
+
+#[test]
+fn of_the_differences_of_two_copies_the_one_with_the_greater_id_counts() {
+    for (one, other) in [("a", "b"), ("b", "a"), ("c", "d"), ("d", "c")] {
+        let first = copy(updated(1).diffing("Description", &diff("old", "new")), one);
+        let second = copy(updated(1).diffing("Description", &diff("old", "newer")), other);
+        let expected = if EventId::of(&[one]) > EventId::of(&[other]) { "new" } else { "newer" };
+        let base = || created(0).with("Description", "old");
+        let _ = given([base(), first.clone(), second.clone()]).then_field("description", expected);
+        let _ = given([base(), second, first]).then_field("description", expected);
+    }
 }
 
 #[test]
@@ -102,4 +118,5 @@ fn a_record_is_stale_from_a_gap_until_an_event_states_it_whole() {
     assert_eq!(stale(vec![created(1), gap(2), restored_in_part(3)]), since(2));
     assert_eq!(stale(vec![created(1), gap(2), restored_whole(3)]), None);
     assert_eq!(stale(vec![created(1), gap(2).deleting()]), None);
+    assert_eq!(stale(vec![created(1), updated(2).naming("Name")]), None, "only that field is unknown");
 }

@@ -101,6 +101,94 @@ fn a_bad_file_is_rejected_with_its_line_and_reason() {
 }
 
 #[test]
+fn a_name_has_lowercase_letters_digits_and_underscores_and_starts_with_a_letter() {
+    for name in ["a", "a_b", "t2", "thing_"] {
+        assert!(load(&GOOD.replace("\"thing\"", &format!("\"{name}\""))).is_ok(), "{name}");
+    }
+    for name in ["", "9a", "_a", "thIng", "a-b", "a b", "\u{e9}a", "a\u{e9}"] {
+        let expected = format!("thing.toml:1: invalid name `{name}`: expected lowercase letters, digits and `_`");
+        rejected(&GOOD.replace("\"thing\"", &format!("\"{name}\"")), &expected);
+    }
+}
+
+#[test]
+fn a_path_of_the_api_is_no_plural() {
+    for plural in ["events", "entities", "quarantine", "health"] {
+        let text = GOOD.replace("\"things\"", &format!("\"{plural}\""));
+        rejected(&text, &format!("thing.toml:2: reserved name `{plural}`"));
+    }
+}
+
+#[test]
+fn an_object_has_a_name_that_fits_into_a_key() {
+    for name in ["", "a#b"] {
+        let text = GOOD.replace("Thing__c", name);
+        rejected(&text, &format!("thing.toml:5: invalid object name `{name}`: expected a name without `#`"));
+    }
+    rejected(&GOOD.replace("salesforce = \"Thing__c\"", ""), "thing.toml:4: no object: expected at least one");
+}
+
+#[test]
+fn every_definition_has_a_field_id_of_type_id() {
+    let no_id = "thing.toml:7: no field `id` of type `id`: every definition needs one";
+    rejected(&GOOD.replace("type = \"id\"", "type = \"string\""), no_id);
+    rejected(&GOOD.replace("name = \"id\"", "name = \"key\""), no_id);
+    let both = GOOD.replace("type = \"id\"", "type = \"string\"");
+    rejected(&format!("{both}\n[[fields]]\nname = \"key\"\ntype = \"id\"\n"), no_id);
+}
+
+/// Which operations give which types.
+#[test]
+fn an_operation_gives_the_types_that_it_can_convert_to() {
+    let types = ["id", "reference", "string", "list", "datetime", "date", "bool", "number", "decimal"];
+    for (operation, given) in [
+        ("copy = \"A\"", &types[..4]),
+        ("split = \"A\"", &["list"]),
+        ("datetime = \"A\"", &["datetime"]),
+        ("date = \"A\"", &["date"]),
+        ("bool = \"A\"", &["bool"]),
+        ("number = \"A\"", &["number"]),
+        ("decimal = \"A\"", &["decimal"]),
+    ] {
+        for field_type in types {
+            let field = format!("name = \"a\"\ntype = \"{field_type}\"\nsalesforce = {{ {operation} }}");
+            assert_eq!(load(&with_field(&field)).is_ok(), given.contains(&field_type), "{operation} to {field_type}");
+        }
+    }
+    for field_type in types {
+        let field = format!("name = \"a\"\ntype = \"{field_type}\"\nsalesforce = {{ first_of = [\"A\"] }}");
+        assert_eq!(load(&with_field(&field)).is_ok(), field_type != "list", "first_of to {field_type}");
+    }
+}
+
+#[test]
+fn only_a_text_is_searchable_a_status_or_a_parent() {
+    for (field_type, is_text) in [("id", true), ("reference", true), ("string", true), ("bool", false), ("list", false)]
+    {
+        let field = format!("name = \"a\"\ntype = \"{field_type}\"\nsearchable = true");
+        assert_eq!(load(&with_field(&field)).is_ok(), is_text, "{field_type}");
+        let field = format!("name = \"a\"\ntype = \"{field_type}\"");
+        let status = with_field(&field) + "[status]\nfield = \"a\"\n";
+        assert_eq!(load(&status).is_ok(), is_text, "{field_type}");
+        let parent = with_field(&field).replace("[objects]", "parent = \"a\"\n[objects]");
+        assert_eq!(load(&parent).is_ok(), is_text, "{field_type}");
+    }
+    let unknown = "thing.toml:2: no text field `b` in this definition";
+    rejected(&GOOD.replace("plural", "parent = \"b\"\nplural"), unknown);
+}
+
+#[test]
+fn a_definition_says_what_is_published_by_its_status() {
+    let rule = |text: &str| load(text).expect("a valid definition").definitions()[0].broadcast.clone();
+    let status = "[status]\nfield = \"id\"\n";
+    let quiet = format!("{GOOD}{status}[broadcast]\nquiet_statuses = [\"Closed\"]\nannounce_leaving = true\n");
+    assert_eq!((rule(&quiet).quiet_statuses, rule(&quiet).publishes_leaving), (vec!["closed".to_owned()], true));
+    assert_eq!((rule(GOOD).quiet_statuses, rule(GOOD).publishes_leaving), (vec![], false));
+    let reason = "thing.toml:12: `quiet_statuses` needs a [status] section that names the status field";
+    rejected(&format!("{GOOD}[broadcast]\nquiet_statuses = []\n"), reason);
+}
+
+#[test]
 fn a_bad_field_is_rejected_with_its_line_and_reason() {
     for (field, reason) in [
         ("name = \"id\"\ntype = \"id\"", "thing.toml:13: duplicate field `id`"),
@@ -162,6 +250,10 @@ fn an_object_without_a_definition_has_an_open_schema_under_its_lowercase_name() 
     assert_eq!(schema.aggregate_type().as_str(), "contact");
     assert!(schema.definition().is_none());
     assert_eq!(FieldType::Decimal.as_str(), "decimal");
+    for (object, aggregate_type) in [("Thing", "object_thing"), ("THINGS", "object_things")] {
+        let schema = catalog.schema(Provider::Salesforce, &EntityName::new(object));
+        assert_eq!(schema.aggregate_type().as_str(), aggregate_type, "a definition has the name");
+    }
 }
 
 #[test]

@@ -73,3 +73,15 @@ fn a_broken_chain_of_differences_is_unknown_until_a_full_value_arrives() {
         .when(updated(3).diffing("Description", &diff(TO_UPPER_A)))
         .then_field("description", "A\nB");
 }
+
+#[test]
+fn a_text_that_a_difference_gives_is_known_until_a_newer_change_leaves_it_out() {
+    let _ = given([created(1).with("Description", "a\nb")])
+        .when(updated(2).naming("Description"))
+        .then_unknown(&["description"])
+        .when(updated(3).diffing("Description", &diff(TO_UPPER_B)))
+        .then_unknown(&[])
+        .then_field("description", "a\nB")
+        .when(updated(4).naming("Description"))
+        .then_unknown(&["description"]);
+}

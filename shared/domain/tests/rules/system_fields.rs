@@ -90,3 +90,26 @@ fn a_definition_may_state_the_mapped_system_fields_only() {
         assert_eq!(loaded.is_ok(), field.is_mapped(), "{}", field.name());
     }
 }
+
+/// By what type a query filters and sorts.
+#[test]
+fn a_query_may_name_a_system_field_by_which_it_can_filter() {
+    use annals_domain::definition::FieldType;
+    for (field, name, query_type) in [
+        (SystemField::Id, "id", Some(FieldType::Id)),
+        (SystemField::AggregateId, "aggregate_id", Some(FieldType::Id)),
+        (SystemField::AggregateType, "aggregate_type", None),
+        (SystemField::Provider, "provider", Some(FieldType::String)),
+        (SystemField::Version, "version", Some(FieldType::Number)),
+        (SystemField::CreatedAt, "created_at", Some(FieldType::Datetime)),
+        (SystemField::UpdatedAt, "updated_at", Some(FieldType::Datetime)),
+        (SystemField::IsDeleted, "is_deleted", Some(FieldType::Bool)),
+        (SystemField::Stale, "stale", Some(FieldType::Bool)),
+        (SystemField::Warnings, "warnings", None),
+        (SystemField::Unknown, "unknown", None),
+    ] {
+        assert_eq!((field.name(), SystemField::named(name)), (name, Some(field)));
+        assert_eq!(field.query_type(), query_type, "{name}");
+    }
+    assert_eq!(SystemField::named("name"), None);
+}
