@@ -64,11 +64,8 @@ fn updates_after_deletion(mut lifecycle: Option<(Position, Lifecycle)>, events: 
         if is_update && lifecycle.is_some_and(|(since, state)| state == Lifecycle::Deleted && since < at) {
             return true;
         }
-        if let Some(state) = event.change.lifecycle
-            && lifecycle.is_none_or(|(since, _)| since < at)
-        {
-            lifecycle = Some((at, state));
-        }
+        let stated = event.change.lifecycle.map(|state| (at, state));
+        lifecycle = lifecycle.into_iter().chain(stated).max_by_key(|(since, _)| *since);
     }
     false
 }
