@@ -114,6 +114,7 @@ mod tests {
             "0014H00002LbR7QQAVX",
             "ééééééééé",
         ] {
+            assert_eq!(read(id), Err(InvalidId::NotAnId), "{id}");
             check(id, None);
         }
     }

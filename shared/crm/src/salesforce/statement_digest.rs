@@ -124,6 +124,7 @@ mod tests {
             json!("1705276800000"),
             json!(1_705_276_800_000_i64),
             json!("\u{e9}024-01-15"),
+            json!("20240115T00:00:00Z"),
         ];
         let mut digests: Vec<String> = values.iter().cloned().map(digest).collect();
         digests.sort();

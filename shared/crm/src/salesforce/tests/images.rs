@@ -110,6 +110,24 @@ fn a_calculated_field_stands_at_the_time_of_reading() {
 }
 
 #[test]
+fn an_image_states_something_later_only_if_a_part_of_it_was_observed() {
+    let text = format!(r#"{{{STAMP},"A":1}}"#);
+    let observation = |observed: ObservedParts, still_fresh: bool| {
+        let image = RecordImage { observed, still_fresh, ..image(Some(&text)) };
+        let found = read(&image).unwrap().change.observation.clone()?;
+        Some((found.position.timestamp, found.position.rank, found.is_whole, found.writes.len()))
+    };
+    let at_reading = |is_whole, writes| Some((at(STAMP_MS + 9000), Rank::Image, is_whole, writes));
+    let whole = ObservedParts { whole: true, ..ObservedParts::default() };
+    for still_fresh in [false, true] {
+        assert_eq!(observation(ObservedParts::default(), still_fresh), None);
+        assert_eq!(observation(observed(&["B"]), still_fresh), None, "the record has no such field");
+        assert_eq!(observation(observed(&["A"]), still_fresh), at_reading(false, 1));
+        assert_eq!(observation(whole.clone(), still_fresh), at_reading(true, 0));
+    }
+}
+
+#[test]
 fn a_correction_is_an_event_of_its_own_each_time_it_is_read() {
     let text = format!(r#"{{{STAMP},"A":1}}"#);
     let corrected = |seconds: i64| {
