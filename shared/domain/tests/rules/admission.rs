@@ -93,6 +93,19 @@ fn a_head_that_reaches_a_timestamp_ahead_cannot_tell_a_repeated_change() {
     assert_eq!(admit(updated(2 * DAY + 1)), NEW, "what was ahead is before the head now");
 }
 
+#[test]
+fn what_the_head_has_reached_is_no_longer_ahead() {
+    let ahead = stored_at(0, [created(1), updated(2 * DAY)]).remove(1).1;
+    let store = |head: &StreamHead, change: ChangeBuilder| {
+        let version = head.version.next();
+        StreamHead::after(Some(head), EventType::Updated, &change.change(), version, at(2 * DAY))
+    };
+    let reached = store(&ahead, updated(2 * DAY).numbered(7));
+    let head = store(&reached, updated(9 * DAY));
+    let admit = |second: i64| StreamHead::admit(Some(&head), &updated(second).change().position);
+    assert_eq!((admit(5 * DAY), admit(9 * DAY)), (NEW, SEARCH));
+}
+
 /// For each event: the last head whose highest timestamp is not after its own lists it, or the event is unlisted.
 #[test]
 fn an_event_is_listed_by_the_last_head_not_after_it_or_it_is_unlisted() {

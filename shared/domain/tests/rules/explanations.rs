@@ -1,8 +1,11 @@
 //! What is behind each mapped field.
 
-use annals_domain::mapping::FieldExplanation;
-use annals_domain::position::Position;
-use annals_domain::testing::{ChangeBuilder, Scenario, created, deleted, given, updated};
+use annals_domain::aggregate::Aggregate;
+use annals_domain::definition::Catalog;
+use annals_domain::identity::{EntityKey, Provider};
+use annals_domain::mapping::{FieldExplanation, explain};
+use annals_domain::position::{Position, Version};
+use annals_domain::testing::{ChangeBuilder, PlainAdapter, Scenario, created, deleted, given, given_as, updated};
 use serde_json::{Value, json};
 
 fn of(scenario: &Scenario, field: &str) -> FieldExplanation {
@@ -90,4 +93,59 @@ fn the_id_is_set_by_no_event_and_a_deletion_by_its_own() {
     let scenario = given([created(1), deletion.clone()]);
     check(&scenario, "id", ("copy", "Id", Some(json!("001A"))), None, None);
     check(&scenario, "is_deleted", ("bool", "IsDeleted", Some(json!(true))), at(&deletion), at(&deletion));
+}
+
+#[test]
+fn without_a_definition_each_field_of_the_record_is_a_copy() {
+    let (created, updated) = (created(1).with("Name", "A").with("City", "Paris"), updated(2).with("City", "Nice"));
+    let entity = given([]).entity();
+    let key = EntityKey { entity_name: entity.entity_name.clone(), aggregate_id: entity.aggregate_id };
+    let mut state = Aggregate::new(key, entity.provider, entity.external_id);
+    for change in [&created, &updated] {
+        state.apply(Version::FIRST, &change.clone().change());
+    }
+    let adapters = PlainAdapter::alone();
+    let adapter = adapters.get(Provider::Salesforce).expect("the plain adapter");
+    let explanations = explain(&state, &Catalog::default().open(&entity.entity_name), &**adapter);
+    let copy = |field: &str, provider_field: &str, raw: Value, by: Option<Position>| FieldExplanation {
+        field: field.into(),
+        operation: Some("copy"),
+        provider_field: Some(provider_field.into()),
+        raw: Some(raw),
+        set_by: by,
+        decided_by: by,
+    };
+    let expected = [
+        copy("id", "Id", json!("001A"), None),
+        copy("is_deleted", "IsDeleted", json!(false), at(&updated)),
+        copy("City", "City", json!("Nice"), at(&updated)),
+        copy("Name", "Name", json!("A"), at(&created)),
+    ];
+    assert_eq!(explanations, expected);
+}
+
+#[test]
+fn a_field_that_the_provider_does_not_have_has_a_name_only() {
+    let definition = r#"
+type = "client"
+plural = "clients"
+[objects]
+salesforce = "Account"
+[[fields]]
+name = "id"
+type = "id"
+salesforce = { copy = "Id" }
+[[fields]]
+name = "score"
+type = "number"
+"#;
+    let nothing = FieldExplanation {
+        field: "score".into(),
+        operation: None,
+        provider_field: None,
+        raw: None,
+        set_by: None,
+        decided_by: None,
+    };
+    assert_eq!(of(&given_as(definition, [created(1)]), "score"), nothing);
 }

@@ -8,7 +8,7 @@ use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Pr
 use annals_domain::mapping::{map, remap};
 use annals_domain::path::Path;
 use annals_domain::position::{ChangeKind, EventId, Position, Rank, Version};
-use annals_domain::testing::{PlainAdapter, at, given_as};
+use annals_domain::testing::{PlainAdapter, at, created, given_as, updated};
 use annals_domain::text_diff::TextDiff;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -169,5 +169,20 @@ proptest! {
         for path in PATHS {
             let _ = state.read(&Path::new(path));
         }
+    }
+}
+
+#[test]
+fn a_change_of_more_fields_than_are_compared_is_mapped_whole() {
+    let adapters = PlainAdapter::alone();
+    let adapter = adapters.get(Provider::Salesforce).expect("the plain adapter");
+    let schema = given_as(DEFINITION, []).schema();
+    let created = created(1).with("Name", "A").change();
+    for others in [14, 15, 16, 40] {
+        let fields = (0..others).fold(updated(2), |change, number| change.with(&format!("Other_{number}"), number));
+        let update = fields.with("Name", "B").change();
+        let (before, after) = (fold([&created]), fold([&created, &update]));
+        let known = map(&before, &schema, &**adapter);
+        assert_eq!(remap(Some(&known), [&update], &after, &schema, &**adapter), map(&after, &schema, &**adapter));
     }
 }
