@@ -26,7 +26,7 @@ for found in publishers.results:
     print(f"found {found.id}: {found.name}, {found.status}")
     history = get_client_history.sync(found.aggregate_id, client=annals, order=GetClientHistoryOrder.DESC)
     for event in history.results:
-        changed = ", ".join(event.changes.additional_keys) or "nothing"
+        changed = ", ".join(event.changes.to_dict()) or "nothing"
         print(f"  version {event.version}, {event.timestamp:%Y-%m-%d}: {changed}")
 
 unknown = get_client.sync("001000000000000AAA", client=annals)

@@ -1,7 +1,7 @@
 //! The check of the HTTP API from outside: its document, what it publishes, and requests that other programs make up.
 //!
-//! `annals serve` runs with the sample events while OpenAPI's validator reads the document, each published event is
-//! validated against its JSON Schema, and schemathesis sends requests made from the document.
+//! `annals serve` runs with the sample events while OpenAPI's validator reads the document, each example in it and each
+//! published event is validated against its JSON Schema, and schemathesis sends requests made from the document.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -16,12 +16,13 @@ use crate::python::PythonTool;
 const BUILD: &str = "build --workspace --exclude xtask --all-features --bin annals";
 const TOKEN: &str = "0123456789abcdef-of-the-api-check";
 
-/// Runs all three.
+/// Runs all of it.
 pub(crate) fn check(root: &Path) -> Result<()> {
     PythonTool::Schemathesis.provide(root)?;
     Cargo::new(root, BUILD).run()?;
     let python = Python { root, folder: PythonTool::Schemathesis.folder(root) };
     python.run("-m openapi_spec_validator --schema 3.1 docs/openapi.json")?;
+    python.run("tests/api/examples.py docs/openapi.json")?;
     let server = Server::start(root)?;
     python.run(&format!("tests/api/published_events.py docs/published-events {}", server.published.display()))?;
     let script = python.folder.join("bin/schemathesis");

@@ -9,19 +9,20 @@ use annals_application::queries::EntityQueries;
 use annals_domain::position::Version;
 use axum::Router;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Uri};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::QueryApi;
 use crate::diff::diff;
+use crate::etag::ETag;
 use crate::guard::GuardedRoutes;
 use crate::history::history;
 use crate::list_query::{PAGING, count_request, list_request, parameter_hint};
 use crate::parameters::{Parameters, PathParameters};
 use crate::problem::{Problem, no_such_route, wrong_method};
-use crate::response::{PageBody, json, json_bytes};
+use crate::response::{PageBody, json};
 use crate::route::Route;
 use crate::time_travel::{PastRequest, is_of_several, past_request, present_request, several};
 
@@ -105,52 +106,13 @@ async fn one(
         },
     };
     let tag = entity_tag(&api.queries, &entity_type, document.version);
-    let mut response = if is_known(&headers, &tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        json_bytes(Box::<str>::from(document.json).into_string())
-    };
-    let tag = HeaderValue::try_from(tag).map_err(|error| Problem::internal(&error))?;
-    response.headers_mut().insert(header::ETAG, tag);
-    // The caller may keep it, and asks each time whether it changed.
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    Ok(response)
+    tag.respond(&headers, Box::<str>::from(document.json).into_string())
 }
 
 /// The JSON of an entity depends only on its version and its definition, so the tag names both. So does that of an entity
 /// at a moment: the events that count then only grow in number, and each new one has a higher version.
-fn entity_tag(queries: &EntityQueries, entity_type: &str, version: Version) -> String {
+fn entity_tag(queries: &EntityQueries, entity_type: &str, version: Version) -> ETag {
     let definition = queries.catalog().named(entity_type);
     let digest = definition.map_or("open", |definition| &*definition.digest);
-    format!("\"{version}-{}\"", digest.get(..TAG_DIGEST_LENGTH).unwrap_or(digest))
-}
-
-/// Whether `If-None-Match` names the tag, or any tag.
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
-    let values = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
-    tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(header: &'static str, expected: bool) {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::IF_NONE_MATCH, HeaderValue::from_static(header));
-        assert_eq!(is_known(&headers, "\"12-ab\""), expected, "{header}");
-    }
-
-    #[test]
-    fn a_tag_is_found_in_every_form_of_the_header() {
-        check("\"12-ab\"", true);
-        check("W/\"12-ab\"", true);
-        check("\"1-ab\" , \"12-ab\"", true);
-        check("*", true);
-        check("\"13-ab\"", false);
-        check("12-ab", false);
-        assert!(!is_known(&HeaderMap::new(), "\"12-ab\""));
-    }
+    ETag::new(&format!("{version}-{}", digest.get(..TAG_DIGEST_LENGTH).unwrap_or(digest)))
 }

@@ -8,6 +8,7 @@ mod backfill;
 mod deadline;
 mod diff;
 mod entities;
+mod etag;
 mod events;
 mod guard;
 mod history;

@@ -1,18 +1,17 @@
 //! The operations that read entities: for each definition, and for a type that the path names.
 
 use std::iter::once;
-use std::sync::Arc;
 
 use annals_application::ports::QueryField;
 use annals_domain::definition::{Catalog, EntityDefinition, SystemField};
 use serde_json::{Value, json};
 
 use super::entity_schema::EntityType;
-use super::example;
 use super::fixed_schemas::DIFF_POINT;
+use super::history_schema::HistoryNames;
 use super::operation::{Operation, Tag};
-use super::parameter;
-use super::schema::{boolean, reference, text};
+use super::schema::{boolean, reference};
+use super::{example, history_schema, parameter};
 use crate::list_query::{OF_OTHERS, PAGING, SELECTING};
 use crate::problem::ProblemKind;
 use crate::route::{ENTITIES, Route};
@@ -22,31 +21,28 @@ pub(super) struct EntityTypes(Vec<EntityType>);
 
 impl EntityTypes {
     pub(super) fn of(catalog: &Catalog) -> Self {
-        let defined = catalog.definitions().iter().map(|definition| EntityType::Defined(Arc::clone(definition)));
+        let defined = catalog.definitions().iter().map(EntityType::defined);
         Self(defined.chain(once(EntityType::Any)).collect())
+    }
+
+    pub(super) fn definitions(&self) -> impl Iterator<Item = &EntityDefinition> {
+        self.0.iter().filter_map(|of| of.definition().map(|definition| &**definition))
     }
 
     /// The schemas of all types, by name.
     pub(super) fn schemas(&self) -> impl Iterator<Item = (String, Value)> {
-        self.0.iter().flat_map(EntityType::schemas)
+        self.0.iter().flat_map(|of| of.schemas().into_iter().chain(history_schema::of(of)))
     }
 
     /// The operations, each with its path.
     pub(super) fn operations(&self) -> Vec<(String, Operation)> {
-        let first = self.0.iter().find_map(EntityType::definition);
-        let of_type = |entity_type: &EntityType| {
-            let example = entity_type.definition().or(first);
-            EntityOperations { entity_type, example }.all()
-        };
-        self.0.iter().flat_map(of_type).collect()
+        self.0.iter().flat_map(|entity_type| EntityOperations { entity_type }.all()).collect()
     }
 }
 
 /// The operations of one type.
 struct EntityOperations<'a> {
     entity_type: &'a EntityType,
-    /// The definition of the entity in examples.
-    example: Option<&'a Arc<EntityDefinition>>,
 }
 
 impl EntityOperations<'_> {
@@ -58,7 +54,7 @@ impl EntityOperations<'_> {
     /// `/clients/{id}` for a definition, `/entities/{type}/{id}` without one.
     fn path(&self, route: Route) -> String {
         match self.entity_type {
-            EntityType::Defined(definition) => route.short_path().replace("{type}", &definition.plural),
+            EntityType::Defined { definition, .. } => route.short_path().replace("{type}", &definition.plural),
             EntityType::Any => format!("{ENTITIES}{}", route.short_path()),
         }
     }
@@ -82,6 +78,7 @@ impl EntityOperations<'_> {
             "fields",
             "The fields of each result, separated by commas.",
             names.iter().map(|name| &**name),
+            &["id", "updated_at"],
         );
         let operation =
             self.operation(Route::ListEntities, format!("list{plural}"), format!("A page of {}", self.words()));
@@ -94,7 +91,8 @@ impl EntityOperations<'_> {
                 parameter::cursor(),
                 selected,
             ])
-            .parameters([parameter::ids(), parameter::as_of(), parameter::known_at()])
+            .parameters([parameter::with_example(parameter::ids(), self.example_id())])
+            .parameters([parameter::as_of(), parameter::known_at()])
             .responds(200, "A page", reference(&format!("{}Page", self.entity_type.name())))
             .problems([ProblemKind::ResultTooLarge]);
         self.linked(operation, "$response.body#/results/0/aggregate_id")
@@ -110,7 +108,7 @@ impl EntityOperations<'_> {
     /// The parameters of the path in a link to an entity.
     fn link_parameters(&self, id: &str) -> Value {
         match self.entity_type {
-            EntityType::Defined(_) => json!({"id": id}),
+            EntityType::Defined { .. } => json!({"id": id}),
             EntityType::Any => json!({"type": "$request.path.type", "id": id}),
         }
     }
@@ -130,22 +128,13 @@ impl EntityOperations<'_> {
 
     fn one(&self) -> Operation {
         let name = self.entity_type.name();
-        let tag = json!({"description": "Changes with the entity.", "schema": text()});
-        let entity = json!({
-            "description": "The entity",
-            "headers": {"ETag": tag},
-            "content": {"application/json": {"schema": reference(&name)}},
-        });
-        let unchanged = json!({"description": "The entity has one of the given tags", "headers": {"ETag": tag}});
-        let known = parameter::header("If-None-Match", "Tags of earlier responses.", text());
         let operation =
             self.operation(Route::GetEntity, format!("get{name}"), "One entity, now or as it was".to_owned());
         let operation = operation
             .parameters([self.id()])
             .parameters(parameter::of_one())
-            .parameters([known])
-            .responds_with(200, entity)
-            .responds_with(304, unchanged)
+            .responds(200, "The entity", reference(name))
+            .tagged("Changes with the entity.")
             .problems([ProblemKind::NotFound, ProblemKind::AwaitingBase])
             .problems([ProblemKind::ResultTooLarge]);
         let id = "$response.body#/aggregate_id";
@@ -155,8 +144,9 @@ impl EntityOperations<'_> {
     }
 
     fn history(&self) -> Operation {
-        let fields = self.entity_type.definition().map(|definition| &*definition.fields).unwrap_or_default();
-        let fields = fields.iter().map(|field| &*field.name);
+        let definition = self.entity_type.definition();
+        let fields = definition.iter().flat_map(|definition| definition.fields.iter().map(|field| &*field.name));
+        let changed = definition.and_then(|definition| definition.status_field.as_deref()).unwrap_or("is_deleted");
         let raw = parameter::query("raw", "Adds the stored inputs. Needs the scope `admin`.", boolean());
         let name = self.entity_type.name();
         let operation =
@@ -166,14 +156,14 @@ impl EntityOperations<'_> {
             .parameters([
                 parameter::first_moment("from_date", "The first time, by the CRM's clock."),
                 parameter::moment("to_date", "The last time, by the CRM's clock."),
-                parameter::fields("field", "Only events that changed one of these fields.", fields),
+                parameter::fields("field", "Only events that changed one of these fields.", fields, &[changed]),
                 parameter::order(),
                 parameter::history_page(),
                 parameter::page_size(),
                 parameter::cursor(),
                 raw,
             ])
-            .responds(200, "A page", reference("HistoryPage"))
+            .responds(200, "A page", reference(&HistoryNames::of(self.entity_type).page))
             .problems([ProblemKind::NotFound, ProblemKind::ResultTooLarge])
     }
 
@@ -182,6 +172,7 @@ impl EntityOperations<'_> {
         let from = parameter::query("from", "A time by the CRM's clock, or `version:N`.", point());
         let from = parameter::with_example(parameter::required(from), Some("version:1".into()));
         let to = parameter::query("to", "The same; the newest version by default.", point());
+        let to = parameter::with_examples(to, parameter::MOMENTS);
         let operation = self.operation(
             Route::Diff,
             format!("diff{}", self.entity_type.name()),
@@ -189,7 +180,7 @@ impl EntityOperations<'_> {
         );
         operation
             .parameters([self.id(), from, to])
-            .responds(200, "The differences", reference("EntityDiff"))
+            .responds(200, "The differences", reference(&HistoryNames::of(self.entity_type).diff))
             .problems([ProblemKind::NotFound, ProblemKind::AwaitingBase])
     }
 
@@ -201,19 +192,32 @@ impl EntityOperations<'_> {
     fn type_parameter(&self) -> Value {
         let description = "The plural, the singular or the provider's object: `clients`, `client`, `Account`.";
         let parameter = parameter::path("type", description, json!({"type": "string", "minLength": 1}));
-        parameter::with_example(parameter, self.example.map(|definition| definition.plural.as_str().into()))
+        parameter::with_example(parameter, Some(example::OPEN_TYPE.into()))
     }
 
     /// The id of one entity.
     fn id(&self) -> Value {
         let description = "The id in Annals, or at the provider: `001…`, or with its provider `salesforce:001…`.";
-        let example = self.example.as_ref().and_then(|definition| example::id_of(definition));
-        parameter::with_example(parameter::path("id", description, json!({"type": "string", "minLength": 1})), example)
+        let parameter = parameter::path("id", description, json!({"type": "string", "minLength": 1}));
+        parameter::with_example(parameter, self.example_id())
+    }
+
+    fn example_id(&self) -> Option<Value> {
+        example::id_of(self.entity_type.definition().map(|definition| &**definition))
     }
 
     /// The names of the fields that a response has; none if they are not known.
     fn selectable(&self) -> Vec<String> {
         self.entity_type.definition().map(|definition| names_of(definition)).unwrap_or_default()
+    }
+
+    /// The type has what a status filter names, or what every type has.
+    fn example_filters(&self) -> Value {
+        let since = "updated_at:gte:2026-06-01T00:00:00Z";
+        let status = self.entity_type.definition().and_then(|definition| {
+            Some(format!("{}:eq:{}", definition.status_field.as_ref()?, definition.statuses.first()?))
+        });
+        status.into_iter().chain([since.to_owned()]).collect()
     }
 
     fn filters(&self, fields: &[QueryField]) -> Vec<Value> {
@@ -224,7 +228,10 @@ impl EntityOperations<'_> {
         let equals = fields.iter().filter(is_free).map(parameter::equals);
         parameter::of_search()
             .into_iter()
-            .chain([parameter::filter(&self.entity_type.filter_name())])
+            .chain([parameter::with_example(
+                parameter::filter(&self.entity_type.filter_name()),
+                Some(self.example_filters()),
+            )])
             .chain(equals)
             .collect()
     }

@@ -15,34 +15,37 @@ use super::{filter_schema, fixed_schemas};
 /// A type of entities in the document.
 #[derive(Clone)]
 pub(super) enum EntityType {
-    Defined(Arc<EntityDefinition>),
+    /// The name is that of its schema.
+    Defined { definition: Arc<EntityDefinition>, name: String },
     /// Any type that a path names: its schema is not known.
     Any,
 }
 
 impl EntityType {
+    pub(super) fn defined(definition: &Arc<EntityDefinition>) -> Self {
+        let name = name_of(definition.aggregate_type.as_str());
+        Self::Defined { definition: Arc::clone(definition), name }
+    }
+
     /// The name of the schema of one entity: `Client`.
-    pub(super) fn name(&self) -> String {
+    pub(super) fn name(&self) -> &str {
         match self {
-            Self::Defined(definition) => {
-                let name = pascal_case(definition.aggregate_type.as_str());
-                if fixed_schemas::has(&name) { format!("{name}Entity") } else { name }
-            }
-            Self::Any => fixed_schemas::ENTITY.to_owned(),
+            Self::Defined { name, .. } => name,
+            Self::Any => fixed_schemas::ENTITY,
         }
     }
 
     /// The same for several: `Clients`.
     pub(super) fn plural(&self) -> String {
         match self {
-            Self::Defined(definition) => pascal_case(&definition.plural),
+            Self::Defined { definition, .. } => pascal_case(&definition.plural),
             Self::Any => "Entities".to_owned(),
         }
     }
 
     pub(super) fn definition(&self) -> Option<&Arc<EntityDefinition>> {
         match self {
-            Self::Defined(definition) => Some(definition),
+            Self::Defined { definition, .. } => Some(definition),
             Self::Any => None,
         }
     }
@@ -70,7 +73,7 @@ impl EntityType {
         let page = page_of(reference(&selection));
         let filter = filter_schema::of(&self.query_fields());
         [
-            (name.clone(), self.entity()),
+            (name.to_owned(), self.entity()),
             (selection, selected),
             (format!("{name}Page"), page),
             (self.filter_name(), filter),
@@ -88,8 +91,11 @@ impl EntityType {
         let open = [(SystemField::Id.name(), text()), (SystemField::IsDeleted.name(), boolean())];
         let open = open.into_iter().filter(|_| self.definition().is_none());
         let mut entity = object_with(own.chain(system_properties(self)), open.chain([("explain", explain)]));
+        if self.definition().is_none() {
+            entity["additionalProperties"] = true.into();
+        }
         entity["description"] = match self {
-            Self::Defined(definition) => {
+            Self::Defined { definition, .. } => {
                 format!("A {}. A value that is not known is null.", definition.aggregate_type).into()
             }
             Self::Any => "An entity of any type: with the fields of its definition, or those of its CRM.".into(),
@@ -103,17 +109,21 @@ pub(super) fn properties(definition: &EntityDefinition) -> Map<String, Value> {
     definition.fields.iter().map(|field| (field.name.to_string(), field_schema(definition, field))).collect()
 }
 
-/// A field: null if it is not known, unless every provider's records state it.
-pub(super) fn field_schema(definition: &EntityDefinition, field: &Field) -> Value {
-    let schema = value_of(field.field_type);
-    let is_always_known = definition.objects.keys().all(|provider| {
+/// Whether every provider's records state a field, so that it is never null.
+pub(super) fn is_always_known(definition: &EntityDefinition, field: &Field) -> bool {
+    definition.objects.keys().all(|provider| {
         let source = field.sources.get(provider);
         source.is_some_and(|operation| match operation {
             Operation::Copy(input) | Operation::Bool(input) => !matches!(input, OperationInput::Path(_)),
             _ => false,
         })
-    });
-    let mut schema = if is_always_known { schema } else { nullable(schema) };
+    })
+}
+
+/// A field: null if it is not known.
+pub(super) fn field_schema(definition: &EntityDefinition, field: &Field) -> Value {
+    let schema = value_of(field.field_type);
+    let mut schema = if is_always_known(definition, field) { schema } else { nullable(schema) };
     if definition.status_field.as_ref() == Some(&field.name) && !definition.statuses.is_empty() {
         schema["examples"] = json!(definition.statuses);
     }
@@ -147,6 +157,31 @@ pub(super) fn type_name(definition: Option<&Arc<EntityDefinition>>) -> Value {
     definition.map_or_else(text, |definition| names([definition.aggregate_type.as_str()]))
 }
 
+/// How the names of the other schemas end. No type's name ends so, so that no two schemas share a name.
+const ENDINGS: [&str; 10] = [
+    "Page",
+    "Selection",
+    "Filter",
+    "History",
+    "HistoryEvent",
+    "Change",
+    "Changes",
+    "Difference",
+    "Differences",
+    "Diff",
+];
+
+/// The name of the schema of a type.
+fn name_of(aggregate_type: &str) -> String {
+    let name = pascal_case(aggregate_type);
+    let is_taken = fixed_schemas::all().iter().any(|(taken, _)| {
+        // `Quarantine` would make its page a `QuarantinePage`.
+        taken.strip_prefix(&*name).is_some_and(|rest| rest.is_empty() || ENDINGS.contains(&rest))
+    });
+    let is_taken = is_taken || name == fixed_schemas::ENTITY || ENDINGS.iter().any(|ending| name.ends_with(ending));
+    if is_taken { format!("{name}Entity") } else { name }
+}
+
 fn pascal_case(name: &str) -> String {
     let word = |word: &str| {
         let mut chars = word.chars();
@@ -160,9 +195,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_schema_has_the_name_of_its_type() {
-        for (name, expected) in [("client", "Client"), ("royalty_run", "RoyaltyRun"), ("subservices", "Subservices")] {
-            assert_eq!(pascal_case(name), expected);
+    fn a_schema_has_the_name_of_its_type_unless_another_schema_could_have_it() {
+        for (name, expected) in [
+            ("client", "Client"),
+            ("royalty_run", "RoyaltyRun"),
+            ("problem", "ProblemEntity"),
+            ("entity", "EntityEntity"),
+            ("quarantine", "QuarantineEntity"),
+            ("history", "HistoryEntity"),
+            ("client_history", "ClientHistoryEntity"),
+            ("text_change", "TextChangeEntity"),
+        ] {
+            assert_eq!(name_of(name), expected);
         }
     }
 }

@@ -150,9 +150,7 @@ fn health() -> Operation {
 
 fn document() -> Operation {
     let schema: Value = json!({"type": "object"});
-    Operation::new(Route::OpenApi, "getOpenApi", Tag::Installation, "This document").responds(
-        200,
-        "The document",
-        schema,
-    )
+    Operation::new(Route::OpenApi, "getOpenApi", Tag::Installation, "This document")
+        .responds(200, "The document", schema)
+        .tagged("Changes with the document.")
 }

@@ -5,7 +5,7 @@ use annals_domain::identity::Provider;
 use serde_json::{Map, Value, json};
 
 /// A sample of each object, in different forms.
-const SAMPLES: [(&str, &str); 6] = [
+const SAMPLES: [(&str, &str); 7] = [
     (
         "a client is created, as EventBridge relays it",
         include_str!("../../../../events/ingest/salesforce/01-client-created.json"),
@@ -30,7 +30,13 @@ const SAMPLES: [(&str, &str); 6] = [
         "services are created, in an array",
         include_str!("../../../../events/ingest/salesforce/29-services-created-in-array.json"),
     ),
+    (
+        "a contact and a royalty run are created, which have no definition",
+        include_str!("../../../../events/ingest/salesforce/37-contact-and-royalty-run-created.json"),
+    ),
 ];
+
+const OPEN_OBJECT: &str = "Contact";
 
 /// The samples as examples of a body.
 pub(super) fn bodies() -> Map<String, Value> {
@@ -42,11 +48,17 @@ pub(super) fn bodies() -> Map<String, Value> {
     names.zip(samples()).map(example).collect()
 }
 
-/// The id of a record of an object that a definition names.
-pub(super) fn id_of(definition: &EntityDefinition) -> Option<Value> {
-    let object = definition.objects.get(&Provider::Salesforce)?;
+/// The type of an object without a definition, in its own words.
+pub(super) const OPEN_TYPE: &str = "contact";
+
+/// The id of a record of the type; without a definition, of [`OPEN_TYPE`].
+pub(super) fn id_of(definition: Option<&EntityDefinition>) -> Option<Value> {
+    let object = match definition {
+        Some(definition) => definition.objects.get(&Provider::Salesforce)?.as_str(),
+        None => OPEN_OBJECT,
+    };
     let headers: Vec<Value> = samples().filter_map(|sample| header(&sample).cloned()).collect();
-    let header = headers.iter().find(|header| header["entityName"] == object.as_str())?;
+    let header = headers.iter().find(|header| header["entityName"] == object)?;
     header["recordIds"].get(0).cloned()
 }
 

@@ -2,15 +2,15 @@
 
 use annals_application::commands::Outcome;
 use annals_application::ports::JobState;
-use annals_domain::event::{EventType, Source};
+use annals_domain::event::EventType;
 use annals_domain::identity::Provider;
 use serde_json::{Value, json};
 
-use super::pattern;
 use super::schema::{
     array, boolean, count, described, names, nullable, object, object_with, page_of, reference, text, timestamp, uuid,
     version,
 };
+use super::{event_schema, pattern};
 use crate::problem::ProblemKind;
 use crate::quarantine::STATES;
 
@@ -29,15 +29,10 @@ const LARGEST_PAGE: u32 = annals_application::backfill::LARGEST_BACKFILL_PAGE;
 /// An id of Salesforce: the last three of 18 characters follow from the others.
 const ID: &str = "[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?";
 
-/// Whether a name is taken, so that no definition's schema may have it.
-pub(super) fn has(name: &str) -> bool {
-    name == ENTITY || all().iter().any(|(taken, _)| *taken == name)
-}
-
 pub(super) fn all() -> Vec<(&'static str, Value)> {
     let mut all = vec![("Problem", problem()), ("ValidationIssue", validation_issue()), ("Provider", provider())];
     all.extend(of_events());
-    all.extend(of_histories());
+    all.extend(event_schema::all());
     all.extend(of_quarantine());
     all.extend(of_backfills());
     all.extend(of_health());
@@ -147,71 +142,6 @@ fn ingest_body() -> Value {
         "anyOf": [{"maxItems": 0}, {"contains": reference("SalesforceInput")}],
     });
     json!({"anyOf": [reference("SalesforceInput"), several]})
-}
-
-fn of_histories() -> Vec<(&'static str, Value)> {
-    let source = || json!({"type": "string", "enum": Source::ALL});
-    let any = || json!({});
-    let change = object([("from", any()), ("to", any())]);
-    let position =
-        [("timestamp", timestamp()), ("commit_number", nullable(text())), ("sequence_number", nullable(text()))];
-    let changes = json!({"type": "object", "additionalProperties": reference("Change")});
-    let event = object_with(
-        [
-            ("event_id", uuid()),
-            ("version", version()),
-            ("event_type", reference("EventType")),
-            ("timestamp", described(timestamp(), "When the CRM committed the change.")),
-            ("position", reference("Position")),
-            ("recorded_at", described(timestamp(), "When it was stored.")),
-            ("source", source()),
-            ("user", nullable(text())),
-            ("change_origin", nullable(text())),
-            ("transaction_key", nullable(text())),
-            ("correlation_id", nullable(text())),
-            ("causation_id", nullable(text())),
-            ("warnings", array(reference("ValidationIssue"))),
-            ("late", described(boolean(), "Whether a change with a later position was stored before it.")),
-            ("changes", described(changes, "Each changed field before and after this version.")),
-        ],
-        [("data", described(any(), "The stored input; with `raw=true`."))],
-    );
-    let set_by = object([
-        ("event_id", uuid()),
-        ("version", version()),
-        ("timestamp", timestamp()),
-        ("user", nullable(text())),
-        ("source", source()),
-    ]);
-    let set_by_or_none = nullable(reference("SetBy"));
-    let difference = object([("from", any()), ("to", any()), ("set_by", set_by_or_none)]);
-    let differences = json!({"type": "object", "additionalProperties": reference("Difference")});
-    vec![
-        ("Change", change),
-        ("Position", described(object(position), "The order of the change at its source.")),
-        ("HistoryEvent", event),
-        ("HistoryPage", page_of(reference("HistoryEvent"))),
-        ("SetBy", described(set_by, "The event that set a value.")),
-        ("Difference", difference),
-        ("EntityDiff", object([("from", text()), ("to", text()), ("changes", differences)])),
-        ("Provenance", provenance(source())),
-    ]
-}
-
-fn provenance(source: Value) -> Value {
-    object_with(
-        [
-            ("event_id", nullable(uuid())),
-            ("version", nullable(version())),
-            ("position", nullable(reference("Position"))),
-            ("timestamp", nullable(timestamp())),
-            ("user", nullable(text())),
-            ("source", nullable(source)),
-            ("operation", nullable(text())),
-            ("provider_field", nullable(text())),
-        ],
-        [("raw_value", json!({}))],
-    )
 }
 
 fn of_quarantine() -> Vec<(&'static str, Value)> {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::schema::reference;
+use super::parameter;
+use super::recorded::RecordedAnswers;
+use super::schema::{reference, text};
 use crate::access::Access;
 use crate::problem::ProblemKind;
 use crate::route::Route;
@@ -114,6 +116,17 @@ impl Operation {
         self
     }
 
+    /// With an entity tag, and 304 for a caller who names it.
+    pub(super) fn tagged(mut self, description: &str) -> Self {
+        let tag = json!({"ETag": {"description": description, "schema": text()}});
+        for response in self.responses.values_mut() {
+            response["headers"] = tag.clone();
+        }
+        let known = parameter::header("If-None-Match", "Tags of earlier responses.", text());
+        let unchanged = json!({"description": "What was asked for has one of the given tags", "headers": tag});
+        self.parameters([known]).responds_with(304, unchanged)
+    }
+
     pub(super) fn problems(mut self, problems: impl IntoIterator<Item = ProblemKind>) -> Self {
         self.problems.extend(problems);
         self
@@ -126,13 +139,19 @@ impl Operation {
     }
 
     /// The problem responses that it refers to, by name: some kinds share a status.
-    pub(super) fn problem_responses(&self) -> impl Iterator<Item = (String, Value)> {
-        by_status(&self.problems).into_values().map(|kinds| (response_name(&kinds), problem_response(&kinds)))
+    pub(super) fn problem_responses(&self, answers: &RecordedAnswers) -> impl Iterator<Item = (String, Value)> {
+        let response = |kinds: Vec<ProblemKind>| (response_name(&kinds), problem_response(&kinds, answers));
+        by_status(&self.problems).into_values().map(response)
     }
 
-    pub(super) fn into_json(self) -> Value {
+    pub(super) fn into_json(self, answers: &RecordedAnswers) -> Value {
         let security = security(self.route.access(), self.reads.as_deref());
         let mut responses = self.responses;
+        for (status, response) in &mut responses {
+            if let Some(content) = response.pointer_mut("/content/application~1json") {
+                add_examples(content, answers.of_operation(&self.id, status));
+            }
+        }
         if let Some(response) = responses.values_mut().next().filter(|_| !self.links.is_empty()) {
             response["links"] = self.links.into();
         }
@@ -151,6 +170,12 @@ impl Operation {
             operation["requestBody"] = body;
         }
         operation
+    }
+}
+
+fn add_examples(content: &mut Value, examples: Map<String, Value>) {
+    if !examples.is_empty() {
+        content["examples"] = examples.into();
     }
 }
 
@@ -174,11 +199,13 @@ fn response_name(kinds: &[ProblemKind]) -> String {
     kinds.iter().map(|kind| format!("{kind:?}")).collect::<Vec<_>>().join("Or")
 }
 
-fn problem_response(kinds: &[ProblemKind]) -> Value {
+fn problem_response(kinds: &[ProblemKind], answers: &RecordedAnswers) -> Value {
     let titles: Vec<String> = kinds.iter().map(|kind| format!("{} (`{}`)", kind.title(), kind.type_uri())).collect();
+    let mut content = json!({"schema": reference("Problem")});
+    add_examples(&mut content, answers.of_problems(kinds));
     let mut response = json!({
         "description": titles.join(", or: "),
-        "content": {"application/problem+json": {"schema": reference("Problem")}},
+        "content": {"application/problem+json": content},
     });
     let header = |description: &str, schema: Value| json!({"description": description, "schema": schema});
     if kinds.contains(&ProblemKind::Unavailable) {

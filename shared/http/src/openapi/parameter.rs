@@ -5,7 +5,7 @@ use annals_application::queries::{
     DEFAULT_PAGE_SIZE, MAX_FILTERS, MAX_IDS, MAX_PAGE_OFFSET, MAX_PAGE_SIZE, MAX_SORT_FIELDS,
 };
 use annals_domain::definition::FieldType;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::fixed_schemas::{DAY, MOMENT, TIMESTAMP};
 use super::pattern;
@@ -33,6 +33,16 @@ pub(super) fn with_example(mut parameter: Value, example: Option<Value>) -> Valu
     }
     parameter
 }
+
+/// A parameter with an example of each of its forms, by name.
+pub(super) fn with_examples<'a>(mut parameter: Value, examples: impl IntoIterator<Item = (&'a str, &'a str)>) -> Value {
+    let examples = examples.into_iter().map(|(name, value)| (name.to_owned(), json!({"value": value})));
+    parameter["examples"] = examples.collect::<Map<_, _>>().into();
+    parameter
+}
+
+/// The forms of a moment.
+pub(super) const MOMENTS: [(&str, &str); 2] = [("day", "2026-06-30"), ("timestamp", "2026-06-11T00:00:00Z")];
 
 /// An optional header.
 pub(super) fn header(name: &str, description: &str, schema: Value) -> Value {
@@ -72,12 +82,14 @@ pub(super) fn cursor() -> Value {
 
 /// A moment at which something begins.
 pub(super) fn first_moment(name: &str, description: &str) -> Value {
-    query(name, &format!("{description} A day is its first millisecond in UTC."), reference(MOMENT))
+    let description = format!("{description} A day is its first millisecond in UTC.");
+    with_examples(query(name, &description, reference(MOMENT)), MOMENTS)
 }
 
 /// A moment at which something ends.
 pub(super) fn moment(name: &str, description: &str) -> Value {
-    query(name, &format!("{description} A day is its last millisecond in UTC."), reference(MOMENT))
+    let description = format!("{description} A day is its last millisecond in UTC.");
+    with_examples(query(name, &description, reference(MOMENT)), MOMENTS)
 }
 
 pub(super) fn as_of() -> Value {
@@ -90,12 +102,13 @@ pub(super) fn known_at() -> Value {
 
 /// The parameters of a search that do not depend on the type.
 pub(super) fn of_search() -> Vec<Value> {
+    let term = query(
+        "search_term",
+        "Each of its words must occur in a searchable field; case and accents do not count.",
+        text(),
+    );
     vec![
-        query(
-            "search_term",
-            "Each of its words must occur in a searchable field; case and accents do not count.",
-            text(),
-        ),
+        with_example(term, Some("halcyon".into())),
         query("include_deleted", "Whether deleted entities are found.", boolean()),
     ]
 }
@@ -155,14 +168,23 @@ pub(super) fn sort(fields: &[QueryField]) -> Value {
     let keys = format!("(?:{})?", pattern::list(&key, Some(MAX_SORT_FIELDS)));
     let mut schema = whole(&keys);
     schema["default"] = "-created_at".into();
-    query("sort", &description, schema)
+    with_example(query("sort", &description, schema), Some("-updated_at,aggregate_id".into()))
 }
 
-/// A selection of the fields of an entity with these names; without any, of any.
-pub(super) fn fields<'a>(name: &str, description: &str, known: impl IntoIterator<Item = &'a str>) -> Value {
+/// A selection of the fields of an entity with these names; without any, of any. The example has those fields of it that
+/// are known.
+pub(super) fn fields<'a>(
+    name: &str,
+    description: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    example: &[&str],
+) -> Value {
     let known: Vec<&str> = known.into_iter().collect();
-    let field = if known.is_empty() { "[A-Za-z0-9_]+".to_owned() } else { pattern::one_of(known) };
-    query(name, description, whole(&pattern::list(&field, None)))
+    let example: Vec<&str> = example.iter().copied().filter(|name| known.is_empty() || known.contains(name)).collect();
+    let example = Some(example.join(",").into()).filter(|_| !example.is_empty());
+    // An object without a definition may have a field of any name.
+    let field = if known.is_empty() { r"[^,]*[^,\s][^,]*".to_owned() } else { pattern::one_of(known) };
+    with_example(query(name, description, whole(&pattern::list(&field, None))), example)
 }
 
 pub(super) fn order() -> Value {

@@ -25,6 +25,11 @@ pub(super) fn object_with<'a>(
     json!({"type": "object", "properties": properties, "required": required})
 }
 
+/// What all of these schemas say together.
+pub(super) fn all_of(parts: impl IntoIterator<Item = Value>) -> Value {
+    json!({"allOf": parts.into_iter().collect::<Vec<_>>()})
+}
+
 pub(super) fn array(items: Value) -> Value {
     json!({"type": "array", "items": items})
 }

@@ -102,6 +102,17 @@ fn no_two_operations_share_an_id() {
     assert_eq!(ids.len(), Route::ALL.len() + 5 * types);
 }
 
+#[test]
+fn a_document_of_other_definitions_has_no_recorded_answers() {
+    let with_answers = |catalog: &Catalog| {
+        let document = openapi_document(catalog);
+        let content = &document["paths"]["/entities/{type}"]["get"]["responses"]["200"]["content"];
+        content["application/json"].get("examples").is_some()
+    };
+    assert!(with_answers(&catalog()));
+    assert!(!with_answers(&Catalog::default()));
+}
+
 /// All references of a value.
 fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
     match value {

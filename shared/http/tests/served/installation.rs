@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use annals_application::commands::{CommandHandler, HandlerSettings, Quarantine};
-use annals_application::ports::{FeedConsumer, SeparateSections, StatePorts};
+use annals_application::ports::{Clock, FeedConsumer, Ids, SeparateSections, StatePorts};
 use annals_application::projection::{
     EventPattern, FeedLane, FeedProjector, ProjectionRegistry, Projector, ProjectorPorts, ProjectorSettings,
     ReadModelProjection,
@@ -64,9 +64,12 @@ impl HealthCheck for AllWell {
 
 impl Installation {
     pub(crate) async fn new() -> Self {
+        Self::of(Arc::new(SystemClock), Arc::new(RandomIds), Login::None).await
+    }
+
+    pub(crate) async fn of(clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, login: Login) -> Self {
         let folder = TempDir::new().unwrap();
         let database = Database::open(&folder.path().join("annals.db")).unwrap();
-        let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
         let adapters = ProviderAdapters::new([Arc::new(Salesforce::new(None)) as Arc<dyn ProviderAdapter>]);
         let catalog = Arc::new(Catalog::built_in(&adapters).unwrap());
         let store = Arc::new(SqliteEventStore::new(database.clone()));
@@ -99,7 +102,7 @@ impl Installation {
         let handler =
             CommandHandler::new(store, state, catalog, adapters, clock, ids, settings).with_listener(feed_projector);
         let api = QueryApi { queries, quarantine, health: Arc::new(AllWell) };
-        Self { router: local_router(Arc::new(handler), api, Login::None), _folder: folder }
+        Self { router: local_router(Arc::new(handler), api, login), _folder: folder }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> HttpResponse {

@@ -8,6 +8,7 @@ mod history;
 mod installation;
 mod page_bytes;
 mod provenance;
+mod recorded;
 mod time_travel;
 
 use std::collections::BTreeSet;
@@ -78,6 +79,20 @@ async fn an_entity_tag_is_valid_until_the_next_version() {
         ("/clients/none", "no-store"),
     ] {
         assert_eq!(annals.get(path).await.header("cache-control"), expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_openapi_document_is_sent_again_only_to_a_caller_who_has_another_one() {
+    let annals = Installation::new().await;
+    let first = annals.get("/openapi.json").await;
+    let tag = first.header("etag").to_owned();
+    assert_eq!((first.status, first.header("cache-control")), (200, "private, no-cache"));
+    for (known, status) in [(tag.as_str(), 304), ("\"another\"", 200)] {
+        let request = Request::get("/openapi.json").header("if-none-match", known).body(Body::empty()).unwrap();
+        let response = annals.send(request).await;
+        let body = if status == 200 { &first.body } else { &Value::Null };
+        assert_eq!((response.status, &response.body, response.header("etag")), (status, body, tag.as_str()));
     }
 }
 
