@@ -142,13 +142,20 @@ impl EntityQueries {
     ) -> Result<Page<HistoryEvent>, QueryError> {
         let page = request.page_numbers()?;
         let resolved = self.resolver.resolve(entity_type, id).await?;
+        let of = |key| HistoryOf { schema: &resolved.schema, key, request };
+        let not_found = || QueryError::not_found(resolved.schema.aggregate_type(), id);
+        if let Some(from_date) = request.starts_at_date() {
+            for key in &resolved.keys {
+                if let Some(page) = self.history.read_from_date(&of(key), from_date, page).await? {
+                    return Ok(page);
+                }
+            }
+            return Err(not_found());
+        }
         let heads = self.ports.store.heads(&resolved.keys).await?;
         let mut streams = resolved.keys.iter().zip(heads);
-        let Some((key, head)) = streams.find_map(|(key, head)| Some((key, head?))) else {
-            return Err(QueryError::not_found(resolved.schema.aggregate_type(), id));
-        };
-        let of = HistoryOf { schema: &resolved.schema, key, head: &head, request };
-        self.history.read(&of, page).await
+        let (key, head) = streams.find_map(|(key, head)| Some((key, head?))).ok_or_else(not_found)?;
+        self.history.read(&of(key), &head, page).await
     }
 
     /// A document of the read model. One that hangs counts as one that cannot be reached.

@@ -1,8 +1,8 @@
 //! Reads pages of histories: what each version changed, in order of arrival or the newest first.
 //!
 //! A page is folded from the newest snapshot before it, which is read together with the events after it. Without
-//! filters it reads its own events and those between the snapshot and it. By date it starts and ends at the dates, but
-//! for events that arrived late. The newest first, it goes back in blocks of versions.
+//! filters it reads its own events and those between the snapshot and it. By date it starts (`history_from_date`) and ends
+//! at the dates, but for events that arrived late. The newest first, it goes back in blocks of versions.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ use crate::ports::{
 use crate::projection::{SNAPSHOT_INTERVAL, StreamFolder};
 
 /// The most events in one read of the stream.
-const READ_PAGE: u64 = 500;
+pub(super) const READ_PAGE: u64 = 500;
 /// The number of versions in one step back through a history of some fields.
 const BLOCK: u64 = 200;
 /// The same, and the most on a page, where each event has its input.
@@ -42,10 +42,10 @@ const DATES_PAGE: usize = 100;
 /// Reads histories.
 #[derive(Clone)]
 pub(super) struct HistoryReader {
-    store: Arc<dyn EventStore>,
-    snapshots: Arc<dyn SnapshotStore>,
+    pub(super) store: Arc<dyn EventStore>,
+    pub(super) snapshots: Arc<dyn SnapshotStore>,
     sections: Arc<dyn StreamSections>,
-    adapters: ProviderAdapters,
+    pub(super) adapters: ProviderAdapters,
     /// The most bytes of the events of a page.
     pub(super) max_bytes: usize,
 }
@@ -54,22 +54,21 @@ pub(super) struct HistoryReader {
 pub(super) struct HistoryOf<'a> {
     pub(super) schema: &'a EntitySchema,
     pub(super) key: &'a EntityKey,
-    pub(super) head: &'a StreamHead,
     pub(super) request: &'a HistoryRequest,
 }
 
 /// A page that is being filled.
-struct Filling {
+pub(super) struct Filling {
     events: BoundedPage<HistoryEvent>,
     /// The number of matching events that come before the page.
-    skip: u64,
+    pub(super) skip: u64,
     /// The first event of the next page, if there is one.
     next: Option<Version>,
 }
 
 impl Filling {
     /// Adds the next matching event. `false` if the page ended before it.
-    fn offer(&mut self, event: HistoryEvent) -> bool {
+    pub(super) fn offer(&mut self, event: HistoryEvent) -> bool {
         if self.skip > 0 {
             self.skip -= 1;
             return true;
@@ -82,8 +81,13 @@ impl Filling {
         is_added
     }
 
+    /// The number of events that still fit.
+    pub(super) fn missing(&self) -> u64 {
+        self.events.missing()
+    }
+
     fn is_full(&self) -> bool {
-        self.events.missing() == 0
+        self.missing() == 0
     }
 }
 
@@ -104,34 +108,47 @@ impl HistoryReader {
         Self { store, snapshots, sections, adapters, max_bytes: MAX_PAGE_BYTES }
     }
 
-    /// A page of the events of one stream.
-    pub(super) async fn read(&self, of: &HistoryOf<'_>, page: PageNumbers) -> Result<Page<HistoryEvent>, QueryError> {
-        let HistoryOf { request, head, .. } = of;
-        request.check_fields(of.schema)?;
-        let scope = request.scope(of.key);
-        let start = request.start(scope, page, head)?;
-        let events = BoundedPage::new(page.page_size, self.max_bytes);
-        let mut filling = Filling { events, skip: start.skip, next: None };
-        match request.order {
-            HistoryOrder::Ascending => self.ascend(of, start, &mut filling).await?,
-            HistoryOrder::Descending => self.descend(of, start, &mut filling).await?,
+    /// A page of the events of one stream with this head.
+    pub(super) async fn read(
+        &self,
+        of: &HistoryOf<'_>,
+        head: &StreamHead,
+        page: PageNumbers,
+    ) -> Result<Page<HistoryEvent>, QueryError> {
+        of.request.check_fields(of.schema)?;
+        let start = of.request.start(of.request.scope(of.key), page, head)?;
+        let mut filling = self.filling(page, start.skip);
+        match of.request.order {
+            HistoryOrder::Ascending => self.ascend(of, head, start, &mut filling).await?,
+            HistoryOrder::Descending => self.descend(of, head, start, &mut filling).await?,
         }
-        let Filling { events, next, .. } = filling;
-        let (results, end) = events.finish();
-        let next = next.map(|next| request.next(scope, page, end, next)).transpose()?;
-        let count = (!request.is_filtered()).then(|| head.version.get());
-        Ok(Page { results, count, next, previous: page.previous().filter(|_| request.cursor.is_none()) })
+        let count = (!of.request.is_filtered()).then(|| head.version.get());
+        Ok(Page { count, ..filled(of, page, filling)? })
     }
 
-    async fn ascend(&self, of: &HistoryOf<'_>, start: HistoryStart, page: &mut Filling) -> Result<(), QueryError> {
-        if start.version > of.head.version {
+    /// An empty page.
+    pub(super) fn filling(&self, page: PageNumbers, skip: u64) -> Filling {
+        Filling { events: BoundedPage::new(page.page_size, self.max_bytes), skip, next: None }
+    }
+
+    async fn ascend(
+        &self,
+        of: &HistoryOf<'_>,
+        head: &StreamHead,
+        start: HistoryStart,
+        page: &mut Filling,
+    ) -> Result<(), QueryError> {
+        if start.version > head.version {
             return Ok(());
         }
         let last = match of.request.is_filtered() {
-            true => of.head.version,
-            false => of.head.version.min(start.version.plus(page.events.missing() - 1)),
+            true => head.version,
+            false => head.version.min(start.version.plus(page.missing() - 1)),
         };
-        let StreamSection { state, mut events } = self.first_section(of, start, last, page).await?;
+        // One event more shows whether there is a next page.
+        let wanted = if of.request.fields.is_empty() { page.missing() + 1 } else { READ_PAGE };
+        let to = last.min(start.version.plus(wanted - 1));
+        let StreamSection { state, mut events } = self.section(of.key, start.version, to).await?;
         let mut folder = StreamFolder::new(&self.adapters, state);
         loop {
             for stored in &events {
@@ -141,7 +158,7 @@ impl HistoryReader {
                 {
                     return Ok(());
                 }
-                if is_past_dates(of, stored) {
+                if is_past_dates(of, head, stored) {
                     return Ok(());
                 }
             }
@@ -153,33 +170,18 @@ impl HistoryReader {
                 return Ok(());
             }
         }
-        page.next = Some(last.next()).filter(|next| page.is_full() && *next <= of.head.version);
+        page.next = Some(last.next()).filter(|next| page.is_full() && *next <= head.version);
         Ok(())
     }
 
-    /// The first events of a page in version order, from `start` or before it.
-    async fn first_section(
+    async fn descend(
         &self,
         of: &HistoryOf<'_>,
+        head: &StreamHead,
         start: HistoryStart,
-        last: Version,
-        page: &Filling,
-    ) -> Result<StreamSection, QueryError> {
-        // One event more shows whether there is a next page.
-        let wanted = if of.request.fields.is_empty() { page.events.missing() + 1 } else { READ_PAGE };
-        let Some(from_date) = of.request.from_date.filter(|_| start.is_first) else {
-            return self.section(of.key, start.version, last.min(start.version.plus(wanted - 1))).await;
-        };
-        // None of its events is in the dates.
-        let state = self.snapshots.newest_as_of(of.key, from_date.plus_millis(-1)).await?;
-        let next = state.as_ref().map_or(Version::FIRST, |state| state.version().next());
-        let to = last.min(next.plus(page.skip.saturating_add(wanted).saturating_add(SNAPSHOT_INTERVAL.get())));
-        let events = self.read_events(of.key, next, to).await?;
-        Ok(StreamSection { state, events })
-    }
-
-    async fn descend(&self, of: &HistoryOf<'_>, start: HistoryStart, page: &mut Filling) -> Result<(), QueryError> {
-        let mut next = self.newest_block(of, start, page).await?;
+        page: &mut Filling,
+    ) -> Result<(), QueryError> {
+        let mut next = self.newest_block(of, head, start, page).await?;
         while let Some(block) = next {
             for event in block.matching.into_iter().rev() {
                 if !page.offer(event) {
@@ -195,7 +197,7 @@ impl HistoryReader {
                 page.next = Some(high);
                 return Ok(());
             }
-            next = Some(self.block(of, back_from(of, page, high), high).await?);
+            next = Some(self.block(of, head, back_from(of, page, high), high).await?);
         }
         Ok(())
     }
@@ -204,20 +206,21 @@ impl HistoryReader {
     async fn newest_block(
         &self,
         of: &HistoryOf<'_>,
+        head: &StreamHead,
         start: HistoryStart,
         page: &Filling,
     ) -> Result<Option<Block>, QueryError> {
-        let mut high = start.version.min(of.head.version);
+        let mut high = start.version.min(head.version);
         if let Some(to_date) = of.request.to_date.filter(|_| start.is_first) {
             let snapshot = self.snapshots.newest_as_of(of.key, to_date).await?;
             let known = snapshot.map_or(Version::new(0), |state| state.version());
             // The next snapshot has a later event, so the dates end before it, unless events arrived late.
             let guess = high.min(known.plus(SNAPSHOT_INTERVAL.get() - 1));
-            let block = self.block(of, back_from(of, page, known.min(high)), guess).await?;
+            let block = self.block(of, head, back_from(of, page, known.min(high)), guess).await?;
             if block.is_past_dates || guess == high {
                 return Ok(Some(block));
             }
-            high = high.min(self.newest_in_dates(of, to_date, guess.next()).await?);
+            high = high.min(self.newest_in_dates(of, head, to_date, guess.next()).await?);
             if high <= guess {
                 return Ok(Some(block));
             }
@@ -225,10 +228,16 @@ impl HistoryReader {
         if high < Version::FIRST {
             return Ok(None);
         }
-        self.block(of, back_from(of, page, high), high).await.map(Some)
+        self.block(of, head, back_from(of, page, high), high).await.map(Some)
     }
 
-    async fn block(&self, of: &HistoryOf<'_>, low: Version, high: Version) -> Result<Block, QueryError> {
+    async fn block(
+        &self,
+        of: &HistoryOf<'_>,
+        head: &StreamHead,
+        low: Version,
+        high: Version,
+    ) -> Result<Block, QueryError> {
         let StreamSection { state, mut events } = self.section(of.key, low, high).await?;
         let mut folder = StreamFolder::new(&self.adapters, state);
         let mut block = Block { low, matching: Vec::new(), below: None, is_past_dates: false };
@@ -239,7 +248,7 @@ impl HistoryReader {
                 }
                 let is_wanted = stored.event.version >= low;
                 block.matching.extend(self.fold(of, &mut folder, &stored.event, is_wanted)?);
-                block.is_past_dates |= is_past_dates(of, stored);
+                block.is_past_dates |= is_past_dates(of, head, stored);
             }
             if folder.next_version() > high {
                 return Ok(block);
@@ -255,12 +264,13 @@ impl HistoryReader {
     async fn newest_in_dates(
         &self,
         of: &HistoryOf<'_>,
+        head: &StreamHead,
         to_date: Timestamp,
         from: Version,
     ) -> Result<Version, QueryError> {
         let events = self.store.read(of.key, &ReadOptions::from(from, DATES_PAGE)).await?;
         let later = events.iter().find(|stored| stored.head.highest() > to_date);
-        Ok(later.map_or(of.head.version, |later| later.event.version.previous().max(of.head.newest_late())))
+        Ok(later.map_or(head.version, |later| later.event.version.previous().max(head.newest_late())))
     }
 
     async fn section(&self, key: &EntityKey, from: Version, to: Version) -> Result<StreamSection, QueryError> {
@@ -276,7 +286,7 @@ impl HistoryReader {
     }
 
     /// Folds one event. Returns what it changed, if it is wanted and matches.
-    fn fold(
+    pub(super) fn fold(
         &self,
         of: &HistoryOf<'_>,
         folder: &mut StreamFolder<'_>,
@@ -315,7 +325,18 @@ fn back_from(of: &HistoryOf<'_>, page: &Filling, high: Version) -> Version {
 }
 
 /// Whether every event after this one is later than the dates.
-fn is_past_dates(of: &HistoryOf<'_>, stored: &StoredEvent) -> bool {
-    let is_later = of.request.to_date.is_some_and(|to_date| stored.head.highest() > to_date);
-    is_later && stored.event.version >= of.head.newest_late()
+fn is_past_dates(of: &HistoryOf<'_>, head: &StreamHead, stored: &StoredEvent) -> bool {
+    of.request.is_after_dates(stored.head.highest()) && stored.event.version >= head.newest_late()
+}
+
+/// The page, without a count.
+pub(super) fn filled(
+    of: &HistoryOf<'_>,
+    page: PageNumbers,
+    filling: Filling,
+) -> Result<Page<HistoryEvent>, QueryError> {
+    let HistoryOf { request, key, .. } = of;
+    let (results, end) = filling.events.finish();
+    let next = filling.next.map(|next| request.next(request.scope(key), page, end, next)).transpose()?;
+    Ok(Page { results, count: None, next, previous: page.previous().filter(|_| request.cursor.is_none()) })
 }

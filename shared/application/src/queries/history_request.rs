@@ -90,11 +90,21 @@ impl HistoryRequest {
 
     /// Whether a timestamp is in the dates.
     pub(super) fn has_date(&self, at: Timestamp) -> bool {
-        !self.is_before_dates(at) && self.to_date.is_none_or(|to| at <= to)
+        !self.is_before_dates(at) && !self.is_after_dates(at)
+    }
+
+    pub(super) fn is_after_dates(&self, at: Timestamp) -> bool {
+        self.to_date.is_some_and(|to| at > to)
     }
 
     pub(super) fn is_before_dates(&self, at: Timestamp) -> bool {
         self.from_date.is_some_and(|from| at < from)
+    }
+
+    /// The date from which a page on starts that has no page before it by cursor, in version order.
+    pub(super) fn starts_at_date(&self) -> Option<Timestamp> {
+        let is_first = self.cursor.as_deref().is_none_or(str::is_empty);
+        self.from_date.filter(|_| is_first && self.order == HistoryOrder::Ascending)
     }
 
     /// Whether one of the fields is among an event's changes.

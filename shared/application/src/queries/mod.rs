@@ -16,6 +16,7 @@ mod feed_health;
 mod filter;
 mod health;
 mod history;
+mod history_from_date;
 mod history_reader;
 mod history_request;
 mod ids_request;

@@ -56,3 +56,37 @@ async fn a_history_has_only_the_events_that_changed_a_field() {
     assert_eq!((unknown.status, &unknown.body["errors"][0]["field"]), (400, &json!("field")));
     assert!(unknown.body["detail"].as_str().unwrap().contains("a client has no field `colour`: expected id, name"));
 }
+
+#[tokio::test]
+async fn an_event_that_arrived_late_is_in_its_dates_however_many_events_came_before_it() {
+    let annals = Installation::new().await;
+    let named = |second: u32| change("Account", "UPDATE", 1, second, json!({"Name": format!("A{second}")}));
+    annals.ingest(&[change("Account", "CREATE", 1, 1, json!({"Name": "A1"}))]).await;
+    annals.ingest(&(10..=160).map(named).collect::<Vec<_>>()).await;
+    annals.ingest(&[change("Account", "UPDATE", 1, 5, json!({"Account_Priority__c": "High"}))]).await;
+    let path = format!("/clients/{}/history", record(1));
+    for (query, versions) in [
+        ("from_date=2024-04-09T20:19:29Z&to_date=2024-04-09T20:19:31Z", vec!["153"]),
+        ("from_date=2024-04-09T20:19:29Z&to_date=2024-04-09T20:19:31Z&order=desc", vec!["153"]),
+        ("from_date=2024-04-09T20:19:29Z&to_date=2024-04-09T20:19:36Z", vec!["2", "3", "153"]),
+        ("from_date=2024-04-09T20:22:05Z", vec!["152"]),
+        ("from_date=2024-04-09T20:22:06Z", vec![]),
+        ("from_date=2024-04-09T20:19:26Z&field=priority", vec!["153"]),
+    ] {
+        let page = annals.get(&format!("{path}?{query}")).await;
+        assert_eq!(
+            (page.status, page.each("version")),
+            (200, versions.into_iter().map(str::to_owned).collect()),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_by_date_of_no_entity_is_404_and_by_an_unknown_field_400() {
+    let annals = changed().await;
+    let from = "history?from_date=2024-04-09";
+    assert_eq!(annals.get(&format!("/clients/{}/{from}", record(2))).await.status, 404);
+    assert_eq!(annals.get(&format!("/clients/{}/{from}&field=none", record(1))).await.status, 400);
+    assert_eq!(annals.get(&format!("/clients/{}/{from}&cursor=x", record(1))).await.status, 400);
+}
