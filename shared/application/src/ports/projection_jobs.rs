@@ -44,13 +44,16 @@ pub enum JobOutcome {
     },
 }
 
+/// A job that has ended. One that will be tried again, because a store did not answer, has no report.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobReport {
     pub job: ProjectionJob,
     pub outcome: JobOutcome,
 }
 
+/// Where operators read what became of each job.
 #[async_trait]
 pub trait ProjectionJobs: Send + Sync {
+    /// Records jobs that have ended, several of one record among them. It cannot fail, since no projection may depend on it.
     async fn record(&self, reports: &[JobReport]);
 }

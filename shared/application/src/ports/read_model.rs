@@ -1,7 +1,8 @@
 //! The read model: the searchable entities.
 //!
 //! A document is never replaced by an older version, in any order of calls. All adapters return the
-//! same documents for a query.
+//! same documents for a query. A document is read by its id at once, and may be found by searches and counts
+//! later (OpenSearch: within a second).
 
 use std::sync::Arc;
 
@@ -77,10 +78,10 @@ impl FoundPage {
 
 #[async_trait]
 pub trait ReadModel: Send + Sync {
-    /// Returns one outcome per document, in their order.
+    /// Returns one outcome per document, in their order. Idempotent. After an error some of them may be indexed.
     async fn index(&self, documents: Vec<Document>) -> Result<Vec<IndexOutcome>, PortError>;
 
-    /// Also returns deleted entities.
+    /// The newest indexed document of an entity, deleted or not; `None` if none is indexed in this schema.
     async fn get(&self, schema: &EntitySchema, id: AggregateId) -> Result<Option<ReadDocument>, PortError>;
 
     /// A page, as [`BoundedPage`](super::BoundedPage) ends it, and the number of matches on all pages.
