@@ -22,9 +22,9 @@ use super::stop_signal::{StopRequest, StopSignal};
 /// How often a running statement looks at its stop signal, in instructions of SQLite's virtual machine.
 const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 10_000;
 
-/// The niceness of threads that give way.
+/// The niceness of threads that give way: the most there is, so that a dozen of them at work leave a write its processor.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 5;
+const NICENESS: i32 = 19;
 
 /// How a group of readers behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
