@@ -23,6 +23,9 @@ const MAX_COUNTED_TASKS: usize = 1_000;
 /// How long an invocation redrives parked projections; the rebuild gets the rest of its time.
 const REDRIVE_TIME: Duration = Duration::from_secs(60);
 
+/// How long after the deadline a rebuild may take to store its checkpoint.
+const CHECKPOINT_TIME: Duration = Duration::from_secs(1);
+
 pub(crate) struct DueWork {
     projector: Projector,
     rebuilder: Rebuilder,
@@ -46,6 +49,13 @@ pub(crate) struct DueWorkReport {
     waiting_for_crm: usize,
 }
 
+/// Gives up work that takes longer than until the deadline, before Lambda stops the function: each kind stops by itself
+/// earlier, unless a call gets no answer. What is given up goes on in the next minute.
+async fn in_time(kind: &str, deadline: Instant, work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let late = |_| Err(format!("{kind}: no answer by the deadline"));
+    tokio::time::timeout_at(deadline, work).await.unwrap_or_else(late)
+}
+
 impl DueWork {
     pub(crate) fn new(
         projector: Projector,
@@ -60,12 +70,14 @@ impl DueWork {
 
     pub(crate) async fn run(&self, invocation: Invocation) -> Result<DueWorkReport, InvocationFailed> {
         let mut report = DueWorkReport::default();
-        let redriven = self.redrive(invocation.deadline, &mut report).await;
-        let read = self.read_crm(invocation.deadline, &mut report).await;
-        let counted = self.count(&mut report).await;
-        let cleaned = self.remove_orphans().await;
+        let deadline = invocation.deadline;
+        let redriven = in_time("redriving", deadline, self.redrive(deadline, &mut report)).await;
+        let read = in_time("reading the CRM", deadline, self.read_crm(deadline, &mut report)).await;
+        let counted = in_time("counting waiting tasks", deadline, self.count(&mut report)).await;
+        let cleaned = in_time("removing orphaned chunks", deadline, self.remove_orphans()).await;
         // Last, because it uses all the time that is left.
-        let rebuilt = self.rebuild(invocation.deadline, &mut report).await;
+        let rebuilt = self.rebuild(deadline, &mut report);
+        let rebuilt = in_time("rebuilding", deadline + CHECKPOINT_TIME, rebuilt).await;
         let failures = [redriven.err(), read.err(), counted.err(), cleaned.err(), rebuilt.err()];
         let failures: Vec<String> = failures.into_iter().flatten().collect();
         if failures.is_empty() { Ok(report) } else { Err(InvocationFailed(failures.join("; "))) }
@@ -141,5 +153,19 @@ impl DueWork {
             tracing::warn!(tasks, jobs, "no CRM is connected: records wait to be read from it");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_without_an_answer_is_given_up_and_reported() {
+        let deadline = Instant::now() + Duration::from_millis(20);
+        let given_up = in_time("reading the CRM", deadline, std::future::pending()).await;
+        assert_eq!(given_up, Err("reading the CRM: no answer by the deadline".to_owned()));
+        // Work that has nothing to wait for is done all the same.
+        assert_eq!(in_time("rebuilding", deadline, async { Ok(()) }).await, Ok(()));
     }
 }
