@@ -1,7 +1,7 @@
 //! What reading the CRMs has come to: fields that cannot be read, and the last audits.
 
 use annals_application::log_chain;
-use annals_application::ports::{ObjectNote, ObjectNotes, ObjectOfProvider};
+use annals_application::ports::{AuditNote, ObjectNote, ObjectNotes, ObjectOfProvider};
 
 use super::check::Check;
 
@@ -14,7 +14,11 @@ pub(crate) async fn checks(notes: &dyn ObjectNotes) -> Vec<Check> {
         Err(error) => return vec![Check::unknown(FIELDS, log_chain(&error))],
     };
     notes.sort_by(|(one, _), (other, _)| one.cmp(other));
-    notes.iter().flat_map(|(object, note)| unreadable(object, note).into_iter().chain(audit(object, note))).collect()
+    let checks = |(object, note): &(ObjectOfProvider, ObjectNote)| {
+        let audits = [&note.audit, &note.sample].into_iter().flatten().map(|note| audit(object, note));
+        unreadable(object, note).into_iter().chain(audits).collect::<Vec<Check>>()
+    };
+    notes.iter().flat_map(checks).collect()
 }
 
 fn unreadable((provider, name): &ObjectOfProvider, note: &ObjectNote) -> Option<Check> {
@@ -27,14 +31,14 @@ fn unreadable((provider, name): &ObjectOfProvider, note: &ObjectNote) -> Option<
     Some(Check::warning(FIELDS, found, remedy))
 }
 
-fn audit((provider, name): &ObjectOfProvider, note: &ObjectNote) -> Option<Check> {
-    let audit = note.audit.as_ref()?;
+fn audit((provider, name): &ObjectOfProvider, audit: &AuditNote) -> Check {
+    let of = if audit.is_complete { "" } else { ", a sample" };
     let found = format!(
-        "`{name}` of {provider} at {}: {} records compared, {} differ",
+        "`{name}` of {provider} at {}{of}: {} records compared, {} differ",
         audit.ended_at, audit.compared, audit.different
     );
     if audit.different == 0 {
-        return Some(Check::ok(AUDIT, found));
+        return Check::ok(AUDIT, found);
     }
-    Some(Check::warning(AUDIT, found, "`annals audit TYPE --repair` stores what differs as the CRM has it"))
+    Check::warning(AUDIT, found, "`annals audit TYPE --repair` stores what differs as the CRM has it")
 }

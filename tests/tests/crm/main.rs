@@ -4,6 +4,7 @@
 
 mod audit;
 mod backfill;
+mod damage;
 mod live;
 mod one_reader;
 mod panics;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use annals_application::audit::ScheduledAudits;
 use annals_application::backfill::BackfillRequest;
 use annals_application::crm::{CrmConnection, CrmConnections};
 use annals_application::ports::{Clock, CrmClient, JobState};
@@ -66,4 +67,21 @@ async fn records_whose_refetch_panics_are_tried_again() {
     is_mended.store(true, Ordering::SeqCst);
     rig.refetch_all(3).await;
     assert_eq!(rig.differences(&id(1)).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_audit_that_panics_waits_and_the_next_is_done() {
+    let (hook, is_mended) = panicking_at(1);
+    let rig = org_with(hook).await;
+    let audits = ScheduledAudits::new(rig.auditor(), Arc::clone(&rig.state.leases));
+    let objects = audits.request(None).await.unwrap();
+    let first = audits.run(far()).await.unwrap();
+    // The org has only two of the objects.
+    let (panicked, missing): (Vec<_>, Vec<_>) =
+        first.stopped.iter().partition(|reason| reason.ends_with("comparing ended unexpectedly; see the log"));
+    assert_eq!((first.finished, panicked.len(), missing.len()), (1, 1, objects - 2), "{first:?}");
+    is_mended.store(true, Ordering::SeqCst);
+    assert_eq!(audits.run(far()).await.unwrap().finished, 0, "it waits");
+    rig.clock.advance(3_600_000);
+    assert_eq!(audits.run(far()).await.unwrap().finished, 1);
 }

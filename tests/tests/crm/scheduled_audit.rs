@@ -12,6 +12,8 @@ use annals_tests::rig::{CrmRig, OBJECT, far, id};
 use serde_json::{Map, json};
 use tokio::time::{Duration, Instant};
 
+use crate::damage::{damage, database};
+
 /// An org with that many records, all read an hour ago.
 async fn backfilled(count: usize) -> (CrmRig, ScheduledAudits) {
     let rig = CrmRig::with_clients_and("").await;
@@ -72,8 +74,22 @@ async fn a_sample_compares_so_many_records() {
     let (rig, audits) = backfilled(30).await;
     audits.request(Some(7)).await.unwrap();
     assert_eq!(run(&rig, &audits, Duration::from_secs(60)).await.finished, 1);
-    let sampled = note(&rig).await.audit.unwrap();
+    let sampled = note(&rig).await.sample.unwrap();
     assert_eq!((sampled.compared, sampled.is_complete), (7, false));
+}
+
+#[tokio::test]
+async fn a_sample_replaces_no_audit_of_all_records() {
+    let (rig, audits) = backfilled(100).await;
+    let planted = plant(&rig, 100);
+    by_hand(&rig, None).await;
+    by_hand(&rig, Some(5)).await;
+    let noted = note(&rig).await;
+    let (all, sample) = (noted.audit.unwrap(), noted.sample.unwrap());
+    assert_eq!((all.compared, all.different, sample.compared, sample.different), (100, planted, 5, 0));
+    assert_eq!(run(&rig, &audits, Duration::from_secs(60)).await.differences, Some(planted));
+    by_hand(&rig, None).await;
+    assert_eq!(note(&rig).await.sample, None, "an older sample tells nothing more");
 }
 
 async fn by_hand(rig: &CrmRig, sample: Option<u64>) -> AuditReport {
@@ -207,19 +223,11 @@ async fn what_concerns_the_whole_crm_lets_the_audits_of_its_other_objects_wait()
     assert_eq!((report.finished, report.stopped.len()), (1, objects - 1));
 }
 
-/// A connection of its own, to damage what is stored.
-fn database(rig: &CrmRig) -> rusqlite::Connection {
-    rusqlite::Connection::open(rig.database()).unwrap()
-}
-
 #[tokio::test]
 async fn a_damaged_stream_is_a_difference_of_its_record_and_ends_no_audit() {
     for column in ["data", "head"] {
         let (rig, audits) = backfilled(30).await;
-        let connection = database(&rig);
-        connection.execute_batch("DROP TRIGGER events_are_not_changed").unwrap();
-        let damage = format!("UPDATE events SET {column} = 'x' WHERE aggregate_id = ?");
-        assert_eq!(connection.execute(&damage, [rig.key(&id(7)).aggregate_id.uuid().as_bytes()]).unwrap(), 1);
+        damage(&rig, &id(7), column);
         audits.request(None).await.unwrap();
         let report = run(&rig, &audits, Duration::from_secs(60)).await;
         assert_eq!((report.finished, report.differences), (1, Some(1)), "{column}: {report:?}");

@@ -53,7 +53,7 @@ impl Auditor {
     pub(super) async fn note(&self, object: &ObjectOfProvider, audit: &ObjectAudit<'_>) -> Result<(), PortError> {
         let result = audit.note(self.context.clock.now());
         let ended = |note: &mut ObjectNote| {
-            note.audit = Some(result.clone());
+            note.note_audit(result.clone());
             note.requested_audit = note.requested_audit.take().filter(|request| !audit.answers(request));
         };
         revise_note(&*self.context.notes, object, ended).await

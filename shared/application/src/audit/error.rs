@@ -18,6 +18,9 @@ pub enum AuditError {
     Quota { reason: String, until: Option<Timestamp> },
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// A mistake in the program. Other audits go on.
+    #[error("comparing ended unexpectedly; see the log")]
+    Panicked,
     #[error("the stores of this installation cannot be used")]
     Port(#[from] PortError),
 }
@@ -29,6 +32,7 @@ impl AuditError {
             Self::Crm(error) => crm_retry_at(&error.kind, failures, now),
             Self::Quota { until, .. } => Some(quota_retry_at(*until, now)),
             Self::Command(error) => error.is_retryable().then(|| retry_at(failures, now)),
+            Self::Panicked => Some(retry_at(failures, now)),
             Self::NotConnected(_) | Self::Port(_) => None,
         }
     }
@@ -38,7 +42,7 @@ impl AuditError {
         match self {
             Self::Crm(error) => error.concerns_all_objects(),
             Self::Quota { .. } => true,
-            Self::NotConnected(_) | Self::Command(_) | Self::Port(_) => false,
+            Self::NotConnected(_) | Self::Command(_) | Self::Panicked | Self::Port(_) => false,
         }
     }
 }

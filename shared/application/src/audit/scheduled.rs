@@ -1,12 +1,10 @@
 //! Audits that a schedule asks for. They are done in parts, each within a deadline and under a lease, and end with a note.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use annals_domain::timestamp::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::auditor::Auditor;
 use super::context::AuditRequest;
@@ -15,12 +13,10 @@ use super::object_audit::ObjectAudit;
 use super::place::RequestCheckpoint;
 use super::report::RecordDifference;
 use crate::commands::CommandError;
-use crate::crm::lease_end;
+use crate::crm::{HeldLease, StepPace, caught};
 use crate::log_chain;
-use crate::ports::{LeaseStore, ObjectNote, ObjectOfProvider, PortError, PortErrorKind, RequestedAudit, revise_note};
+use crate::ports::{LeaseStore, ObjectNote, ObjectOfProvider, PortError, RequestedAudit, revise_note};
 
-/// A page is not begun later than this before the deadline, nor than twice the time of the longest one.
-const MARGIN: Duration = Duration::from_secs(1);
 /// The differences that are logged of a page; the others are counted.
 const MAX_LOGGED: usize = 20;
 
@@ -46,9 +42,7 @@ pub struct ScheduledAudits {
 /// An audit that this process does, with its lease.
 struct HeldAudit<'a> {
     object: &'a ObjectOfProvider,
-    work: String,
-    token: Uuid,
-    until: Timestamp,
+    lease: HeldLease,
     request: RequestedAudit,
     checkpoint: RequestCheckpoint,
 }
@@ -86,12 +80,12 @@ impl ScheduledAudits {
         for (object, note) in context.notes.notes().await? {
             let is_readable = context.connections.get(object.0).is_some();
             let is_due = note.requested_audit.is_some_and(|request| request.is_due(context.clock.now()));
-            if is_readable && is_due && Instant::now() + MARGIN < deadline {
+            if is_readable && is_due && StepPace::until(deadline).has_time() {
                 self.run_object(&object, deadline, &mut report).await?;
             }
         }
         let notes = context.notes.notes().await?;
-        let audits: Vec<u64> = notes.into_iter().filter_map(|(_, note)| Some(note.audit?.different)).collect();
+        let audits: Vec<u64> = notes.into_iter().filter_map(|(_, note)| note.differences()).collect();
         report.differences = (!audits.is_empty()).then(|| audits.iter().sum());
         Ok(report)
     }
@@ -103,14 +97,14 @@ impl ScheduledAudits {
         report: &mut ScheduledAuditReport,
     ) -> Result<(), PortError> {
         let Some(mut held) = self.hold(object, deadline).await? else { return Ok(()) };
-        match self.compare(&mut held, deadline).await {
+        match caught(self.compare(&mut held, deadline), AuditError::Panicked).await {
             Ok(AuditEnd::Finished) => {
                 report.finished += 1;
-                self.leases.finish(&held.work, held.token).await.map(drop)
+                held.lease.finish().await
             }
             Ok(AuditEnd::Interrupted) => {
                 report.unfinished += 1;
-                self.leases.release(&held.work, held.token).await.map(drop)
+                held.lease.release().await
             }
             Ok(AuditEnd::Superseded) => Ok(()),
             Err(error) => self.stop(held, error, report).await,
@@ -125,54 +119,41 @@ impl ScheduledAudits {
     ) -> Result<Option<HeldAudit<'a>>, PortError> {
         let (work, context) = (format!("audit {} {}", object.0, object.1), &self.auditor.context);
         let (token, now) = (context.ids.fresh(), context.clock.now());
-        let until = lease_end(now, deadline);
-        let Some(lease) = self.leases.acquire(&work, token, now, until).await? else { return Ok(None) };
+        let acquired = HeldLease::acquire::<RequestCheckpoint>(&self.leases, work, token, now, deadline).await?;
+        let Some((lease, stored)) = acquired else { return Ok(None) };
         // Meanwhile another process may have finished it, or found that the CRM cannot be read.
         let request = context.notes.note(object).await?.requested_audit.filter(|request| request.is_due(now));
         let Some(request) = request else {
-            self.leases.release(&work, token).await?;
+            lease.release().await?;
             return Ok(None);
         };
-        // A checkpoint of another release is not understood: the audit starts again.
-        let stored: Option<RequestCheckpoint> = lease.checkpoint.and_then(|text| serde_json::from_str(&text).ok());
         let checkpoint = stored.filter(|stored| stored.requested_at == request.at).unwrap_or(RequestCheckpoint {
             requested_at: request.at,
             done: None,
             failures: 0,
         });
-        Ok(Some(HeldAudit { object, work, token, until, request, checkpoint }))
+        Ok(Some(HeldAudit { object, lease, request, checkpoint }))
     }
 
     async fn compare(&self, held: &mut HeldAudit<'_>, deadline: Instant) -> Result<AuditEnd, AuditError> {
         let request = AuditRequest { sample: held.request.sample, repair: false };
         let done = held.checkpoint.done.clone();
         let mut audit = ObjectAudit::open(&self.auditor.context, held.object, request, done).await?;
-        let (mut longest, mut logged) = (Duration::ZERO, 0);
+        let (mut pace, mut logged) = (StepPace::until(deadline), 0);
         while !audit.is_done() {
-            if Instant::now() + MARGIN.max(longest * 2) >= deadline {
+            if !pace.has_time() {
                 return Ok(AuditEnd::Interrupted);
             }
-            let begun = Instant::now();
-            audit.step().await?;
-            longest = longest.max(begun.elapsed());
+            pace.step(audit.step()).await?;
             log_differences(held.object, &audit.report().different[logged..]);
             logged = audit.report().different.len();
             (held.checkpoint.done, held.checkpoint.failures) = (Some(audit.checkpoint()), 0);
-            if !self.keep(held).await? {
+            if !held.lease.keep(&held.checkpoint).await? {
                 return Ok(AuditEnd::Superseded);
             }
         }
         self.auditor.note(held.object, &audit).await?;
         Ok(AuditEnd::Finished)
-    }
-
-    /// Stores the checkpoint. `false`: another process has the lease.
-    async fn keep(&self, held: &HeldAudit<'_>) -> Result<bool, PortError> {
-        let text = serde_json::to_string(&held.checkpoint).map_err(|error| {
-            let message = "a checkpoint cannot be written";
-            PortError::new(PortErrorKind::Rejected, held.work.clone(), message).caused_by(error)
-        })?;
-        self.leases.renew(&held.work, held.token, held.until, Some(&text)).await
     }
 
     /// Reports why an audit stopped, and lets it wait. A failure of this installation's own stores is passed on.
@@ -183,7 +164,7 @@ impl ScheduledAudits {
         report: &mut ScheduledAuditReport,
     ) -> Result<(), PortError> {
         if let AuditError::Port(error) | AuditError::Command(CommandError::Port(error)) = error {
-            self.leases.release(&held.work, held.token).await?;
+            held.lease.release().await?;
             return Err(error);
         }
         let (provider, name) = held.object;
@@ -193,13 +174,13 @@ impl ScheduledAudits {
         held.checkpoint.failures = held.checkpoint.failures.saturating_add(1);
         match error.retry_at(held.checkpoint.failures, self.auditor.context.clock.now()) {
             Some(at) => {
-                self.keep(&held).await?;
-                self.leases.release(&held.work, held.token).await?;
+                held.lease.keep(&held.checkpoint).await?;
+                held.lease.release().await?;
                 self.postpone(held.object, error.concerns_all_objects(), at).await
             }
             // It would fail in every run.
             None => {
-                self.leases.finish(&held.work, held.token).await?;
+                held.lease.finish().await?;
                 revise_note(&*self.auditor.context.notes, held.object, |note| note.requested_audit = None).await
             }
         }

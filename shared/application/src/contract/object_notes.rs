@@ -31,6 +31,7 @@ fn full() -> ObjectNote {
         compare_started_at: Some(timestamp(4)),
         refresh_requested_at: Some(timestamp(9)),
         audit: Some(AuditNote { ended_at: timestamp(5), compared: 100, different: 2, is_complete: true }),
+        sample: Some(AuditNote { ended_at: timestamp(7), compared: 10, different: 1, is_complete: false }),
         requested_audit: Some(RequestedAudit { at: timestamp(6), sample: Some(7), not_before: Some(timestamp(8)) }),
     }
 }

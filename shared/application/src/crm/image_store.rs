@@ -5,6 +5,7 @@
 //! is stored as a correction, which stands at the time at which it was read.
 
 use std::collections::BTreeSet;
+use std::slice;
 use std::sync::Arc;
 
 use annals_domain::aggregate::Aggregate;
@@ -73,6 +74,8 @@ pub enum ImageEffect {
     Unchanged,
     /// It cannot be read as a record; it is in quarantine.
     Refused,
+    /// The stream of the record is damaged, so nothing can be appended to it; see the log.
+    Damaged,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +90,22 @@ pub struct ImageResult {
     /// What is still unknown of the record.
     pub unknown: BTreeSet<Path>,
 }
+
+impl ImageResult {
+    fn unchanged(key: EntityKey, external_id: ExternalId) -> Self {
+        Self {
+            key,
+            external_id,
+            effect: ImageEffect::Unchanged,
+            version: Version::new(0),
+            read_again: false,
+            unknown: BTreeSet::new(),
+        }
+    }
+}
+
+/// The head of a record's stream; `None` if it has none, and an error if it is damaged.
+pub type RecordHead = Result<Option<StreamHead>, PortError>;
 
 /// What the events of a record come to; `None` if it has none, and an error if its stream is damaged.
 pub type RecordState = Result<Option<Aggregate>, PortError>;
@@ -138,21 +157,23 @@ impl ImageStore {
     }
 
     /// The heads of streams, as they are stored.
-    pub async fn heads(&self, keys: &[EntityKey], deadline: Instant) -> Result<Vec<Option<StreamHead>>, CommandError> {
-        self.handler.heads(keys, deadline).await
+    pub async fn heads(&self, keys: &[EntityKey], deadline: Instant) -> Result<Vec<RecordHead>, CommandError> {
+        match only_damage(self.handler.heads(keys, deadline).await)? {
+            Ok(heads) => Ok(heads.into_iter().map(Ok).collect()),
+            Err(_) => Ok(self.heads_apart(keys).await?),
+        }
     }
 
     /// The same for streams most of which have no event: only the heads of the others are read one by one.
-    async fn heads_of_few(
-        &self,
-        keys: &[EntityKey],
-        deadline: Instant,
-    ) -> Result<Vec<Option<StreamHead>>, CommandError> {
+    async fn heads_of_few(&self, keys: &[EntityKey], deadline: Instant) -> Result<Vec<RecordHead>, CommandError> {
         let known = self.are_known(keys).await?;
         let of_known = keys.iter().zip(&known).filter(|(_, is_known)| **is_known).map(|(key, _)| key.clone());
         let of_known: Vec<EntityKey> = of_known.collect();
         let mut heads = self.heads(&of_known, deadline).await?.into_iter();
-        Ok(known.into_iter().map(|is_known| if is_known { heads.next().flatten() } else { None }).collect())
+        Ok(known
+            .into_iter()
+            .map(|is_known| if is_known { heads.next().unwrap_or(Ok(None)) } else { Ok(None) })
+            .collect())
     }
 
     /// The state of each record; an error of this installation's store concerns all of them.
@@ -169,7 +190,7 @@ impl ImageStore {
     }
 
     /// The heads of streams. If one is damaged each is read by itself, so that those of the others are found.
-    async fn heads_apart(&self, keys: &[EntityKey]) -> Result<Vec<Result<Option<StreamHead>, PortError>>, PortError> {
+    async fn heads_apart(&self, keys: &[EntityKey]) -> Result<Vec<RecordHead>, PortError> {
         let damage = match apart(self.store.heads(keys).await)? {
             Ok(heads) => return Ok(heads.into_iter().map(Ok).collect()),
             Err(damage) => damage,
@@ -177,7 +198,7 @@ impl ImageStore {
         tracing::warn!(error = %log_chain(&damage), "heads are read one by one");
         let mut heads = Vec::with_capacity(keys.len());
         for key in keys {
-            let head = self.store.heads(std::slice::from_ref(key)).await;
+            let head = self.store.heads(slice::from_ref(key)).await;
             heads.push(apart(head.map(|head| head.into_iter().next().flatten()))?);
         }
         Ok(heads)
@@ -187,9 +208,35 @@ impl ImageStore {
     pub async fn store(&self, read: ReadRecords<'_>, deadline: Instant) -> Result<Vec<ImageResult>, CommandError> {
         let mut results = Vec::with_capacity(read.records.len());
         for records in read.records.chunks(PART) {
-            results.extend(self.store_part(&read, records, deadline).await?);
+            match only_damage(self.store_part(&read, records, deadline).await)? {
+                Ok(stored) => results.extend(stored),
+                Err(damage) => {
+                    tracing::warn!(error = %log_chain(&damage), "images are stored one by one");
+                    for record in records {
+                        results.extend(self.store_alone(&read, record, deadline).await?);
+                    }
+                }
+            }
         }
         Ok(results)
+    }
+
+    /// Stores one record, unless its stream is damaged.
+    async fn store_alone(
+        &self,
+        read: &ReadRecords<'_>,
+        record: &ReadRecord,
+        deadline: Instant,
+    ) -> Result<Vec<ImageResult>, CommandError> {
+        match only_damage(self.store_part(read, slice::from_ref(record), deadline).await)? {
+            Ok(stored) => Ok(stored),
+            Err(damage) => {
+                let key = self.key(read.provider, read.object, &record.id)?;
+                tracing::warn!(entity_key = %key, error = %log_chain(&damage), "image not stored");
+                let unchanged = ImageResult::unchanged(key, record.id.clone());
+                Ok(vec![ImageResult { effect: ImageEffect::Damaged, ..unchanged }])
+            }
+        }
     }
 
     async fn store_part(
@@ -204,6 +251,7 @@ impl ImageStore {
             true => self.heads_of_few(&keys, deadline).await?,
             false => self.heads(&keys, deadline).await?,
         };
+        let heads: Vec<Option<StreamHead>> = heads.into_iter().collect::<Result<_, PortError>>()?;
         let compared = records.iter().zip(keys).zip(heads).map(|((record, key), head)| {
             let comparison = Comparison { store: self, adapter, read, record };
             async move { comparison.compare(key, head).await }
@@ -277,6 +325,14 @@ fn apart<T>(read: Result<T, PortError>) -> Result<Result<T, PortError>, PortErro
     }
 }
 
+/// The same for what a command needs.
+fn only_damage<T>(handled: Result<T, CommandError>) -> Result<Result<T, PortError>, CommandError> {
+    match handled {
+        Err(CommandError::Port(error)) => Ok(apart(Err(error))?),
+        handled => Ok(Ok(handled?)),
+    }
+}
+
 /// The comparison of one record with what is known of it.
 struct Comparison<'a> {
     store: &'a ImageStore,
@@ -287,15 +343,8 @@ struct Comparison<'a> {
 
 impl Comparison<'_> {
     async fn compare(self, key: EntityKey, head: Option<StreamHead>) -> Result<Compared, CommandError> {
-        let (version, id) = (head.as_ref().map_or(Version::new(0), |head| head.version), self.record.id.clone());
-        let result = ImageResult {
-            key,
-            external_id: id,
-            effect: ImageEffect::Unchanged,
-            version,
-            read_again: false,
-            unknown: BTreeSet::new(),
-        };
+        let version = head.as_ref().map_or(Version::new(0), |head| head.version);
+        let result = ImageResult { version, ..ImageResult::unchanged(key, self.record.id.clone()) };
         if head.is_none() && self.record.record.is_none() {
             return Ok(Compared::Settled(result));
         }

@@ -3,18 +3,22 @@
 //! What is stored never overwrites a newer change; what events lost is healed field by field; and a record that is as
 //! it is known here costs no event. Refetch, backfill, sync and audit are built on this.
 
+mod caught;
 mod comparison;
 mod connection;
+mod held_lease;
 mod image_store;
 mod missing_records;
 mod selection;
+mod step_pace;
 mod timing;
 
+pub(crate) use self::caught::caught;
 pub use self::comparison::{Differences, differences};
 pub use self::connection::{CrmConnection, CrmConnections, QuotaRefusal, QuotaState};
-pub use self::image_store::{ImageEffect, ImageResult, ImageStore, ReadRecord, ReadRecords, RecordState};
+pub(crate) use self::held_lease::HeldLease;
+pub use self::image_store::{ImageEffect, ImageResult, ImageStore, ReadRecord, ReadRecords, RecordHead, RecordState};
 pub(crate) use self::missing_records::MissingRecords;
 pub use self::selection::Selection;
-pub(crate) use self::timing::{
-    OVERLAP_MS, READ_AGAIN_MS, SETTLED_AFTER_MS, crm_retry_at, lease_end, quota_retry_at, retry_at,
-};
+pub(crate) use self::step_pace::StepPace;
+pub(crate) use self::timing::{OVERLAP_MS, READ_AGAIN_MS, SETTLED_AFTER_MS, crm_retry_at, quota_retry_at, retry_at};

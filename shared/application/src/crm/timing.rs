@@ -25,7 +25,7 @@ const CREDENTIALS_WAIT_MS: i64 = 5 * 60_000;
 const LEASE_SLACK_MS: i64 = 5_000;
 
 /// The end of a lease that is taken now for work until a deadline.
-pub(crate) fn lease_end(now: Timestamp, deadline: Instant) -> Timestamp {
+pub(super) fn lease_end(now: Timestamp, deadline: Instant) -> Timestamp {
     let left = deadline.saturating_duration_since(Instant::now()).as_millis();
     now.plus_millis(i64::try_from(left).unwrap_or(i64::MAX)).plus_millis(LEASE_SLACK_MS)
 }

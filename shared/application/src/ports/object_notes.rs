@@ -24,8 +24,10 @@ pub struct ObjectNote {
     pub compare_started_at: Option<Timestamp>,
     /// When a read of everything was requested that waits for another job of the object.
     pub refresh_requested_at: Option<Timestamp>,
-    /// The last audit that ended.
+    /// The last audit of all records that ended.
     pub audit: Option<AuditNote>,
+    /// The last audit of a sample that ended after it.
+    pub sample: Option<AuditNote>,
     /// An audit that is not done yet.
     pub requested_audit: Option<RequestedAudit>,
 }
@@ -44,6 +46,23 @@ pub struct RequestedAudit {
 impl RequestedAudit {
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.not_before.is_none_or(|at| at <= now)
+    }
+}
+
+impl ObjectNote {
+    /// Notes the result of an audit. A sample says nothing of the records that it leaves out, so it replaces no audit of
+    /// all.
+    pub fn note_audit(&mut self, result: AuditNote) {
+        if result.is_complete {
+            (self.audit, self.sample) = (Some(result), None);
+        } else {
+            self.sample = Some(result);
+        }
+    }
+
+    /// The records that differed in the last audits: at least so many differ, as far as is known. `None` before the first.
+    pub fn differences(&self) -> Option<u64> {
+        [&self.audit, &self.sample].into_iter().flatten().map(|note| note.different).max()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The last audit of an object, in a health report.
+//! The last audits of an object, in a health report.
 
 use annals_domain::identity::{EntityName, Provider};
 use annals_domain::timestamp::Timestamp;
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::ports::{AuditNote, ObjectNote, ObjectOfProvider};
 
-/// What the last audit of an object found. A difference does not make the installation degraded: the next read of
+/// What an audit of an object found. A difference does not make the installation degraded: the next read of
 /// everything mends it, or a rebuild where only a document differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditState {
@@ -24,13 +24,15 @@ pub struct AuditState {
     pub is_complete: bool,
 }
 
-/// Sorted by object.
+/// The last audit of each object, and the last sample after it. Sorted by object.
 pub(super) fn last_audits(notes: Vec<(ObjectOfProvider, ObjectNote)>) -> Vec<AuditState> {
-    let state = |((provider, entity_name), note): (ObjectOfProvider, ObjectNote)| {
-        let AuditNote { ended_at, compared, different, is_complete } = note.audit?;
-        Some(AuditState { provider, entity_name, ended_at, compared, different, is_complete })
+    let states = |((provider, entity_name), note): (ObjectOfProvider, ObjectNote)| {
+        [note.audit, note.sample].into_iter().flatten().map(move |audit| {
+            let AuditNote { ended_at, compared, different, is_complete } = audit;
+            AuditState { provider, entity_name: entity_name.clone(), ended_at, compared, different, is_complete }
+        })
     };
-    let mut audits: Vec<AuditState> = notes.into_iter().filter_map(state).collect();
+    let mut audits: Vec<AuditState> = notes.into_iter().flat_map(states).collect();
     audits.sort_by(|a, b| (a.provider, &a.entity_name).cmp(&(b.provider, &b.entity_name)));
     audits
 }

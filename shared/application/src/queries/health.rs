@@ -32,7 +32,7 @@ pub struct HealthReport {
     /// from commit to searchable. `None` if it is unknown, for example because nothing was projected
     /// recently.
     pub lag_ms: Option<u64>,
-    /// The last audit of each object that was audited; empty as well if the state store cannot be read.
+    /// The last audit of each object that was audited, and the last sample after it; empty as well if the state store cannot be read.
     pub audits: Vec<AuditState>,
 }
 

@@ -34,11 +34,12 @@ pub(super) fn outcome(
     if result.read_again {
         return TaskOutcome::Postponed(RefetchTask { due_at: now.plus_millis(READ_AGAIN_MS), ..task.clone() });
     }
+    let is_stored = !matches!(result.effect, ImageEffect::Refused | ImageEffect::Damaged);
     let unreadable: BTreeSet<Path> = result.unknown.intersection(hidden).cloned().collect();
-    if result.effect != ImageEffect::Refused && unreadable.is_empty() {
+    if is_stored && unreadable.is_empty() {
         return TaskOutcome::Finished;
     }
-    if result.effect != ImageEffect::Refused && unreadable.is_subset(noted) {
+    if is_stored && unreadable.is_subset(noted) {
         return TaskOutcome::Unreadable(unreadable);
     }
     match failed(task, now) {

@@ -1,7 +1,6 @@
 //! Drains due refetch tasks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use annals_domain::identity::{EntityKey, ExternalId, Provider};
 use annals_domain::path::Path;
 use annals_domain::position::EventId;
 use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters};
-use futures::FutureExt;
+use serde::de::IgnoredAny;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -19,7 +18,7 @@ use super::outcome::{TaskOutcome, failed, outcome, postponed};
 use super::report::RefetchReport;
 use crate::commands::{CommandError, adapter_of};
 use crate::crm::{
-    CrmConnection, CrmConnections, ImageResult, ImageStore, ReadRecord, ReadRecords, Selection, lease_end,
+    CrmConnection, CrmConnections, HeldLease, ImageResult, ImageStore, ReadRecord, ReadRecords, Selection, caught,
 };
 use crate::log_chain;
 use crate::ports::{
@@ -123,12 +122,13 @@ impl Refetcher {
             return Ok(RefetchReport::default());
         }
         let (token, now) = (self.ports.ids.fresh(), self.ports.clock.now());
-        let until = lease_end(now, deadline);
-        if self.ports.leases.acquire(WORK, token, now, until).await?.is_none() {
+        let work = WORK.to_owned();
+        let acquired = HeldLease::acquire::<IgnoredAny>(&self.ports.leases, work, token, now, deadline).await?;
+        let Some((lease, _)) = acquired else {
             return Ok(RefetchReport { is_elsewhere: true, ..RefetchReport::default() });
-        }
+        };
         let drained = self.drain(deadline).await;
-        self.ports.leases.release(WORK, token).await?;
+        lease.release().await?;
         drained
     }
 
@@ -171,9 +171,8 @@ impl Refetcher {
         if run.blocked.contains(&provider) {
             return Ok(());
         }
-        let unfinished = tasks.clone();
-        let tried = AssertUnwindSafe(self.try_object(object, tasks, deadline, run)).catch_unwind().await;
-        match tried.unwrap_or(Err((RefetchError::Panicked, unfinished))) {
+        let panicked = (RefetchError::Panicked, tasks.clone());
+        match caught(self.try_object(object, tasks, deadline, run), panicked).await {
             Ok(()) => Ok(()),
             Err((RefetchError::Port(error) | RefetchError::Command(CommandError::Port(error)), _)) => Err(error),
             Err((error, tasks)) if error.concerns_object() => {
@@ -239,7 +238,7 @@ impl Refetcher {
         let heads = self.images.heads(&keys, deadline).await?;
         let mut unneeded = Vec::new();
         for (task, head) in waiting.into_iter().zip(heads) {
-            if head.is_some_and(|head| head.base.is_some()) {
+            if head.ok().flatten().is_some_and(|head| head.base.is_some()) {
                 unneeded.push((task.key, task.version));
             } else {
                 needed.push(task);

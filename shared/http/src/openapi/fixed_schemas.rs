@@ -236,7 +236,10 @@ fn of_health() -> Vec<(&'static str, Value)> {
         ("dependencies", array(reference("DependencyState"))),
         ("lag_events", described(nullable(count()), "Commits that are not searchable yet, if known.")),
         ("lag_ms", described(nullable(count()), "From commit to searchable, in milliseconds, if known.")),
-        ("audits", described(array(reference("AuditState")), "The last audit of each object.")),
+        (
+            "audits",
+            described(array(reference("AuditState")), "The last audit of each object, and the last sample after it."),
+        ),
     ]);
     vec![("DependencyState", state), ("AuditState", audit_state()), ("HealthReport", report)]
 }

@@ -12,8 +12,6 @@ use crate::ports::{BackfillMode, DeletionConsent, IdQuery, ObjectNote, PortError
 
 /// More missing records than this, and than one in a hundred, are marked deleted only if a person agrees.
 const MAX_UNASKED_DELETIONS: u64 = 10;
-/// The ids that a certificate names.
-const MAX_NAMED_IDS: usize = 20;
 
 impl JobReader<'_> {
     /// Compares a page of the CRM's ids with the streams here, and reads the records that have none.
@@ -31,9 +29,7 @@ impl JobReader<'_> {
         let unknown: Vec<ExternalId> = unknown.collect();
         for ids in unknown.chunks(self.connection.client.ids_per_call()) {
             let results = self.read_records(ids).await?;
-            let refused = results.into_iter().filter(|result| result.effect == ImageEffect::Refused);
-            let room = MAX_NAMED_IDS.saturating_sub(self.checkpoint.not_stored.len());
-            self.checkpoint.not_stored.extend(refused.map(|result| result.external_id).take(room));
+            self.name_failed(&results, ImageEffect::Refused);
         }
         self.checkpoint.phase = match page.next {
             Some(next) => Phase::Missing { until, cursor: Some(next) },

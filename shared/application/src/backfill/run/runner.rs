@@ -4,14 +4,11 @@
 //! each page: whoever takes the lease next goes on there. Somebody who pauses or cancels the job is heeded after the page.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use annals_domain::definition::Catalog;
 use annals_domain::provider_adapter::ProviderAdapters;
 use annals_domain::timestamp::Timestamp;
-use futures::FutureExt;
 use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -21,11 +18,8 @@ use super::context::{RunnerContext, RunnerPorts};
 use super::failure::{StepError, stopped};
 use super::step::{JobReader, StepOutcome};
 use crate::commands::CommandError;
-use crate::crm::{CrmConnections, ImageStore, lease_end};
-use crate::ports::{BackfillJob, DeletionConsent, JobCounts, JobPace, JobState, PortError, PortErrorKind};
-
-/// A page is not begun later than this before the deadline, nor than twice the time of the longest one.
-const MARGIN: Duration = Duration::from_secs(1);
+use crate::crm::{CrmConnections, HeldLease, ImageStore, StepPace, caught};
+use crate::ports::{BackfillJob, DeletionConsent, JobCounts, JobPace, JobState, PortError};
 
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -51,9 +45,7 @@ pub struct BackfillRunner {
 
 /// A job that this process runs, with the lease of its object.
 struct HeldJob {
-    work: String,
-    token: Uuid,
-    until: Timestamp,
+    lease: HeldLease,
     /// The checkpoints of the object's other jobs, which have not ended either.
     others: Checkpoints,
     /// As it is stored.
@@ -71,6 +63,15 @@ enum RunEnd {
     Interrupted,
     /// Somebody else changed the job or took its lease.
     Superseded,
+}
+
+impl HeldJob {
+    /// Stores the checkpoint. `false`: another process has the lease.
+    async fn keep(&self, reader: &JobReader<'_>) -> Result<bool, PortError> {
+        let mut checkpoints = self.others.clone();
+        checkpoints.insert(self.job.id, reader.checkpoint().clone());
+        self.lease.keep(&checkpoints).await
+    }
 }
 
 impl BackfillRunner {
@@ -94,7 +95,7 @@ impl BackfillRunner {
         jobs.reverse();
         let open: BTreeSet<Uuid> = jobs.iter().filter(|job| !job.state.has_ended()).map(|job| job.id).collect();
         for job in jobs {
-            if Instant::now() + MARGIN >= deadline {
+            if !StepPace::until(deadline).has_time() {
                 break;
             }
             if self.is_due(&job) {
@@ -122,29 +123,27 @@ impl BackfillRunner {
         report: &mut BackfillReport,
     ) -> Result<(), PortError> {
         let work = format!("backfill {} {}", job.provider, job.entity_name);
-        let (token, now) = (self.context.ports.ids.fresh(), self.context.ports.clock.now());
-        let until = lease_end(now, deadline);
-        let Some(lease) = self.context.ports.leases.acquire(&work, token, now, until).await? else { return Ok(()) };
-        // Checkpoints of another release are not understood: the job starts again, which is only slower.
-        let stored = lease.checkpoint.and_then(|text| serde_json::from_str::<Checkpoints>(&text).ok());
+        let (leases, now) = (&self.context.ports.leases, self.context.ports.clock.now());
+        let token = self.context.ports.ids.fresh();
+        let acquired = HeldLease::acquire::<Checkpoints>(leases, work, token, now, deadline).await?;
+        let Some((lease, stored)) = acquired else { return Ok(()) };
         let mut others = stored.unwrap_or_default();
         others.retain(|id, _| open.contains(id));
         let checkpoint = others.remove(&job.id);
         let read_before = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.counts.processed);
-        let mut held = HeldJob { work, token, until, others, counts: job.counts, job, read_before, started_at: now };
-        let run = AssertUnwindSafe(self.run_held(&mut held, checkpoint, deadline, report)).catch_unwind().await;
-        match run.unwrap_or(Err(StepError::Panicked)) {
+        let mut held = HeldJob { lease, others, counts: job.counts, job, read_before, started_at: now };
+        match caught(self.run_held(&mut held, checkpoint, deadline, report), StepError::Panicked).await {
             Ok(RunEnd::Finished) => {
                 report.finished += 1;
                 self.finish(&held).await
             }
             Ok(RunEnd::Interrupted) => {
                 report.unfinished += 1;
-                self.context.ports.leases.release(&held.work, token).await.map(drop)
+                held.lease.release().await
             }
-            Ok(RunEnd::Superseded) => self.context.ports.leases.release(&held.work, token).await.map(drop),
+            Ok(RunEnd::Superseded) => held.lease.release().await,
             Err(error) => {
-                self.context.ports.leases.release(&held.work, token).await?;
+                held.lease.release().await?;
                 self.stop(&held, error, report).await
             }
         }
@@ -152,12 +151,11 @@ impl BackfillRunner {
 
     /// Frees the lease of a job that is done. The checkpoints of others stay.
     async fn finish(&self, held: &HeldJob) -> Result<(), PortError> {
-        let leases = &self.context.ports.leases;
         if held.others.is_empty() {
-            return leases.finish(&held.work, held.token).await.map(drop);
+            return held.lease.finish().await;
         }
-        leases.renew(&held.work, held.token, held.until, Some(&text_of(held, &held.others)?)).await?;
-        leases.release(&held.work, held.token).await.map(drop)
+        held.lease.keep(&held.others).await?;
+        held.lease.release().await
     }
 
     async fn run_held(
@@ -180,22 +178,21 @@ impl BackfillRunner {
             return Ok(RunEnd::Superseded);
         }
         let mut reader = JobReader::open(&self.context, &held.job, checkpoint, deadline).await?;
-        let mut longest = Duration::ZERO;
-        while Instant::now() + MARGIN.max(longest * 2) < deadline {
-            let (begun, read_so_far) = (Instant::now(), reader.checkpoint().counts.processed);
-            let outcome = reader.step(held.job.pace.deletions).await;
+        let mut pace = StepPace::until(deadline);
+        while pace.has_time() {
+            let read_so_far = reader.checkpoint().counts.processed;
+            let outcome = pace.step(reader.step(held.job.pace.deletions)).await;
             report.read += reader.checkpoint().counts.processed.saturating_sub(read_so_far);
-            longest = longest.max(begun.elapsed());
             held.counts = reader.checkpoint().counts;
             let outcome = match outcome {
                 Ok(outcome) => outcome,
                 Err(error) => {
                     // A smaller page, a window that starts again and a question are part of the checkpoint.
-                    self.keep(held, &reader).await?;
+                    held.keep(&reader).await?;
                     return Err(error);
                 }
             };
-            if !self.keep(held, &reader).await? {
+            if !held.keep(&reader).await? {
                 return Ok(RunEnd::Superseded);
             }
             let job = self.progressed(held, &reader, outcome);
@@ -208,14 +205,6 @@ impl BackfillRunner {
             }
         }
         Ok(RunEnd::Interrupted)
-    }
-
-    /// Stores the checkpoint. `false`: another process has the lease.
-    async fn keep(&self, held: &HeldJob, reader: &JobReader<'_>) -> Result<bool, StepError> {
-        let mut checkpoints = held.others.clone();
-        checkpoints.insert(held.job.id, reader.checkpoint().clone());
-        let text = text_of(held, &checkpoints)?;
-        Ok(self.context.ports.leases.renew(&held.work, held.token, held.until, Some(&text)).await?)
     }
 
     fn progressed(&self, held: &HeldJob, reader: &JobReader<'_>, outcome: StepOutcome) -> BackfillJob {
@@ -267,11 +256,4 @@ impl BackfillRunner {
         // If somebody has changed the job meanwhile, what they wrote stays.
         self.context.ports.jobs.update(&stopped, job).await.map(drop)
     }
-}
-
-fn text_of(held: &HeldJob, checkpoints: &Checkpoints) -> Result<String, PortError> {
-    serde_json::to_string(checkpoints).map_err(|error| {
-        let message = "a checkpoint cannot be written";
-        PortError::new(PortErrorKind::Rejected, held.work.clone(), message).caused_by(error)
-    })
 }

@@ -20,6 +20,8 @@ use crate::ports::{
     RefetchTask,
 };
 
+/// The ids that a certificate names.
+const MAX_NAMED_IDS: usize = 20;
 /// A window that lacks records is read again so often before the job waits.
 const MAX_REREADS: u8 = 2;
 
@@ -225,12 +227,23 @@ impl<'a> JobReader<'a> {
                 ImageEffect::Updated => &mut counts.updated,
                 ImageEffect::Deleted => &mut counts.deleted,
                 ImageEffect::Unchanged => &mut counts.unchanged,
-                ImageEffect::Refused => &mut counts.failed,
+                ImageEffect::Refused | ImageEffect::Damaged => &mut counts.failed,
             } += 1;
         }
         counts.total = counts.total.map(|total| total.max(counts.processed));
+        self.name_failed(&results, ImageEffect::Damaged);
         self.ask_again(&results).await?;
         Ok(results)
+    }
+
+    /// Remembers some of the records that could not be stored for that reason, to name them in the end.
+    pub(super) fn name_failed(&mut self, results: &[ImageResult], effect: ImageEffect) {
+        let named = &mut self.checkpoint.not_stored;
+        for result in results.iter().filter(|result| result.effect == effect) {
+            if named.len() < MAX_NAMED_IDS && !named.contains(&result.external_id) {
+                named.push(result.external_id.clone());
+            }
+        }
     }
 
     /// Asks for a refetch of the records that changed while they were read.
