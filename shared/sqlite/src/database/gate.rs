@@ -9,11 +9,13 @@ use annals_application::ports::PortErrorKind;
 
 use super::Failure;
 use super::stop_signal::{StopRequest, StopSignal};
+use super::turns::Turns;
 
 #[derive(Default)]
 pub(super) struct Gate {
     state: Mutex<GateState>,
     changed: Condvar,
+    turns: Arc<Turns>,
 }
 
 #[derive(Default)]
@@ -33,6 +35,11 @@ pub(super) struct Pass<'a> {
 pub(super) struct ClosedGate<'a>(&'a Gate);
 
 impl Gate {
+    /// The turns of those that have passed.
+    pub(super) fn turns(&self) -> &Arc<Turns> {
+        &self.turns
+    }
+
     /// Waits while the gate is closed, and until the deadline at most.
     pub(super) fn enter(&self, stop: &Arc<StopSignal>, deadline: Instant) -> Result<Pass<'_>, Failure> {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -12,6 +12,7 @@ mod schema;
 mod stop_signal;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod write_ahead_log;
 
 use std::path::Path;

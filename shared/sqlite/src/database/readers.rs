@@ -18,13 +18,14 @@ use super::Failure;
 use super::gate::Gate;
 use super::open::ReaderSource;
 use super::stop_signal::{StopRequest, StopSignal};
+use super::turns::Turns;
 
 /// How often a running statement looks at its stop signal, in instructions of SQLite's virtual machine.
 const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 10_000;
 
-/// The niceness of threads that give way: the most there is, so that a dozen of them at work leave a write its processor.
+/// The niceness of threads that give way.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 19;
+const NICENESS: i32 = 5;
 
 /// How a group of readers behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +34,8 @@ pub struct ReaderSettings {
     pub connections: usize,
     /// A read fails as unavailable after this time, its wait for a connection included.
     pub time_limit: Duration,
-    /// Whether these reads give way to writes: their threads get the processor last (on Linux), and a read that keeps
-    /// the write-ahead log from being emptied begins again.
+    /// Whether these reads give way to writes: they leave a processor free, their threads get the others last (on Linux),
+    /// and a read that keeps the write-ahead log from being emptied begins again.
     pub gives_way: bool,
 }
 
@@ -175,7 +176,7 @@ impl Reader {
     ) -> Result<T, Failure> {
         loop {
             let pass = gate.map(|gate| gate.enter(stop, deadline)).transpose()?;
-            let read = self.read_once(stop, work);
+            let read = self.read_once(gate.map(Gate::turns), stop, work);
             drop(pass);
             match read {
                 Err(failure) if is_interrupt(&failure) && stop.take() == Some(StopRequest::BeginAgain) => {}
@@ -186,12 +187,18 @@ impl Reader {
 
     fn read_once<T>(
         &mut self,
+        turns: Option<&Arc<Turns>>,
         stop: &Arc<StopSignal>,
         work: &impl Fn(&Transaction<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let mut connection = self.connection.take().map_or_else(|| self.source.open(), Ok)?;
-        let signal = Arc::clone(stop);
-        connection.progress_handler(INSTRUCTIONS_BETWEEN_CHECKS, Some(move || signal.is_stopped()))?;
+        let _turn = turns.map(|turns| turns.take());
+        let (signal, passed) = (Arc::clone(stop), turns.cloned());
+        let check = move || {
+            passed.iter().for_each(|turns| turns.pass());
+            signal.is_stopped()
+        };
+        connection.progress_handler(INSTRUCTIONS_BETWEEN_CHECKS, Some(check))?;
         stop.started(connection.get_interrupt_handle());
         let read = in_transaction(&mut connection, work);
         stop.ended();
