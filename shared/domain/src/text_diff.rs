@@ -144,6 +144,8 @@ mod tests {
 
     #[test]
     fn only_a_text_with_the_header_is_a_diff() {
+        let text = format!("--- \n+++ {}\n@@ -1 +1 @@", "0".repeat(64));
+        assert_eq!(TextDiff::recognise(&text).expect("a diff").as_str(), text);
         assert!(TextDiff::recognise("--- a dash\nlist").is_none());
         assert!(TextDiff::recognise("--- \n+++ 1234\n").is_none());
     }
