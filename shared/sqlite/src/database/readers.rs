@@ -18,7 +18,7 @@ use super::Failure;
 use super::gate::Gate;
 use super::open::ReaderSource;
 use super::stop_signal::{StopRequest, StopSignal};
-use super::turns::Turns;
+use super::turns::{Passes, Turns};
 
 /// How often a running statement looks at its stop signal, in instructions of SQLite's virtual machine.
 const INSTRUCTIONS_BETWEEN_CHECKS: i32 = 10_000;
@@ -193,9 +193,11 @@ impl Reader {
     ) -> Result<T, Failure> {
         let mut connection = self.connection.take().map_or_else(|| self.source.open(), Ok)?;
         let _turn = turns.map(|turns| turns.take());
-        let (signal, passed) = (Arc::clone(stop), turns.cloned());
+        let (signal, turns, mut passes) = (Arc::clone(stop), turns.cloned(), Passes::default());
         let check = move || {
-            passed.iter().for_each(|turns| turns.pass());
+            if let Some(turns) = &turns {
+                turns.pass(&mut passes, &|| signal.is_stopped());
+            }
             signal.is_stopped()
         };
         connection.progress_handler(INSTRUCTIONS_BETWEEN_CHECKS, Some(check))?;
