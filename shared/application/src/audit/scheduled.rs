@@ -97,7 +97,7 @@ impl ScheduledAudits {
         report: &mut ScheduledAuditReport,
     ) -> Result<(), PortError> {
         let Some(mut held) = self.hold(object, deadline).await? else { return Ok(()) };
-        match caught(self.compare(&mut held, deadline), AuditError::Panicked).await {
+        match caught(Box::pin(self.compare(&mut held, deadline)), AuditError::Panicked).await {
             Ok(AuditEnd::Finished) => {
                 report.finished += 1;
                 held.lease.finish().await

@@ -150,11 +150,11 @@ mod tests {
         std::thread::scope(|scope| {
             let turn = turns.take();
             let reads = [("stopped", 200), ("long", 100), ("short", 1), ("new", 0), ("also new", 0)];
-            for (waiting, (name, passes)) in reads.iter().enumerate() {
+            for (waiting, (name, passes)) in reads.into_iter().enumerate() {
                 let (turns, order) = (&turns, &order);
                 scope.spawn(move || {
-                    turns.wait(turns.state(), &Passes(*passes), &|| *name == "stopped");
-                    order.lock().unwrap_or_else(PoisonError::into_inner).push(*name);
+                    turns.wait(turns.state(), &Passes(passes), &|| name == "stopped");
+                    order.lock().unwrap_or_else(PoisonError::into_inner).push(name);
                     drop(Turn(turns));
                 });
                 while turns.state().waiting.len() == waiting {

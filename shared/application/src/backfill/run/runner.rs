@@ -132,7 +132,7 @@ impl BackfillRunner {
         let checkpoint = others.remove(&job.id);
         let read_before = checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.counts.processed);
         let mut held = HeldJob { lease, others, counts: job.counts, job, read_before, started_at: now };
-        match caught(self.run_held(&mut held, checkpoint, deadline, report), StepError::Panicked).await {
+        match caught(Box::pin(self.run_held(&mut held, checkpoint, deadline, report)), StepError::Panicked).await {
             Ok(RunEnd::Finished) => {
                 report.finished += 1;
                 self.finish(&held).await
