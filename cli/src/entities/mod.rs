@@ -30,7 +30,7 @@ async fn within(limit: Duration, query: impl Future<Output = Result<Exit, Failur
         let failure = Failure::new(format!("no answer within {} seconds", limit.as_secs_f64()));
         failure.hint("`annals doctor` shows what does not respond")
     };
-    tokio::time::timeout(limit, Box::pin(query)).await.map_err(late)?
+    tokio::time::timeout(limit, query).await.map_err(late)?
 }
 
 fn parse(json: &str) -> Result<Value, Failure> {

@@ -72,7 +72,7 @@ impl DueWork {
         let mut report = DueWorkReport::default();
         let deadline = invocation.deadline;
         let redriven = in_time("redriving", deadline, self.redrive(deadline, &mut report)).await;
-        let read = in_time("reading the CRM", deadline, self.read_crm(deadline, &mut report)).await;
+        let read = in_time("reading the CRM", deadline, Box::pin(self.read_crm(deadline, &mut report))).await;
         let counted = in_time("counting waiting tasks", deadline, self.count(&mut report)).await;
         let cleaned = in_time("removing orphaned chunks", deadline, self.remove_orphans()).await;
         // Last, because it uses all the time that is left.
