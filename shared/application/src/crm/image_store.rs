@@ -153,7 +153,11 @@ impl ImageStore {
 
     /// Whether records have events here.
     pub async fn are_known(&self, keys: &[EntityKey]) -> Result<Vec<bool>, CommandError> {
-        Ok(self.store.have_events(keys).await?)
+        match apart(self.store.have_events(keys).await)? {
+            Ok(known) => Ok(known),
+            // What is damaged is known.
+            Err(_) => Ok(self.heads_apart(keys).await?.iter().map(|head| !matches!(head, Ok(None))).collect()),
+        }
     }
 
     /// The heads of streams, as they are stored.
