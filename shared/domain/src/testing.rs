@@ -286,6 +286,20 @@ pub fn given_as(definition: &str, changes: impl IntoIterator<Item = ChangeBuilde
     changes.into_iter().fold(start, Scenario::when)
 }
 
+/// A definition of clients that have an id and these fields.
+pub fn client_with(fields: &str) -> String {
+    let id = r#"type = "client"
+plural = "clients"
+[objects]
+salesforce = "Account"
+[[fields]]
+name = "id"
+type = "id"
+salesforce = { copy = "Id" }
+"#;
+    format!("{id}{fields}")
+}
+
 impl Scenario {
     #[must_use]
     pub fn when(mut self, change: ChangeBuilder) -> Self {

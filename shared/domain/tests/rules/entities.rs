@@ -4,7 +4,7 @@ use annals_domain::definition::Catalog;
 use annals_domain::entity::{Entity, FieldValue};
 use annals_domain::identity::EntityName;
 use annals_domain::search_text::search_text;
-use annals_domain::testing::{at, created, given, given_as, updated};
+use annals_domain::testing::{at, client_with, created, given, given_as, updated};
 use serde_json::{Number, Value, json};
 
 #[test]
@@ -63,16 +63,8 @@ fn a_field_is_found_wherever_it_stands() {
 
 #[test]
 fn a_search_looks_at_the_folded_texts_of_the_searchable_fields() {
-    let definition = r#"
-type = "client"
-plural = "clients"
-[objects]
-salesforce = "Account"
-[[fields]]
-name = "id"
-type = "id"
-salesforce = { copy = "Id" }
-[[fields]]
+    let definition = client_with(
+        r#"[[fields]]
 name = "name"
 type = "string"
 searchable = true
@@ -87,9 +79,10 @@ name = "city"
 type = "string"
 searchable = true
 salesforce = { copy = "City" }
-"#;
+"#,
+    );
     let change = created(1).with("Name", "Crème Ltd").with("City", "Paris").with("Code", Value::Null);
-    let scenario = given_as(definition, [change]);
+    let scenario = given_as(&definition, [change]);
     assert_eq!(search_text(&scenario.entity(), &scenario.schema()), "creme ltd\nparis");
     let open = Catalog::default().open(&EntityName::new("Account"));
     assert_eq!(search_text(&scenario.entity(), &open), "");

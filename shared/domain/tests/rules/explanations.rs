@@ -5,7 +5,9 @@ use annals_domain::definition::Catalog;
 use annals_domain::identity::{EntityKey, Provider};
 use annals_domain::mapping::{FieldExplanation, explain};
 use annals_domain::position::{Position, Version};
-use annals_domain::testing::{ChangeBuilder, PlainAdapter, Scenario, created, deleted, given, given_as, updated};
+use annals_domain::testing::{
+    ChangeBuilder, PlainAdapter, Scenario, client_with, created, deleted, given, given_as, updated,
+};
 use serde_json::{Value, json};
 
 fn of(scenario: &Scenario, field: &str) -> FieldExplanation {
@@ -126,19 +128,7 @@ fn without_a_definition_each_field_of_the_record_is_a_copy() {
 
 #[test]
 fn a_field_that_the_provider_does_not_have_has_a_name_only() {
-    let definition = r#"
-type = "client"
-plural = "clients"
-[objects]
-salesforce = "Account"
-[[fields]]
-name = "id"
-type = "id"
-salesforce = { copy = "Id" }
-[[fields]]
-name = "score"
-type = "number"
-"#;
+    let definition = client_with("[[fields]]\nname = \"score\"\ntype = \"number\"\n");
     let nothing = FieldExplanation {
         field: "score".into(),
         operation: None,
@@ -147,5 +137,5 @@ type = "number"
         set_by: None,
         decided_by: None,
     };
-    assert_eq!(of(&given_as(definition, [created(1)]), "score"), nothing);
+    assert_eq!(of(&given_as(&definition, [created(1)]), "score"), nothing);
 }

@@ -8,7 +8,7 @@ use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Pr
 use annals_domain::mapping::{map, remap};
 use annals_domain::path::Path;
 use annals_domain::position::{ChangeKind, EventId, Position, Rank, Version};
-use annals_domain::testing::{PlainAdapter, at, created, given_as, updated};
+use annals_domain::testing::{PlainAdapter, at, client_with, created, given_as, updated};
 use annals_domain::text_diff::TextDiff;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -16,17 +16,8 @@ use sha2::{Digest, Sha256};
 
 const PATHS: [&str; 5] = ["Name", "Name.First", "Address", "Address.City", "Address.Country"];
 
-/// An entity of fields that read leaves, structs, one of several, what does not convert, and the life.
-const DEFINITION: &str = r#"
-type = "client"
-plural = "clients"
-[objects]
-salesforce = "Account"
-[[fields]]
-name = "id"
-type = "id"
-salesforce = { copy = "Id" }
-[[fields]]
+/// Fields of an entity that read leaves, structs, one of several, what does not convert, and the life.
+const FIELDS: &str = r#"[[fields]]
 name = "name"
 type = "string"
 salesforce = { copy = "Name" }
@@ -151,7 +142,7 @@ proptest! {
     ) {
         let adapters = PlainAdapter::alone();
         let adapter = adapters.get(Provider::Salesforce).expect("the plain adapter");
-        for schema in [given_as(DEFINITION, []).schema(), Catalog::default().open(&EntityName::new("Account"))] {
+        for schema in [given_as(&client_with(FIELDS), []).schema(), Catalog::default().open(&EntityName::new("Account"))] {
             let mut state = fold(&before);
             let known = map(&state, &schema, &**adapter);
             for change in &after {
@@ -176,7 +167,7 @@ proptest! {
 fn a_change_of_more_fields_than_are_compared_is_mapped_whole() {
     let adapters = PlainAdapter::alone();
     let adapter = adapters.get(Provider::Salesforce).expect("the plain adapter");
-    let schema = given_as(DEFINITION, []).schema();
+    let schema = given_as(&client_with(FIELDS), []).schema();
     let created = created(1).with("Name", "A").change();
     for others in [14, 15, 16, 40] {
         let fields = (0..others).fold(updated(2), |change, number| change.with(&format!("Other_{number}"), number));

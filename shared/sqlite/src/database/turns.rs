@@ -100,8 +100,9 @@ impl Drop for Turn<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
 
     #[test]
     fn no_more_reads_run_at_a_time_than_there_are_turns() {
