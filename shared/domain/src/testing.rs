@@ -65,8 +65,9 @@ impl ProviderAdapter for PlainAdapter {
         (!id.is_empty()).then(|| ExternalId::new(id))
     }
 
-    fn struct_text(&self, _: &BTreeMap<&str, Cow<'_, Value>>) -> Option<String> {
-        None
+    /// The part `Text` is the text of a struct.
+    fn struct_text(&self, leaves: &BTreeMap<&str, Cow<'_, Value>>) -> Option<String> {
+        leaves.get("Text")?.as_str().map(str::to_owned)
     }
 
     fn read_input(&self, _: &str) -> ParsedInput {

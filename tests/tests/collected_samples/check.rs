@@ -155,7 +155,7 @@ impl Checker {
             self.expect(row, "mapping warnings", after.entity["warnings"].clone(), json!([]));
             self.expect(row, "unknown fields", after.entity["unknown"].clone(), json!([]));
         }
-        let unknown: Vec<&str> = after.state.unknown_paths().map(Path::as_str).collect();
+        let unknown: Vec<&str> = after.state.unknown_paths().into_iter().map(Path::as_str).collect();
         let named =
             row.says.iter().find_map(|says| if let Expectation::Unknown(names) = says { Some(*names) } else { None });
         self.expect(row, "unknown leaves", unknown, named.unwrap_or_default());

@@ -93,7 +93,7 @@ fn shows(state: &Aggregate, write: &FieldWrite) -> bool {
     match state.read(&write.path) {
         FieldReading::Absent => stated.is_null(),
         FieldReading::Known(value) => *value == *stated || same_time(&value, stated),
-        FieldReading::Unknown | FieldReading::Struct(_) => false,
+        FieldReading::Unknown | FieldReading::Struct { .. } => false,
     }
 }
 

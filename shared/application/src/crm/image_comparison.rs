@@ -100,7 +100,7 @@ impl ImageComparison<'_> {
                 after = with_image(state, &correction);
             }
         }
-        pending.result.unknown = after.unknown_paths().cloned().collect();
+        pending.result.unknown = after.unknown_paths().into_iter().cloned().collect();
         Compared::Pending(Box::new(pending))
     }
 

@@ -4,7 +4,7 @@
 //! writes above it, and a newer write below a scalar value ends that value.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::aggregate::Aggregate;
 use crate::aggregate::field_history::{FieldHistory, FullValue};
 use crate::path::Path;
-use crate::position::Position;
+use crate::position::{Position, Rank};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldReading<'a> {
@@ -21,8 +21,8 @@ pub enum FieldReading<'a> {
     Unknown,
     /// A scalar, a list or null.
     Known(Cow<'a, Value>),
-    /// A struct: its known fields, by their names below the path.
-    Struct(BTreeMap<&'a str, Cow<'a, Value>>),
+    /// A struct: its known fields, by their names below the path. It is not whole if some of its fields are unknown.
+    Struct { known: BTreeMap<&'a str, Cow<'a, Value>>, is_whole: bool },
 }
 
 impl Aggregate {
@@ -34,7 +34,7 @@ impl Aggregate {
         let following = from_here.map(|(path, history)| (path, &**history));
         match own {
             FieldReading::Absent => self.read_without_own(path, above, following),
-            shown => match self.read_struct(path, own_history, following) {
+            shown => match self.read_struct(path, own_history, above, following) {
                 Some(ended_by_children) => ended_by_children,
                 None => shown,
             },
@@ -46,17 +46,32 @@ impl Aggregate {
     pub fn origin(&self, path: &Path) -> Option<Position> {
         let above = self.newest_above(path).map(|(at, _)| at);
         let own = self.fields.get(path.as_str()).and_then(|history| history.newest());
-        let following = self.fields.range::<str, _>((Bound::Excluded(path.as_str()), Bound::Unbounded));
-        let following = following.map(|(path, history)| (path, &**history));
-        let below = below(path, following).filter_map(|(_, history)| history.newest());
+        let below = below(path, self.after(path)).filter_map(|(_, history)| history.newest());
         above.into_iter().chain(own).chain(below).max().copied()
     }
 
-    /// Paths at which something changed and is not known.
-    pub fn unknown_paths(&self) -> impl Iterator<Item = &Path> {
-        // Only paths with a write of their own: an unknown struct is named once, not once for each of its parts.
+    /// Paths at which something changed and is not known. An unknown struct is named once, not once for each of its parts.
+    pub fn unknown_paths(&self) -> BTreeSet<&Path> {
         let uncertain = self.fields.iter().filter(|(_, history)| history.is_uncertain());
-        uncertain.map(|(path, _)| path).filter(|path| self.read(path) == FieldReading::Unknown)
+        uncertain.flat_map(|(path, history)| self.unknown_at(path, history)).collect()
+    }
+
+    fn unknown_at<'a>(&'a self, path: &'a Path, history: &FieldHistory) -> Vec<&'a Path> {
+        match (self.read(path), history.unknown()) {
+            (FieldReading::Unknown, _) => vec![path],
+            (FieldReading::Struct { is_whole: false, .. }, Some(since)) => self.unknown_parts(path, since),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What is unknown of a struct that changed without its value, after some of its parts were written again: the struct,
+    /// or, once a record image has stated it, the parts that the image left out.
+    fn unknown_parts<'a>(&'a self, path: &'a Path, since: &Position) -> Vec<&'a Path> {
+        let parts = || below(path, self.after(path));
+        if !parts().any(|(_, part)| is_stated_since(part, since)) {
+            return vec![path];
+        }
+        parts().map(|(part, _)| part).filter(|part| self.read(part) == FieldReading::Unknown).collect()
     }
 
     /// The record as one JSON object: structs are nested, unknown fields are left out.
@@ -69,14 +84,20 @@ impl Aggregate {
                 FieldReading::Known(value) => {
                     object.insert(root.to_owned(), value.into_owned());
                 }
-                FieldReading::Struct(leaves) => {
-                    let nested = leaves.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned()));
+                FieldReading::Struct { known, .. } => {
+                    let nested = known.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned()));
                     object.insert(root.to_owned(), Value::Object(nested.collect()));
                 }
                 FieldReading::Absent | FieldReading::Unknown => {}
             }
         }
         object
+    }
+
+    /// The histories after a path, in the order of paths.
+    fn after(&self, path: &Path) -> impl Iterator<Item = (&Path, &FieldHistory)> {
+        let following = self.fields.range::<str, _>((Bound::Excluded(path.as_str()), Bound::Unbounded));
+        following.map(|(path, history)| (path, &**history))
     }
 
     fn newest_above(&self, path: &Path) -> Option<(&Position, FullValue<'_>)> {
@@ -90,7 +111,7 @@ impl Aggregate {
         above: Option<(&Position, FullValue<'_>)>,
         following: impl Iterator<Item = (&'a Path, &'a FieldHistory)>,
     ) -> FieldReading<'a> {
-        if let Some(children) = self.read_struct(path, None, following) {
+        if let Some(children) = self.read_struct(path, None, above, following) {
             return children;
         }
         match above {
@@ -106,23 +127,29 @@ impl Aggregate {
         &'a self,
         path: &Path,
         own: Option<&FieldHistory>,
+        above: Option<(&Position, FullValue<'_>)>,
         following: impl Iterator<Item = (&'a Path, &'a FieldHistory)>,
     ) -> Option<FieldReading<'a>> {
-        let (mut ended, mut unknown) = (false, false);
-        let mut leaves = BTreeMap::new();
+        let newest = own.and_then(FieldHistory::newest_full).into_iter().chain(above).max_by_key(|(at, _)| **at);
+        let unknown_since = newest.filter(|(_, full)| *full == FullValue::Unknown).map(|(at, _)| at);
+        let (mut ended, mut has_unknown, mut is_stated) = (false, false, unknown_since.is_none());
+        let mut known = BTreeMap::new();
         for (child, history) in below(path, following) {
             ended |= own.is_none_or(|own| ends(history, own));
-            match show(history, self.newest_above(child).map(|(at, _)| at)) {
+            is_stated |= unknown_since.is_some_and(|since| is_stated_since(history, since));
+            let above = self.newest_above(child);
+            match show(history, above.map(|(at, _)| at)) {
                 FieldReading::Known(value) => {
-                    leaves.insert(child.relative_to(path.as_str()).unwrap_or_default(), value);
+                    known.insert(child.relative_to(path.as_str()).unwrap_or_default(), value);
                 }
-                FieldReading::Unknown => unknown = true,
-                FieldReading::Absent | FieldReading::Struct(_) => {}
+                FieldReading::Unknown => has_unknown = true,
+                FieldReading::Absent => has_unknown |= above.is_some_and(|(_, full)| full == FullValue::Unknown),
+                FieldReading::Struct { .. } => {}
             }
         }
-        match (ended, leaves.is_empty()) {
-            (true, false) => Some(FieldReading::Struct(leaves)),
-            (true, true) if unknown => Some(FieldReading::Unknown),
+        match (ended, known.is_empty()) {
+            (true, false) => Some(FieldReading::Struct { known, is_whole: is_stated && !has_unknown }),
+            (true, true) if has_unknown => Some(FieldReading::Unknown),
             _ => None,
         }
     }
@@ -137,6 +164,12 @@ fn below<'a>(
     following
         .take_while(|(child, _)| child.as_str().starts_with(path.as_str()))
         .filter(|(child, _)| child.relative_to(path.as_str()).is_some())
+}
+
+/// Whether a record image states a part after its struct changed without its value. An image states all parts that may be
+/// read.
+fn is_stated_since(part: &FieldHistory, since: &Position) -> bool {
+    part.newest().is_some_and(|at| at.rank != Rank::Change && at.source_order() > since.source_order())
 }
 
 /// Whether a write below a path ends the path's own value: it is newer, or it is a value in the event that made the path

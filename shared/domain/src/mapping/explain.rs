@@ -118,8 +118,8 @@ fn raw(aggregate: &Aggregate, input: &OperationInput) -> Option<Value> {
     match aggregate.read(path) {
         FieldReading::Absent | FieldReading::Unknown => None,
         FieldReading::Known(value) => Some(value.into_owned()),
-        FieldReading::Struct(leaves) => {
-            let leaves = leaves.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned()));
+        FieldReading::Struct { known, .. } => {
+            let leaves = known.into_iter().map(|(name, value)| (name.to_owned(), value.into_owned()));
             Some(Value::Object(leaves.collect::<Map<_, _>>()))
         }
     }

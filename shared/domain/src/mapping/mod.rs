@@ -104,7 +104,7 @@ fn map_open(entity: &mut Entity, aggregate: &Aggregate) {
     entity.fields.push((SystemField::Id.name().into(), id));
     entity.fields.push((SystemField::IsDeleted.name().into(), FieldValue::Bool(aggregate.is_deleted())));
     entity.fields.extend(own_fields(aggregate).map(|(name, value)| (name.into(), FieldValue::Raw(readable(value)))));
-    entity.unknown.extend(aggregate.unknown_paths().map(|path| path.as_str().into()));
+    entity.unknown.extend(aggregate.unknown_paths().into_iter().map(|path| path.as_str().into()));
 }
 
 /// The record's own fields, where no definition names them.
@@ -147,7 +147,8 @@ fn map_input(
         FieldReading::Absent => return MappingResult::Absent,
         FieldReading::Unknown => return MappingResult::Unknown,
         FieldReading::Known(value) => convert(&value, field_type, operation),
-        FieldReading::Struct(leaves) => match adapter.struct_text(&leaves).filter(|_| field_type.is_text()) {
+        FieldReading::Struct { known, is_whole } => match adapter.struct_text(&known).filter(|_| field_type.is_text()) {
+            Some(_) if !is_whole => return MappingResult::Unknown,
             Some(text) => convert(&Value::String(text), field_type, operation),
             None => Err(format!("a struct is not a {}", field_type.as_str())),
         },

@@ -35,7 +35,7 @@ pub fn reasons(
     if !after.has_base() {
         reasons.insert(RefetchReason::MissingBase);
     }
-    if after.unknown_paths().next().is_some() && !reasons.contains(&RefetchReason::NotCarried) {
+    if !after.unknown_paths().is_empty() && !reasons.contains(&RefetchReason::NotCarried) {
         reasons.insert(RefetchReason::BrokenText);
     }
     if updates_after_deletion(lifecycle, events) {
@@ -78,5 +78,5 @@ pub fn is_satisfied(after: &Aggregate, events: &[RefetchInput<'_>]) -> bool {
         .any(|event| after.newest() == Some(event.change.position) && event.change.position.rank == Rank::Image);
     // A change with the timestamp of the image that arrived after it may not be in the image.
     let meets_image = events.iter().any(|event| event.meets_image);
-    image_is_newest && !meets_image && after.has_base() && after.unknown_paths().next().is_none()
+    image_is_newest && !meets_image && after.has_base() && after.unknown_paths().is_empty()
 }

@@ -4,7 +4,7 @@ use annals_domain::aggregate::{Aggregate, FieldReading};
 use annals_domain::identity::{AggregateId, EntityKey, EntityName, ExternalId, Provider, ProviderAccount};
 use annals_domain::path::Path;
 use annals_domain::position::Version;
-use annals_domain::testing::{ChangeBuilder, at, created, updated};
+use annals_domain::testing::{ChangeBuilder, at, created, image, updated};
 use serde_json::Value;
 
 /// A record without any event.
@@ -37,7 +37,7 @@ fn a_part_whose_value_is_not_known_is_named_once() {
     let unknown = |changes: &[ChangeBuilder]| {
         let mut state = new();
         changes.iter().for_each(|change| state.apply(Version::FIRST, &change.clone().change()));
-        state.unknown_paths().map(|path| path.as_str().to_owned()).collect::<Vec<_>>()
+        state.unknown_paths().into_iter().map(|path| path.as_str().to_owned()).collect::<Vec<_>>()
     };
     let address = || created(1).with("Name", "n").with("BillingAddress.City", "c").with("BillingAddress.Country", "FR");
     assert_eq!(unknown(&[address()]), Vec::<String>::new());
@@ -45,6 +45,47 @@ fn a_part_whose_value_is_not_known_is_named_once() {
     let stated = updated(3).with("BillingAddress", Value::Null).naming("Fax");
     assert_eq!(unknown(&[address(), updated(2).naming("BillingAddress"), stated]), ["Fax"]);
     assert_eq!(unknown(&[address(), updated(2).naming("BillingAddress.City")]), ["BillingAddress.City"]);
+}
+
+#[test]
+fn a_struct_that_changed_without_its_value_is_unknown_until_a_record_image_states_its_parts() {
+    #[track_caller]
+    fn check(later: &[ChangeBuilder], expected: &[&str], expected_struct: &str) {
+        let base = created(1).with("Address.City", "c").with("Address.Country", "FR");
+        let changes: Vec<_> = [&[base, updated(2).naming("Address")], later].concat();
+        for order in [changes.clone(), changes.iter().rev().cloned().collect()] {
+            reads(&order, "Address", expected_struct);
+            let mut state = new();
+            order.iter().for_each(|change| state.apply(Version::FIRST, &change.clone().change()));
+            let unknown: Vec<_> = state.unknown_paths().into_iter().map(|path| path.as_str()).collect();
+            assert_eq!(unknown, expected, "{order:?}");
+        }
+    }
+    let city = || updated(3).with("Address.City", "d");
+    let country = || updated(3).with("Address.Country", "DE");
+    check(&[], &["Address"], "unknown");
+    check(&[city()], &["Address"], r#"{"City":"d"} and unknown"#);
+    // Other parts may have changed too.
+    check(&[city(), country()], &["Address"], r#"{"City":"d","Country":"DE"} and unknown"#);
+    check(&[city(), updated(4).naming("Address.City")], &["Address", "Address.City"], "unknown");
+    check(&[image(4).with("Address.City", "d").with("Address.Country", "DE")], &[], r#"{"City":"d","Country":"DE"}"#);
+    check(&[city(), image(4).with("Address.City", "e")], &["Address.Country"], r#"{"City":"e"} and unknown"#);
+    let hidden = image(3).with("Address.City", "d");
+    check(&[hidden.clone(), country()], &[], r#"{"City":"d","Country":"DE"}"#);
+    check(&[hidden, updated(4).naming("Address.Country")], &["Address.Country"], r#"{"City":"d"} and unknown"#);
+    check(&[city(), updated(4).with("Address", Value::Null)], &[], "null");
+    check(&[updated(3).with("Address", Value::Null), updated(4).with("Address.City", "e")], &[], r#"{"City":"e"}"#);
+}
+
+#[test]
+fn parts_far_below_a_struct_that_changed_without_its_value_are_unknown_too() {
+    let part = updated(3).with("A.B.D", 2);
+    let changes = [created(1).with("A.B.C", 1), updated(2).naming("A"), part];
+    for path in ["A.B", "A"] {
+        let prefix = if path == "A" { "B." } else { "" };
+        reads(&changes, path, &format!(r#"{{"{prefix}D":2}} and unknown"#));
+    }
+    reads(&changes, "A.B.C", "unknown");
 }
 
 /// What is read at a path: `absent`, `unknown` or JSON.
@@ -56,7 +97,10 @@ fn reads(changes: &[ChangeBuilder], path: &str, expected: &str) {
         FieldReading::Absent => "absent".to_owned(),
         FieldReading::Unknown => "unknown".to_owned(),
         FieldReading::Known(value) => value.to_string(),
-        FieldReading::Struct(leaves) => serde_json::to_string(&leaves).expect("an object"),
+        FieldReading::Struct { known, is_whole } => {
+            let text = serde_json::to_string(&known).expect("an object");
+            if is_whole { text } else { format!("{text} and unknown") }
+        }
     };
     assert_eq!(found, expected, "{path} of {changes:?}");
 }

@@ -4,7 +4,7 @@ use annals_domain::definition::Catalog;
 use annals_domain::entity::{Entity, FieldValue};
 use annals_domain::identity::EntityName;
 use annals_domain::search_text::search_text;
-use annals_domain::testing::{at, client_with, created, given, given_as, updated};
+use annals_domain::testing::{ChangeBuilder, at, client_with, created, given, given_as, image, updated};
 use serde_json::{Number, Value, json};
 
 #[test]
@@ -59,6 +59,30 @@ fn a_field_is_found_wherever_it_stands() {
         assert!(found(name).is_some(), "{name}");
     }
     assert_eq!((entity.field("priority"), found("priority")), (None, None));
+}
+
+#[test]
+fn the_text_of_a_struct_is_unknown_while_one_of_its_parts_is() {
+    #[track_caller]
+    fn check(changes: impl IntoIterator<Item = ChangeBuilder>, name: Option<&str>, unknown: &[&str]) {
+        let definition = client_with(
+            r#"[[fields]]
+name = "name"
+type = "string"
+salesforce = { copy = "Name" }
+"#,
+        );
+        let entity = given_as(&definition, changes).entity();
+        assert_eq!(entity.field("name").map(FieldValue::to_json), name.map(Value::from));
+        assert_eq!(entity.unknown.iter().map(|name| &**name).collect::<Vec<_>>(), unknown);
+    }
+    let base = || created(1).with("Name.Text", "Ada Byron").with("Name.Salutation", "Ms");
+    check([base()], Some("Ada Byron"), &[]);
+    check([base(), updated(2).naming("Name.Salutation")], None, &["name"]);
+    let text = || updated(3).with("Name.Text", "Ada King");
+    check([base(), updated(2).naming("Name"), text()], None, &["name"]);
+    let stated = image(4).with("Name.Text", "Ada King").with("Name.Salutation", "Lady");
+    check([base(), updated(2).naming("Name"), text(), stated], Some("Ada King"), &[]);
 }
 
 #[test]
