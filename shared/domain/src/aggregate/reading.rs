@@ -22,7 +22,10 @@ pub enum FieldReading<'a> {
     /// A scalar, a list or null.
     Known(Cow<'a, Value>),
     /// A struct: its known fields, by their names below the path. It is not whole if some of its fields are unknown.
-    Struct { known: BTreeMap<&'a str, Cow<'a, Value>>, is_whole: bool },
+    Struct {
+        known: BTreeMap<&'a str, Cow<'a, Value>>,
+        is_whole: bool,
+    },
 }
 
 impl Aggregate {

@@ -147,11 +147,13 @@ fn map_input(
         FieldReading::Absent => return MappingResult::Absent,
         FieldReading::Unknown => return MappingResult::Unknown,
         FieldReading::Known(value) => convert(&value, field_type, operation),
-        FieldReading::Struct { known, is_whole } => match adapter.struct_text(&known).filter(|_| field_type.is_text()) {
-            Some(_) if !is_whole => return MappingResult::Unknown,
-            Some(text) => convert(&Value::String(text), field_type, operation),
-            None => Err(format!("a struct is not a {}", field_type.as_str())),
-        },
+        FieldReading::Struct { known, is_whole } => {
+            match adapter.struct_text(&known).filter(|_| field_type.is_text()) {
+                Some(_) if !is_whole => return MappingResult::Unknown,
+                Some(text) => convert(&Value::String(text), field_type, operation),
+                None => Err(format!("a struct is not a {}", field_type.as_str())),
+            }
+        }
     };
     converted.map_or_else(|message| MappingResult::Unconvertible(format!("{path}: {message}")), MappingResult::Value)
 }

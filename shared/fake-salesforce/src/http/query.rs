@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::api_error::ApiError;
 use super::shared::{OpenResult, Shared};
+use crate::org::StoredRecord;
 use crate::soql::{self, Checked, QueryError};
 
 /// The least size of a batch that can be requested.
@@ -90,9 +91,11 @@ pub(super) fn select(
     })?;
     let name = object.name.clone();
     let checked = soql::check(query, object)?;
-    let records = state.records_after(&name, checked.after_id());
-    let records = records.filter(|(_, record)| with_deleted || !record.is_deleted());
-    let rows = checked.select(records);
+    let is_shown = |(_, record): &(&str, &StoredRecord)| with_deleted || !record.is_deleted();
+    let rows = match checked.listed_ids() {
+        Some(ids) => checked.select(ids.into_iter().filter_map(|id| state.entry(&name, id)).filter(is_shown)),
+        None => checked.select(state.records_within(&name, checked.id_range()).filter(is_shown)),
+    };
     Ok((checked, rows))
 }
 

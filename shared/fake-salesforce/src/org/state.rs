@@ -61,19 +61,32 @@ impl OrgState {
 
     /// The object's records in the order of their ids, deleted ones too.
     pub(crate) fn records(&self, object: &str) -> impl Iterator<Item = (&str, &StoredRecord)> {
-        self.records_after(object, None)
+        self.records_within(object, (Bound::Unbounded, Bound::Unbounded))
     }
 
-    /// The same, from the first one behind that id on.
-    pub(crate) fn records_after(&self, object: &str, id: Option<&str>) -> impl Iterator<Item = (&str, &StoredRecord)> {
-        let start = id.map_or(Bound::Unbounded, Bound::Excluded);
+    /// Those of them with ids in a range.
+    pub(crate) fn records_within(
+        &self,
+        object: &str,
+        (from, to): (Bound<&str>, Bound<&str>),
+    ) -> impl Iterator<Item = (&str, &StoredRecord)> {
+        let is_within = move |id: &str| match to {
+            Bound::Included(last) => id <= last,
+            Bound::Excluded(end) => id < end,
+            Bound::Unbounded => true,
+        };
         let objects = self.objects.get(object).into_iter();
-        let records = objects.flat_map(move |object| object.records.range::<str, _>((start, Bound::Unbounded)));
-        records.map(|(id, record)| (id.as_str(), record))
+        let records = objects.flat_map(move |object| object.records.range::<str, _>((from, Bound::Unbounded)));
+        records.map(|(id, record)| (id.as_str(), record)).take_while(move |(id, _)| is_within(id))
+    }
+
+    /// A record with its id.
+    pub(crate) fn entry(&self, object: &str, id: &str) -> Option<(&str, &StoredRecord)> {
+        self.objects.get(object)?.records.get_key_value(id).map(|(id, record)| (id.as_str(), record))
     }
 
     pub(super) fn record(&self, object: &str, id: &str) -> Option<&StoredRecord> {
-        self.objects.get(object)?.records.get(id)
+        self.entry(object, id).map(|(_, record)| record)
     }
 
     pub(super) fn remove_object(&mut self, name: &str) {
