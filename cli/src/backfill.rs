@@ -8,9 +8,10 @@ use std::time::Duration;
 use annals_application::backfill::{Backfill, BackfillError, BackfillRequest, BackfillStatus};
 use annals_application::log_chain;
 use annals_application::ports::JobState;
+use annals_application::projection::ProjectorSettings;
 use annals_application::sync::CrmSync;
 use annals_domain::definition::Catalog;
-use annals_sqlite::process::ProjectionTiming;
+use annals_sqlite::process::ProcessTuning;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use tokio::time::Instant;
@@ -26,11 +27,13 @@ use crate::output::Out;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// One run of jobs. A job that waits for its CRM is tried again in the next one.
 const RUN: Duration = Duration::from_secs(10);
+/// The cache of record states, in estimated bytes: a backfill projects most records once.
+const CACHED_BYTES: usize = 8 << 20;
 
 pub(crate) async fn run(shared: &Shared, arguments: &Arguments) -> Result<Exit, Failure> {
     match shared.on_aws.target {
         Target::Local => {
-            let process = local_to_write(shared, &arguments.publish, ProjectionTiming::BeforeAnswer).await?;
+            let process = local_to_write(shared, &arguments.publish, tuning()).await?;
             let sync = match arguments.action {
                 BackfillAction::Run => Some(process.crm_sync(required_connections().await?, None)),
                 _ => None,
@@ -39,12 +42,17 @@ pub(crate) async fn run(shared: &Shared, arguments: &Arguments) -> Result<Exit, 
             session.run(shared).await
         }
         Target::Aws => {
-            let commands = open_to_write(shared, &arguments.publish, ProjectionTiming::BeforeAnswer).await?;
+            let commands = open_to_write(shared, &arguments.publish, tuning()).await?;
             let catalog = Catalog::built_in(&commands.adapters).map_err(|error| Failure::because(&error))?;
             let session = Session { backfill: commands.handler.backfill(), sync: None, catalog: &catalog, arguments };
             session.run(shared).await
         }
     }
+}
+
+fn tuning() -> ProcessTuning {
+    let tuning = ProcessTuning::default();
+    ProcessTuning { projector: ProjectorSettings { cached_bytes: CACHED_BYTES, ..tuning.projector }, ..tuning }
 }
 
 struct Session<'a> {

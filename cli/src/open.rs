@@ -7,7 +7,7 @@ use annals_application::audit::Auditor;
 use annals_application::crm::CrmConnections;
 use annals_application::log_chain;
 use annals_application::queries::EntityQueries;
-use annals_sqlite::process::{LocalProcess, ProcessTuning, ProjectionTiming, PublishTo};
+use annals_sqlite::process::{LocalProcess, ProcessTuning, PublishTo};
 
 use crate::arguments::{Publish, Shared, Target};
 use crate::aws;
@@ -18,10 +18,10 @@ use crate::exit::Failure;
 pub(crate) async fn open_to_write(
     shared: &Shared,
     publish: &Publish,
-    projecting: ProjectionTiming,
+    tuning: ProcessTuning,
 ) -> Result<CommandSide, Failure> {
     match shared.on_aws.target {
-        Target::Local => Ok(CommandSide::of(&local_to_write(shared, publish, projecting).await?)),
+        Target::Local => Ok(CommandSide::of(&local_to_write(shared, publish, tuning).await?)),
         Target::Aws => aws::open_commands(shared).await,
     }
 }
@@ -52,7 +52,7 @@ pub(crate) async fn open_auditor(
     require_database(shared)?;
     match shared.on_aws.target {
         Target::Local => {
-            let process = local_to_write(shared, publish, ProjectionTiming::BeforeAnswer).await?;
+            let process = local_to_write(shared, publish, ProcessTuning::default()).await?;
             Ok(process.auditor(connections))
         }
         Target::Aws => aws::open_auditor(shared, connections).await,
@@ -64,9 +64,8 @@ pub(crate) async fn open_auditor(
 pub(crate) async fn local_to_write(
     shared: &Shared,
     publish: &Publish,
-    projecting: ProjectionTiming,
+    tuning: ProcessTuning,
 ) -> Result<LocalProcess, Failure> {
-    let tuning = ProcessTuning { projecting, ..ProcessTuning::default() };
     let process = LocalProcess::open_tuned(&shared.settings(publish.to(&shared.db)), tuning).await?;
     process.feed_projector.index().await?;
     if let Err(error) = process.feed_projector.publish().await {

@@ -3,7 +3,7 @@
 use annals_application::commands::{EventRead, Outcome};
 use annals_application::ports::{PortError, QuarantineEntry};
 use annals_application::queries::{DEFAULT_PAGE_SIZE, QuarantineRequest, list_quarantine};
-use annals_sqlite::process::ProjectionTiming;
+use annals_sqlite::process::ProcessTuning;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -122,7 +122,7 @@ async fn redrive(shared: &Shared, id: &str, json: bool, publish: &Publish) -> Re
             .hint("publish to a file, or use `--publish none`"));
     }
     require_database(shared)?;
-    let commands = open_to_write(shared, publish, ProjectionTiming::BeforeAnswer).await?;
+    let commands = open_to_write(shared, publish, ProcessTuning::default()).await?;
     let entry = find(&commands, id).await?;
     let reads = commands.handler.redrive(&entry.id).await?;
     commands.catch_up().await?;

@@ -284,7 +284,7 @@ impl CrmRig {
 
     /// The entity that the org's record maps to. `None` if the org has no such record.
     pub fn expected(&self, id: &ExternalId) -> Option<Map<String, Value>> {
-        let record = self.org.records(OBJECT).remove(id)?;
+        let record = self.org.record(OBJECT, id)?;
         let mut json = record.fields;
         let stamp = record.stamp.to_string();
         let system =

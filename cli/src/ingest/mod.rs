@@ -15,7 +15,7 @@ mod summary;
 
 use std::thread;
 
-use annals_sqlite::process::ProjectionTiming;
+use annals_sqlite::process::{ProcessTuning, ProjectionTiming};
 use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 
@@ -39,7 +39,8 @@ pub(crate) async fn run(shared: &Shared, arguments: &Ingest) -> Result<Exit, Fai
         return Err(Failure::usage("--json and `--publish -` both write to stdout").hint("publish to a file"));
     }
     let sources = Sources::of(&arguments.paths)?;
-    let commands = open_to_write(shared, &arguments.publish, ProjectionTiming::InBackground).await?;
+    let tuning = ProcessTuning { projecting: ProjectionTiming::InBackground, ..ProcessTuning::default() };
+    let commands = open_to_write(shared, &arguments.publish, tuning).await?;
     let providers = ProviderChoice::new(arguments.provider, &commands.adapters)?;
     let interrupt = Interrupt::watch()?;
     let mode = if arguments.json { Mode::Json } else { Mode::Table };

@@ -14,7 +14,7 @@ mod welcome;
 use std::sync::Arc;
 
 use annals_http::{Login, QueryApi, local_router};
-use annals_sqlite::process::{LocalProcess, ProjectionTiming};
+use annals_sqlite::process::{LocalProcess, ProcessTuning};
 use axum::Router;
 use indicatif::ProgressBar;
 
@@ -35,7 +35,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &Serve) -> Result<Exit, Fail
     let sources = Sources::of(&arguments.paths)?;
     let listener = bind(arguments.listen).await?;
     let demo = if arguments.demo_crm { Some(DemoOrg::start(&shared.db).await?) } else { None };
-    let process = local_to_write(shared, &arguments.publish, ProjectionTiming::BeforeAnswer).await?;
+    let process = local_to_write(shared, &arguments.publish, ProcessTuning::default()).await?;
     let connections = match &demo {
         Some(demo) => crate::crm::connections_to(demo.settings().await?)?,
         None => crate::crm::connections().await?,

@@ -82,10 +82,10 @@ impl World {
     /// Creates or changes a record. The event may be lost, lack its values or be a gap; with change capture off there is
     /// none.
     fn write(&mut self, record: &ExternalId) {
-        let known = self.rig.org.records(OBJECT);
+        let known = self.rig.org.record(OBJECT, record);
         let mut fields = self.some_fields();
-        let is_new = !known.contains_key(record);
-        if known.get(record).is_some_and(|record| record.is_deleted) {
+        let is_new = known.is_none();
+        if known.is_some_and(|record| record.is_deleted) {
             return;
         }
         if is_new {
@@ -101,7 +101,7 @@ impl World {
             self.rig.org.put(OBJECT, record, fields.clone());
         }
         let at = self.committed();
-        let whole = self.rig.org.records(OBJECT)[record].fields.clone();
+        let whole = self.rig.org.record(OBJECT, record).expect("just written").fields;
         let event = match (is_new, self.random.below(10)) {
             (_, 0) => return,
             (true, 1) => self.events.event(ChangeType::Gap("GAP_CREATE"), record, &Map::new(), at),
@@ -122,8 +122,7 @@ impl World {
     }
 
     fn delete(&mut self, record: &ExternalId) {
-        let known = self.rig.org.records(OBJECT);
-        if known.get(record).is_none_or(|record| record.is_deleted) {
+        if self.rig.org.record(OBJECT, record).is_none_or(|record| record.is_deleted) {
             return;
         }
         let other = id(1 + self.random.below(RECORDS));
@@ -139,7 +138,7 @@ impl World {
     }
 
     fn undelete(&mut self, record: &ExternalId) {
-        let Some(deleted) = self.rig.org.records(OBJECT).remove(record).filter(|record| record.is_deleted) else {
+        let Some(deleted) = self.rig.org.record(OBJECT, record).filter(|record| record.is_deleted) else {
             return;
         };
         if self.random.one_in(3) {

@@ -170,9 +170,9 @@ impl SimulatedOrg {
         std::mem::take(&mut self.state().pages)
     }
 
-    /// All records of an object, deleted ones included.
-    pub fn records(&self, object: &str) -> BTreeMap<ExternalId, SimulatedRecord> {
-        self.state().objects.get(object).map(|object| object.records.clone()).unwrap_or_default()
+    /// A record, deleted or not.
+    pub fn record(&self, object: &str, id: &ExternalId) -> Option<SimulatedRecord> {
+        self.state().objects.get(object)?.records.get(id).cloned()
     }
 
     fn change(&self, object: &str, id: &ExternalId, change: impl FnOnce(&mut SimulatedRecord)) {
