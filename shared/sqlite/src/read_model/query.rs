@@ -10,7 +10,7 @@ use annals_domain::definition::{EntitySchema, FieldType, SystemField};
 use annals_domain::identity::AggregateId;
 use annals_domain::timestamp::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{Row, Transaction, params_from_iter};
+use rusqlite::{CachedStatement, Row, Transaction, params_from_iter};
 use serde_json::value::RawValue;
 
 use super::conditions::{Conditions, Sql};
@@ -45,6 +45,7 @@ pub(super) fn search(transaction: &Transaction<'_>, query: &EntityQuery) -> Resu
     let count = count_rows(transaction, &table, &conditions.all())?;
     let mut reader = PageReader {
         transaction,
+        document: transaction.prepare_cached(&format!("SELECT {DOCUMENT} FROM {} WHERE row_id = ?", table.entities))?,
         query,
         table: &table,
         matches: conditions.for_page(transaction, &table)?,
@@ -78,6 +79,8 @@ fn count_rows(transaction: &Transaction<'_>, table: &EntityTable, condition: &Sq
 /// Reads the rows of a page.
 struct PageReader<'a> {
     transaction: &'a Transaction<'a>,
+    /// Reads the document of a row.
+    document: CachedStatement<'a>,
     query: &'a EntityQuery,
     table: &'a EntityTable,
     matches: Sql,
@@ -116,9 +119,7 @@ impl PageReader<'_> {
 
     /// Adds the document of a row, if it fits.
     fn add(&mut self, row_id: i64) -> Result<Added, Failure> {
-        let sql = format!("SELECT {DOCUMENT} FROM {} WHERE row_id = ?", self.table.entities);
-        let mut statement = self.transaction.prepare_cached(&sql)?;
-        let mut read = statement.query_row([row_id], |row| Ok(document(row)))??;
+        let mut read = self.document.query_row([row_id], |row| Ok(document(row)))??;
         if let Some(fields) = &self.query.fields {
             read.json = fields.of(&read.json).map_err(Failure::unreadable)?;
         }
