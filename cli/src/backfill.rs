@@ -17,10 +17,11 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::arguments::{Backfill as Arguments, BackfillAction, Shared, Target};
+use crate::aws;
 use crate::crm::required_connections;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::open::{local_to_write, open_to_write};
+use crate::open::local_to_write;
 use crate::output::Out;
 
 /// How often the command looks at a job that another process runs.
@@ -42,7 +43,7 @@ pub(crate) async fn run(shared: &Shared, arguments: &Arguments) -> Result<Exit, 
             session.run(shared).await
         }
         Target::Aws => {
-            let commands = open_to_write(shared, &arguments.publish, tuning()).await?;
+            let commands = aws::open_commands(shared).await?;
             let catalog = Catalog::built_in(&commands.adapters).map_err(|error| Failure::because(&error))?;
             let session = Session { backfill: commands.handler.backfill(), sync: None, catalog: &catalog, arguments };
             session.run(shared).await

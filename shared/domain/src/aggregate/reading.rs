@@ -49,7 +49,7 @@ impl Aggregate {
     pub fn origin(&self, path: &Path) -> Option<Position> {
         let above = self.newest_above(path).map(|(at, _)| at);
         let own = self.fields.get(path.as_str()).and_then(|history| history.newest());
-        let below = below(path, self.after(path)).filter_map(|(_, history)| history.newest());
+        let below = self.parts(path).filter_map(|(_, part)| part.newest());
         above.into_iter().chain(own).chain(below).max().copied()
     }
 
@@ -70,17 +70,16 @@ impl Aggregate {
     /// What is unknown of a struct that changed without its value, after some of its parts were written again: the struct,
     /// or, once a record image has stated it, the parts that the image left out.
     fn unknown_parts<'a>(&'a self, path: &'a Path, since: &Position) -> Vec<&'a Path> {
-        let parts = || below(path, self.after(path));
-        if !parts().any(|(_, part)| is_stated_since(part, since)) {
+        if !self.parts(path).any(|(_, part)| is_stated_since(part, since)) {
             return vec![path];
         }
-        parts().map(|(part, _)| part).filter(|part| self.read(part) == FieldReading::Unknown).collect()
+        self.parts(path).map(|(part, _)| part).filter(|part| self.read(part) == FieldReading::Unknown).collect()
     }
 
     /// The record as one JSON object: structs are nested, unknown fields are left out.
     pub fn raw(&self) -> Map<String, Value> {
         let mut object = Map::new();
-        let roots: std::collections::BTreeSet<&str> =
+        let roots: BTreeSet<&str> =
             self.fields.keys().map(|path| path.as_str().split('.').next().unwrap_or_default()).collect();
         for root in roots {
             match self.read(&Path::new(root)) {
@@ -97,10 +96,10 @@ impl Aggregate {
         object
     }
 
-    /// The histories after a path, in the order of paths.
-    fn after(&self, path: &Path) -> impl Iterator<Item = (&Path, &FieldHistory)> {
+    /// The histories below a path, in the order of paths.
+    fn parts<'a>(&'a self, path: &Path) -> impl Iterator<Item = (&'a Path, &'a FieldHistory)> {
         let following = self.fields.range::<str, _>((Bound::Excluded(path.as_str()), Bound::Unbounded));
-        following.map(|(path, history)| (path, &**history))
+        below(path, following.map(|(path, history)| (path, &**history)))
     }
 
     fn newest_above(&self, path: &Path) -> Option<(&Position, FullValue<'_>)> {

@@ -94,7 +94,10 @@ pub(super) fn select(
     let is_shown = |(_, record): &(&str, &StoredRecord)| with_deleted || !record.is_deleted();
     let rows = match checked.listed_ids() {
         Some(ids) => checked.select(ids.into_iter().filter_map(|id| state.entry(&name, id)).filter(is_shown)),
-        None => checked.select(state.records_within(&name, checked.id_range()).filter(is_shown)),
+        None => {
+            let records = state.records_between(&name, checked.after_id(), checked.up_to_id());
+            checked.select(records.filter(is_shown))
+        }
     };
     Ok((checked, rows))
 }

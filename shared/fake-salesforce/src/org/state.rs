@@ -61,23 +61,21 @@ impl OrgState {
 
     /// The object's records in the order of their ids, deleted ones too.
     pub(crate) fn records(&self, object: &str) -> impl Iterator<Item = (&str, &StoredRecord)> {
-        self.records_within(object, (Bound::Unbounded, Bound::Unbounded))
+        self.records_between(object, None, None)
     }
 
-    /// Those of them with ids in a range.
-    pub(crate) fn records_within(
+    /// Those of them after one id and up to another.
+    pub(crate) fn records_between(
         &self,
         object: &str,
-        (from, to): (Bound<&str>, Bound<&str>),
+        after: Option<&str>,
+        up_to: Option<&str>,
     ) -> impl Iterator<Item = (&str, &StoredRecord)> {
-        let is_within = move |id: &str| match to {
-            Bound::Included(last) => id <= last,
-            Bound::Excluded(end) => id < end,
-            Bound::Unbounded => true,
-        };
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let objects = self.objects.get(object).into_iter();
-        let records = objects.flat_map(move |object| object.records.range::<str, _>((from, Bound::Unbounded)));
-        records.map(|(id, record)| (id.as_str(), record)).take_while(move |(id, _)| is_within(id))
+        let records = objects.flat_map(move |object| object.records.range::<str, _>((start, Bound::Unbounded)));
+        let records = records.map(|(id, record)| (id.as_str(), record));
+        records.take_while(move |(id, _)| up_to.is_none_or(|last| *id <= last))
     }
 
     /// A record with its id.

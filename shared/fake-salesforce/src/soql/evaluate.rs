@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::ops::Bound;
 
 use annals_domain::timestamp::Timestamp;
 use serde_json::{Map, Value};
@@ -123,31 +122,29 @@ impl Checked {
         &self.fields
     }
 
-    /// The range in which the ids of all matching records are, as far as conditions on 18 characters say. A query by pages
-    /// then looks at its page only.
-    pub(crate) fn id_range(&self) -> (Bound<&str>, Bound<&str>) {
-        let (mut from, mut to) = (Bound::Unbounded, Bound::Unbounded);
-        for condition in self.query.conditions.iter().filter(|condition| condition.field == "Id") {
-            match &condition.comparison {
-                Comparison::Is(Operator::Greater, Literal::Text(id)) if id.len() == 18 => from = Bound::Excluded(id),
-                Comparison::Is(Operator::LessOrEqual, Literal::Text(id)) if id.len() == 18 => to = Bound::Included(id),
-                _ => {}
-            }
-        }
-        (from.map(String::as_str), to.map(String::as_str))
+    /// The id after which all matching records are, if the query names one in 18 characters.
+    pub(crate) fn after_id(&self) -> Option<&str> {
+        self.id_bound(Operator::Greater)
+    }
+
+    /// The id up to which they are.
+    pub(crate) fn up_to_id(&self) -> Option<&str> {
+        self.id_bound(Operator::LessOrEqual)
+    }
+
+    fn id_bound(&self, wanted: Operator) -> Option<&str> {
+        self.query.conditions.iter().find_map(|condition| match &condition.comparison {
+            Comparison::Is(operator, literal) if condition.field == "Id" && *operator == wanted => literal.whole_id(),
+            _ => None,
+        })
     }
 
     /// The ids of all matching records, if the query lists them in 18 characters.
     pub(crate) fn listed_ids(&self) -> Option<BTreeSet<&str>> {
-        let ids = self.query.conditions.iter().find_map(|condition| match &condition.comparison {
-            Comparison::In(ids) if condition.field == "Id" => Some(ids),
+        self.query.conditions.iter().find_map(|condition| match &condition.comparison {
+            Comparison::In(ids) if condition.field == "Id" => ids.iter().map(Literal::whole_id).collect(),
             _ => None,
-        })?;
-        let ids = ids.iter().map(|literal| match literal {
-            Literal::Text(id) if id.len() == 18 => Some(id.as_str()),
-            _ => None,
-        });
-        ids.collect()
+        })
     }
 
     /// The matching records, in the order of the query, or of their ids. `records` are in the order of their ids.
@@ -171,6 +168,16 @@ impl Checked {
 
     fn row(&self, record: &StoredRecord) -> Map<String, Value> {
         self.fields.iter().map(|(name, kind)| (name.clone(), record.value(name, *kind))).collect()
+    }
+}
+
+impl Literal {
+    /// An id in 18 characters; of one in 15 the records have another spelling.
+    fn whole_id(&self) -> Option<&str> {
+        match self {
+            Self::Text(id) if id.len() == 18 => Some(id),
+            _ => None,
+        }
     }
 }
 
