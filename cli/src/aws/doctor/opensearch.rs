@@ -141,8 +141,12 @@ fn mismatch(name: String, issue: IndexIssue, has_records: bool) -> Check {
             let found = format!("`{index}` was created from another definition and lacks the fields {missing}");
             Check::wrong(name, found, rebuild)
         }
-        IndexProblem::OtherLayout { index, layout } => {
-            Check::wrong(name, format!("`{index}` has layout {layout}, which this release does not use"), rebuild)
+        IndexProblem::OlderLayout { index, layout } => {
+            let found = format!("`{index}` has layout {layout} of an earlier release, which sorts long lists slowly");
+            Check::warning(name, found, rebuild)
+        }
+        IndexProblem::NewerLayout { index, layout } => {
+            Check::wrong(name, format!("`{index}` has layout {layout} of a later release"), rebuild)
         }
         IndexProblem::Foreign(reason) => {
             let remedy = "rename or remove it, or set another --index-prefix";

@@ -189,6 +189,29 @@ fn a_mismatched_index_is_named_with_the_command_that_creates_a_matching_one() {
     reports(&report, "index of deal", "wrong", "; `annals rebuild deal --target aws` creates one that matches");
 }
 
+#[track_caller]
+fn check_layout(layout: u64, expected: (&str, &str)) {
+    let aws = Installation::new();
+    aws.folder.file("in.json", created(1).to_string());
+    aws.annals(&["ingest", "in.json"]).exits(0);
+    aws.annals(&["rebuild", "client", "--known-after", "0"]).exits(0);
+    let (_, mut body) = aws.raw("GET", "client_index-000001/_mapping", "");
+    let mut meta = body[format!("{}client_index-000001", aws.prefix)]["mappings"]["_meta"].take();
+    meta["annals"]["layout"] = json!(layout);
+    let mapping = json!({ "_meta": meta });
+    assert_eq!(aws.raw("PUT", "client_index-000001/_mapping", &mapping.to_string()).0, 200);
+    reports(&report(&aws), "index of client", expected.0, expected.1);
+}
+
+#[test]
+fn an_index_of_another_release_is_named_with_its_layout() {
+    check_layout(
+        1,
+        ("warning", "has layout 1 of an earlier release, which sorts long lists slowly; `annals rebuild client"),
+    );
+    check_layout(99, ("wrong", "has layout 99 of a later release; `annals rebuild client"));
+}
+
 #[test]
 fn a_role_that_may_not_write_to_opensearch_is_reported_without_a_write() {
     let proxy = Proxy::start(&opensearch_endpoints().remove(0).1);

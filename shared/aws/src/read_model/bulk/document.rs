@@ -12,7 +12,7 @@ use bytes::{BufMut, BytesMut};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::read_model::index::{ENTITY, FieldGroup, SEARCH_TEXT, parsed_number, searchable_text};
+use crate::read_model::index::{ENTITY, FieldGroup, IdHalves, SEARCH_TEXT, parsed_number, searchable_text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VersionRule {
@@ -130,6 +130,9 @@ impl Serialize for BulkDocument<'_> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(ENTITY, &entity.as_json(schema))?;
         map.serialize_entry(SystemField::AggregateId.name(), &entity.aggregate_id)?;
+        for (path, number) in IdHalves::of(entity.aggregate_id).entries() {
+            map.serialize_entry(path, &number)?;
+        }
         map.serialize_entry("entity_name", &entity.entity_name)?;
         map.serialize_entry(SystemField::Provider.name(), &entity.provider)?;
         map.serialize_entry(SystemField::Version.name(), &version(entity))?;

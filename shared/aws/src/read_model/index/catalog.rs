@@ -102,15 +102,19 @@ impl IndexCatalog {
         }
     }
 
-    /// Checks before a query that the index of a schema has these fields. Returns whether there is an index.
-    pub(crate) async fn serves(&self, schema: &EntitySchema, fields: &[IndexedField]) -> Result<bool, PortError> {
-        let Some(mut index) = self.serving(schema).await? else { return Ok(false) };
+    /// The index of a query, which has these fields; `None` where there is no index.
+    pub(crate) async fn serving_fields(
+        &self,
+        schema: &EntitySchema,
+        fields: &[IndexedField],
+    ) -> Result<Option<Arc<ServingIndex>>, PortError> {
+        let Some(mut index) = self.serving(schema).await? else { return Ok(None) };
         if index.first_missing(fields).is_some() && index.may_be_outdated() {
             self.forget(&self.alias(schema));
-            let Some(newer) = self.serving(schema).await? else { return Ok(false) };
+            let Some(newer) = self.serving(schema).await? else { return Ok(None) };
             index = newer;
         }
-        let Some(IndexedField { path, .. }) = index.first_missing(fields) else { return Ok(true) };
+        let Some(IndexedField { path, .. }) = index.first_missing(fields) else { return Ok(Some(index)) };
         let message = format!(
             "the index has no field `{path}`, since it was created from another definition: run `annals rebuild {}`",
             schema.aggregate_type()

@@ -19,8 +19,10 @@ pub enum IndexProblem {
         /// The paths of the fields that the index does not have.
         missing: Vec<String>,
     },
-    /// The index has another layout than this release creates. It serves the queries that it can.
-    OtherLayout { index: String, layout: u64 },
+    /// An earlier release created the index. It serves every query, sorted lists of many entities more slowly.
+    OlderLayout { index: String, layout: u64 },
+    /// A later release created the index. It serves the queries that it can.
+    NewerLayout { index: String, layout: u64 },
     /// Annals did not create what has this name. It is neither read nor written.
     Foreign(String),
 }

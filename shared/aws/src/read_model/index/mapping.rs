@@ -9,10 +9,12 @@ use annals_domain::definition::{EntitySchema, FieldType, SystemField};
 use serde_json::{Map, Value, json};
 
 use crate::read_model::index::field_group::FieldGroup;
+use crate::read_model::index::id_halves::IdHalves;
 use crate::read_model::index::names::write_alias;
 
-/// The version of the layout in this file. An index with another one needs a rebuild.
-pub(super) const LAYOUT: u64 = 1;
+/// The version of the layout in this file. An index with another one needs a rebuild. The halves of the aggregate id
+/// came with layout 2.
+pub(super) const LAYOUT: u64 = 2;
 /// The key in `_meta` by which an index says that Annals created it.
 pub(super) const META: &str = "annals";
 /// The digest of a schema without a definition.
@@ -130,6 +132,10 @@ fn copies(replicas: u32) -> (&'static str, Value) {
 fn properties(schema: &EntitySchema) -> Map<String, Value> {
     let mut properties = Map::new();
     properties.insert(ENTITY.to_owned(), json!({ "type": "object", "enabled": false }));
+    for IndexedField { path, index_type } in IdHalves::fields() {
+        // Hits are sorted by them, and nothing looks them up.
+        properties.insert(path, json!({ "type": index_type, "index": false }));
+    }
     for IndexedField { path, index_type } in IndexedField::all_of(schema) {
         match path.split_once('.') {
             None => properties.insert(path, json!({ "type": index_type })),

@@ -1,5 +1,6 @@
 //! The index behind an alias, as its mapping describes it.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -54,13 +55,16 @@ impl ServingIndex {
 
     /// The difference between this index and one created from the schema now.
     pub(crate) fn problem(self, schema: &EntitySchema) -> Option<IndexProblem> {
-        if self.layout != LAYOUT {
-            return Some(IndexProblem::OtherLayout { index: self.name, layout: self.layout });
-        }
         let fields = IndexedField::all_of(schema).into_iter();
         let missing: Vec<String> = fields.filter(|field| !self.has(field)).map(|field| field.path).collect();
-        let is_current = self.digest == digest(schema) && missing.is_empty();
-        (!is_current).then_some(IndexProblem::OtherDefinition { index: self.name, missing })
+        let is_of_definition = self.digest == digest(schema) && missing.is_empty();
+        let (index, layout) = (self.name, self.layout);
+        match layout.cmp(&LAYOUT) {
+            Ordering::Greater => Some(IndexProblem::NewerLayout { index, layout }),
+            _ if !is_of_definition => Some(IndexProblem::OtherDefinition { index, missing }),
+            Ordering::Less => Some(IndexProblem::OlderLayout { index, layout }),
+            Ordering::Equal => None,
+        }
     }
 
     fn has(&self, field: &IndexedField) -> bool {

@@ -1,7 +1,7 @@
 //! The order of hits, and a place in it as OpenSearch states it.
 //!
 //! A missing value has a number of its own at the end of its type's order. A place is a list of values, one for each
-//! key: OpenSearch continues after it.
+//! key: OpenSearch continues after it. The last keys are the aggregate id.
 
 use annals_application::ports::{
     EntityQuery, QueryField, QueryValue, Sort, SortOrder, SortPosition, compared_number, compared_text, folded_text,
@@ -12,24 +12,34 @@ use annals_domain::timestamp::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::read_model::index::IndexedField;
+use crate::read_model::index::{IdHalves, IndexedField, ServingIndex};
 use crate::read_model::search::query::{exact_field, folded_field, integer};
 
 /// The order of a query's hits.
 #[derive(Debug)]
 pub(super) struct HitOrder<'q> {
     keys: &'q [Sort],
+    id: IdKeys,
+}
+
+/// The fields of the aggregate id in an index.
+#[derive(Debug, Clone, Copy)]
+enum IdKeys {
+    Halves,
+    /// An index of layout 1 has its text alone.
+    Text,
 }
 
 impl<'q> HitOrder<'q> {
-    pub(super) fn of(query: &'q EntityQuery) -> Self {
-        Self { keys: &query.sort }
+    pub(super) fn of(query: &'q EntityQuery, index: &ServingIndex) -> Self {
+        let has_halves = index.first_missing(&IdHalves::fields()).is_none();
+        Self { keys: &query.sort, id: if has_halves { IdKeys::Halves } else { IdKeys::Text } }
     }
 
-    /// The fields that the order looks at.
-    pub(super) fn fields(&self) -> Vec<IndexedField> {
-        let folded = self.keys.iter().filter(|key| is_folded(&key.field)).map(|key| folded_field(&key.field));
-        self.keys.iter().map(|key| exact_field(&key.field)).chain(folded).collect()
+    /// The fields that the order of a query must have in the index.
+    pub(super) fn fields(query: &EntityQuery) -> Vec<IndexedField> {
+        let folded = query.sort.iter().filter(|key| is_folded(&key.field)).map(|key| folded_field(&key.field));
+        query.sort.iter().map(|key| exact_field(&key.field)).chain(folded).collect()
     }
 
     /// The `sort` of a request.
@@ -43,7 +53,10 @@ impl<'q> HitOrder<'q> {
             }
             sort.push(by(exact_field(field)));
         }
-        sort.push(json!({ SystemField::AggregateId.name(): "asc" }));
+        match self.id {
+            IdKeys::Halves => sort.extend(IdHalves::PATHS.map(|path| json!({ path: "asc" }))),
+            IdKeys::Text => sort.push(json!({ SystemField::AggregateId.name(): "asc" })),
+        }
         json!(sort)
     }
 
@@ -60,7 +73,13 @@ impl<'q> HitOrder<'q> {
             values
                 .push(value.as_ref().map_or_else(|| missing(field, *order), |value| sort_value(field, *order, value)));
         }
-        values.push(json!(position.aggregate_id));
+        match self.id {
+            IdKeys::Halves => {
+                let IdHalves { high, low } = IdHalves::of(position.aggregate_id);
+                values.extend([json!(high), json!(low)]);
+            }
+            IdKeys::Text => values.push(json!(position.aggregate_id)),
+        }
         json!(values)
     }
 
@@ -77,8 +96,11 @@ impl<'q> HitOrder<'q> {
             let is_missing = value.is_null() || *value == missing(field, *order);
             values.push(if is_missing { None } else { Some(query_value(field.field_type(), value)?) });
         }
-        let aggregate_id = Uuid::parse_str(all.next()?.as_str()?).ok()?;
-        Some(SortPosition { values, aggregate_id: AggregateId::from_uuid(aggregate_id) })
+        let aggregate_id = match self.id {
+            IdKeys::Halves => IdHalves { high: all.next()?.as_i64()?, low: all.next()?.as_i64()? }.id(),
+            IdKeys::Text => AggregateId::from_uuid(Uuid::parse_str(all.next()?.as_str()?).ok()?),
+        };
+        Some(SortPosition { values, aggregate_id })
     }
 }
 

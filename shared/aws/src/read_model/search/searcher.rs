@@ -69,13 +69,14 @@ impl Searcher {
     /// A page and the number of matches, mostly in one call.
     pub(crate) async fn search(&self, query: &EntityQuery) -> Result<FoundPage, PortError> {
         let Some(translated) = TranslatedQuery::of(query) else { return Ok(FoundPage::empty()) };
-        let (alias, order) = (self.indices.alias(&query.schema), HitOrder::of(query));
+        let alias = self.indices.alias(&query.schema);
         let first = query.limit.saturating_add(1);
         check_window(&alias, &query.start, query.limit)?;
-        let fields = [translated.fields.clone(), order.fields()].concat();
-        if !self.indices.serves(&query.schema, &fields).await? {
+        let fields = [translated.fields.clone(), HitOrder::fields(query)].concat();
+        let Some(index) = self.indices.serving_fields(&query.schema, &fields).await? else {
             return Ok(FoundPage::empty());
-        }
+        };
+        let order = HitOrder::of(query, &index);
         let mut page = HitPage::new(query, &order);
         if translated.has_unchecked() {
             let count = self.scan(&alias, &translated, query, &order, &mut page).await?;
@@ -90,12 +91,12 @@ impl Searcher {
     pub(crate) async fn count(&self, query: &EntityQuery) -> Result<u64, PortError> {
         let Some(translated) = TranslatedQuery::of(query) else { return Ok(0) };
         let alias = self.indices.alias(&query.schema);
-        if !self.indices.serves(&query.schema, &translated.fields).await? {
+        let Some(index) = self.indices.serving_fields(&query.schema, &translated.fields).await? else {
             return Ok(0);
-        }
+        };
         if translated.has_unchecked() {
             let unordered = EntityQuery::first(query.schema.clone(), 0);
-            let order = HitOrder::of(&unordered);
+            let order = HitOrder::of(&unordered, &index);
             let portions = Portions::new(translated.body(), &order, &PageStart::Offset(0), SCAN_PORTION);
             return self.count_checked(&alias, &translated, portions).await;
         }
@@ -109,7 +110,7 @@ impl Searcher {
         body: &Value,
     ) -> Result<Vec<ReadDocument>, PortError> {
         let alias = self.indices.alias(schema);
-        if !self.indices.serves(schema, &[]).await? {
+        if self.indices.serving(schema).await?.is_none() {
             return Ok(Vec::new());
         }
         match self.page(&alias, body, None).await? {
@@ -121,7 +122,10 @@ impl Searcher {
     /// The number of documents of a schema that a request body finds.
     pub(crate) async fn count_of(&self, schema: &EntitySchema, body: &Value) -> Result<u64, PortError> {
         let alias = self.indices.alias(schema);
-        if self.indices.serves(schema, &[]).await? { self.count_body(&alias, body).await } else { Ok(0) }
+        match self.indices.serving(schema).await? {
+            Some(_) => self.count_body(&alias, body).await,
+            None => Ok(0),
+        }
     }
 
     /// The number of documents in an index as of its last refresh, deleted entities included.
