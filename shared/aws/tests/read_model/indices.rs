@@ -70,6 +70,7 @@ async fn the_first_document_creates_its_index_and_alias(node: Node) {
     let index = &body[format!("{}thing_index-000001", node.prefix)];
     assert_eq!(index["settings"]["index"]["number_of_shards"], "1");
     assert_eq!(index["settings"]["index"]["number_of_replicas"], "0");
+    assert_eq!(index["settings"]["index"]["sort"]["field"], json!(["created_at"]));
     let mappings = &index["mappings"];
     assert_eq!(mappings["dynamic"], "false");
     assert_eq!(mappings["_meta"]["annals"]["type"], "thing");

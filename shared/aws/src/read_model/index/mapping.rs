@@ -12,8 +12,8 @@ use crate::read_model::index::field_group::FieldGroup;
 use crate::read_model::index::id_halves::IdHalves;
 use crate::read_model::index::names::write_alias;
 
-/// The version of the layout in this file. An index with another one needs a rebuild. The halves of the aggregate id
-/// came with layout 2.
+/// The version of the layout in this file. An index with another one needs a rebuild. Layout 2 brought the halves of
+/// the aggregate id and the order of the documents.
 pub(super) const LAYOUT: u64 = 2;
 /// The key in `_meta` by which an index says that Annals created it.
 pub(super) const META: &str = "annals";
@@ -105,6 +105,8 @@ pub(super) fn creation_body(
             "number_of_shards": shards,
             copies: number,
             "max_result_window": MAX_RESULT_WINDOW,
+            // The order of a list without `sort`: OpenSearch finds its first documents first.
+            "sort": { "field": [SystemField::CreatedAt.name()], "order": ["desc"], "missing": ["_last"] },
             "mapping": { "total_fields": { "limit": field_limit } },
         } },
         "mappings": {
