@@ -17,13 +17,15 @@ const LOCAL_ONLY: [(&str, &str); 3] = [
 ];
 
 /// Arguments with an effect on AWS only.
-const AWS_ONLY: [(&str, &str); 6] = [
+const AWS_ONLY: [(&str, &str); 8] = [
     ("events_table", "--events-table"),
     ("state_table", "--state-table"),
     ("opensearch", "--opensearch"),
     ("index_prefix", "--index-prefix"),
     ("detach", "--detach"),
     ("known_after", "--known-after"),
+    ("abandon", "--abandon"),
+    ("leave_out_failed", "--leave-out-failed"),
 ];
 
 pub(super) fn check(arguments: &Arguments, matches: &ArgMatches) -> Result<(), Failure> {
@@ -77,7 +79,11 @@ mod tests {
         check("quarantine redrive 1234 --target aws --publish none", Some(LOCAL_ONLY[2].1));
         check("list clients --events-table x", Some("`--events-table` is for an installation on AWS only"));
         check("rebuild --detach", Some("`--detach` is for an installation on AWS only"));
+        check("rebuild --abandon", Some("`--abandon` is for an installation on AWS only"));
+        check("rebuild --leave-out-failed", Some("`--leave-out-failed` is for an installation on AWS only"));
+        check("rebuild --known-after 0", Some("`--known-after` is for an installation on AWS only"));
         check("rebuild --target aws --detach", None);
+        check("rebuild --target aws --abandon", None);
         check("ingest --target aws --events-table x in.json", None);
         check("ingest in.json --db x --publish none", None);
     }

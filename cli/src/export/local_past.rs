@@ -31,7 +31,7 @@ pub(crate) async fn entities(
     as_of: Timestamp,
 ) -> Result<EntitySource, Failure> {
     let moment = MomentRequest { as_of: Some(as_of), ..MomentRequest::default() };
-    let database = Database::open(&shared.db).map_err(|error| Failure::because(&error))?;
+    let database = Database::open_read_only(&shared.db).map_err(|error| Failure::because(&error))?;
     let store = SqliteEventStore::new(database);
     let mut keys = Vec::new();
     for object in objects_of(schema) {

@@ -111,7 +111,7 @@ fn name_of(outcome: &JobOutcome) -> &'static str {
     match outcome {
         JobOutcome::Indexed => "indexed",
         JobOutcome::AwaitsBase => "awaits_base",
-        JobOutcome::Broadcast { decision: BroadcastDecision::Publish } => "announced",
+        JobOutcome::Broadcast { decision: BroadcastDecision::Publish } => "published",
         JobOutcome::Broadcast { decision: BroadcastDecision::Quiet { .. } } => "quiet",
         JobOutcome::Refetch { asked: true } => "asked",
         JobOutcome::Refetch { asked: false } => "not_needed",

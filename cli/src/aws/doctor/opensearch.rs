@@ -142,11 +142,16 @@ fn mismatch(name: String, issue: IndexIssue, has_records: bool) -> Check {
             Check::wrong(name, found, rebuild)
         }
         IndexProblem::OlderLayout { index, layout } => {
-            let found = format!("`{index}` has layout {layout} of an earlier release, which sorts long lists slowly");
+            let found = format!("`{index}` has layout {layout} of an earlier release; lists newest first may be slow");
+            Check::warning(name, found, rebuild)
+        }
+        IndexProblem::IncompleteDocuments { index, documents } => {
+            let found = format!("an earlier release wrote {documents} documents of `{index}`; lists may be slow");
             Check::warning(name, found, rebuild)
         }
         IndexProblem::NewerLayout { index, layout } => {
-            Check::wrong(name, format!("`{index}` has layout {layout} of a later release"), rebuild)
+            let remedy = "use that release; to stay with this one, rebuild with it";
+            Check::wrong(name, format!("`{index}` has layout {layout} of a later release"), remedy)
         }
         IndexProblem::Foreign(reason) => {
             let remedy = "rename or remove it, or set another --index-prefix";
@@ -177,7 +182,7 @@ async fn projection(api: &QueryApi) -> Check {
 
 async fn rebuild(rebuilder: &Rebuilder) -> Check {
     let name = "rebuild";
-    let remedy = "use the release that started it, or give it up with `annals rebuild --abandon`";
+    let remedy = "use the release that started it, or give it up with `annals rebuild --abandon --target aws`";
     match rebuilder.unfinished().await {
         Ok(None) => Check::ok(name, "none in progress"),
         Ok(Some(plan)) => {

@@ -90,7 +90,7 @@ fn failure(error: RebuildError) -> Failure {
         // The session waits for these to end.
         RebuildError::AlreadyRunning | RebuildError::LeaseLost => failure,
         RebuildError::DefinitionsChanged(_) => failure.hint(
-            "use the release that it was started with, or give it up with `annals rebuild --abandon` and start again",
+            "use the release that it was started with, or give it up with `annals rebuild --abandon --target aws` and start again",
         ),
         RebuildError::RecordsFailed(report) => {
             name_failed_of(&report);

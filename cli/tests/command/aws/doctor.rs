@@ -205,11 +205,9 @@ fn check_layout(layout: u64, expected: (&str, &str)) {
 
 #[test]
 fn an_index_of_another_release_is_named_with_its_layout() {
-    check_layout(
-        1,
-        ("warning", "has layout 1 of an earlier release, which sorts long lists slowly; `annals rebuild client"),
-    );
-    check_layout(99, ("wrong", "has layout 99 of a later release; `annals rebuild client"));
+    let older = "has layout 1 of an earlier release; lists newest first may be slow; `annals rebuild client";
+    check_layout(1, ("warning", older));
+    check_layout(99, ("wrong", "has layout 99 of a later release; use that release"));
 }
 
 #[test]
@@ -249,11 +247,16 @@ fn records_without_an_index_and_an_unfinished_rebuild_are_reported() {
         let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
         let response = client.get_item().table_name(&aws.state).set_key(Some(key.into())).send().await.unwrap();
         let mut item = response.item.unwrap();
-        let plan = item["checkpoint"].as_s().unwrap().replace(r#""digest":""#, r#""digest":"other"#);
+        let plan = item["checkpoint"].as_s().unwrap().replace(r#""definition":""#, r#""definition":"other"#);
         item.insert("checkpoint".to_owned(), AttributeValue::S(plan));
         client.put_item().table_name(&aws.state).set_item(Some(item)).send().await.unwrap();
     });
-    reports(&report(&aws), "rebuild", "wrong", "started with other definitions than this process has; ");
+    reports(
+        &report(&aws),
+        "rebuild",
+        "wrong",
+        "was started by another release, or with other definitions than this process has; ",
+    );
 }
 
 #[test]

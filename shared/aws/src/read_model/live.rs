@@ -21,6 +21,8 @@ impl LiveEntities for OpenSearchReadModel {
         let mut body = body(schema, provider);
         body["sort"] = json!([{ SystemField::AggregateId.name(): "asc" }]);
         body["size"] = json!(limit);
+        // Entities are large, and the ids are all that is asked for.
+        body["_source"] = json!(["aggregate_id", "version", "entity_name", "entity.id"]);
         body["track_total_hits"] = json!(false);
         if let Some(after) = after {
             body["search_after"] = json!([after]);

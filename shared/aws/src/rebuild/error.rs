@@ -22,8 +22,8 @@ pub enum RebuildError {
     /// Records that readers find could not be rebuilt. The old indices continue to serve.
     #[error("{} records that readers find could not be rebuilt; the old index continues to serve", .0.counts.missed)]
     RecordsFailed(Box<RebuildReport>),
-    /// The rebuild was started with other definitions than this process has.
-    #[error("the rebuild of {} was started with other definitions than this process has", .0.types())]
+    /// The rebuild was started with other definitions than this process has, or by a release with another layout.
+    #[error("the rebuild of {} was started by another release, or with other definitions than this process has", .0.types())]
     DefinitionsChanged(Box<RebuildPlan>),
     #[error("the rebuild stopped; it can be continued")]
     Port(#[from] PortError),

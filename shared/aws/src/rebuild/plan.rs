@@ -137,7 +137,7 @@ impl RebuildPlan {
     pub(crate) fn from_json(text: &str) -> Result<Self, PortError> {
         let mut plan: Self = serde_json::from_str(text).map_err(unreadable)?;
         for target in &mut plan.targets {
-            target.digest = current_digest(&target.digest).to_owned();
+            target.definition = current_digest(&target.definition).to_owned();
         }
         Ok(plan)
     }

@@ -117,7 +117,7 @@ impl Rebuilder {
     pub async fn covers(&self, plan: &RebuildPlan, request: &RebuildRequest<'_>) -> Result<bool, RebuildError> {
         let is_covered = |schema: &EntitySchema| {
             let target = plan.target(schema.aggregate_type().as_str());
-            target.is_some_and(|target| target.digest == IndexCatalog::digest(schema))
+            target.is_some_and(|target| target.is_of(schema))
         };
         Ok(self.schemas(request.name).await?.iter().all(is_covered))
     }
@@ -126,8 +126,8 @@ impl Rebuilder {
         RebuildLease::acquire(&self.ports, 6 * self.settings.checkpoint_interval).await
     }
 
-    /// The stored plan. A plan by other definitions is an error: this process would fill the indices with other
-    /// entities than they say.
+    /// The stored plan. A plan by other definitions or with another layout is an error: this process would fill the
+    /// indices with other documents than they say.
     fn read_plan(&self, text: Option<&str>) -> Result<Option<RebuildPlan>, RebuildError> {
         let Some(text) = text else { return Ok(None) };
         let plan = RebuildPlan::from_json(text)?;
@@ -204,8 +204,9 @@ impl Rebuilder {
             indices.delete(&index).await?;
         }
         let to = indices.create_numbered(schema).await?;
-        let (aggregate_type, digest) = (schema.aggregate_type().as_str().to_owned(), IndexCatalog::digest(schema));
-        Ok(RebuildTarget { aggregate_type, from, to, digest: digest.to_owned() })
+        let aggregate_type = schema.aggregate_type().as_str().to_owned();
+        let definition = IndexCatalog::digest(schema).to_owned();
+        Ok(RebuildTarget { aggregate_type, from, to, definition, layout: IndexCatalog::layout() })
     }
 
     /// Scans all segments, then moves the aliases.

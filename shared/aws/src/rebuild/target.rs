@@ -7,7 +7,7 @@ use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::identity::{EntityName, Provider};
 use serde::{Deserialize, Serialize};
 
-use crate::read_model::{IndexCatalog, OpenSearch};
+use crate::read_model::{FIRST_LAYOUT, IndexCatalog, OpenSearch};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RebuildTarget {
@@ -15,8 +15,17 @@ pub struct RebuildTarget {
     /// The index that serves readers until the end; `None` where there was none.
     pub from: Option<String>,
     pub to: String,
-    #[serde(default)]
-    pub digest: String,
+    /// The digest of the definition. Earlier releases wrote and read it as `digest`: they do not continue a rebuild
+    /// whose index has a layout that they do not fill.
+    #[serde(default, alias = "digest")]
+    pub definition: String,
+    /// The layout of the new index.
+    #[serde(default = "first_layout")]
+    pub layout: u64,
+}
+
+fn first_layout() -> u64 {
+    FIRST_LAYOUT
 }
 
 /// The result of a rebuild for one entity type.
@@ -44,9 +53,14 @@ impl RebuildTarget {
         )
     }
 
-    /// Whether the index is filled by the definition that the catalog has now.
+    /// Whether the index is filled by the definition that the catalog has now, as this release fills it.
     pub(crate) fn is_current(&self, catalog: &Catalog) -> bool {
-        self.digest == IndexCatalog::digest(&self.schema(catalog))
+        self.is_of(&self.schema(catalog))
+    }
+
+    /// Whether the new index is as this release creates one for a schema.
+    pub(crate) fn is_of(&self, schema: &EntitySchema) -> bool {
+        self.definition == IndexCatalog::digest(schema) && self.layout == IndexCatalog::layout()
     }
 
     /// Counts the documents of both indices, before the alias moves.
@@ -58,5 +72,44 @@ impl RebuildTarget {
         };
         let after = (self.to.clone(), search.searcher().count_all(&self.to).await?);
         Ok(TargetReport { aggregate_type: self.aggregate_type.clone(), before, after })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn check(change: impl FnOnce(&mut Value), is_current: bool) {
+        let catalog = Catalog::default();
+        let mut json = json!({
+            "aggregate_type": "invoice__c",
+            "from": null,
+            "to": "open-invoice__c_index-000001",
+            "definition": IndexCatalog::digest(&catalog.open(&EntityName::new("Invoice__c"))),
+            "layout": IndexCatalog::layout(),
+        });
+        change(&mut json);
+        let target: RebuildTarget = serde_json::from_value(json.clone()).expect("a target");
+        assert_eq!(target.is_current(&catalog), is_current, "{json}");
+    }
+
+    #[test]
+    fn only_a_target_of_the_definition_and_layout_of_today_is_continued() {
+        check(|_| (), true);
+        check(|target| target["definition"] = json!("other"), false);
+        check(|target| target["layout"] = json!(IndexCatalog::layout() + 1), false);
+    }
+
+    #[test]
+    fn a_target_of_an_earlier_release_is_read_and_not_continued() {
+        let as_before = |target: &mut Value| {
+            target["digest"] = target["definition"].take();
+            for name in ["definition", "layout"] {
+                target.as_object_mut().and_then(|target| target.remove(name));
+            }
+        };
+        check(as_before, false);
     }
 }

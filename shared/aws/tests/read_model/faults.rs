@@ -6,6 +6,7 @@ use annals_application::ports::{
 };
 use annals_aws::read_model::{OpenSearch, OpenSearchReadModel, OpenSearchSettings};
 use annals_domain::definition::SystemField;
+use annals_domain::identity::EntityKey;
 use serde_json::{Value, json};
 
 use crate::nodes::Node;
@@ -169,6 +170,31 @@ async fn an_incomplete_result_is_an_error() {
     let error = model.search(&all()).await.expect_err("Annals did not write it");
     assert_eq!(error.kind, PortErrorKind::Corrupt);
     assert!(!format!("{error:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn a_document_whose_shard_does_not_respond_is_not_taken_for_missing() {
+    let key = |Document { entity, .. }: Document| EntityKey {
+        entity_name: entity.entity_name.clone(),
+        aggregate_id: entity.aggregate_id,
+    };
+    let keys: Vec<EntityKey> = three().into_iter().map(key).collect();
+    let item = |error: &str| json!({ "_id": "x", "error": { "type": error, "reason": "secret" } });
+    let there = json!({ "_id": "x", "found": true });
+    let reply = |last: Value| Reply::Json(200, json!({ "docs": [there, json!({ "_id": "x", "found": false }), last] }));
+
+    let search = Stub::replying([reply(item("index_not_found_exception"))]).await.connect().await;
+    let found = search.searcher().existing(&schema("Thing__c"), &keys).await.expect("all responded");
+    assert_eq!(found, keys[..1]);
+
+    let search = Stub::replying([reply(item("no_shard_available_action_exception"))]).await.connect().await;
+    let error = search.searcher().existing(&schema("Thing__c"), &keys).await.expect_err("a shard is missing");
+    assert_eq!(error.kind, PortErrorKind::Unavailable);
+    assert_eq!(error.to_string(), "thing_index: no_shard_available_action_exception");
+
+    let search = Stub::replying([Reply::Json(200, json!({ "docs": [there] }))]).await.connect().await;
+    let error = search.searcher().existing(&schema("Thing__c"), &keys).await.expect_err("items are missing");
+    assert_eq!(error.kind, PortErrorKind::OutcomeUnknown);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod bulk;
 mod contract;
 mod faults;
 mod indices;
+mod layouts;
 mod nodes;
 mod rebuild;
 mod stub;

@@ -54,9 +54,14 @@ impl Stub {
 
     /// A read model on it, with a time limit of one second.
     pub(crate) async fn model(&self) -> OpenSearchReadModel {
+        OpenSearchReadModel::new(self.connect().await)
+    }
+
+    /// A connection to it, with a time limit of one second.
+    pub(crate) async fn connect(&self) -> OpenSearch {
         let endpoint = self.address.parse().expect("an address");
         let settings = OpenSearchSettings { timeout: Duration::from_secs(1), ..OpenSearchSettings::new(endpoint) };
-        OpenSearchReadModel::new(OpenSearch::connect(settings).await.expect("it connects"))
+        OpenSearch::connect(settings).await.expect("it connects")
     }
 
     /// The sizes of the requests to that path, in order.

@@ -331,7 +331,7 @@ async fn a_rebuild_by_other_definitions_is_not_continued_and_can_be_abandoned() 
     let first = rebuilt(&fixture.rebuilder()).await;
     fixture.rebuilder().begin(&CLIENTS).await.expect("no rebuild is unfinished");
     let mut plan = fixture.plan().await.expect("the rebuild was started");
-    plan.targets[0].digest = "another".to_owned();
+    plan.targets[0].definition = "another".to_owned();
     fixture.store_plan(&plan).await;
     let outcome = fixture.rebuilder().resume(std::future::pending(), &|_| ()).await;
     assert!(matches!(outcome, Err(RebuildError::DefinitionsChanged(_))), "{outcome:?}");

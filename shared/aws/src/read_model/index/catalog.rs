@@ -16,12 +16,14 @@ use opensearch::http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::read_model::index::document_order::DocumentOrder;
 use crate::read_model::index::failure::IndexFailure;
+use crate::read_model::index::id_halves::IdHalves;
 use crate::read_model::index::issue::{IndexIssue, IndexProblem};
 use crate::read_model::index::mapping::{self, IndexedField};
 use crate::read_model::index::names::{self, alias_of, number_of, numbered};
 use crate::read_model::index::serving_index::ServingIndex;
-use crate::read_model::transport::{Response, Transport};
+use crate::read_model::transport::{CLUSTER, Response, Transport};
 
 /// How often the creation of an index is tried while other processes create indices, too.
 const ATTEMPTS: usize = 8;
@@ -77,6 +79,11 @@ impl IndexCatalog {
         mapping::digest(schema)
     }
 
+    /// The layout of the indices that this release creates.
+    pub(crate) fn layout() -> u64 {
+        mapping::LAYOUT
+    }
+
     pub(crate) fn prefix(&self) -> &str {
         &self.settings.prefix
     }
@@ -102,7 +109,7 @@ impl IndexCatalog {
         }
     }
 
-    /// The index of a query, which has these fields; `None` where there is no index.
+    /// The index that serves a schema; `None` where there is none. Fails if it does not have one of these fields.
     pub(crate) async fn serving_fields(
         &self,
         schema: &EntitySchema,
@@ -120,6 +127,18 @@ impl IndexCatalog {
             schema.aggregate_type()
         );
         Err(PortError::new(PortErrorKind::Misconfigured, index.name(), message))
+    }
+
+    /// The index that has taken the place of this one since its mapping was read.
+    pub(crate) async fn successor(
+        &self,
+        schema: &EntitySchema,
+        fields: &[IndexedField],
+        index: &ServingIndex,
+    ) -> Result<Option<Arc<ServingIndex>>, PortError> {
+        self.forget(&self.alias(schema));
+        let serving = self.serving_fields(schema, fields).await?;
+        Ok(serving.filter(|serving| serving.name() != index.name()))
     }
 
     pub(crate) fn forget(&self, alias: &str) {
@@ -146,12 +165,29 @@ impl IndexCatalog {
             let problem = match self.read_alias(&alias).await? {
                 AliasTarget::Nothing => Some(IndexProblem::Missing),
                 AliasTarget::Foreign(reason) => Some(IndexProblem::Foreign(reason)),
-                AliasTarget::Index(index) => index.problem(schema),
+                AliasTarget::Index(index) => {
+                    let name = index.name().to_owned();
+                    match index.problem(schema) {
+                        None => self.incomplete_documents(name).await?,
+                        problem => problem,
+                    }
+                }
             };
             let aggregate_type = schema.aggregate_type().to_string();
             issues.extend(problem.map(|problem| IndexIssue { alias, aggregate_type, problem }));
         }
         Ok(issues)
+    }
+
+    /// The documents of an index that an earlier release wrote.
+    async fn incomplete_documents(&self, index: String) -> Result<Option<IndexProblem>, PortError> {
+        let [high, _] = IdHalves::PATHS;
+        let body = json!({ "query": { "bool": { "must_not": { "exists": { "field": high } } } } });
+        let path = format!("/{index}/_count");
+        let response = self.transport.read(&index, Method::Post, &path, Some(body.to_string().into())).await?;
+        let body: Value = response.json(&index)?;
+        let documents = body["count"].as_u64().filter(|documents| *documents > 0);
+        Ok(documents.map(|documents| IndexProblem::IncompleteDocuments { index, documents }))
     }
 
     async fn read_alias(&self, alias: &str) -> Result<AliasTarget, PortError> {
@@ -209,7 +245,8 @@ impl IndexCatalog {
 
     async fn create(&self, schema: &EntitySchema, index: &str, alias: Option<&str>) -> Result<Creation, IndexFailure> {
         let IndexSettings { shards, replicas, .. } = *self.settings;
-        let body = mapping::creation_body(schema, shards, replicas, index, alias);
+        let about: Value = self.transport.read(CLUSTER, Method::Get, "/", None).await?.json(CLUSTER)?;
+        let body = mapping::creation_body(schema, shards, replicas, index, alias, DocumentOrder::on(&about));
         let response = self.transport.send_json(index, Method::Put, &format!("/{index}"), &body).await?;
         match response.status {
             _ if response.is_success() => Ok(Creation::Created),

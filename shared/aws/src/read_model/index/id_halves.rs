@@ -1,12 +1,11 @@
 //! An aggregate id as two numbers, which decide between documents that are equal in all other sort keys.
 //!
-//! The numbers have the order of the id's text. OpenSearch copies the sort keys of each document that comes before all
-//! documents it has seen: reading the id's keyword for that takes most of the time of a list.
+//! The numbers have the order of the id's text. OpenSearch copies all sort keys of each document that enters the page
+//! which it collects. Copying a keyword is slow, and where documents are found in the opposite order of the page, that is
+//! every document.
 
 use annals_domain::identity::AggregateId;
 use uuid::Uuid;
-
-use crate::read_model::index::mapping::IndexedField;
 
 /// The first and the last 64 bits of an aggregate id, as signed numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,7 +17,6 @@ pub(crate) struct IdHalves {
 impl IdHalves {
     /// The paths of the numbers in the order of their weight. An index of layout 1 does not have them.
     pub(crate) const PATHS: [&'static str; 2] = ["aggregate_id_high", "aggregate_id_low"];
-    pub(crate) const INDEX_TYPE: &'static str = "long";
 
     pub(crate) fn of(id: AggregateId) -> Self {
         let (high, low) = id.uuid().as_u64_pair();
@@ -29,11 +27,7 @@ impl IdHalves {
         AggregateId::from_uuid(Uuid::from_u64_pair(unsigned(self.high), unsigned(self.low)))
     }
 
-    pub(crate) fn fields() -> [IndexedField; 2] {
-        Self::PATHS.map(|path| IndexedField::new(path, Self::INDEX_TYPE))
-    }
-
-    /// Each path with its number.
+    /// Each path with its number, as a document has them.
     pub(crate) fn entries(self) -> [(&'static str, i64); 2] {
         let [high, low] = Self::PATHS;
         [(high, self.high), (low, self.low)]

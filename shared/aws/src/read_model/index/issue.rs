@@ -19,8 +19,11 @@ pub enum IndexProblem {
         /// The paths of the fields that the index does not have.
         missing: Vec<String>,
     },
-    /// An earlier release created the index. It serves every query, sorted lists of many entities more slowly.
+    /// An earlier release created the index. It serves every query; lists of many entities may be slower.
     OlderLayout { index: String, layout: u64 },
+    /// An earlier release wrote these documents after this one had created the index. Every query is served; lists may be
+    /// slower, and a walk by cursor may miss one of them among equal sort values.
+    IncompleteDocuments { index: String, documents: u64 },
     /// A later release created the index. It serves the queries that it can.
     NewerLayout { index: String, layout: u64 },
     /// Annals did not create what has this name. It is neither read nor written.

@@ -8,13 +8,16 @@ use annals_application::queries::MAX_RESULT_WINDOW;
 use annals_domain::definition::{EntitySchema, FieldType, SystemField};
 use serde_json::{Map, Value, json};
 
+use crate::read_model::index::document_order::DocumentOrder;
 use crate::read_model::index::field_group::FieldGroup;
 use crate::read_model::index::id_halves::IdHalves;
 use crate::read_model::index::names::write_alias;
 
-/// The version of the layout in this file. An index with another one needs a rebuild. Layout 2 brought the halves of
-/// the aggregate id and the order of the documents.
+/// The version of the layout in this file. Layout 2 brought the halves of the aggregate id and the order of the
+/// documents; an index of layout 1 serves every query.
 pub(super) const LAYOUT: u64 = 2;
+/// The layout of indices and rebuilds that do not name theirs.
+pub(crate) const FIRST_LAYOUT: u64 = 1;
 /// The key in `_meta` by which an index says that Annals created it.
 pub(super) const META: &str = "annals";
 /// The digest of a schema without a definition.
@@ -55,6 +58,11 @@ impl IndexedField {
         Some(Self::new(field.name(), index_type))
     }
 
+    /// The fields by which documents are sorted that are equal otherwise.
+    pub(crate) fn id_halves() -> [Self; 2] {
+        IdHalves::PATHS.map(|path| Self::new(path, "long"))
+    }
+
     /// Every field of a schema that a query may name.
     pub(crate) fn all_of(schema: &EntitySchema) -> Vec<Self> {
         let mut all: Vec<Self> = SystemField::ALL.into_iter().filter_map(Self::system).collect();
@@ -91,6 +99,7 @@ pub(super) fn creation_body(
     replicas: u32,
     index: &str,
     serving_alias: Option<&str>,
+    document_order: DocumentOrder,
 ) -> Value {
     let mut aliases = Map::new();
     aliases.insert(write_alias(index), json!({}));
@@ -100,15 +109,18 @@ pub(super) fn creation_body(
     }
     let field_limit = TOTAL_FIELDS.max(2 * mapped_fields(schema).len() + OTHER_FIELDS);
     let (copies, number) = copies(replicas);
+    let mut settings = json!({
+        "number_of_shards": shards,
+        copies: number,
+        "max_result_window": MAX_RESULT_WINDOW,
+        "mapping": { "total_fields": { "limit": field_limit } },
+    });
+    if let DocumentOrder::NewestFirst = document_order {
+        // As lists are without `sort`: documents that are found later then rarely enter the page.
+        settings["sort"] = json!({ "field": [SystemField::CreatedAt.name()], "order": ["desc"], "missing": ["_last"] });
+    }
     json!({
-        "settings": { "index": {
-            "number_of_shards": shards,
-            copies: number,
-            "max_result_window": MAX_RESULT_WINDOW,
-            // The order of a list without `sort`: OpenSearch finds its first documents first.
-            "sort": { "field": [SystemField::CreatedAt.name()], "order": ["desc"], "missing": ["_last"] },
-            "mapping": { "total_fields": { "limit": field_limit } },
-        } },
+        "settings": { "index": settings },
         "mappings": {
             "dynamic": "false",
             "_meta": { META: {
@@ -134,11 +146,7 @@ fn copies(replicas: u32) -> (&'static str, Value) {
 fn properties(schema: &EntitySchema) -> Map<String, Value> {
     let mut properties = Map::new();
     properties.insert(ENTITY.to_owned(), json!({ "type": "object", "enabled": false }));
-    for IndexedField { path, index_type } in IdHalves::fields() {
-        // Hits are sorted by them, and nothing looks them up.
-        properties.insert(path, json!({ "type": index_type, "index": false }));
-    }
-    for IndexedField { path, index_type } in IndexedField::all_of(schema) {
+    for IndexedField { path, index_type } in IndexedField::all_of(schema).into_iter().chain(IndexedField::id_halves()) {
         match path.split_once('.') {
             None => properties.insert(path, json!({ "type": index_type })),
             Some((group, field)) => {

@@ -1,7 +1,8 @@
 //! The index behind an alias, as its mapping describes it.
 
-use std::cmp::Ordering;
+use std::cmp;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use annals_domain::definition::{EntitySchema, current_digest};
@@ -21,6 +22,8 @@ pub(crate) struct ServingIndex {
     digest: String,
     /// The OpenSearch type of each path.
     fields: HashMap<String, String>,
+    /// Whether each document has the halves of its id, as far as is known. An earlier release writes none.
+    has_halves: AtomicBool,
     read_at: Instant,
 }
 
@@ -30,13 +33,16 @@ impl ServingIndex {
         let meta = &mapping["_meta"][META];
         let mut fields = HashMap::new();
         collect_fields("", &mapping["properties"], &mut fields);
-        Some(Self {
+        let index = Self {
             name: name.to_owned(),
             layout: meta["layout"].as_u64()?,
             digest: current_digest(meta["digest"].as_str()?).to_owned(),
             fields,
+            has_halves: AtomicBool::new(true),
             read_at: Instant::now(),
-        })
+        };
+        let has_halves = index.first_missing(&IndexedField::id_halves()).is_none();
+        Some(Self { has_halves: AtomicBool::new(has_halves), ..index })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -46,6 +52,16 @@ impl ServingIndex {
     /// The first of these fields that the index does not have.
     pub(crate) fn first_missing<'a>(&self, fields: &'a [IndexedField]) -> Option<&'a IndexedField> {
         fields.iter().find(|field| !self.has(field))
+    }
+
+    /// Whether hits can be sorted by the halves of their ids.
+    pub(crate) fn has_halves(&self) -> bool {
+        self.has_halves.load(Ordering::Relaxed)
+    }
+
+    /// Says that some document does not have the halves of its id.
+    pub(crate) fn set_incomplete_halves(&self) {
+        self.has_halves.store(false, Ordering::Relaxed);
     }
 
     /// Whether the mapping is so old that the index may have been replaced since.
@@ -60,10 +76,10 @@ impl ServingIndex {
         let is_of_definition = self.digest == digest(schema) && missing.is_empty();
         let (index, layout) = (self.name, self.layout);
         match layout.cmp(&LAYOUT) {
-            Ordering::Greater => Some(IndexProblem::NewerLayout { index, layout }),
+            cmp::Ordering::Greater => Some(IndexProblem::NewerLayout { index, layout }),
             _ if !is_of_definition => Some(IndexProblem::OtherDefinition { index, missing }),
-            Ordering::Less => Some(IndexProblem::OlderLayout { index, layout }),
-            Ordering::Equal => None,
+            cmp::Ordering::Less => Some(IndexProblem::OlderLayout { index, layout }),
+            cmp::Ordering::Equal => None,
         }
     }
 

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
-use annals_application::ports::{PageStart, PortError, PortErrorKind, ReadDocument};
+use annals_application::ports::{PageStart, PortError, PortErrorKind, ReadDocument, SortPosition};
 use annals_domain::identity::AggregateId;
 use annals_domain::position::Version;
 use serde::Deserialize;
@@ -49,7 +49,7 @@ pub(super) struct Hit<'a> {
     pub(super) source: Source<'a>,
     /// The sort values, after which the next portion begins.
     #[serde(borrow, default)]
-    pub(super) sort: Option<&'a RawValue>,
+    sort: Option<&'a RawValue>,
 }
 
 /// The fields of a document that are read.
@@ -63,6 +63,17 @@ pub(super) struct Source<'a> {
     pub(super) entity: &'a RawValue,
     #[serde(borrow, default)]
     pub(super) search_text: Cow<'a, str>,
+}
+
+impl Hit<'_> {
+    /// The place of the hit in an order.
+    pub(super) fn position(&self, order: &HitOrder<'_>) -> Option<SortPosition> {
+        order.position(self.sort?.get(), self.source.aggregate_id)
+    }
+
+    pub(super) fn corrupt(&self, error: serde_json::Error) -> PortError {
+        PortError::new(PortErrorKind::Corrupt, &*self.index, "the entity of a document cannot be read").caused_by(error)
+    }
 }
 
 impl Source<'_> {

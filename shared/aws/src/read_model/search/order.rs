@@ -26,14 +26,23 @@ pub(super) struct HitOrder<'q> {
 #[derive(Debug, Clone, Copy)]
 enum IdKeys {
     Halves,
-    /// An index of layout 1 has its text alone.
+    /// Its text, which every document has.
     Text,
 }
 
 impl<'q> HitOrder<'q> {
     pub(super) fn of(query: &'q EntityQuery, index: &ServingIndex) -> Self {
-        let has_halves = index.first_missing(&IdHalves::fields()).is_none();
-        Self { keys: &query.sort, id: if has_halves { IdKeys::Halves } else { IdKeys::Text } }
+        Self { keys: &query.sort, id: if index.has_halves() { IdKeys::Halves } else { IdKeys::Text } }
+    }
+
+    /// The order of the aggregate ids alone.
+    pub(super) fn by_id() -> Self {
+        Self { keys: &[], id: IdKeys::Text }
+    }
+
+    /// Whether it needs the halves of each document's id.
+    pub(super) fn has_halves(&self) -> bool {
+        matches!(self.id, IdKeys::Halves)
     }
 
     /// The fields that the order of a query must have in the index.
@@ -83,8 +92,14 @@ impl<'q> HitOrder<'q> {
         json!(values)
     }
 
-    /// The place of a hit, from its `sort`; `None` where that is not of this order.
-    pub(super) fn position(&self, sort: &str) -> Option<SortPosition> {
+    /// The place of a hit, from its `sort`; `None` where that is not of this order, as for a document without the halves
+    /// of its id.
+    pub(super) fn position(&self, sort: &str, id: AggregateId) -> Option<SortPosition> {
+        let position = self.read_position(sort)?;
+        (position.aggregate_id == id).then_some(position)
+    }
+
+    fn read_position(&self, sort: &str) -> Option<SortPosition> {
         let all: Vec<Value> = serde_json::from_str(sort).ok()?;
         let mut all = all.iter();
         let mut values = Vec::with_capacity(self.keys.len());

@@ -4,9 +4,7 @@
 
 use std::ops::ControlFlow;
 
-use annals_application::ports::{
-    Added, BoundedPage, EntityQuery, FoundPage, PageStart, PortError, PortErrorKind, ReadDocument,
-};
+use annals_application::ports::{EntityQuery, FoundPage, PageStart, PortError, PortErrorKind, ReadDocument};
 use annals_application::queries::MAX_RESULT_WINDOW;
 use annals_domain::definition::EntitySchema;
 use annals_domain::identity::{AggregateId, EntityKey};
@@ -15,8 +13,10 @@ use opensearch::http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::read_model::index::IndexCatalog;
+use crate::read_model::index::{IndexCatalog, ServingIndex};
+use crate::read_model::search::hit_page::{HitPage, SearchResult};
 use crate::read_model::search::hits::{Hit, PortionEnd, Portions, documents, found_documents};
+use crate::read_model::search::multi_get::MultiGetBody;
 use crate::read_model::search::order::HitOrder;
 use crate::read_model::search::query::TranslatedQuery;
 use crate::read_model::transport::{Limited, Response, Transport};
@@ -69,21 +69,41 @@ impl Searcher {
     /// A page and the number of matches, mostly in one call.
     pub(crate) async fn search(&self, query: &EntityQuery) -> Result<FoundPage, PortError> {
         let Some(translated) = TranslatedQuery::of(query) else { return Ok(FoundPage::empty()) };
-        let alias = self.indices.alias(&query.schema);
-        let first = query.limit.saturating_add(1);
-        check_window(&alias, &query.start, query.limit)?;
+        check_window(&self.indices.alias(&query.schema), &query.start, query.limit)?;
         let fields = [translated.fields.clone(), HitOrder::fields(query)].concat();
-        let Some(index) = self.indices.serving_fields(&query.schema, &fields).await? else {
+        let Some(mut index) = self.indices.serving_fields(&query.schema, &fields).await? else {
             return Ok(FoundPage::empty());
         };
-        let order = HitOrder::of(query, &index);
-        let mut page = HitPage::new(query, &order);
-        if translated.has_unchecked() {
-            let count = self.scan(&alias, &translated, query, &order, &mut page).await?;
-            return Ok(page.finish(count));
+        loop {
+            match self.search_in(&index, query, &translated).await {
+                Ok(SearchResult::Page(page)) => return Ok(page),
+                // It is searched again in the order of the text.
+                Ok(SearchResult::WithoutHalves) => index.set_incomplete_halves(),
+                // The request may be refused because it is for another index than the one that serves now.
+                Err(error) if error.kind == PortErrorKind::Rejected => {
+                    let successor = self.indices.successor(&query.schema, &fields, &index).await?;
+                    index = successor.ok_or(error)?;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        let portions = Portions::new(translated.body(), &order, &query.start, first);
-        let count = self.walk(&alias, portions, |hit| page.add(hit)).await?;
+    }
+
+    async fn search_in(
+        &self,
+        index: &ServingIndex,
+        query: &EntityQuery,
+        translated: &TranslatedQuery,
+    ) -> Result<SearchResult, PortError> {
+        let (alias, order) = (self.indices.alias(&query.schema), HitOrder::of(query, index));
+        let mut page = HitPage::new(query, &order);
+        let count = if translated.has_unchecked() {
+            self.scan(&alias, translated, &order, &mut page).await?
+        } else {
+            let first = query.limit.saturating_add(1);
+            let portions = Portions::new(translated.body(), &order, &query.start, first);
+            self.walk(&alias, portions, |hit| page.add(hit)).await?
+        };
         Ok(page.finish(count))
     }
 
@@ -91,14 +111,11 @@ impl Searcher {
     pub(crate) async fn count(&self, query: &EntityQuery) -> Result<u64, PortError> {
         let Some(translated) = TranslatedQuery::of(query) else { return Ok(0) };
         let alias = self.indices.alias(&query.schema);
-        let Some(index) = self.indices.serving_fields(&query.schema, &translated.fields).await? else {
+        if self.indices.serving_fields(&query.schema, &translated.fields).await?.is_none() {
             return Ok(0);
-        };
+        }
         if translated.has_unchecked() {
-            let unordered = EntityQuery::first(query.schema.clone(), 0);
-            let order = HitOrder::of(&unordered, &index);
-            let portions = Portions::new(translated.body(), &order, &PageStart::Offset(0), SCAN_PORTION);
-            return self.count_checked(&alias, &translated, portions).await;
+            return self.count_checked(&alias, &translated).await;
         }
         self.count_body(&alias, &translated.body()).await
     }
@@ -159,12 +176,13 @@ impl Searcher {
         if response.is_missing_index() {
             return Ok(Vec::new());
         }
-        let body: Value = response.json(&alias)?;
-        let is_found = |id: &str| {
-            let docs = body["docs"].as_array().map_or(&[][..], Vec::as_slice);
-            docs.iter().any(|doc| doc["_id"] == id && doc["found"] == true)
-        };
-        Ok(keys.iter().zip(&ids).filter(|(_, id)| is_found(id)).map(|(key, _)| key.clone()).collect())
+        let MultiGetBody { docs } = response.json(&alias)?;
+        if docs.len() != keys.len() {
+            let message = format!("{} ids were sent, but the response has {}", keys.len(), docs.len());
+            return Err(PortError::new(PortErrorKind::OutcomeUnknown, alias, message));
+        }
+        let found = keys.iter().zip(docs).map(|(key, doc)| Ok(doc.exists(&alias)?.then(|| key.clone())));
+        found.filter_map(Result::transpose).collect()
     }
 
     /// Fills a page with the hits that match what OpenSearch could not check. Returns the number of all of
@@ -173,11 +191,10 @@ impl Searcher {
         &self,
         alias: &str,
         query: &TranslatedQuery,
-        asked: &EntityQuery,
         order: &HitOrder<'_>,
         page: &mut HitPage<'_>,
     ) -> Result<u64, PortError> {
-        let (start, mut skip) = match &asked.start {
+        let (start, mut skip) = match &page.query.start {
             PageStart::Offset(offset) => (PageStart::Offset(0), *offset),
             after @ PageStart::After(_) => (after.clone(), 0),
         };
@@ -193,12 +210,12 @@ impl Searcher {
             page.add(hit)
         });
         taken.await?;
-        let portions = Portions::new(query.body(), order, &PageStart::Offset(0), SCAN_PORTION);
-        self.count_checked(alias, query, portions).await
+        self.count_checked(alias, query).await
     }
 
     /// The number of hits that match what OpenSearch could not check.
-    async fn count_checked(&self, alias: &str, query: &TranslatedQuery, portions: Portions) -> Result<u64, PortError> {
+    async fn count_checked(&self, alias: &str, query: &TranslatedQuery) -> Result<u64, PortError> {
+        let portions = Portions::new(query.body(), &HitOrder::by_id(), &PageStart::Offset(0), SCAN_PORTION);
         let mut count = 0;
         let counted = self.walk(alias, portions, |hit| {
             count += u64::from(is_match(query, hit)?);
@@ -263,51 +280,9 @@ impl Searcher {
     }
 }
 
-/// A page that is filled with hits.
-struct HitPage<'q> {
-    query: &'q EntityQuery,
-    order: &'q HitOrder<'q>,
-    page: BoundedPage<ReadDocument>,
-    /// The sort values of the last document.
-    last: Option<String>,
-    ended_at: Option<AggregateId>,
-}
-
-impl<'q> HitPage<'q> {
-    fn new(query: &'q EntityQuery, order: &'q HitOrder<'q>) -> Self {
-        Self { query, order, page: BoundedPage::new(query.limit, query.max_bytes), last: None, ended_at: None }
-    }
-
-    fn add(&mut self, hit: &Hit<'_>) -> Result<ControlFlow<()>, PortError> {
-        let json = match &self.query.fields {
-            Some(fields) => fields.of(hit.source.entity).map_err(|error| corrupt(hit, error))?,
-            None => hit.source.entity.to_owned(),
-        };
-        let bytes = json.get().len();
-        let (document, bytes) = (hit.source.document(json), bytes);
-        let id = document.aggregate_id;
-        if self.page.add(document, bytes) == Added::No {
-            self.ended_at = Some(id);
-            return Ok(ControlFlow::Break(()));
-        }
-        self.last = hit.sort.map(|sort| sort.get().to_owned());
-        Ok(ControlFlow::Continue(()))
-    }
-
-    fn finish(self, count: u64) -> FoundPage {
-        let last = self.last.and_then(|sort| self.order.position(&sort));
-        let (documents, end) = self.page.finish();
-        FoundPage { documents, count, end, last, ended_at: self.ended_at }
-    }
-}
-
 /// Whether a hit matches what OpenSearch could not check.
 fn is_match(query: &TranslatedQuery, hit: &Hit<'_>) -> Result<bool, PortError> {
-    query.matches(&hit.source.search_text, hit.source.entity).map_err(|error| corrupt(hit, error))
-}
-
-fn corrupt(hit: &Hit<'_>, error: serde_json::Error) -> PortError {
-    PortError::new(PortErrorKind::Corrupt, &*hit.index, "the entity of a document cannot be read").caused_by(error)
+    query.matches(&hit.source.search_text, hit.source.entity).map_err(|error| hit.corrupt(error))
 }
 
 /// Refuses a page that OpenSearch would refuse.
