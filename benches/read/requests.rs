@@ -6,6 +6,7 @@ use crate::clients::external_id;
 pub(crate) enum Kind {
     Get,
     List,
+    OldestFirst,
     Filter,
     Search,
     Count,
@@ -36,6 +37,7 @@ pub(crate) fn all(count: usize) -> Vec<MeasuredRequest> {
     vec![
         request("get", Kind::Get, format!("/clients/{}", external_id(count / 2))),
         request("list of 20, newest first", Kind::List, "/clients".to_owned()),
+        request("list of 20, oldest first", Kind::OldestFirst, "/clients?sort=created_at".to_owned()),
         request("list of 20 by status", Kind::Filter, format!("/clients?status={STATUS}")),
         request("search of two words", Kind::Search, format!("/clients?search_term={}", words(count).join("+"))),
         request("count by status", Kind::Count, format!("/clients/count?status={STATUS}")),

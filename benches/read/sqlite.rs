@@ -83,6 +83,10 @@ fn statements(request: &MeasuredRequest, number: i64, count: usize) -> Result<Ve
             vec![vec![(format!("SELECT doc FROM {table} WHERE aggregate_id = ?"), vec![id])]]
         }
         Kind::List => vec![vec![(page("created_at IS NOT NULL", 20), Vec::new()), (total("1"), Vec::new())]],
+        Kind::OldestFirst => {
+            let oldest = page("created_at IS NOT NULL", 20).replace("created_at DESC", "created_at");
+            vec![vec![(oldest, Vec::new()), (total("1"), Vec::new())]]
+        }
         Kind::Filter => {
             let condition = "created_at IS NOT NULL AND +k_status IN (?) AND +f_status IN (?)";
             vec![vec![(page(condition, 20), status.clone()), (total(STATUS_CONDITION), status)]]

@@ -137,6 +137,28 @@ fn a_read_only_database_is_refused_by_name_and_nothing_in_it_changes() {
     assert_eq!(fs::read(folder.path().join("annals.db")).unwrap(), before);
 }
 
+/// Such as a backup on a read-only medium.
+#[test]
+fn commands_that_only_read_work_on_a_read_only_database() {
+    let folder = with_an_event();
+    folder.annals(&["ingest", "in.json"]).exits(0);
+    let list = folder.json(&["list", "clients", "--json"]);
+    let id = list["results"][0]["id"].as_str().unwrap();
+    for arguments in [
+        &["get", "client", id][..],
+        &["get", "client", id, "--version", "1"],
+        &["list", "clients"],
+        &["history", "client", id],
+        &["diff", "client", id, "--from", "2023-01-01", "--to", "2025-01-01"],
+        &["export", "clients"],
+        &["export", "clients", "--as-of", "2025-01-01"],
+        &["quarantine", "list"],
+        &["doctor"],
+    ] {
+        as_a_reader(&folder, arguments).exits(0);
+    }
+}
+
 #[test]
 fn a_port_in_use_is_named_and_nothing_is_ingested() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
