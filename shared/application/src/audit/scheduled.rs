@@ -210,6 +210,6 @@ fn log_differences((provider, name): &ObjectOfProvider, differences: &[RecordDif
     }
     let left_out = differences.len().saturating_sub(MAX_LOGGED);
     if left_out > 0 {
-        tracing::warn!(%provider, entity_name = %name, left_out, "more records differ; `annals audit` names each");
+        tracing::warn!(%provider, entity_name = %name, left_out, "more records differ; `annals audit --json` names each");
     }
 }
