@@ -66,13 +66,8 @@ const TIMES: [Option<i64>; 11] =
 
 /// An index as an earlier release created it serves until a rebuild puts a new one in its place.
 async fn an_index_of_an_earlier_layout_lists_in_the_same_order_and_its_cursors_stay_valid(node: Node) {
-    let (search, things) = (node.connect().await, created_at(&TIMES));
-    let thing_schema = schema("Thing__c");
-    let new = search.indices().create_numbered(&thing_schema).await.expect("it is created");
-    let old = create_with_layout_1(&node, &new);
-    write(&node.model().await, things.clone()).await;
-    search.writer().write_into(&new, &things).await.expect("it is written");
-    search.indices().refresh(&new).await.expect("it is refreshed");
+    let (search, things, thing_schema) = (node.connect().await, created_at(&TIMES), schema("Thing__c"));
+    let [old, new] = fill_both_layouts(&node, &things).await;
     let issues = search.indices().check(std::slice::from_ref(&thing_schema)).await.expect("the check runs");
     assert_eq!(issues[0].problem, IndexProblem::OlderLayout { index: old.clone(), layout: 1 });
 
@@ -83,16 +78,10 @@ async fn an_index_of_an_earlier_layout_lists_in_the_same_order_and_its_cursors_s
 
 /// An earlier release rebuilds while processes of this one know the index.
 async fn a_list_finds_the_index_that_has_replaced_the_known_one_whatever_its_layout(node: Node) {
-    let (search, things) = (node.connect().await, created_at(&TIMES));
-    let thing_schema = schema("Thing__c");
-    let new = search.indices().create_numbered(&thing_schema).await.expect("it is created");
-    let old = create_with_layout_1(&node, &new);
-    write(&node.model().await, things.clone()).await;
-    search.writer().write_into(&new, &things).await.expect("it is written");
-    search.indices().refresh(&new).await.expect("it is refreshed");
+    let (search, things, thing_schema) = (node.connect().await, created_at(&TIMES), schema("Thing__c"));
+    let [old, new] = fill_both_layouts(&node, &things).await;
     search.indices().swap(&thing_schema, Some(&old), &new).await.expect("it is swapped");
-    let back =
-        async || node.connect().await.indices().swap(&thing_schema, Some(&new), &old).await.expect("it is swapped");
+    let back = async || search.indices().swap(&thing_schema, Some(&new), &old).await.expect("it is swapped");
     assert_eq!(walk(&node.model().await, back).await, ids(&things));
 }
 
@@ -158,6 +147,17 @@ async fn filters_and_walks_by_the_time_of_creation_find_every_document(node: Nod
         let found = (page.documents.len() as u64, page.count, model.count(&query).await.expect("the model counts"));
         assert_eq!(found, (count, count, count), "{comparison:?} {millis}");
     }
+}
+
+/// An index of layout 1, which serves, and one of today, with the same documents.
+async fn fill_both_layouts(node: &Node, things: &[Document]) -> [String; 2] {
+    let search = node.connect().await;
+    let new = search.indices().create_numbered(&schema("Thing__c")).await.expect("it is created");
+    let old = create_with_layout_1(node, &new);
+    write(&node.model().await, things.to_vec()).await;
+    search.writer().write_into(&new, things).await.expect("it is written");
+    search.indices().refresh(&new).await.expect("it is refreshed");
+    [old, new]
 }
 
 /// An index with the mapping of another one as layout 1 had it, behind the alias of things.
