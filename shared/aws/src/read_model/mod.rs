@@ -29,7 +29,6 @@ mod transport;
 pub use self::adapter::{DualWriteTargets, OpenSearchReadModel};
 pub use self::bulk::BulkWriter;
 pub use self::cluster::{Cluster, ClusterStatus};
-pub(crate) use self::index::FIRST_LAYOUT;
 pub use self::index::{IndexCatalog, IndexIssue, IndexProblem};
 pub use self::open_search::OpenSearch;
 pub use self::search::Searcher;

@@ -7,7 +7,7 @@ use annals_domain::definition::{Catalog, EntitySchema};
 use annals_domain::identity::{EntityName, Provider};
 use serde::{Deserialize, Serialize};
 
-use crate::read_model::{FIRST_LAYOUT, IndexCatalog, OpenSearch};
+use crate::read_model::{IndexCatalog, OpenSearch};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RebuildTarget {
@@ -19,13 +19,9 @@ pub struct RebuildTarget {
     /// whose index has a layout that they do not fill.
     #[serde(default, alias = "digest")]
     pub definition: String,
-    /// The layout of the new index.
-    #[serde(default = "first_layout")]
+    /// The layout of the new index; 0 in plans of earlier releases, which do not name it.
+    #[serde(default)]
     pub layout: u64,
-}
-
-fn first_layout() -> u64 {
-    FIRST_LAYOUT
 }
 
 /// The result of a rebuild for one entity type.
@@ -81,6 +77,7 @@ mod tests {
 
     use super::*;
 
+    #[track_caller]
     fn check(change: impl FnOnce(&mut Value), is_current: bool) {
         let catalog = Catalog::default();
         let mut json = json!({

@@ -16,8 +16,6 @@ use crate::read_model::index::names::write_alias;
 /// The version of the layout in this file. Layout 2 brought the halves of the aggregate id and the order of the
 /// documents; an index of layout 1 serves every query.
 pub(super) const LAYOUT: u64 = 2;
-/// The layout of indices and rebuilds that do not name theirs.
-pub(crate) const FIRST_LAYOUT: u64 = 1;
 /// The key in `_meta` by which an index says that Annals created it.
 pub(super) const META: &str = "annals";
 /// The digest of a schema without a definition.

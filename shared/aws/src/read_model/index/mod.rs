@@ -18,6 +18,6 @@ pub(crate) use self::field_group::FieldGroup;
 pub(crate) use self::id_halves::IdHalves;
 pub(crate) use self::indexed_value::{parsed_number, searchable_text};
 pub use self::issue::{IndexIssue, IndexProblem};
-pub(crate) use self::mapping::{ENTITY, FIRST_LAYOUT, IndexedField, SEARCH_TEXT};
+pub(crate) use self::mapping::{ENTITY, IndexedField, SEARCH_TEXT};
 pub(crate) use self::names::write_alias;
 pub(crate) use self::serving_index::ServingIndex;

@@ -41,8 +41,10 @@ impl ServingIndex {
             has_halves: AtomicBool::new(true),
             read_at: Instant::now(),
         };
-        let has_halves = index.first_missing(&IndexedField::id_halves()).is_none();
-        Some(Self { has_halves: AtomicBool::new(has_halves), ..index })
+        if index.first_missing(&IndexedField::id_halves()).is_some() {
+            index.set_incomplete_halves();
+        }
+        Some(index)
     }
 
     pub(crate) fn name(&self) -> &str {
