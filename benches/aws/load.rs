@@ -14,7 +14,7 @@ use annals_application::projection::{SNAPSHOT_INTERVAL, StateLoader};
 use annals_aws::event_store::{ENTITY_KEY, VERSION};
 use annals_aws_tests::decided::decided;
 use annals_aws_tests::test_tables::TestTables;
-use annals_benches::{ROUNDS, try_pair};
+use annals_benches::{Times, try_pair_in};
 use annals_domain::aggregate::Aggregate;
 use annals_domain::identity::EntityKey;
 use annals_domain::position::Version;
@@ -22,6 +22,7 @@ use annals_lambda::Installation;
 use annals_tests::changes::change;
 use anyhow::{Context, Result, anyhow, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
+use tokio::runtime::Runtime;
 
 use crate::items::{Bare, Item};
 use crate::plain_json::PlainJson;
@@ -29,8 +30,9 @@ use crate::timed;
 
 const EVENTS: usize = 1_000;
 const SNAPSHOT_AT: u64 = 951;
-/// The number of loads from the snapshot in one measurement; one takes a few milliseconds.
+/// The number of loads of each side in one measurement; one takes a few milliseconds.
 const LOADS: u32 = 10;
+const LOAD_ROUNDS: usize = 15;
 
 /// The key of the floor's items.
 const FLOOR: &str = "Floor#1";
@@ -44,39 +46,57 @@ pub(crate) fn run() -> Result<()> {
     let bare = Bare::new(&test_tables.config, &test_tables.events_table);
     runtime.block_on(filled_floor(&bare, &inputs))?;
     let fresh = runtime.block_on(filled(&installation, inputs))?;
-    let floor = |processor: &mut Duration| timed(&runtime, bare_fold(&bare), processor);
-    let subject = |loads: u32| {
-        let (runtime, installation, fresh) = (&runtime, &installation, &fresh);
-        move |processor: &mut Duration| timed(runtime, repeated(installation, fresh, loads), processor)
-    };
+    let floor = async || bare_fold(&bare).await;
+    let subject = async || load(&installation, &fresh).await;
     let name = format!(
         "load of {EVENTS} events of {bytes} bytes (floor: Query of plain texts, parse, newest value a field in a plain map)"
     );
-    compare(&name, "2.0", floor, subject(1), 1)?;
+    compare(&runtime, &name, "2.0", floor, subject)?;
     runtime.block_on(keep_snapshot(&installation, &fresh))?;
     let name = format!("the same from a snapshot at version {SNAPSHOT_AT} (the same floor)");
-    compare(&name, "0.15", floor, subject(LOADS), LOADS)?;
+    compare(&runtime, &name, "0.15", floor, subject)?;
     runtime.block_on(test_tables.remove());
     Ok(())
 }
 
-/// Measures loads beside the floor, by time and by processor time. The subject loads `loads` times.
+/// Measures loads beside the floor, by time and by processor time.
 fn compare(
+    runtime: &Runtime,
     name: &str,
     limit: &str,
-    floor: impl Fn(&mut Duration) -> Result<Duration>,
-    subject: impl Fn(&mut Duration) -> Result<Duration>,
-    loads: u32,
+    floor: impl AsyncFn() -> Result<()>,
+    subject: impl AsyncFn() -> Result<()>,
 ) -> Result<()> {
-    let (mut of_floor, mut of_subject) = (Duration::ZERO, Duration::ZERO);
-    let (floor, subject) = try_pair(name, || floor(&mut of_floor), || Ok(subject(&mut of_subject)? / loads))?;
-    let [of_floor, of_subject] = [of_floor, of_subject / loads].map(|time| time / (ROUNDS as u32 + 1));
+    let (mut of_floor, mut of_subject) = (Vec::new(), Vec::new());
+    let (floor, subject) = try_pair_in(
+        LOAD_ROUNDS,
+        name,
+        || repeated(runtime, &floor, &mut of_floor),
+        || repeated(runtime, &subject, &mut of_subject),
+    )?;
+    // The first round of both warms up.
+    let [of_floor, of_subject] = [of_floor, of_subject].map(|mut times| Times::new(times.split_off(1)));
+    println!("  processor time: subject {}, floor {}", of_subject.spread().trim(), of_floor.spread().trim());
     println!(
-        "  {:.3} of the floor's time, {:.3} of its processor time ({of_subject:.2?} against {of_floor:.2?}; must be at most {limit})",
+        "  {:.3} of the floor's time, {:.3} of its processor time (must be at most {limit})",
         subject.over(&floor),
-        of_subject.as_secs_f64() / of_floor.as_secs_f64()
+        of_subject.over(&of_floor)
     );
     Ok(())
+}
+
+/// The time of one load of several. Its processor time is added to the list.
+fn repeated(runtime: &Runtime, load: &impl AsyncFn() -> Result<()>, processor: &mut Vec<Duration>) -> Result<Duration> {
+    let mut on_processor = Duration::ZERO;
+    let all = async {
+        for _ in 0..LOADS {
+            load().await?;
+        }
+        Ok(())
+    };
+    let time = timed(runtime, all, &mut on_processor)?;
+    processor.push(on_processor / LOADS);
+    Ok(time / LOADS)
 }
 
 /// Stores the events. Returns the aggregate before them.
@@ -102,17 +122,15 @@ async fn filled_floor(bare: &Bare, inputs: &[String]) -> Result<()> {
 }
 
 /// Loads the aggregate as projection does: from the newest snapshot, if there is one.
-async fn repeated(installation: &Installation, fresh: &Aggregate, repeats: u32) -> Result<()> {
+async fn load(installation: &Installation, fresh: &Aggregate) -> Result<()> {
     let loader = StateLoader {
         store: &*installation.store,
         snapshots: &*installation.state.snapshots,
         adapters: &installation.adapters,
         snapshot_interval: SNAPSHOT_INTERVAL,
     };
-    for _ in 0..repeats {
-        let loaded = loader.load(fresh.key(), Version::new(EVENTS as u64)).await;
-        black_box(loaded.map_err(|failure| anyhow!("{failure:?}"))?);
-    }
+    let loaded = loader.load(fresh.key(), Version::new(EVENTS as u64)).await;
+    black_box(loaded.map_err(|failure| anyhow!("{failure:?}"))?);
     Ok(())
 }
 

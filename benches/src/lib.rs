@@ -84,13 +84,23 @@ pub fn pair(name: &str, mut floor: impl FnMut() -> Duration, mut subject: impl F
 /// The same for calls that may fail: the first failure ends the measurement.
 pub fn try_pair<E>(
     name: &str,
+    floor: impl FnMut() -> Result<Duration, E>,
+    subject: impl FnMut() -> Result<Duration, E>,
+) -> Result<(Times, Times), E> {
+    try_pair_in(ROUNDS, name, floor, subject)
+}
+
+/// The same in more rounds, for short calls: a moment of other load on the machine would decide over a few.
+pub fn try_pair_in<E>(
+    rounds: usize,
+    name: &str,
     mut floor: impl FnMut() -> Result<Duration, E>,
     mut subject: impl FnMut() -> Result<Duration, E>,
 ) -> Result<(Times, Times), E> {
     // The first round fills caches and is not counted.
     let _ = (floor()?, subject()?);
     let (mut floors, mut subjects) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         floors.push(floor()?);
         subjects.push(subject()?);
     }

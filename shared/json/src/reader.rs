@@ -73,11 +73,15 @@ impl<'de> Visitor<'de> for StrictReader {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Json<'de>, A::Error> {
-        let mut object = Object::with_capacity(USUAL_FIELDS);
+        let mut object = Object::default();
         let mut keys = KnownKeys::default();
         while let Some(ObjectKey(key)) = fields.next_key()? {
-            if object.is_empty() && key == NUMBER_KEY {
-                return fields.next_value_seed(NumberDigits).map(Json::Number);
+            if object.is_empty() {
+                if key == NUMBER_KEY {
+                    return fields.next_value_seed(NumberDigits).map(Json::Number);
+                }
+                // Not before, since a number would throw the memory away.
+                object = Object::with_capacity(USUAL_FIELDS);
             }
             if keys.has(&object, &key) {
                 return Err(A::Error::custom(format!("the key `{key}` is duplicated")));

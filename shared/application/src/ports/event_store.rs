@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use annals_domain::event::{DomainEvent, EventInput, ObservedParts, Source};
+use annals_domain::event::{DomainEvent, EventInput, Metadata, ObservedParts, Source};
 use annals_domain::identity::{EntityKey, ExternalId, Provider};
 use annals_domain::position::{EventId, Position, Version};
 use annals_domain::stream_head::{Admission, StreamHead};
@@ -21,13 +21,20 @@ pub struct StoredEvent {
     pub head: StreamHead,
 }
 
+/// The record of a stream, as its provider names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRecord {
+    pub provider: Provider,
+    pub external_id: ExternalId,
+}
+
 /// What folding needs of a stored event: not who made the change, what it warned of, or its stream head.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredInput {
     pub version: Version,
     pub position: Position,
-    pub provider: Provider,
-    pub external_id: ExternalId,
+    /// All events of a stream have the same, so a store may leave it out of a read that starts after the first event.
+    pub record: Option<SourceRecord>,
     pub source: Source,
     /// The parts of a record image that stand at the time of reading.
     pub observed: ObservedParts,
@@ -36,12 +43,12 @@ pub struct StoredInput {
 }
 
 impl StoredInput {
-    /// The input for the provider's adapter, of an event in the stream of that key.
-    pub fn input<'a>(&'a self, key: &'a EntityKey) -> EventInput<'a> {
+    /// The input for the provider's adapter, of an event in the stream of that key and record.
+    pub fn input<'a>(&'a self, key: &'a EntityKey, record: &'a SourceRecord) -> EventInput<'a> {
         EventInput {
-            provider: self.provider,
+            provider: record.provider,
             entity_name: &key.entity_name,
-            external_id: &self.external_id,
+            external_id: &record.external_id,
             source: self.source,
             position: self.position,
             observed: &self.observed,
@@ -52,11 +59,11 @@ impl StoredInput {
 
 impl From<&DomainEvent> for StoredInput {
     fn from(event: &DomainEvent) -> Self {
+        let Metadata { provider, external_id, .. } = &event.metadata;
         Self {
             version: event.version,
             position: event.position,
-            provider: event.metadata.provider,
-            external_id: event.metadata.external_id.clone(),
+            record: Some(SourceRecord { provider: *provider, external_id: external_id.clone() }),
             source: event.metadata.source,
             observed: event.metadata.observed.clone(),
             data: Arc::clone(&event.data),
@@ -166,7 +173,8 @@ pub trait EventStore: Send + Sync {
     /// Strongly consistent.
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError>;
 
-    /// The inputs of the events that [`read`](Self::read) returns: less work where the store can leave parts out.
+    /// The inputs of the events that [`read`](Self::read) returns: less work where the store can leave parts out. From the
+    /// first version on, each has its record.
     async fn read_inputs(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredInput>, PortError>;
 }
 

@@ -47,8 +47,8 @@ pub use self::entity_query::{
 pub use self::error::{PortError, PortErrorKind};
 pub use self::event_publisher::{EventPublisher, NormalizedEntityEvent};
 pub use self::event_store::{
-    AppendError, CommitPosition, Direction, DuplicateSearch, EventFeed, EventStore, ReadOptions, StoredEvent,
-    StoredInput,
+    AppendError, CommitPosition, Direction, DuplicateSearch, EventFeed, EventStore, ReadOptions, SourceRecord,
+    StoredEvent, StoredInput,
 };
 pub use self::feed_consumer::FeedConsumer;
 pub use self::field_selection::FieldSelection;

@@ -12,7 +12,7 @@ use annals_domain::mapping;
 use annals_domain::position::Version;
 use annals_domain::provider_adapter::{ProviderAdapter, ProviderAdapters, UnreadableEvent};
 
-use crate::ports::{Document, StoredInput};
+use crate::ports::{Document, SourceRecord, StoredInput};
 
 /// Folds the events of one stream into the record's state, in version order.
 pub struct StreamFolder<'a> {
@@ -40,14 +40,23 @@ impl<'a> StreamFolder<'a> {
         Ok(())
     }
 
-    /// The same for the input of an event of this stream.
+    /// The same for the input of an event of this stream. Without a state, the input must have its record.
     pub fn fold_input(&mut self, key: &EntityKey, stored: &StoredInput) -> Result<(), UnreadableEvent> {
         if stored.version >= self.next_version() {
-            let input = stored.input(key);
+            let record = self.record_of(stored)?;
+            let input = stored.input(key, &record);
             let change = self.adapters.read_event(&input)?;
             self.apply_input(key.aggregate_id, stored.version, &input, &change);
         }
         Ok(())
+    }
+
+    fn record_of(&self, stored: &StoredInput) -> Result<SourceRecord, UnreadableEvent> {
+        let of_state =
+            |state: &Aggregate| SourceRecord { provider: state.provider(), external_id: state.external_id().clone() };
+        let record = self.state.as_ref().map(of_state).or_else(|| stored.record.clone());
+        let unknown = || "its record is unknown: no event before it was read".to_owned();
+        record.ok_or_else(|| UnreadableEvent { event_id: stored.position.event_id, reason: unknown() })
     }
 
     /// Folds an event that is parsed already, and returns the new state.

@@ -14,7 +14,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::client::port_error;
 use crate::event_store::item::{
-    EVENT_ID, HEAD, ItemError, Outline, RANK, TIME, decode_attributes, decode_head, decode_input, input_attributes,
+    EVENT_ID, HEAD, ItemError, Outline, RANK, RecordPart, TIME, decode_attributes, decode_head, decode_input,
+    input_attributes,
 };
 use crate::event_store::table::{ENTITY_KEY, VERSION};
 use crate::event_store::{CONCURRENT_REQUESTS, DynamoEventStore};
@@ -80,18 +81,21 @@ impl DynamoEventStore {
         self.read_pages(key, options, query, decode_attributes, |stored| stored.event.data.len()).await
     }
 
-    /// Leaves out the attributes that folding does not need, which are more than half of an item's.
+    /// Leaves out the attributes that folding does not need, which are more than half of an item's, and the record if the
+    /// read starts after the first event.
     pub(crate) async fn read_stream_inputs(
         &self,
         key: &EntityKey,
         options: &ReadOptions,
     ) -> Result<Vec<StoredInput>, PortError> {
-        let (aliases, names): (Vec<_>, Vec<_>) = input_attributes().unzip();
+        let record = if options.from_version <= Version::FIRST { RecordPart::Read } else { RecordPart::LeftOut };
+        let (aliases, names): (Vec<_>, Vec<_>) = input_attributes(record).unzip();
         let mut query = self.query_of(key, options).projection_expression(aliases.join(", "));
         for (alias, name) in aliases.into_iter().zip(names) {
             query = query.expression_attribute_names(alias, name);
         }
-        self.read_pages(key, options, query, decode_input, |input| input.data.len()).await
+        let decode = |item| decode_input(item, record);
+        self.read_pages(key, options, query, decode, |input| input.data.len()).await
     }
 
     /// What a query of some events returns, decoded. `bytes_of`: the bytes of an event's data.
@@ -100,7 +104,7 @@ impl DynamoEventStore {
         key: &EntityKey,
         options: &ReadOptions,
         query: QueryFluentBuilder,
-        decode: fn(HashMap<String, AttributeValue>) -> Result<T, ItemError>,
+        decode: impl Fn(HashMap<String, AttributeValue>) -> Result<T, ItemError>,
         bytes_of: fn(&T) -> usize,
     ) -> Result<Vec<T>, PortError> {
         let (mut events, mut bytes) = (Vec::new(), 0);

@@ -8,13 +8,13 @@
 use std::collections::HashMap;
 
 use annals_application::ports::{PortError, StoredInput};
-use annals_domain::identity::EntityKey;
+use annals_domain::identity::{EntityKey, Provider};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use crate::client::port_error;
 use crate::event_store::DynamoEventStore;
-use crate::event_store::item::{decode_keyed_input, input_attributes};
+use crate::event_store::item::{RecordPart, decode_keyed_input, input_attributes};
 use crate::event_store::table::{ENTITY_KEY, VERSION};
 
 /// The key of an item, after which a scan continues.
@@ -37,6 +37,8 @@ pub struct Undecodable {
 pub struct ScannedInput {
     pub at: ScanKey,
     pub key: EntityKey,
+    pub provider: Provider,
+    /// With its record.
     pub input: StoredInput,
 }
 
@@ -59,7 +61,7 @@ impl DynamoEventStore {
         total_segments: u32,
         start: Option<ScanKey>,
     ) -> Result<ScanPage, PortError> {
-        let (mut aliases, names): (Vec<_>, Vec<_>) = input_attributes().unzip();
+        let (mut aliases, names): (Vec<_>, Vec<_>) = input_attributes(RecordPart::Read).unzip();
         let names = aliases.iter().cloned().zip(names.into_iter().map(str::to_owned));
         let names: HashMap<_, _> = names.chain([(KEY_ALIAS.to_owned(), ENTITY_KEY.to_owned())]).collect();
         aliases.push(KEY_ALIAS.to_owned());
@@ -77,7 +79,7 @@ impl DynamoEventStore {
         let read = |item: HashMap<String, AttributeValue>| {
             let at = ScanKey::of(&item);
             match decode_keyed_input(item) {
-                Ok((key, input)) => Ok(ScannedInput { at, key, input }),
+                Ok((key, provider, input)) => Ok(ScannedInput { at, key, provider, input }),
                 Err(error) => Err(Undecodable { key: at, reason: error.to_string() }),
             }
         };

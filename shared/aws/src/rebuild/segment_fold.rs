@@ -70,10 +70,10 @@ impl<'a> SegmentFold<'a> {
             Some(current) => (current.object, current.state),
             None => (None, self.start(&item)),
         };
-        let object_of = |scanned: &ScannedInput| (scanned.input.provider, scanned.key.entity_name.clone());
+        let object_of = |scanned: &ScannedInput| (scanned.provider, scanned.key.entity_name.clone());
         let object = object.or_else(|| item.as_ref().ok().map(object_of));
         let (last, state) = match item {
-            Ok(ScannedInput { at, key, input }) => (at, state.with(key, &input)),
+            Ok(ScannedInput { at, key, input, .. }) => (at, state.with(key, &input)),
             Err(undecodable) => (undecodable.key.clone(), state.broken_by(&undecodable)),
         };
         self.current = Some(CurrentStream { last, object, state });
@@ -97,7 +97,7 @@ impl<'a> SegmentFold<'a> {
 
     fn start(&self, item: &Result<ScannedInput, Undecodable>) -> FoldState<'a> {
         match item {
-            Ok(scanned) if self.is_rebuilt(scanned.input.provider, &scanned.key.entity_name) => {
+            Ok(scanned) if self.is_rebuilt(scanned.provider, &scanned.key.entity_name) => {
                 FoldState::Folding(Box::new(StreamFolder::new(self.adapters, None)))
             }
             Err(undecodable) if self.may_be_rebuilt(&undecodable.key) => FoldState::Unreadable(undecodable.to_string()),

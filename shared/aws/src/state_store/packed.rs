@@ -3,10 +3,14 @@
 //! A body of any size comes back whole or as an error. One that is short enough is part of its item
 //! and costs no request. Otherwise each part costs one request to write, and all together one to read.
 
+use std::cell::Cell;
+use std::io;
+
 use annals_application::ports::PortError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
+use zstd::bulk::Decompressor;
 
 use super::items::{Item, ItemKey, StateTable, number, text};
 use super::table::LISTED;
@@ -20,6 +24,10 @@ const LARGEST_LISTED: usize = 64 * 1024;
 
 const LEVEL: i32 = 3;
 
+/// The largest size that is allocated because a body states it. A body that states a larger one, as a damaged one may,
+/// or none, as those of earlier releases, is decompressed piece by piece.
+const TRUSTED: usize = 4 * 1024 * 1024;
+
 const BODY: &str = "body";
 const PARTS: &str = "parts";
 const PARTS_AT: &str = "parts_at";
@@ -27,12 +35,32 @@ const PARTS_AT: &str = "parts_at";
 /// Enough for any number of parts: a few hundred are more than a hundred megabytes.
 const PART_DIGITS: usize = 6;
 
-pub(super) fn pack(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    zstd::encode_all(bytes, LEVEL)
+thread_local! {
+    /// Reused from body to body: building one takes longer than decompressing a snapshot.
+    static DECOMPRESSOR: Cell<Option<Decompressor<'static>>> = const { Cell::new(None) };
 }
 
-pub(super) fn unpack(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    zstd::decode_all(bytes)
+pub(super) fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    zstd::bulk::compress(bytes, LEVEL)
+}
+
+pub(super) fn unpack(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let size = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten();
+    match size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= TRUSTED) {
+        Some(size) => unpack_in_one(bytes, size),
+        None => zstd::decode_all(bytes),
+    }
+}
+
+fn unpack_in_one(bytes: &[u8], size: usize) -> io::Result<Vec<u8>> {
+    let mut codec = match DECOMPRESSOR.take() {
+        Some(reused) => reused,
+        None => Decompressor::new()?,
+    };
+    // One that has failed is not reused.
+    let body = codec.decompress(bytes, size)?;
+    DECOMPRESSOR.set(Some(codec));
+    Ok(body)
 }
 
 pub(super) fn binary(bytes: impl Into<Vec<u8>>) -> AttributeValue {
@@ -78,4 +106,31 @@ impl StateTable {
 
 fn part_keys(at: &str, count: usize) -> Vec<ItemKey> {
     (0..count).map(|part| ItemKey::new(at, format!("{part:0PART_DIGITS$}"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_of_any_size_is_unpacked_also_one_of_an_earlier_release() {
+        for size in [0, 1, 5_000, TRUSTED, TRUSTED + 1] {
+            let body: Vec<u8> = (0..size).map(|index| (index % 251) as u8).collect();
+            let earlier = zstd::encode_all(&*body, LEVEL).expect("it compresses");
+            for packed in [pack(&body).expect("it compresses"), earlier] {
+                assert!(unpack(&packed).expect("it is whole") == body, "{size}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_body_is_an_error_and_the_next_is_unpacked() {
+        let packed = pack(&[7; 5_000]).expect("it compresses");
+        unpack(&packed[..packed.len() - 1]).expect_err("its end is missing");
+        unpack(b"no zstd frame").expect_err("it is another format");
+        // Four bytes of magic, a descriptor for a size of eight bytes, and a size of 2^60.
+        let bomb = [0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0x01, 0, 0];
+        unpack(&bomb).expect_err("it is shorter than it says");
+        assert_eq!(unpack(&packed).expect("it is whole"), [7; 5_000]);
+    }
 }

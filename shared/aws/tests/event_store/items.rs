@@ -25,16 +25,22 @@ use crate::tables::{noise, store, with_data};
 
 /// The bytes of an item's data, if it is compressed.
 fn compressed(item: &Item) -> Option<usize> {
-    match item.get("data_1") {
+    match item.get("data_2") {
         Some(AttributeValue::B(bytes)) => Some(bytes.len()),
         Some(other) => panic!("{other:?} is not compressed data"),
         None => None,
     }
 }
 
+const DICTIONARY_1: &[u8] = include_bytes!("../../src/event_store/item/dictionary_1.txt");
+const TABLES_2: &[u8] = include_bytes!("../../src/event_store/item/dictionary_2_tables.bin");
+
 /// Compresses data as it is stored.
 fn zstd(data: &[u8]) -> Vec<u8> {
-    let dictionary = include_bytes!("../../src/event_store/item/dictionary_1.txt");
+    with_dictionary(&[TABLES_2, DICTIONARY_1].concat(), data)
+}
+
+fn with_dictionary(dictionary: &[u8], data: &[u8]) -> Vec<u8> {
     let mut compressor = zstd::bulk::Compressor::with_dictionary(3, dictionary).expect("a dictionary");
     compressor.compress(data).expect("it compresses")
 }
@@ -170,10 +176,10 @@ proptest! {
     fn data_is_compressed_only_if_that_saves_write_units(stored in events()) {
         let item = encode(&stored).expect("none of these is too large");
         if let Some(compressed) = compressed(&item) {
-            let plain = item_size(&item) - "_1".len() - compressed + stored.event.data.len();
+            let plain = item_size(&item) - "_2".len() - compressed + stored.event.data.len();
             prop_assert!(write_units(item_size(&item)) < write_units(plain));
         } else {
-            let zstd = item_size(&item) + "_1".len() - stored.event.data.len() + zstd(stored.event.data.as_bytes()).len();
+            let zstd = item_size(&item) + "_2".len() - stored.event.data.len() + zstd(stored.event.data.as_bytes()).len();
             prop_assert!(write_units(item_size(&item)) <= write_units(zstd));
         }
     }
@@ -243,25 +249,43 @@ fn the_error_of_an_invalid_item_names_the_attribute_but_not_its_value() {
     check_refused("head", text(), "invalid attribute `head`: expected a stream head");
     check_refused("data", None, "attribute `data` is missing");
     check_refused("data", binary(b"secret"), "invalid attribute `data`: expected a string");
-    check_refused("data_1", text(), "invalid attribute `data_1`: expected a binary");
+    check_refused("data_2", text(), "invalid attribute `data_2`: expected a binary");
     check_refused(
-        "data_1",
+        "data_2",
         binary(b"secret"),
-        "invalid attribute `data_1`: expected a zstd frame with its content size",
+        "invalid attribute `data_2`: expected a zstd frame with its content size",
     );
     let whole = zstd(&[b'x'; 5000]);
-    check_refused("data_1", binary(&whole[..whole.len() - 1]), "attribute `data_1` cannot be decompressed");
-    check_refused("data_1", binary(&zstd(&[0xff; 5000])), "invalid attribute `data_1`: expected text in UTF-8");
+    check_refused("data_2", binary(&whole[..whole.len() - 1]), "attribute `data_2` cannot be decompressed");
+    check_refused("data_2", binary(&zstd(&[0xff; 5000])), "invalid attribute `data_2`: expected text in UTF-8");
     // Four bytes of magic, a descriptor for a size of eight bytes, and a size of 2^60.
     let bomb = [0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0x01, 0, 0];
-    check_refused("data_1", binary(&bomb), "invalid attribute `data_1`: expected a zstd frame with its content size");
+    check_refused("data_2", binary(&bomb), "invalid attribute `data_2`: expected a zstd frame with its content size");
 }
 
 #[test]
 fn a_dictionary_that_events_are_stored_with_never_changes() {
-    let dictionary = include_bytes!("../../src/event_store/item/dictionary_1.txt");
-    let digest: String = Sha256::digest(dictionary).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(digest, "e1012912ae96337e854da6983af6dd8a90f8e3efff0226297a759b46aba653fd");
+    let digest =
+        |dictionary: &[u8]| Sha256::digest(dictionary).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert_eq!(digest(DICTIONARY_1), "e1012912ae96337e854da6983af6dd8a90f8e3efff0226297a759b46aba653fd");
+    assert_eq!(
+        digest(&[TABLES_2, DICTIONARY_1].concat()),
+        "11b2e8c995774452fbd15d85ca29af50b1c3705553f1078be8bd19493e95cd61"
+    );
+}
+
+/// As an event was stored before dictionary 2, also between two that were stored with it.
+#[test]
+fn an_event_compressed_with_an_earlier_dictionary_is_decoded() {
+    let event = with_data(&intricate_event(&key("a")), &format!("{{\"Name\":\"{}\"}}", "x".repeat(5000)));
+    let item = encode(&event).expect("it compresses");
+    let mut earlier = item.clone();
+    let compressed = with_dictionary(DICTIONARY_1, event.event.data.as_bytes());
+    earlier.inner_mut().remove("data_2").expect("it is compressed");
+    earlier.inner_mut().insert("data_1".to_owned(), AttributeValue::B(compressed));
+    for item in [item.clone(), earlier, item] {
+        assert_eq!(decode(item).expect("an event"), event);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,7 +45,7 @@ fn stored(adapter: &dyn ProviderAdapter, incoming: &IncomingChange) -> StoredEve
 /// The overhead, the bytes of the data, the bytes of the item, and whether its data is compressed.
 fn measure(stored: &StoredEvent) -> (usize, usize, usize, bool) {
     let item = encode(stored).expect("a sample is not too large");
-    let (kept, compressed) = match (item.get("data"), item.get("data_1")) {
+    let (kept, compressed) = match (item.get("data"), item.get("data_2")) {
         (Some(AttributeValue::S(text)), None) => (text.len(), false),
         (None, Some(AttributeValue::B(bytes))) => (bytes.len(), true),
         other => panic!("{other:?} is not data"),

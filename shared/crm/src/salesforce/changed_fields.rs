@@ -74,7 +74,8 @@ fn named(header: &ChangeEventHeader<'_>, payload: &Object<'_>) -> Option<NamedFi
     if is_decoded && !is_confirmed(&changed, &nulled, payload) {
         return None;
     }
-    let paths = diffs.iter().chain(&nulled.paths).cloned().chain(changed.paths).collect();
+    let mut paths = changed.paths;
+    paths.extend(diffs.iter().chain(&nulled.paths).cloned());
     Some(NamedFields { paths, nulled: nulled.paths, diffs })
 }
 

@@ -82,7 +82,7 @@ async fn put(deployment: &Deployment, item: HashMap<String, AttributeValue>) {
 /// The item with damaged data.
 fn destroyed(mut item: HashMap<String, AttributeValue>) -> HashMap<String, AttributeValue> {
     let garbage = AttributeValue::B(Blob::new(b"what no zstd frame begins with".as_slice()));
-    item.insert("data_1".to_owned(), garbage);
+    item.insert("data_2".to_owned(), garbage);
     item
 }
 

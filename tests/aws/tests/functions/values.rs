@@ -59,7 +59,7 @@ fn with(record: &Value, attribute: &str, value: Value) -> Value {
     let image = record["dynamodb"]["NewImage"].as_object_mut().unwrap();
     // The data attribute has one of two names.
     if attribute == "data" {
-        image.remove("data_1");
+        image.remove("data_2");
     }
     image.insert(attribute.to_owned(), value);
     record

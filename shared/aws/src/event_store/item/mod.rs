@@ -1,7 +1,7 @@
 //! Encoding an event as an item, and decoding it from an item of the API or a stream record's image.
 //!
 //! Decoding returns the encoded event exactly. An item has few bytes besides its data: an attribute that follows from
-//! others is left out, ids are binaries, and data is compressed if that saves write units. Unknown attributes are
+//! others or has its usual value is left out, ids are binaries, and data is compressed if that saves write units. Unknown attributes are
 //! ignored, so that older code can read items of newer code. No error quotes an attribute's value.
 
 mod attributes;
@@ -14,9 +14,9 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use annals_application::ports::{StoredEvent, StoredInput};
-use annals_domain::event::{DomainEvent, EventType, Metadata, ObservedParts};
-use annals_domain::identity::{EntityKey, ExternalId};
+use annals_application::ports::{SourceRecord, StoredEvent, StoredInput};
+use annals_domain::event::{DomainEvent, EventType, Metadata, ObservedParts, Source};
+use annals_domain::identity::{EntityKey, ExternalId, Provider};
 use annals_domain::position::{EventId, Position, Rank, Version};
 use annals_domain::stream_head::StreamHead;
 use annals_domain::timestamp::Timestamp;
@@ -24,13 +24,17 @@ use serde_dynamo::{AttributeValue, Item};
 
 use self::attributes::{Attributes, id_in};
 use self::names::{
-    CAUSATION, COMMIT, CORRELATION, DATA_1, EXTERNAL_ID, FORM, MEETS_IMAGE, MERGED_INTO, OBSERVED, ORIGIN, PROVIDER,
-    SEQUENCE, SOURCE, TRANSACTION, TYPE, USER, WARNINGS,
+    CAUSATION, COMMIT, CORRELATION, EXTERNAL_ID, FORM, MEETS_IMAGE, MERGED_INTO, OBSERVED, ORIGIN, PROVIDER, SEQUENCE,
+    SOURCE, TRANSACTION, TYPE, USER, WARNINGS,
 };
-pub(crate) use self::names::{EVENT_ID, HEAD, HEAD_ATTRIBUTES, RANK, TIME, input_attributes};
+pub(crate) use self::names::{EVENT_ID, HEAD, HEAD_ATTRIBUTES, RANK, RecordPart, TIME, input_attributes};
 pub use self::size::{MAX_ITEM_BYTES, item_size, write_units};
 use crate::event_store::late_index::{LATE, LateKey};
 use crate::event_store::table::{ENTITY_KEY, VERSION};
+
+/// What most events are. Each attribute less makes an item smaller and faster to read.
+const USUAL_TYPE: EventType = EventType::Updated;
+const USUAL_SOURCE: Source = Source::Cdc;
 
 /// The event can never be stored; its input belongs in quarantine.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +55,8 @@ pub enum ItemError {
     Missing(&'static str),
     #[error("invalid attribute `{attribute}`: expected {expected}")]
     Invalid { attribute: &'static str, expected: &'static str },
-    #[error("attribute `{DATA_1}` cannot be decompressed")]
-    Compression(#[source] io::Error),
+    #[error("attribute `{attribute}` cannot be decompressed")]
+    Compression { attribute: &'static str, source: io::Error },
 }
 
 /// Encodes an event. An item over [`MAX_ITEM_BYTES`] is refused.
@@ -62,7 +66,9 @@ pub fn encode(stored: &StoredEvent) -> Result<Item, EncodeError> {
     let mut item = Attributes::default();
     item.text(ENTITY_KEY, event.key().to_string());
     item.number(VERSION, event.version);
-    item.serialized(TYPE, &event.event_type)?;
+    if event.event_type != USUAL_TYPE {
+        item.serialized(TYPE, &event.event_type)?;
+    }
     put_position(&mut item, &event.position)?;
     put_metadata(&mut item, &event.metadata)?;
     if !event.warnings.is_empty() {
@@ -92,7 +98,9 @@ fn put_position(item: &mut Attributes, position: &Position) -> Result<(), Encode
 }
 
 fn put_metadata(item: &mut Attributes, metadata: &Metadata) -> Result<(), EncodeError> {
-    item.serialized(SOURCE, &metadata.source)?;
+    if metadata.source != USUAL_SOURCE {
+        item.serialized(SOURCE, &metadata.source)?;
+    }
     item.serialized(FORM, &metadata.body_form)?;
     item.text(PROVIDER, metadata.provider.as_str());
     item.text(EXTERNAL_ID, metadata.external_id.as_str());
@@ -136,7 +144,7 @@ pub fn decode(item: Item) -> Result<StoredEvent, ItemError> {
 pub(crate) fn decode_attributes<V: Into<AttributeValue>>(item: HashMap<String, V>) -> Result<StoredEvent, ItemError> {
     let mut item = Attributes::from(item);
     let (key, version) = take_key(&mut item)?;
-    let event_type = item.take_serialized(TYPE, "an event type")?;
+    let event_type = take_type(&mut item)?;
     let position = take_position(&mut item, event_type)?;
     let head = head::decode(item.take(HEAD)?, version, position.timestamp, position.event_id)?;
     let event = DomainEvent {
@@ -154,29 +162,37 @@ pub(crate) fn decode_attributes<V: Into<AttributeValue>>(item: HashMap<String, V
 }
 
 /// Decodes the input in an item that has at least the [`input_attributes`] of its event.
-pub(crate) fn decode_input<V: Into<AttributeValue>>(item: HashMap<String, V>) -> Result<StoredInput, ItemError> {
+pub(crate) fn decode_input<V: Into<AttributeValue>>(
+    item: HashMap<String, V>,
+    record: RecordPart,
+) -> Result<StoredInput, ItemError> {
     let mut item = Attributes::from(item);
     let version = take_version(&mut item)?;
-    take_input(&mut item, version)
+    let record = (record == RecordPart::Read).then(|| take_record(&mut item)).transpose()?;
+    take_input(&mut item, version, record)
 }
 
-/// The same with the event's stream, for an item that has its [`ENTITY_KEY`] too.
+/// The same with its record, its stream and its provider, for an item that has its [`ENTITY_KEY`] too.
 pub(crate) fn decode_keyed_input<V: Into<AttributeValue>>(
     item: HashMap<String, V>,
-) -> Result<(EntityKey, StoredInput), ItemError> {
+) -> Result<(EntityKey, Provider, StoredInput), ItemError> {
     let mut item = Attributes::from(item);
     let (key, version) = take_key(&mut item)?;
-    Ok((key, take_input(&mut item, version)?))
+    let record = take_record(&mut item)?;
+    Ok((key, record.provider, take_input(&mut item, version, Some(record))?))
 }
 
-fn take_input<V: Into<AttributeValue>>(item: &mut Attributes<V>, version: Version) -> Result<StoredInput, ItemError> {
-    let event_type = item.take_serialized(TYPE, "an event type")?;
+fn take_input<V: Into<AttributeValue>>(
+    item: &mut Attributes<V>,
+    version: Version,
+    record: Option<SourceRecord>,
+) -> Result<StoredInput, ItemError> {
+    let event_type = take_type(item)?;
     Ok(StoredInput {
         version,
         position: take_position(item, event_type)?,
-        provider: item.take_serialized(PROVIDER, "a provider")?,
-        external_id: ExternalId::new(item.take_text(EXTERNAL_ID)?),
-        source: item.take_serialized(SOURCE, "a source")?,
+        record,
+        source: take_source(item)?,
         observed: take_observed(item)?,
         data: data::take(item)?,
     })
@@ -246,6 +262,19 @@ fn take_position<V: Into<AttributeValue>>(
     })
 }
 
+fn take_type<V: Into<AttributeValue>>(item: &mut Attributes<V>) -> Result<EventType, ItemError> {
+    Ok(item.take_serialized_if_present(TYPE, "an event type")?.unwrap_or(USUAL_TYPE))
+}
+
+fn take_source<V: Into<AttributeValue>>(item: &mut Attributes<V>) -> Result<Source, ItemError> {
+    Ok(item.take_serialized_if_present(SOURCE, "a source")?.unwrap_or(USUAL_SOURCE))
+}
+
+fn take_record<V: Into<AttributeValue>>(item: &mut Attributes<V>) -> Result<SourceRecord, ItemError> {
+    let provider = item.take_serialized(PROVIDER, "a provider")?;
+    Ok(SourceRecord { provider, external_id: ExternalId::new(item.take_text(EXTERNAL_ID)?) })
+}
+
 fn take_metadata<V: Into<AttributeValue>>(item: &mut Attributes<V>) -> Result<Metadata, ItemError> {
     let transaction_key = item.take_id_if_present(TRANSACTION)?;
     let correlation_id = match item.take_if_present(CORRELATION) {
@@ -253,11 +282,12 @@ fn take_metadata<V: Into<AttributeValue>>(item: &mut Attributes<V>) -> Result<Me
         Some(AttributeValue::Null(_)) => None,
         Some(value) => Some(id_in(CORRELATION, value)?),
     };
+    let SourceRecord { provider, external_id } = take_record(item)?;
     Ok(Metadata {
-        source: item.take_serialized(SOURCE, "a source")?,
+        source: take_source(item)?,
         body_form: item.take_serialized(FORM, "a body's form")?,
-        provider: item.take_serialized(PROVIDER, "a provider")?,
-        external_id: ExternalId::new(item.take_text(EXTERNAL_ID)?),
+        provider,
+        external_id,
         user: item.take_text_if_present(USER)?,
         change_origin: item.take_text_if_present(ORIGIN)?,
         transaction_key,

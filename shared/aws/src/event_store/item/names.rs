@@ -8,13 +8,14 @@ pub(crate) const EVENT_ID: &str = "id";
 pub(crate) const TIME: &str = "time";
 /// The stream head after this event: a map.
 pub(crate) const HEAD: &str = "head";
+/// Absent for an update.
 pub(super) const TYPE: &str = "type";
 /// The rank among events of the same timestamp; absent for a change.
 pub(crate) const RANK: &str = "rank";
 pub(super) const COMMIT: &str = "commit";
 /// The sequence number in the source's transaction.
 pub(super) const SEQUENCE: &str = "seq";
-/// The way by which the change arrived.
+/// The way by which the change arrived; absent for change data capture.
 pub(super) const SOURCE: &str = "source";
 pub(super) const FORM: &str = "form";
 pub(super) const PROVIDER: &str = "crm";
@@ -36,17 +37,31 @@ pub(super) const MEETS_IMAGE: &str = "meets_image";
 pub(super) const OBSERVED: &str = "observed";
 pub(super) const WARNINGS: &str = "warnings";
 pub(super) const DATA: &str = "data";
-/// The input instead, compressed: a binary of zstd with dictionary number 1.
+/// The input instead, compressed: a binary of zstd with dictionary number 2.
+pub(super) const DATA_2: &str = "data_2";
+/// The same with dictionary number 1, of earlier events.
 pub(super) const DATA_1: &str = "data_1";
+
+/// Whether an input is read with its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecordPart {
+    Read,
+    LeftOut,
+}
 
 pub(crate) const HEAD_ATTRIBUTES: [&str; 4] = [VERSION, EVENT_ID, TIME, HEAD];
 
-/// What [`decode_input`](super::decode_input) needs. Those that are absent in an event have a default.
-const INPUT_ATTRIBUTES: [&str; 13] =
-    [VERSION, TYPE, EVENT_ID, TIME, RANK, COMMIT, SEQUENCE, SOURCE, PROVIDER, EXTERNAL_ID, OBSERVED, DATA, DATA_1];
+/// What of an input differs from event to event. Those that are absent in an event have a default.
+const INPUT_ATTRIBUTES: [&str; 12] =
+    [VERSION, TYPE, EVENT_ID, TIME, RANK, COMMIT, SEQUENCE, SOURCE, OBSERVED, DATA, DATA_2, DATA_1];
+
+/// The record, which all events of a stream repeat.
+const RECORD_ATTRIBUTES: [&str; 2] = [PROVIDER, EXTERNAL_ID];
 
 /// The attributes that [`decode_input`](super::decode_input) needs, each with its alias for a projection expression:
 /// some names are reserved there.
-pub(crate) fn input_attributes() -> impl Iterator<Item = (String, &'static str)> {
-    INPUT_ATTRIBUTES.iter().enumerate().map(|(index, name)| (format!("#input{index}"), *name))
+pub(crate) fn input_attributes(record: RecordPart) -> impl Iterator<Item = (String, &'static str)> {
+    let of_record = RECORD_ATTRIBUTES.into_iter().filter(move |_| record == RecordPart::Read);
+    let names = INPUT_ATTRIBUTES.into_iter().chain(of_record);
+    names.enumerate().map(|(index, name)| (format!("#input{index}"), name))
 }
