@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use annals_application::ports::{EventStore, ReadOptions, Snapshot, SnapshotStore};
-use annals_application::projection::{StateLoader, StreamRebuildReport, StreamRebuilder};
+use annals_application::projection::{StateLoader, StreamFolder, StreamRebuildReport, StreamRebuilder};
 use annals_domain::aggregate::Aggregate;
 use annals_domain::position::Version;
 use annals_sqlite::{Database, SqliteEventStore, SqliteStateStore};
@@ -55,6 +55,27 @@ async fn states(test: &TestProcess, store: &SqliteEventStore, deliveries: Vec<De
         states.push(state);
     }
     states
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_without_its_record_is_folded_only_after_others() {
+    let test = TestProcess::new().await;
+    let store = SqliteEventStore::new(Database::open(&test.settings.db).unwrap());
+    let states = states(&test, &store, random_changes()).await;
+    let key = states[0].key().clone();
+    let mut inputs = store.read_inputs(&key, &ReadOptions::from(Version::FIRST, 2)).await.unwrap();
+    inputs[1].record = None;
+    let mut folder = StreamFolder::new(&test.process.adapters, None);
+    let error = folder.fold_input(&key, &inputs[1]).expect_err("nothing names its record");
+    assert!(
+        error.to_string().ends_with("the id of its record is not known: the events before it were not read"),
+        "{error}"
+    );
+    assert!(folder.state().is_none());
+    for input in &inputs {
+        folder.fold_input(&key, input).expect("the first event names the record");
+    }
+    assert_eq!(folder.state(), Some(&states[2]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

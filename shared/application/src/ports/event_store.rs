@@ -173,8 +173,8 @@ pub trait EventStore: Send + Sync {
     /// Strongly consistent.
     async fn read(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredEvent>, PortError>;
 
-    /// The inputs of the events that [`read`](Self::read) returns: less work where the store can leave parts out. From the
-    /// first version on, each has its record.
+    /// The inputs of the events that [`read`](Self::read) returns: less work where the store can leave parts out. If the
+    /// read starts at the first version, each input has its record.
     async fn read_inputs(&self, key: &EntityKey, options: &ReadOptions) -> Result<Vec<StoredInput>, PortError>;
 }
 

@@ -55,7 +55,7 @@ impl<'a> StreamFolder<'a> {
         let of_state =
             |state: &Aggregate| SourceRecord { provider: state.provider(), external_id: state.external_id().clone() };
         let record = self.state.as_ref().map(of_state).or_else(|| stored.record.clone());
-        let unknown = || "its record is unknown: no event before it was read".to_owned();
+        let unknown = || "the id of its record is not known: the events before it were not read".to_owned();
         record.ok_or_else(|| UnreadableEvent { event_id: stored.position.event_id, reason: unknown() })
     }
 

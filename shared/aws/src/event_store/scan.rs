@@ -37,8 +37,8 @@ pub struct Undecodable {
 pub struct ScannedInput {
     pub at: ScanKey,
     pub key: EntityKey,
+    /// The provider of its record, which a scan always reads.
     pub provider: Provider,
-    /// With its record.
     pub input: StoredInput,
 }
 

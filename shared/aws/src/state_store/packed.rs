@@ -26,7 +26,7 @@ const LEVEL: i32 = 3;
 
 /// The largest size that is allocated because a body states it. A body that states a larger one, as a damaged one may,
 /// or none, as those of earlier releases, is decompressed piece by piece.
-const TRUSTED: usize = 4 * 1024 * 1024;
+const MAX_STATED_BYTES: usize = 4 * 1024 * 1024;
 
 const BODY: &str = "body";
 const PARTS: &str = "parts";
@@ -46,7 +46,7 @@ pub(super) fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
 
 pub(super) fn unpack(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let size = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten();
-    match size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= TRUSTED) {
+    match size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MAX_STATED_BYTES) {
         Some(size) => unpack_in_one(bytes, size),
         None => zstd::decode_all(bytes),
     }
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_body_of_any_size_is_unpacked_also_one_of_an_earlier_release() {
-        for size in [0, 1, 5_000, TRUSTED, TRUSTED + 1] {
+        for size in [0, 1, 5_000, MAX_STATED_BYTES, MAX_STATED_BYTES + 1] {
             let body: Vec<u8> = (0..size).map(|index| (index % 251) as u8).collect();
             let earlier = zstd::encode_all(&*body, LEVEL).expect("it compresses");
             for packed in [pack(&body).expect("it compresses"), earlier] {
@@ -130,7 +130,7 @@ mod tests {
         unpack(b"no zstd frame").expect_err("it is another format");
         // Four bytes of magic, a descriptor for a size of eight bytes, and a size of 2^60.
         let bomb = [0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0x01, 0, 0];
-        unpack(&bomb).expect_err("it is shorter than it says");
+        unpack(&bomb).expect_err("its size is out of range");
         assert_eq!(unpack(&packed).expect("it is whole"), [7; 5_000]);
     }
 }

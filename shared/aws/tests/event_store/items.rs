@@ -37,11 +37,16 @@ const TABLES_2: &[u8] = include_bytes!("../../src/event_store/item/dictionary_2_
 
 /// Compresses data as it is stored.
 fn zstd(data: &[u8]) -> Vec<u8> {
-    with_dictionary(&[TABLES_2, DICTIONARY_1].concat(), data)
+    with_dictionary(5, &[TABLES_2, DICTIONARY_1].concat(), data)
 }
 
-fn with_dictionary(dictionary: &[u8], data: &[u8]) -> Vec<u8> {
-    let mut compressor = zstd::bulk::Compressor::with_dictionary(3, dictionary).expect("a dictionary");
+/// Compresses data as it was stored with dictionary 1.
+fn earlier_zstd(data: &[u8]) -> Vec<u8> {
+    with_dictionary(3, DICTIONARY_1, data)
+}
+
+fn with_dictionary(level: i32, dictionary: &[u8], data: &[u8]) -> Vec<u8> {
+    let mut compressor = zstd::bulk::Compressor::with_dictionary(level, dictionary).expect("a dictionary");
     compressor.compress(data).expect("it compresses")
 }
 
@@ -242,6 +247,7 @@ fn the_error_of_an_invalid_item_names_the_attribute_but_not_its_value() {
     check_refused("id", binary(b"secret"), "invalid attribute `id`: expected a binary of 16 bytes");
     check_refused("time", number("253402300800000"), "invalid attribute `time`: expected a timestamp in milliseconds");
     check_refused("type", text(), "invalid attribute `type`: expected an event type");
+    check_refused("source", text(), "invalid attribute `source`: expected a source");
     check_refused("crm", text(), "invalid attribute `crm`: expected a provider");
     check_refused("user", number("7"), "invalid attribute `user`: expected a string");
     check_refused("cause", number("7"), "invalid attribute `cause`: expected a string or a binary of 16 bytes");
@@ -280,12 +286,48 @@ fn an_event_compressed_with_an_earlier_dictionary_is_decoded() {
     let event = with_data(&intricate_event(&key("a")), &format!("{{\"Name\":\"{}\"}}", "x".repeat(5000)));
     let item = encode(&event).expect("it compresses");
     let mut earlier = item.clone();
-    let compressed = with_dictionary(DICTIONARY_1, event.event.data.as_bytes());
-    earlier.inner_mut().remove("data_2").expect("it is compressed");
-    earlier.inner_mut().insert("data_1".to_owned(), AttributeValue::B(compressed));
-    for item in [item.clone(), earlier, item] {
-        assert_eq!(decode(item).expect("an event"), event);
+    let compressed = earlier_zstd(event.event.data.as_bytes());
+    let mut damaged = earlier.clone();
+    for (item, bytes) in [(&mut earlier, &*compressed), (&mut damaged, &compressed[..compressed.len() - 1])] {
+        item.inner_mut().remove("data_2").expect("it is compressed");
+        item.inner_mut().insert("data_1".to_owned(), AttributeValue::B(bytes.to_vec()));
     }
+    for item in [&item, &earlier, &item] {
+        assert_eq!(decode(item.clone()).expect("an event"), event);
+        let error = decode(damaged.clone()).expect_err("its end is missing");
+        assert_eq!(error.to_string(), "attribute `data_1` cannot be decompressed");
+    }
+}
+
+/// The tables of dictionary 2 are those of texts in English.
+#[test]
+fn a_text_in_any_script_takes_no_more_bytes_than_with_the_earlier_dictionary() {
+    let event = intricate_event(&key("a"));
+    for words in [
+        "договор оплата услуга клиент компания вопрос ответ счет работа место",
+        "συμβόλαιο πληρωμή υπηρεσία πελάτης εταιρεία ερώτηση απάντηση",
+        "חוזה תשלום שירות לקוח חברה שאלה תשובה חשבון עבודה מקום",
+        "契約支払サービス顧客会社質問回答勘定仕事場所",
+        "contract payment service client company question answer",
+    ] {
+        let text: String =
+            noise(1_000, 11).bytes().map(|byte| words.chars().nth(usize::from(byte % 40)).unwrap_or(' ')).collect();
+        let data = format!(r#"{{"ChangeEventHeader":{{"entityName":"Account"}},"Description":"{text}"}}"#);
+        let item = encode(&with_data(&event, &data)).expect("it compresses");
+        let (now, earlier) = (compressed(&item).expect("it is compressed"), earlier_zstd(data.as_bytes()).len());
+        assert!(now <= earlier, "{now} bytes instead of {earlier}: {words}");
+    }
+}
+
+#[test]
+fn an_item_without_type_and_source_is_an_update_by_change_data_capture() {
+    let mut event = (*next_event(&key("a"), None, "first").event).clone();
+    (event.event_type, event.metadata.source) = (EventType::Updated, Source::Cdc);
+    event.position.kind = event.event_type.kind(event.position.rank);
+    let stored = StoredEvent { head: next_event(&key("a"), None, "first").head, event: Arc::new(event) };
+    let item = encode(&stored).expect("not too large");
+    assert!(!item.contains_key("type") && !item.contains_key("source"), "{item:?}");
+    assert_eq!(decode(item).expect("an event"), stored);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,6 +40,18 @@ async fn every_read_continues_after_a_page() {
     assert_eq!(heads, [Some(events[39].head.clone())]);
 }
 
+/// Each attribute takes time to read, and whoever starts after the first event has the record from a snapshot.
+#[tokio::test(flavor = "multi_thread")]
+async fn inputs_have_their_record_only_if_the_read_starts_at_the_first_event() {
+    let (store, _table) = store().await;
+    store.append(stream(&key("a"), 3)).await;
+    for (from, has_record) in [(1, true), (2, false), (3, false)] {
+        let options = ReadOptions::from(Version::new(from), 9);
+        let inputs = store.read_inputs(&key("a"), &options).await.expect("the store reads");
+        assert!(!inputs.is_empty() && inputs.iter().all(|input| input.record.is_some() == has_record), "{inputs:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_range_that_ends_before_it_begins_is_empty() {
     let (store, _table) = store().await;

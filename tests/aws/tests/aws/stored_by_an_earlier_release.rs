@@ -1,12 +1,17 @@
-//! DynamoDB items of an earlier release: today's code decodes each, encodes it to a smaller item of the same event, and finds
+//! DynamoDB items of an earlier release: today's code decodes each, encodes it to an item of the same event, and finds
 //! in it the event that the SQLite file of that release has.
 
 use std::collections::{BTreeMap, HashMap};
 
-use annals_application::ports::{CommitPosition, EventFeed as _, StoredEvent};
-use annals_aws::event_store::{LATE, decode, encode, item_size};
+use annals_application::ports::{
+    CommitPosition, EventFeed as _, EventStore as _, ReadOptions, StoredEvent, StoredInput,
+};
+use annals_aws::event_store::{DynamoEventStore, LATE, decode, encode, item_size};
+use annals_aws_tests::test_tables::TestTables;
+use annals_domain::position::Version;
 use annals_sqlite::{Database, SqliteEventStore};
 use annals_tests::earlier_release::{copy_database, dynamodb_items};
+use aws_sdk_dynamodb::types::AttributeValue as SdkValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_dynamo::{AttributeValue, Item};
@@ -41,21 +46,22 @@ fn decoded() -> Vec<(Item, StoredEvent)> {
     dynamodb_items().iter().map(read).collect()
 }
 
-/// The attributes that the earlier release and today's store alike.
-fn common(mut item: Item) -> Item {
-    let attributes = item.inner_mut();
-    // The earlier release had no index of late events, another dictionary, and no usual values.
-    for name in [LATE, "data_1", "data_2"] {
-        attributes.remove(name);
-    }
+fn without(mut item: Item, names: &[&str]) -> Item {
+    names.iter().for_each(|name| drop(item.inner_mut().remove(*name)));
+    item
+}
+
+/// The item without the usual values, which are no longer stored.
+fn without_usual(mut item: Item) -> Item {
     for (name, usual) in [("type", "Updated"), ("source", "cdc")] {
-        attributes.retain(|attribute, value| attribute != name || *value != AttributeValue::S(usual.to_owned()));
+        let usual = AttributeValue::S(usual.to_owned());
+        item.inner_mut().retain(|attribute, value| attribute != name || *value != usual);
     }
     item
 }
 
 #[test]
-fn every_stored_item_is_decoded_and_encoded_to_a_smaller_item_of_the_same_event() {
+fn every_stored_item_is_decoded_and_encoded_to_an_item_of_the_same_event_that_is_no_larger() {
     let items = decoded();
     assert!(items.len() > 40, "only {} items", items.len());
     for (item, stored) in items {
@@ -63,8 +69,36 @@ fn every_stored_item_is_decoded_and_encoded_to_a_smaller_item_of_the_same_event(
         let is_late = encoded.contains_key(LATE);
         assert!(is_late || item_size(&encoded) <= item_size(&item), "{}", stored.event.key());
         assert_eq!(decode(encoded.clone()).expect("an event"), stored);
-        assert_eq!(common(encoded), common(item), "{}", stored.event.key());
+        // The earlier release had no index of late events and another dictionary.
+        let expected = without_usual(without(item, &["data_1"]));
+        assert_eq!(without(encoded, &[LATE, "data_2"]), expected, "{}", stored.event.key());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_and_scans_of_a_table_find_the_inputs_of_the_stored_items() {
+    let tables = TestTables::new("earlier").await;
+    let store = DynamoEventStore::new(&tables.config, tables.events_table.clone());
+    let mut expected = BTreeMap::<_, Vec<_>>::new();
+    for (item, stored) in decoded() {
+        let item = HashMap::<String, SdkValue>::from(item);
+        tables.client.put_item().table_name(&tables.events_table).set_item(Some(item)).send().await.expect("an item");
+        expected.entry(stored.event.key()).or_default().push(StoredInput::from(&*stored.event));
+    }
+    let mut scanned = BTreeMap::<_, Vec<_>>::new();
+    let page = store.scan_page(0, 1, None).await.expect("the store reads");
+    assert!(page.next.is_none(), "all are on one page");
+    for found in page.items {
+        let found = found.expect("an event");
+        scanned.entry(found.key).or_default().push(found.input);
+    }
+    for (key, inputs) in &mut expected {
+        inputs.sort_by_key(|input| input.version);
+        let all = ReadOptions::from(Version::FIRST, usize::MAX);
+        assert_eq!(&store.read_inputs(key, &all).await.expect("the store reads"), inputs, "{key}");
+    }
+    assert_eq!(scanned, expected);
+    tables.remove().await;
 }
 
 #[tokio::test]

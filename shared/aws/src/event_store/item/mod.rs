@@ -1,8 +1,9 @@
 //! Encoding an event as an item, and decoding it from an item of the API or a stream record's image.
 //!
 //! Decoding returns the encoded event exactly. An item has few bytes besides its data: an attribute that follows from
-//! others or has its usual value is left out, ids are binaries, and data is compressed if that saves write units. Unknown attributes are
-//! ignored, so that older code can read items of newer code. No error quotes an attribute's value.
+//! others or has its usual value is left out, ids are binaries, and data is compressed if that saves write units. Unknown
+//! attributes are ignored, so that a later release may add one that earlier code does not need. No error quotes an
+//! attribute's value.
 
 mod attributes;
 mod data;
@@ -32,7 +33,8 @@ pub use self::size::{MAX_ITEM_BYTES, item_size, write_units};
 use crate::event_store::late_index::{LATE, LateKey};
 use crate::event_store::table::{ENTITY_KEY, VERSION};
 
-/// What most events are. Each attribute less makes an item smaller and faster to read.
+/// What an event is without the attribute, as most are: each attribute less makes an item smaller and faster to read.
+/// Stored events depend on these values, so they never change.
 const USUAL_TYPE: EventType = EventType::Updated;
 const USUAL_SOURCE: Source = Source::Cdc;
 
