@@ -77,10 +77,14 @@ pub(super) fn take<V: Into<AttributeValue>>(item: &mut Attributes<V>) -> Result<
     Ok(item.take_text(DATA)?.into())
 }
 
+/// The largest buffer that is kept for the next event. Nearly all events fit into it.
+const KEPT_BYTES: usize = 64 * 1024;
+
 thread_local! {
     /// Reused from event to event: building one takes three to ten times as long as using it.
     static COMPRESSOR: Cell<Option<Compressor<'static>>> = const { Cell::new(None) };
-    static DECOMPRESSOR: Cell<Option<Decompressor<'static>>> = const { Cell::new(None) };
+    /// The same, with the buffer for the bytes.
+    static DECOMPRESSOR: Cell<Option<(Decompressor<'static>, Vec<u8>)>> = const { Cell::new(None) };
 }
 
 fn compress(data: &str) -> io::Result<Vec<u8>> {
@@ -94,24 +98,35 @@ fn compress(data: &str) -> io::Result<Vec<u8>> {
     Ok(compressed)
 }
 
-fn decompressed(dictionary: &'static Decoder, compressed: &[u8], size: usize) -> io::Result<Vec<u8>> {
-    let mut codec = match DECOMPRESSOR.take() {
-        Some(reused) => reused,
-        None => Decompressor::new()?,
-    };
-    codec.set_prepared_dictionary(dictionary)?;
-    let bytes = codec.decompress(compressed, size)?;
-    DECOMPRESSOR.set(Some(codec));
-    Ok(bytes)
-}
-
 fn decompress(attribute: &'static str, dictionary: &'static Decoder, compressed: &[u8]) -> Result<Arc<str>, ItemError> {
     let invalid = |expected| ItemError::Invalid { attribute, expected };
     let size = zstd::zstd_safe::get_frame_content_size(compressed).ok().flatten();
     let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MAX_DATA_BYTES);
     let size = size.ok_or_else(|| invalid("a zstd frame with its content size"))?;
-    let bytes =
-        decompressed(dictionary, compressed, size).map_err(|source| ItemError::Compression { attribute, source })?;
-    let text = String::from_utf8(bytes).map_err(|_| invalid("text in UTF-8"))?;
-    Ok(text.into())
+    let read = |bytes: &[u8]| std::str::from_utf8(bytes).map(Arc::from);
+    let text = decompressed(dictionary, compressed, size, read)
+        .map_err(|source| ItemError::Compression { attribute, source })?;
+    text.map_err(|_| invalid("text in UTF-8"))
+}
+
+/// What `read` makes of the decompressed bytes.
+fn decompressed<T>(
+    dictionary: &'static Decoder,
+    compressed: &[u8],
+    size: usize,
+    read: impl FnOnce(&[u8]) -> T,
+) -> io::Result<T> {
+    let (mut codec, mut bytes) = match DECOMPRESSOR.take() {
+        Some(reused) => reused,
+        None => (Decompressor::new()?, Vec::new()),
+    };
+    bytes.clear();
+    bytes.reserve(size);
+    codec.set_prepared_dictionary(dictionary)?;
+    codec.decompress_to_buffer(compressed, &mut bytes)?;
+    let read = read(&bytes);
+    if bytes.capacity() <= KEPT_BYTES {
+        DECOMPRESSOR.set(Some((codec, bytes)));
+    }
+    Ok(read)
 }
