@@ -11,3 +11,4 @@ pub mod rebuild;
 pub mod secrets;
 pub mod state_store;
 pub mod stream_sections;
+mod zstd_frame;

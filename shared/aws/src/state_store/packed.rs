@@ -3,17 +3,16 @@
 //! A body of any size comes back whole or as an error. One that is short enough is part of its item
 //! and costs no request. Otherwise each part costs one request to write, and all together one to read.
 
-use std::cell::Cell;
 use std::io;
 
 use annals_application::ports::PortError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
-use zstd::bulk::Decompressor;
 
 use super::items::{Item, ItemKey, StateTable, number, text};
 use super::table::LISTED;
+use crate::zstd_frame::{NO_DICTIONARY, decompressed, stated_size};
 
 /// The largest body in one item: DynamoDB allows 400 KB, names and keys included.
 const LARGEST: usize = 350 * 1024;
@@ -35,32 +34,15 @@ const PARTS_AT: &str = "parts_at";
 /// Enough for any number of parts: a few hundred are more than a hundred megabytes.
 const PART_DIGITS: usize = 6;
 
-thread_local! {
-    /// Reused from body to body: building one takes longer than decompressing a snapshot.
-    static DECOMPRESSOR: Cell<Option<Decompressor<'static>>> = const { Cell::new(None) };
-}
-
 pub(super) fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
     zstd::bulk::compress(bytes, LEVEL)
 }
 
 pub(super) fn unpack(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let size = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten();
-    match size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MAX_STATED_BYTES) {
-        Some(size) => unpack_in_one(bytes, size),
+    match stated_size(bytes, MAX_STATED_BYTES) {
+        Some(size) => decompressed(&NO_DICTIONARY, bytes, size, <[u8]>::to_vec),
         None => zstd::decode_all(bytes),
     }
-}
-
-fn unpack_in_one(bytes: &[u8], size: usize) -> io::Result<Vec<u8>> {
-    let mut codec = match DECOMPRESSOR.take() {
-        Some(reused) => reused,
-        None => Decompressor::new()?,
-    };
-    // One that has failed is not reused.
-    let body = codec.decompress(bytes, size)?;
-    DECOMPRESSOR.set(Some(codec));
-    Ok(body)
 }
 
 pub(super) fn binary(bytes: impl Into<Vec<u8>>) -> AttributeValue {

@@ -9,13 +9,14 @@ use std::io;
 use std::sync::{Arc, LazyLock};
 
 use serde_dynamo::AttributeValue;
-use zstd::bulk::{Compressor, Decompressor};
+use zstd::bulk::Compressor;
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
 
 use super::attributes::Attributes;
 use super::names::{DATA, DATA_1, DATA_2};
 use super::size::{MAX_ITEM_BYTES, write_units};
 use super::{EncodeError, ItemError};
+use crate::zstd_frame::{Dictionary, decompressed, stated_size};
 
 /// Below level 5, zstd takes a dictionary's tables for a short text without comparing, so that one in another script, such
 /// as Cyrillic, takes more bytes than with tables of its own. Higher levels save less than one per cent more.
@@ -28,15 +29,13 @@ const DICTIONARY_1: &[u8] = include_bytes!("dictionary_1.txt");
 /// a sixth of its bytes and two thirds of the time to decompress it.
 const TABLES_2: &[u8] = include_bytes!("dictionary_2_tables.bin");
 
-type Decoder = LazyLock<DecoderDictionary<'static>>;
-
-static DECODER_1: Decoder = LazyLock::new(|| DecoderDictionary::copy(DICTIONARY_1));
-static DECODER_2: Decoder = LazyLock::new(|| DecoderDictionary::copy(&dictionary_2()));
+static DECODER_1: Dictionary = LazyLock::new(|| DecoderDictionary::copy(DICTIONARY_1));
+static DECODER_2: Dictionary = LazyLock::new(|| DecoderDictionary::copy(&dictionary_2()));
 static ENCODER_2: LazyLock<EncoderDictionary<'static>> =
     LazyLock::new(|| EncoderDictionary::copy(&dictionary_2(), LEVEL));
 
 /// The attributes of compressed data with their dictionaries, the newest first.
-static DECODERS: [(&str, &Decoder); 2] = [(DATA_2, &DECODER_2), (DATA_1, &DECODER_1)];
+static DECODERS: [(&str, &Dictionary); 2] = [(DATA_2, &DECODER_2), (DATA_1, &DECODER_1)];
 
 /// More than any accepted input has. Data that claims to be larger is not decompressed.
 const MAX_DATA_BYTES: usize = 16 * 1024 * 1024;
@@ -77,14 +76,9 @@ pub(super) fn take<V: Into<AttributeValue>>(item: &mut Attributes<V>) -> Result<
     Ok(item.take_text(DATA)?.into())
 }
 
-/// The largest buffer that is kept for the next event. Nearly all events fit into it.
-const KEPT_BYTES: usize = 64 * 1024;
-
 thread_local! {
     /// Reused from event to event: building one takes three to ten times as long as using it.
     static COMPRESSOR: Cell<Option<Compressor<'static>>> = const { Cell::new(None) };
-    /// The same, with the buffer for the bytes.
-    static DECOMPRESSOR: Cell<Option<(Decompressor<'static>, Vec<u8>)>> = const { Cell::new(None) };
 }
 
 fn compress(data: &str) -> io::Result<Vec<u8>> {
@@ -98,35 +92,16 @@ fn compress(data: &str) -> io::Result<Vec<u8>> {
     Ok(compressed)
 }
 
-fn decompress(attribute: &'static str, dictionary: &'static Decoder, compressed: &[u8]) -> Result<Arc<str>, ItemError> {
+fn decompress(
+    attribute: &'static str,
+    dictionary: &'static Dictionary,
+    compressed: &[u8],
+) -> Result<Arc<str>, ItemError> {
     let invalid = |expected| ItemError::Invalid { attribute, expected };
-    let size = zstd::zstd_safe::get_frame_content_size(compressed).ok().flatten();
-    let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= MAX_DATA_BYTES);
+    let size = stated_size(compressed, MAX_DATA_BYTES);
     let size = size.ok_or_else(|| invalid("a zstd frame with its content size"))?;
     let read = |bytes: &[u8]| std::str::from_utf8(bytes).map(Arc::from);
     let text = decompressed(dictionary, compressed, size, read)
         .map_err(|source| ItemError::Compression { attribute, source })?;
     text.map_err(|_| invalid("text in UTF-8"))
-}
-
-/// What `read` makes of the decompressed bytes.
-fn decompressed<T>(
-    dictionary: &'static Decoder,
-    compressed: &[u8],
-    size: usize,
-    read: impl FnOnce(&[u8]) -> T,
-) -> io::Result<T> {
-    let (mut codec, mut bytes) = match DECOMPRESSOR.take() {
-        Some(reused) => reused,
-        None => (Decompressor::new()?, Vec::new()),
-    };
-    bytes.clear();
-    bytes.reserve(size);
-    codec.set_prepared_dictionary(dictionary)?;
-    codec.decompress_to_buffer(compressed, &mut bytes)?;
-    let read = read(&bytes);
-    if bytes.capacity() <= KEPT_BYTES {
-        DECOMPRESSOR.set(Some((codec, bytes)));
-    }
-    Ok(read)
 }
